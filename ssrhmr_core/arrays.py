@@ -1,0 +1,150 @@
+"""Small differentiable linear algebra that runs on NumPy arrays and on torch tensors alike.
+
+The network and the exact solve are written once on top of these functions: training calls them
+with tensors, everything else with arrays. That is what keeps the runtime equal to the trained
+model. Quaternions, Euler angles and files stay with upc-pymotion; here are only the few functions
+on 3x3 matrices that must be differentiable and fast on both libraries.
+
+Shapes: ``...`` stands for any leading axes, which broadcast as usual.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""A ``numpy.ndarray`` or a ``torch.Tensor`` of floats."""
+
+_TINY = 1e-8
+
+
+def namespace(array: Array) -> ModuleType:
+    """Return the library (``numpy`` or ``torch``) that ``array`` belongs to.
+
+    torch is looked up instead of imported: whoever holds a tensor has already imported it.
+    """
+    return np if isinstance(array, np.ndarray | np.generic) else sys.modules["torch"]
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Scalar product over the last axis, kept: (..., n) x (..., n) -> (..., 1)."""
+    return (a * b).sum(-1)[..., None]
+
+
+def norm(a: Array) -> Array:
+    """Length over the last axis, kept: (..., n) -> (..., 1); its gradient stays finite at zero."""
+    return namespace(a).sqrt(dot(a, a) + _TINY**2)
+
+
+def normalize(a: Array) -> Array:
+    """Unit vectors along ``a`` (..., n); zero vectors stay near zero."""
+    return a / norm(a)
+
+
+def cross(a: Array, b: Array) -> Array:
+    """Vector product over the last axis: (..., 3) x (..., 3) -> (..., 3)."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return namespace(a).stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
+
+
+def rotate(matrix: Array, vector: Array) -> Array:
+    """Apply rotations to vectors: (..., 3, 3) x (..., 3) -> (..., 3)."""
+    return (matrix * vector[..., None, :]).sum(-1)
+
+
+def transpose(matrix: Array) -> Array:
+    """Swap the last two axes: the inverse of a rotation (..., 3, 3)."""
+    return matrix.swapaxes(-1, -2)
+
+
+def reject(a: Array, axis: Array) -> Array:
+    """Return the part of ``a`` (..., 3) at right angles to the unit vector ``axis`` (..., 3)."""
+    return a - dot(a, axis) * axis
+
+
+def to_6d(matrix: Array) -> Array:
+    """First two columns of rotations: (..., 3, 3) -> (..., 6).
+
+    Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks",
+    CVPR 2019.
+    """
+    return namespace(matrix).concatenate([matrix[..., :, 0], matrix[..., :, 1]], -1)
+
+
+def from_6d(six: Array) -> Array:
+    """Nearest rotations by Gram-Schmidt: (..., 6) -> (..., 3, 3), the inverse of :func:`to_6d`."""
+    x = normalize(six[..., :3])
+    y = normalize(reject(six[..., 3:], x))
+    return namespace(six).stack([x, y, cross(x, y)], -1)
+
+
+def between(a: Array, b: Array) -> Array:
+    """Smallest rotation that turns unit vectors ``a`` into ``b``: (..., 3) -> (..., 3, 3).
+
+    Continuous everywhere but at opposite vectors, where a half turn about some axis at right
+    angles to ``a`` is returned (the direction between them is not defined there).
+    """
+    xp = namespace(a)
+    axis = cross(a, b)
+    cosine = dot(a, b)
+    factor = 1.0 / xp.clip(1.0 + cosine, 1e-6, None)
+    rotation = _skew(axis) + factor[..., None] * axis[..., :, None] * axis[..., None, :]
+    rotation = rotation + cosine[..., None] * _identity_like(a)
+    return xp.where((cosine > -0.9999)[..., None], rotation, _half_turn(a))
+
+
+def from_rotation_vector(vector: Array) -> Array:
+    """Rotations by ``|vector|`` radians about ``vector``: (..., 3) -> (..., 3, 3) (Rodrigues)."""
+    xp = namespace(vector)
+    angle = norm(vector)
+    axis = vector / angle
+    sine, cosine = xp.sin(angle)[..., None], xp.cos(angle)[..., None]
+    outer = axis[..., :, None] * axis[..., None, :]
+    return cosine * _identity_like(vector) + sine * _skew(axis) + (1.0 - cosine) * outer
+
+
+def solve_symmetric3(matrix: Array, vector: Array) -> Array:
+    """Solve symmetric positive 3x3 systems in closed form: (..., 3, 3), (..., 3) -> (..., 3)."""
+    xp = namespace(matrix)
+    a, b, c = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 0, 2]
+    d, e, f = matrix[..., 1, 1], matrix[..., 1, 2], matrix[..., 2, 2]
+    aa, bb, cc = d * f - e * e, c * e - b * f, b * e - c * d
+    dd, ee, ff = a * f - c * c, b * c - a * e, a * d - b * b
+    inverse = xp.stack(
+        [xp.stack([aa, bb, cc], -1), xp.stack([bb, dd, ee], -1), xp.stack([cc, ee, ff], -1)], -2
+    )
+    return rotate(inverse, vector) / (a * aa + b * bb + c * cc)[..., None]
+
+
+def _skew(v: Array) -> Array:
+    xp = namespace(v)
+    x, y, z = v[..., 0], v[..., 1], v[..., 2]
+    zero = x * 0.0
+    rows = [
+        xp.stack([zero, -z, y], -1),
+        xp.stack([z, zero, -x], -1),
+        xp.stack([-y, x, zero], -1),
+    ]
+    return xp.stack(rows, -2)
+
+
+def _identity_like(vector: Array) -> Array:
+    """Return a 3x3 identity of the library, type and device of ``vector``."""
+    if isinstance(vector, np.ndarray | np.generic):
+        return np.eye(3, dtype=vector.dtype)
+    return sys.modules["torch"].eye(3, dtype=vector.dtype, device=vector.device)
+
+
+def _half_turn(a: Array) -> Array:
+    xp = namespace(a)
+    x, y, z = a[..., 0], a[..., 1], a[..., 2]
+    zero = x * 0.0
+    # The helper that is less parallel to `a` keeps the axis well defined.
+    flat = (abs(z) < 0.9)[..., None]
+    axis = normalize(xp.where(flat, xp.stack([-y, x, zero], -1), xp.stack([zero, -z, y], -1)))
+    return 2.0 * axis[..., :, None] * axis[..., None, :] - _identity_like(a)

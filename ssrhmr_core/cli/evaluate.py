@@ -1,0 +1,105 @@
+"""Score the model on motion files and folders of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ..evaluation.evaluate import Disturbance, evaluate
+from ..formats import find_motions
+from ..skeleton import TRACKERS
+from .progress import Bar
+
+_COLUMNS = {
+    "mpjpe_mm": "MPJPE mm",
+    "mpeepe_mm": "MPEEPE mm",
+    "mpeepe_p95_mm": "95 % mm",
+    "mpjre_deg": "MPJRE deg",
+    "mpjve_cm_s": "MPJVE cm/s",
+    "jitter": "jitter",
+    "jitter_gt": "(truth's)",
+    "foot_skate_cm_s": "skate cm/s",
+    "frames": "frames",
+}
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "paths", nargs="+", help=".bvh, .bvh.xz, .npz, folders of them, or FILE.json#KEY"
+    )
+    parser.add_argument("--preset", choices=("ssrhmr", "ik"), default="ssrhmr")
+    parser.add_argument(
+        "--stage", choices=("network", "exact"), default="exact", help="which stage's output"
+    )
+    parser.add_argument(
+        "--noise", type=_noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
+    )
+    parser.add_argument(
+        "--drop",
+        type=_drop,
+        action="append",
+        default=[],
+        metavar="TRACKER:SECONDS",
+        help="a tracker is lost for so long, from a third of each clip on",
+    )
+    parser.add_argument("--weights", type=Path, help="another weights file")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures here")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Evaluate, print a table, write the figures.
+
+    Raises:
+        ValueError: if an input cannot be used.
+    """
+    bar = Bar("evaluate")
+    disturbance = Disturbance(chosen.noise[0], chosen.noise[1], tuple(chosen.drop))
+    figures = evaluate(
+        find_motions(chosen.paths),
+        chosen.preset,
+        chosen.stage,
+        disturbance,
+        chosen.weights,
+        progress=lambda done, total: bar.show(done / total),
+    )
+    if chosen.json:
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    rows = {**figures["sets"], "all": figures["pooled"]}
+    width = max(len(name) for name in rows)
+    print(" " * width, *(f"{title:>10}" for title in _COLUMNS.values()))
+    for name, row in rows.items():
+        print(f"{name:{width}}", *(f"{_shown(row[key]):>10}" for key in _COLUMNS))
+    pooled = figures["pooled"]
+    print(
+        f"{len(figures['clips'])} clips, {len(figures['too_short'])} too short to score,"
+        f" {pooled['glitch_frames_left_out']} frames left out where the truth itself jumps."
+        f" One frame at a time: median {pooled['ms_per_frame_median']:.2f} ms,"
+        f" 99th percentile {pooled['ms_per_frame_p99']:.2f} ms."
+    )
+
+
+def _shown(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.2f}"
+
+
+def _noise(text: str) -> tuple[float, float]:
+    try:
+        millimetres, degrees = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("write MM,DEG, as in 5,1") from error
+    return millimetres, degrees
+
+
+def _drop(text: str) -> tuple[str, float]:
+    tracker, _, seconds = text.partition(":")
+    if tracker not in TRACKERS:
+        raise argparse.ArgumentTypeError("trackers are " + ", ".join(TRACKERS))
+    try:
+        return tracker, float(seconds)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("write TRACKER:SECONDS, as in pelvis:2") from error

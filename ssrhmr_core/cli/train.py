@@ -1,0 +1,41 @@
+"""Train the model on motion files (needs torch)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..formats import find_motions
+from .progress import Bar
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="folder of motion files (of one with a split.json, its train list), or FILE.json#KEY",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
+    parser.add_argument("--minutes", type=float, default=60.0, help="length of the run")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Train; an interrupted run goes on where its checkpoint is.
+
+    Raises:
+        ValueError: if there is no motion, or no torch.
+    """
+    try:
+        from ..training.train import Recipe, train
+    except ImportError as error:
+        raise ValueError(f"training needs torch: pip install torch ({error})") from error
+    split = Path(chosen.data) / "split.json"
+    paths = find_motions([f"{split}#train" if split.is_file() else chosen.data])
+    bar = Bar("train")
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    recipe = Recipe(minutes=chosen.minutes, seed=chosen.seed)
+    train(paths, chosen.out, recipe, progress=lambda share, text: bar.show(min(share, 0.99), text))
+    bar.show(1.0)
+    print(f"{chosen.out}: trained on {len(paths)} clips for {chosen.minutes:g} minutes")

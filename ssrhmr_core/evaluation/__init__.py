@@ -1,0 +1,1 @@
+"""How good a reconstruction is: metrics, and running them over clips."""

@@ -1,0 +1,107 @@
+"""The weights file: one .npz of float32 arrays and a JSON header, no pickle."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .network import shapes
+
+FORMAT = 1
+"""Changes whenever an older runtime could not use the file."""
+
+_HEADER = "header"
+
+
+class WeightsError(ValueError):
+    """A weights file is damaged, incomplete or made for another version."""
+
+
+def default_weights() -> Path:
+    """Path of the weights that come with the package.
+
+    Raises:
+        WeightsError: if the package was installed without them.
+    """
+    here = Path(__file__).resolve().parent
+    # In an installed package they lie inside it, in a checkout beside it.
+    for folder in (here / "weights", here.parent / "weights"):
+        if (folder / "ssrhmr.npz").is_file():
+            return folder / "ssrhmr.npz"
+    raise WeightsError("the model's weights (ssrhmr.npz) are missing: install the add-on again")
+
+
+def save_weights(path: str | Path, arrays: dict[str, np.ndarray], **header: Any) -> None:
+    """Write weights (as :func:`ssrhmr_core.network.shapes` names them) and facts about them.
+
+    The file appears complete or not at all.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"format": FORMAT, **header}, sort_keys=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **{_HEADER: np.array(text)}, **arrays)
+    partial.replace(path)
+
+
+def load_weights(path: str | Path | None = None) -> dict[str, np.ndarray]:
+    """Read weights; those that come with the package if no path is given.
+
+    Returns:
+        float32 arrays by name.
+
+    Raises:
+        WeightsError: saying what is wrong with the file and what to do.
+    """
+    path = default_weights() if path is None else Path(path)
+    stored = _read(path)
+    header = _header(path, stored)
+    if header.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path.name} has the format {header.get('format')}, this version reads {FORMAT}:"
+            " install weights and program of the same version"
+        )
+    arrays = {}
+    for name, shape in shapes().items():
+        array = stored.get(name)
+        if array is None or array.shape != shape or array.dtype != np.float32:
+            raise WeightsError(f"{path.name} is damaged: '{name}' is missing or misshapen")
+        if not np.isfinite(array).all():
+            raise WeightsError(f"{path.name} is damaged: '{name}' is not finite")
+        arrays[name] = array
+    return arrays
+
+
+def weights_header(path: str | Path | None = None) -> dict[str, Any]:
+    """Facts that training wrote into a weights file (data, minutes, seed, steps).
+
+    Raises:
+        WeightsError: if it cannot be read.
+    """
+    path = default_weights() if path is None else Path(path)
+    return _header(path, _read(path))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no weights file {path}") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, AttributeError) as error:
+        raise WeightsError(f"{path.name} is not a weights file, or is damaged: {error}") from error
+
+
+def _header(path: Path, stored: dict[str, np.ndarray]) -> dict[str, Any]:
+    try:
+        header = json.loads(str(stored[_HEADER]))
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{path.name} has no readable header: it is damaged") from error
+    if not isinstance(header, dict):
+        raise WeightsError(f"{path.name} has no readable header: it is damaged")
+    return header

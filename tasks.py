@@ -1,0 +1,206 @@
+"""The two commands of a newcomer, with all the set-up they need.
+
+``python tasks.py demo`` animates a character from the included sample take.
+``python tasks.py test`` passes every check of the project; ``--quick`` leaves out the Blender
+versions that only install the extension.
+
+Each environment is made from its locked requirement files and used again until one of them changes.
+Only the standard library is needed here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+REQUIREMENTS = ROOT / "requirements"
+
+# The Python that each Blender is built for: its wheel runs on no other.
+BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.2": "3.13"}
+MAIN_PYTHON = BLENDERS["4.5"]
+
+
+class MissingPython(Exception):
+    """No Python of the wanted version is on this machine."""
+
+
+def find_python(version: str) -> Path:
+    """Return an interpreter of ``version``: this one, the launcher's, PATH's or pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [
+        [sys.executable],
+        ["py", f"-{version}"],
+        [f"python{version}"],
+        *([str(folder / "bin" / "python")] for folder in sorted(pyenv.glob(f"{version}.*"))),
+    ]
+    # The base executable: an environment must not be made by an interpreter inside itself.
+    probe = "import sys; print(*sys.version_info[:2], sep='.'); print(sys._base_executable)"
+    for candidate in candidates:
+        if shutil.which(candidate[0]) is None:
+            continue
+        found = subprocess.run([*candidate, "-c", probe], capture_output=True, text=True)
+        lines = found.stdout.splitlines()
+        if found.returncode == 0 and lines[0] == version:
+            return Path(lines[1])
+    raise MissingPython(f"needs Python {version}")
+
+
+def digest(path: Path) -> str:
+    """Return the checksum of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def run(*command: str | Path) -> None:
+    """Run a command in the checkout; its output is shown, its failure raises."""
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def interpreter(name: str) -> Path:
+    """Return the interpreter of environment ``name``."""
+    return ROOT / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def stamp(name: str) -> Path:
+    """Return the file in environment ``name`` that tells what is installed."""
+    return ROOT / name / "locks.json"
+
+
+def installed_locks(name: str) -> dict[str, str]:
+    """Return the lock files that environment ``name`` has installed, and their checksums."""
+    # A folder without a stamp was left half made; one without Python lost the one it was made from.
+    usable = stamp(name).exists() and interpreter(name).exists()
+    locks: dict[str, str] = json.loads(stamp(name).read_text()) if usable else {}
+    return locks
+
+
+def environment(name: str, version: str, *locks: str) -> Path:
+    """Return the interpreter of environment ``name``, made or completed from lock files."""
+    python = interpreter(name)
+    wanted = {lock: digest(REQUIREMENTS / lock) for lock in locks}
+    done = installed_locks(name)
+    if not done or any(done.get(lock, checksum) != checksum for lock, checksum in wanted.items()):
+        base = find_python(version)
+        print(f"Making {name} with Python {version} ...", flush=True)
+        if (ROOT / name).exists():
+            shutil.rmtree(ROOT / name)
+        run(base, "-m", "venv", name)
+        done = {}
+    for lock in [lock for lock in locks if lock not in done]:
+        print(f"Installing requirements/{lock} (once; downloads take a while) ...", flush=True)
+        # The locks are complete, so pip has nothing to resolve. -qq shows errors only.
+        options = ["-qq", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+        locked = ["--require-hashes", "--requirement", f"requirements/{lock}"]
+        run(python, "-m", "pip", "install", *options, *locked)
+        done[lock] = wanted[lock]
+        stamp(name).write_text(json.dumps(done))
+    return python
+
+
+def main_environment(*locks: str) -> Path:
+    """Return the interpreter of ``.venv``, which also imports the packages of this checkout."""
+    python = environment(".venv", MAIN_PYTHON, *locks)
+    add_path = (
+        "import pathlib, sys, sysconfig;"
+        "site = pathlib.Path(sysconfig.get_path('purelib'));"
+        "(site / 'ssrhmr-checkout.pth').write_text(sys.argv[1])"
+    )
+    run(python, "-c", add_path, str(ROOT))
+    return python
+
+
+def make_test_environment() -> None:
+    """Make ``.venv`` with torch as well, which training and its tests need."""
+    main_environment("dev.txt")
+    if sys.platform == "linux" and "train.txt" not in installed_locks(".venv"):
+        try:
+            main_environment("dev.txt", "train-cpu.txt")
+            return
+        except subprocess.CalledProcessError:
+            print(
+                "pip finds no CPU build of torch here: CUDA comes with it, several GB.", flush=True
+            )
+    main_environment("dev.txt", "train.txt")
+
+
+def install_test(blender: str) -> None:
+    """Install the built zip in a Blender that has nothing of this checkout, and use it."""
+    name, version = f".venv-blender-{blender}", BLENDERS[blender]
+    python = environment(name, version, f"blender-{blender}.txt")
+    run(python, "tests/run_pytest_bpy.py", "tests/install")
+
+
+def demo() -> None:
+    """Run the main job on the sample take."""
+    run(main_environment("dev.txt"), "examples/demo.py")
+
+
+def test(quick: bool) -> bool:
+    """Run every stage and print a summary; return whether none failed."""
+    find_python(MAIN_PYTHON)  # the only one whose absence is an error: the rest would be skipped
+    rows: list[tuple[str, str, float]] = []
+
+    def stage(name: str, action: Callable[[], object]) -> None:
+        print(f"\n=== {name} ===", flush=True)
+        start = time.monotonic()
+        try:
+            action()
+            result = "passed"
+        except MissingPython as reason:
+            result = f"skipped: {reason}"
+        except subprocess.CalledProcessError as error:
+            result = f"FAILED with exit code {error.returncode}"
+        rows.append((name, result, time.monotonic() - start))
+        print(f"=== {name}: {result}, {rows[-1][2]:.1f} s ===", flush=True)
+
+    stage("setup", make_test_environment)
+    if rows[0][1] == "passed":
+        python = interpreter(".venv")
+        stage("format", lambda: run(python, "-m", "ruff", "format", "--check", "."))
+        stage("lint", lambda: run(python, "-m", "ruff", "check", "."))
+        stage("types", lambda: run(python, "-m", "mypy"))
+        stage("core", lambda: run(python, "-m", "pytest", "tests/core"))
+        stage("blender", lambda: run(python, "tests/run_pytest_bpy.py", "tests/blender"))
+        stage("zip", lambda: run(python, "build_addon.py"))
+        for blender in ["4.5"] if quick else sorted(BLENDERS):
+            stage(f"install-{blender}", partial(install_test, blender))
+
+    print(f"\n{'stage':<14}{'seconds':>8}  result")
+    for name, result, seconds in rows:
+        print(f"{name:<14}{seconds:>8.1f}  {result}")
+    skipped = [name for name, result, _ in rows if result.startswith("skipped")]
+    failed = [name for name, result, _ in rows if result.startswith("FAILED")]
+    if skipped:
+        print(f"NOT CHECKED HERE: {', '.join(skipped)}")
+    print(f"FAILED: {', '.join(failed)}" if failed else "Every stage that ran passed.")
+    return not failed
+
+
+def main() -> None:
+    """Read the command line and run the task."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    tasks = parser.add_subparsers(dest="task", required=True)
+    tasks.add_parser("demo", help="animate a character from the sample take")
+    checks = tasks.add_parser("test", help="pass every check")
+    checks.add_argument("--quick", action="store_true", help="install only in Blender 4.5")
+    arguments = parser.parse_args()
+    try:
+        if arguments.task == "demo":
+            demo()
+        elif not test(arguments.quick):
+            sys.exit(1)
+    except (MissingPython, subprocess.CalledProcessError) as error:
+        sys.exit(f"{arguments.task}: {error}")
+
+
+if __name__ == "__main__":
+    main()
