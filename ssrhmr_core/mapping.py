@@ -1,20 +1,63 @@
-"""Which bone is which joint: names first, hierarchy second, the same for files and for rigs."""
+"""Which bone is which joint: names first, hierarchy second, the same for files and for rigs.
+
+Each file in ``bonemaps`` is the table of one rig family: its bones by our joint names, best name
+first. Names are compared as written and, less surely, without prefix, case, punctuation and the
+spelling of the side. The family that explains most of the rig, checked against its hierarchy, wins;
+what no name explains is looked for by shape.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import combinations, pairwise
 
 import numpy as np
 
-from .skeleton import INDEX, JOINTS, REQUIRED_JOINTS
+from .skeleton import INDEX, JOINTS, PARENTS, REQUIRED_JOINTS
 
 NONE = -1
 """Stands in a mapping for a joint that no bone was found for."""
+
+_TOLERANT = 0.9
+"""Confidence in a bone whose name matches but for its prefix or spelling."""
+_COUNTED = 0.8
+"""Confidence in a spine bone that is known by its place between hips and neck only."""
+_SHAPE = 0.5
+"""Confidence in a bone found by hierarchy and position alone."""
+_CONTRADICTED = 0.5
+"""Factor on the confidence in a bone whose place in the hierarchy does not fit."""
+
+_LONG = 0.65
+"""Least length of a limb's segments, as a share of the longest one of its chain."""
+_ALIKE = 0.15
+"""Greatest difference of mirrored segments, as a share of their length."""
+
+_PREFIX = re.compile(
+    r"(?:.*[:|]|mixamorig\d*_?|(?:def|org)-|cc_base_|(?:valvebiped\.)?bip\d+[ _]|j_bip_(?:c_)?"
+    r"|[mf]_avg_|character\d+_)",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[左右]|[^\W\d_a-zA-Z左右]+")
+_SIDES = {"l": "l", "left": "l", "左": "l", "r": "r", "right": "r", "右": "r"}
+_HELPERS = frozenset(
+    {"adjust", "control", "corrective", "ctrl", "fk", "heel", "helper", "ik", "mch", "nub"}
+    | {"pole", "roll", "socket", "target", "tweak", "twist", "vis", "weapon"}
+)
+"""Words in the names of bones that are no part of a body."""
+
+_TRUNK = tuple(INDEX[n] for n in ("hips", "lower_spine", "middle_spine", "chest", "neck"))
+_SPINE = _TRUNK[1:4]
+_LIMB_STARTS = tuple(
+    INDEX[f"{side}_{part}"]
+    for side in ("left", "right")
+    for part in ("hip", "clavicle", "shoulder")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +65,12 @@ class BoneMapping:
     """The bones of a rig that stand for the 22 joints.
 
     Attributes:
-        family: name of the table that fitted best.
+        family: name of the table that fitted best; "unknown" where shape alone decided.
         bones: (22,) int, index of the bone of each joint, or :data:`NONE`.
-        confidence: (22,) float32 in 0..1, how sure each one is.
+        confidence: (22,) float32 in 0..1, how sure each one is: 1 for a name of the family in its
+            right place, 0.9 for a name that had to be stripped, 0.8 for a spine bone known by its
+            place only, 0.5 and less for a bone found by shape or one whose place in the hierarchy
+            contradicts its name; 0 without a bone.
     """
 
     family: str
@@ -37,15 +83,32 @@ class BoneMapping:
         return [JOINTS[joint] for joint in REQUIRED_JOINTS if self.bones[joint] == NONE]
 
 
+@dataclass(frozen=True)
+class Family:
+    """Bone names of one kind of rig.
+
+    Attributes:
+        name: what users call it.
+        joints: joint -> its bone's names, best first.
+        confidence: factor on the confidence in what it finds; below 1 for a table of words that
+            are common everywhere.
+    """
+
+    name: str
+    joints: dict[str, list[str]]
+    confidence: float = 1.0
+
+
 @cache
-def families() -> dict[str, dict[str, list[str]]]:
-    """Return the tables of bone names: family -> joint -> names, best first."""
-    tables = {}
-    for entry in sorted(resources.files(__package__).joinpath("bonemaps").iterdir(), key=str):
+def families() -> tuple[Family, ...]:
+    """Return all tables, in the order of their file names."""
+    files = resources.files(__package__).joinpath("bonemaps").iterdir()
+    tables = []
+    for entry in sorted(files, key=lambda file: file.name):
         if entry.name.endswith(".json"):
             table = json.loads(entry.read_text(encoding="utf-8"))
-            tables[table["family"]] = table["joints"]
-    return tables
+            tables.append(Family(table["family"], table["joints"], table.get("confidence", 1.0)))
+    return tuple(tables)
 
 
 def map_bones(
@@ -56,49 +119,369 @@ def map_bones(
     Args:
         names: bone names.
         parents: index of each bone's parent, negative for roots.
-        positions: (bones, 3) heads of the bones at rest, for bodies with unknown names.
+        positions: (bones, 3) heads of the bones, any axes and unit, in a pose whose toes point
+            forward; for bodies with unknown names. Without it only names count.
 
     Returns:
         The best mapping found; it may be incomplete (:attr:`BoneMapping.missing`).
     """
-    index = {_plain(name): bone for bone, name in reversed(list(enumerate(names)))}
-    best = BoneMapping("unknown", np.full(len(JOINTS), NONE), np.zeros(len(JOINTS), np.float32))
-    best_found = 0
-    for family, table in families().items():
-        bones = np.full(len(JOINTS), NONE)
-        for joint, candidates in table.items():
-            for candidate in candidates:
-                if _plain(candidate) in index:
-                    bones[INDEX[joint]] = index[_plain(candidate)]
-                    break
-        found = int((bones != NONE).sum())
-        if found > best_found:
-            best_found = found
-            best = BoneMapping(family, bones, (bones != NONE).astype(np.float32))
-    _spine_from_hierarchy(best.bones, best.confidence, parents)
+    rig = _Rig(names, parents)
+    # max() keeps the first of equals, so the order of the files settles ties.
+    unknown = BoneMapping("unknown", np.full(len(JOINTS), NONE), np.zeros(len(JOINTS), np.float32))
+    mappings = [unknown, *(_by_names(rig, family) for family in families())]
+    best = max(mappings, key=lambda mapping: mapping.confidence.sum())
+    if positions is None or (best.bones != NONE).all():
+        return best
+    shape = _by_shape(rig, np.asarray(positions, np.float64))
+    if shape.confidence.sum() > best.confidence.sum():
+        return shape
+    _fill(best, shape, rig)
     return best
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.split(":")[-1].lower())
+class _Rig:
+    """Names and hierarchy of a rig, ready for questions."""
+
+    def __init__(self, names: Sequence[str], parents: Sequence[int]) -> None:
+        self.names = [str(name) for name in names]
+        self.parents = [int(parent) if parent >= 0 else NONE for parent in parents]
+        words = [_words(name) for name in self.names]
+        # A first word that most bones share is the character's name.
+        first = Counter(w[0] for w in words if w and w[0] not in _SIDES).most_common(1)
+        if first and first[0][1] > len(words) / 2:
+            words = [w[1:] if w[:1] == [first[0][0]] and len(w) > 1 else w for w in words]
+        self.words = words
+        self.keys = [_key(w) for w in words]
+        # The first of equal names counts.
+        backwards = list(enumerate(self.names))[::-1]
+        self.by_name = {name: bone for bone, name in backwards}
+        self.by_key = {self.keys[bone]: bone for bone, _ in backwards}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def ancestors(self, bone: int) -> Iterator[int]:
+        """Bones above a bone, nearest first."""
+        bone = self.parents[bone]
+        while bone != NONE:
+            yield bone
+            bone = self.parents[bone]
+
+    def between(self, top: int, bottom: int) -> list[int] | None:
+        """Bones from below ``top`` to above ``bottom``; None if they do not hang together."""
+        path: list[int] = []
+        for bone in self.ancestors(bottom):
+            if bone == top:
+                return path[::-1]
+            path.append(bone)
+        return None
 
 
-def _spine_from_hierarchy(
-    bones: np.ndarray, confidence: np.ndarray, parents: Sequence[int]
-) -> None:
+def _words(name: str) -> list[str]:
+    """Words of a name in lower case, without the prefixes of known programs."""
+    while (match := _PREFIX.match(name)) and match.end() < len(name):
+        name = name[match.end() :]
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _key(words: Sequence[str]) -> tuple[str, str]:
+    """Side ("l", "r" or "") and the rest of a name, given in lower-case words."""
+    for place, word in enumerate(words):
+        if word in _SIDES:
+            return _SIDES[word], "".join((*words[:place], *words[place + 1 :]))
+    return "", "".join(words)
+
+
+@cache
+def _known_key(name: str) -> tuple[str, str]:
+    return _key(_words(name))
+
+
+def _by_names(rig: _Rig, family: Family) -> BoneMapping:
+    """Map a rig by one table, with the spine taken from the hierarchy."""
+    bones = np.full(len(JOINTS), NONE)
+    confidence = np.zeros(len(JOINTS), np.float32)
+    for name, candidates in family.joints.items():
+        bone, sure = _first(rig, candidates)
+        if bone not in bones:
+            bones[INDEX[name]] = bone
+            confidence[INDEX[name]] = sure * family.confidence
+    _place_spine(bones, confidence, rig)
+    confidence[_contradicted(bones, rig)] *= _CONTRADICTED
+    return BoneMapping(family.name, bones, confidence)
+
+
+def _first(rig: _Rig, candidates: Sequence[str]) -> tuple[int, float]:
+    for candidate in candidates:
+        if candidate in rig.by_name:
+            return rig.by_name[candidate], 1.0
+    for candidate in candidates:
+        key = _known_key(candidate)
+        if key in rig.by_key:
+            return rig.by_key[key], _TOLERANT
+    return NONE, 0.0
+
+
+def _place_spine(bones: np.ndarray, confidence: np.ndarray, rig: _Rig) -> None:
     """Put the bones between hips and neck on the three spine joints, whatever their number."""
-    top = bones[INDEX["neck"]] if bones[INDEX["neck"]] != NONE else bones[INDEX["head"]]
-    path: list[int] = []
-    bone = parents[top] if top != NONE else NONE
-    while bone >= 0 and bone != bones[INDEX["hips"]]:
-        path.insert(0, bone)
-        bone = parents[bone]
-    if bone < 0 or not path:
+    top = INDEX["neck"] if bones[INDEX["neck"]] != NONE else INDEX["head"]
+    connected = bones[0] != NONE and bones[top] != NONE
+    path = rig.between(bones[0], bones[top]) if connected else None
+    if not path:
         return
-    spine = [INDEX["lower_spine"], INDEX["middle_spine"], INDEX["chest"]]
-    chosen = {
-        1: [NONE, NONE, path[-1]],
-        2: [path[0], NONE, path[-1]],
-    }.get(len(path), [path[0], path[len(path) // 2], path[-1]])
-    bones[spine] = chosen
-    confidence[spine] = np.array(chosen) != NONE
+    if len(path) < 3:
+        chosen = [path[0] if len(path) == 2 else NONE, NONE, path[-1]]
+    else:
+        chosen = [path[0], path[len(path) // 2], path[-1]]
+    for joint, bone in zip(_SPINE, chosen, strict=True):
+        if bone != bones[joint]:
+            bones[joint] = bone
+            confidence[joint] = min(confidence[[0, top]].min(), _COUNTED)
+        if bone == NONE:
+            confidence[joint] = 0.0
+
+
+def _contradicted(bones: np.ndarray, rig: _Rig) -> np.ndarray:
+    """Tell which bones (22,) do not hang where their joints do.
+
+    The nearest mapped bone above a joint's must belong to a joint above it; limbs may start from
+    any bone of the trunk. A limb or a trunk that hangs on no mapped bone says nothing: generated
+    rigs hold their parts together through bones of their own.
+    """
+    joint_of = {int(bone): joint for joint, bone in enumerate(bones) if bone != NONE}
+    wrong = np.zeros(len(JOINTS), bool)
+    loose = np.zeros(len(JOINTS), bool)
+    for bone, joint in joint_of.items():
+        above = next((joint_of[a] for a in rig.ancestors(bone) if a in joint_of), None)
+        if above is None:
+            loose[joint] = joint not in (*_TRUNK, INDEX["head"], *_LIMB_STARTS)
+        elif joint not in _LIMB_STARTS or above not in _TRUNK:
+            wrong[joint] = above not in _above(joint)
+    # Where most limbs are loose, the rig has no hierarchy to hold against the names.
+    return wrong | loose if loose.sum() <= 4 else wrong
+
+
+def _above(joint: int) -> list[int]:
+    """Joints above a joint in our own skeleton, nearest first."""
+    found = []
+    while (joint := PARENTS[joint]) >= 0:
+        found.append(joint)
+    return found
+
+
+def _fill(best: BoneMapping, shape: BoneMapping, rig: _Rig) -> None:
+    """Give joints that no name was found for the bone that their shape suggests, where it fits."""
+    for joint in np.flatnonzero(best.bones == NONE):
+        bone = shape.bones[joint]
+        short_spine = joint in _SPINE and best.bones[INDEX["chest"]] != NONE
+        if bone == NONE or bone in best.bones or short_spine:
+            continue
+        tried = best.bones.copy()
+        tried[joint] = bone
+        if not (_contradicted(tried, rig) & ~_contradicted(best.bones, rig)).any():
+            best.bones[joint] = bone
+            best.confidence[joint] = _SHAPE
+    _place_spine(best.bones, best.confidence, rig)
+
+
+@dataclass(frozen=True)
+class _Limb:
+    """A chain of bones with the place of its two long segments in it."""
+
+    chain: list[int]
+    start: int
+    lengths: np.ndarray
+
+    @property
+    def joints(self) -> list[int]:
+        """Thigh, shin and foot, or upper arm, forearm and hand."""
+        return self.chain[self.start : self.start + 3]
+
+    @property
+    def before(self) -> int:
+        """The bone before the limb: a clavicle if the limb is an arm."""
+        return self.chain[self.start - 1] if self.start else NONE
+
+    @property
+    def after(self) -> int:
+        """The bone after the limb: a toe if the limb is a leg."""
+        rest = self.chain[self.start + 3 :]
+        return rest[0] if rest else NONE
+
+    def mirrors(self, other: _Limb) -> bool:
+        """Tell whether both limbs have the same lengths."""
+        return bool(np.abs(np.log(self.lengths / other.lengths)).max() < _ALIKE)
+
+
+class _Shape:
+    """A rig without its helper bones, with lengths."""
+
+    def __init__(self, rig: _Rig, points: np.ndarray) -> None:
+        self.points = points
+        self.sides = [side for side, _ in rig.keys]
+        helper = [not _HELPERS.isdisjoint(words) for words in rig.words]
+        self.bones = [bone for bone in range(len(rig)) if not helper[bone]]
+        self.above = {
+            bone: next((a for a in rig.ancestors(bone) if not helper[a]), NONE)
+            for bone in self.bones
+        }
+        self.below: dict[int, list[int]] = {bone: [] for bone in (NONE, *self.bones)}
+        for bone in self.bones:
+            self.below[self.above[bone]].append(bone)
+        self.reach: dict[int, float] = {}
+        for bone in reversed(self._downwards(list(self.below[NONE]))):
+            self.reach[bone] = max((self._step(bone, b) for b in self.below[bone]), default=0.0)
+
+    def _downwards(self, order: list[int]) -> list[int]:
+        for bone in order:  # grows while it is walked
+            order += self.below[bone]
+        return order
+
+    def _step(self, bone: int, child: int) -> float:
+        return self.length(bone, child) + self.reach[child]
+
+    def subtree(self, bone: int) -> list[int]:
+        """The bone and all below it."""
+        return self._downwards([bone])
+
+    def length(self, a: int, b: int) -> float:
+        """Distance of two bones' heads."""
+        return float(np.linalg.norm(self.points[b] - self.points[a]))
+
+    def chain(self, bone: int) -> list[int]:
+        """The bone and those below it along the longest way down."""
+        found = [bone]
+        while self.below[found[-1]]:
+            last = found[-1]
+            found.append(max(self.below[last], key=lambda child: self._step(last, child)))
+        return found
+
+    def path(self, bone: int) -> list[int]:
+        """The bone and those above it, upwards."""
+        found = [bone]
+        while self.above[found[-1]] != NONE:
+            found.append(self.above[found[-1]])
+        return found
+
+    def limb(self, bone: int) -> _Limb | None:
+        """The limb that starts at or below a bone, if its chain has two segments."""
+        chain = self.chain(bone)
+        lengths = np.array([self.length(a, b) for a, b in pairwise(chain)])
+        # Collar bones may be long, hands and feet are not: the last two long segments count.
+        long = lengths > _LONG * lengths.max(initial=0.0)
+        starts = np.flatnonzero(long[:-1] & long[1:])
+        if not len(starts):
+            return None
+        start = int(starts[-1])
+        return _Limb(chain, start, lengths[start : start + 2])
+
+    def pairs(self) -> list[tuple[float, int, _Limb, _Limb]]:
+        """Mirrored limbs, longest first: length, bone that they hang on, both limbs."""
+        least = 0.1 * max(self.reach.values(), default=0.0)
+        found = []
+        for bone in self.bones:
+            long = [child for child in self.below[bone] if self._step(bone, child) > least]
+            limbs = [limb for limb in map(self.limb, long) if limb is not None]
+            for a, b in combinations(limbs, 2):
+                if a.mirrors(b):
+                    found.append((float(a.lengths.sum() + b.lengths.sum()), bone, a, b))
+        return sorted(found, key=lambda pair: -pair[0])
+
+
+def _by_shape(rig: _Rig, points: np.ndarray) -> BoneMapping:
+    """Map a body by hierarchy and lengths: two pairs of mirrored limbs on one trunk."""
+    shape = _Shape(rig, points)
+    bones = np.full(len(JOINTS), NONE)
+    body = _find_body(shape)
+    if body is not None:
+        bones[0] = body.hips
+        bones[[INDEX["neck"], INDEX["head"]]] = _neck_and_head(shape, body.crown)
+        left = _left(shape, body)
+        for side, leg in zip(("left", "right"), _left_first(shape, body.legs, left), strict=True):
+            start = INDEX[f"{side}_hip"]
+            bones[start : start + 4] = [*leg.joints, leg.after]
+        for side, arm in zip(("left", "right"), _left_first(shape, body.arms, left), strict=True):
+            start = INDEX[f"{side}_clavicle"]
+            bones[start : start + 4] = [arm.before, *arm.joints]
+    confidence = np.where(bones == NONE, 0.0, _SHAPE).astype(np.float32)
+    _place_spine(bones, confidence, rig)
+    return BoneMapping("unknown", bones, confidence)
+
+
+@dataclass(frozen=True)
+class _Body:
+    """What a body is recognised by: its trunk from ``hips`` to ``chest`` and what hangs on it."""
+
+    hips: int
+    legs: tuple[_Limb, _Limb]
+    chest: int
+    arms: tuple[_Limb, _Limb]
+    crown: int
+    """First bone of the neck, or of the head."""
+
+
+def _find_body(shape: _Shape) -> _Body | None:
+    for (_, hips, *legs), (_, chest, *arms) in combinations(shape.pairs()[:12], 2):
+        limbs = [set(limb.chain) for limb in (*legs, *arms)]
+        if any(a & b for a, b in combinations(limbs, 2)):
+            continue
+        used = set().union(*limbs)
+        crown = _crown(shape, chest, hips, used)
+        # The chest is where a head is; where both or neither have one, the longer limbs are legs.
+        if crown == NONE:
+            hips, legs, chest, arms = chest, arms, hips, legs
+            crown = _crown(shape, chest, hips, used)
+        trunk = shape.path(chest)
+        fork = next((bone for bone in shape.path(hips) if bone in trunk), NONE)
+        if crown == NONE or fork in (NONE, chest):
+            continue
+        # A root on the floor that carries pelvis and spine side by side is not the hips.
+        near = shape.length(fork, hips) < 0.5 * legs[0].lengths[0]
+        return _Body(fork if near else hips, (legs[0], legs[1]), chest, (arms[0], arms[1]), crown)
+    return None
+
+
+def _crown(shape: _Shape, chest: int, hips: int, used: set[int]) -> int:
+    """The child of the chest that rises farthest from the hips and carries no limb, or NONE."""
+    up = shape.points[chest] - shape.points[hips]
+    rises = {}
+    for child in shape.below[chest]:
+        bones = shape.subtree(child)
+        if used.isdisjoint(bones):
+            rises[child] = float(((shape.points[bones] - shape.points[chest]) @ up).max())
+    found = max(rises, key=rises.__getitem__, default=NONE)
+    return found if found != NONE and rises[found] > 0.0 else NONE
+
+
+def _neck_and_head(shape: _Shape, crown: int) -> tuple[int, int]:
+    chain = shape.chain(crown)
+    head = next((i for i, bone in enumerate(chain) if len(shape.below[bone]) > 1), None)
+    if head is None:  # no face and no hair hang on any of them
+        head = len(chain) - 1
+        steps = [shape.length(a, b) for a, b in pairwise(chain)]
+        # The crown is farther from the head than the parts of a neck are from one another.
+        if len(steps) > 1 and steps[-1] > 1.2 * steps[-2]:
+            head -= 1
+    return (chain[0] if head else NONE), chain[head]
+
+
+def _left(shape: _Shape, body: _Body) -> np.ndarray:
+    """Which way (3,) is left: by names that tell the sides, else by the feet, else by custom."""
+    for a, b in (body.legs, body.arms):
+        sides = [shape.sides[limb.joints[0]] for limb in (a, b)]
+        if sorted(sides) == ["l", "r"]:
+            across = shape.points[a.joints[0]] - shape.points[b.joints[0]]
+            return across if sides[0] == "l" else -across
+    up = shape.points[body.chest] - shape.points[body.hips]
+    if all(leg.after != NONE for leg in body.legs):
+        ahead = sum(shape.points[leg.after] - shape.points[leg.joints[2]] for leg in body.legs)
+        return np.cross(up, ahead)
+    across = shape.points[body.legs[0].joints[0]] - shape.points[body.legs[1].joints[0]]
+    x = np.array([1.0, 0.0, 0.0])
+    # Bodies face +Z where Y is up and -Y where Z is up: left is +X; else they face +X.
+    return x if abs(across @ x) > 0.7 * np.linalg.norm(across) else np.cross(up, x)
+
+
+def _left_first(shape: _Shape, pair: tuple[_Limb, _Limb], left: np.ndarray) -> tuple[_Limb, _Limb]:
+    across = shape.points[pair[0].joints[0]] - shape.points[pair[1].joints[0]]
+    return pair if across @ left > 0.0 else (pair[1], pair[0])

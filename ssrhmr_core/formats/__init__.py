@@ -3,73 +3,90 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..motion import Motion
 from .amass import load_amass
 from .bvh import load_bvh
 
-SUFFIXES = (".bvh", ".bvh.xz", ".npz")
-"""Motion files that :func:`load_motion` reads."""
+_LOADERS = {".bvh": load_bvh, ".bvh.xz": load_bvh, ".npz": load_amass}
+# AMASS keeps body shapes beside the motions, in archives of their own.
+_NO_MOTIONS = ("shape.npz", "_stagei.npz")
 
 
-class NoMotionError(ValueError):
-    """A path leads to no motion file."""
+class MotionFileError(ValueError):
+    """Nothing that can be read as motion; the message names the path."""
 
 
 def load_motion(path: str | Path) -> Motion:
-    """Read a BVH or AMASS file.
+    """Read a ``.bvh``, ``.bvh.xz`` or AMASS ``.npz`` file.
 
     Raises:
-        NoMotionError: if the suffix is not one of :data:`SUFFIXES`.
-        ValueError: if the file cannot be used; the message says why.
+        MotionFileError: if the name ends in none of these.
+        ValueError: if the file is damaged or no motion of a human body; see
+            :class:`~ssrhmr_core.formats.bvh.BVHError` and
+            :class:`~ssrhmr_core.formats.amass.AmassError`.
         OSError: if it cannot be opened.
     """
-    path = Path(path)
-    if not _is_motion(path):
-        raise NoMotionError(f"{path}: not a motion file ({', '.join(SUFFIXES)})")
-    return load_amass(path) if path.suffix.lower() == ".npz" else load_bvh(path)
+    suffix = _suffix(Path(path))
+    if suffix is None:
+        raise MotionFileError(f"{path}: not one of {', '.join(_LOADERS)}")
+    return _LOADERS[suffix](path)
 
 
 def find_motions(paths: Iterable[str | Path]) -> list[Path]:
-    """Expand files, folders and ``FILE.json#KEY`` into motion files, in a stable order.
+    """List motion files.
+
+    Args:
+        paths: motion files; folders, which are searched to the bottom; and ``FILE.json#KEY``, a
+            list of paths relative to the JSON file, under one of its keys.
+
+    Returns:
+        The files, each once: in the order of ``paths``, and sorted within a folder.
 
     Raises:
-        NoMotionError: naming the path that leads to nothing.
+        MotionFileError: if one of ``paths`` leads to no motion file.
     """
-    found: list[Path] = []
-    for given in paths:
-        text = str(given)
-        if ".json#" in text:
-            found += _listed(*text.rsplit("#", 1))
-            continue
-        path = Path(text)
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if _is_motion(file))
-            if not inside:
-                raise NoMotionError(f"{path}: no motion file in this folder")
-            found += inside
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise NoMotionError(f"{path}: no such file or folder")
-    return found
+    return list(dict.fromkeys(file for path in paths for file in _expand(path)))
 
 
-def _listed(file: str, key: str) -> list[Path]:
-    try:
-        names = json.loads(Path(file).read_text(encoding="utf-8"))[key]
-    except OSError as error:
-        raise NoMotionError(f"{file}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise NoMotionError(f"{file}: no list named {key!r} in it") from error
-    paths = [Path(file).parent / str(name) for name in names]
-    gone = [path for path in paths if not path.is_file()]
-    if gone or not paths:
-        raise NoMotionError(f"{file}#{key}: {gone[0] if gone else 'the list'} is not there")
-    return paths
+def _suffix(path: Path) -> str | None:
+    return next((end for end in _LOADERS if path.name.lower().endswith(end)), None)
+
+
+def _expand(path: str | Path) -> Iterator[Path]:
+    listing, mark, key = str(path).rpartition("#")
+    if mark and listing.lower().endswith(".json"):
+        yield from _listed(Path(listing), key)
+    elif Path(path).is_dir():
+        found = sorted(file for file in Path(path).rglob("*") if _is_motion(file))
+        if not found:
+            raise MotionFileError(f"{path}: no motion files ({', '.join(_LOADERS)}) in this folder")
+        yield from found
+    elif not Path(path).is_file():
+        raise MotionFileError(f"{path}: no such file or folder")
+    elif _suffix(Path(path)) is None:
+        raise MotionFileError(f"{path}: not one of {', '.join(_LOADERS)}")
+    else:
+        yield Path(path)
 
 
 def _is_motion(path: Path) -> bool:
-    return path.name.lower().endswith(SUFFIXES)
+    return _suffix(path) is not None and not path.name.endswith(_NO_MOTIONS) and path.is_file()
+
+
+def _listed(listing: Path, key: str) -> Iterator[Path]:
+    """Motion files named in a JSON file."""
+    try:
+        lists = json.loads(listing.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MotionFileError(f"{listing}: {error.strerror}") from error
+    except ValueError as error:
+        raise MotionFileError(f"{listing}: not a JSON file ({error})") from error
+    names = lists.get(key) if isinstance(lists, dict) else None
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        known = ", ".join(lists) if isinstance(lists, dict) else "nothing"
+        raise MotionFileError(f"{listing}: no list of paths under {key!r}; it has {known}")
+    for name in names:
+        yield from _expand(listing.parent / name)

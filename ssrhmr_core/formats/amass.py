@@ -1,6 +1,7 @@
-"""AMASS .npz files: SMPL, SMPL+H and SMPL-X body poses.
+"""AMASS archives: SMPL, SMPL+H and SMPL-X poses, read without any body model.
 
-Betas are ignored: the motion goes onto an average body of this project's own.
+Only the rotations of the 22 body joints are taken. The body is an average one of our own with
+SMPL's joints: body models are licensed, and proportions are for the solver to be told elsewhere.
 """
 
 from __future__ import annotations
@@ -11,124 +12,129 @@ from pathlib import Path
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..arrays import rotate
 from ..motion import Motion
 from ..rest import read_rest
-from ..skeleton import JOINTS
+from ..skeleton import INDEX, JOINTS
 
-_SMPL = (
-    "hips", "left_hip", "right_hip", "lower_spine", "left_knee", "right_knee", "middle_spine",
-    "left_ankle", "right_ankle", "chest", "left_toe", "right_toe", "neck", "left_clavicle",
-    "right_clavicle", "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
-    "left_wrist", "right_wrist",
-)  # fmt: skip
-_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
-
-_HALF = {
-    "hip": (0.06, -0.09, -0.01),
-    "knee": (0.04, -0.38, 0.0),
-    "ankle": (-0.015, -0.42, -0.035),
-    "toe": (0.035, -0.055, 0.12),
-    "clavicle": (0.075, 0.115, -0.02),
-    "shoulder": (0.12, 0.045, -0.015),
-    "elbow": (0.255, -0.015, -0.02),
-    "wrist": (0.25, 0.01, 0.0),
-}
-_TRUNK = {
-    "lower_spine": (0.0, 0.11, -0.03),
-    "middle_spine": (0.0, 0.135, 0.005),
-    "chest": (0.0, 0.055, 0.025),
-    "neck": (0.0, 0.21, -0.035),
-    "head": (0.0, 0.09, 0.05),
-}
-_PELVIS = np.array([0.0, -0.23, 0.02])
-"""Where the pelvis lies in the model's own axes when ``trans`` is zero, metres."""
-_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+# SMPL's joints in its order: name here, index of the parent, metres from it in the zero pose
+# (arms out, legs a little apart, facing +Z with +Y up). The first row is where SMPL's origin sees
+# the pelvis; translations are those of the origin.
+_BODY: tuple[tuple[str, int, tuple[float, float, float]], ...] = (
+    ("hips", -1, (0.0, -0.22, 0.03)),
+    ("left_hip", 0, (0.06, -0.09, -0.01)),
+    ("right_hip", 0, (-0.06, -0.09, -0.01)),
+    ("lower_spine", 0, (0.0, 0.12, -0.04)),
+    ("left_knee", 1, (0.04, -0.38, 0.0)),
+    ("right_knee", 2, (-0.04, -0.38, 0.0)),
+    ("middle_spine", 3, (0.0, 0.14, 0.02)),
+    ("left_ankle", 4, (-0.02, -0.42, -0.04)),
+    ("right_ankle", 5, (0.02, -0.42, -0.04)),
+    ("chest", 6, (0.0, 0.06, 0.0)),
+    ("left_toe", 7, (0.04, -0.06, 0.13)),
+    ("right_toe", 8, (-0.04, -0.06, 0.13)),
+    ("neck", 9, (0.0, 0.21, -0.03)),
+    ("left_clavicle", 9, (0.08, 0.11, -0.02)),
+    ("right_clavicle", 9, (-0.08, 0.11, -0.02)),
+    ("head", 12, (0.0, 0.09, 0.05)),
+    ("left_shoulder", 13, (0.12, 0.05, -0.01)),
+    ("right_shoulder", 14, (-0.12, 0.05, -0.01)),
+    ("left_elbow", 16, (0.26, -0.01, -0.03)),
+    ("right_elbow", 17, (-0.26, -0.01, -0.03)),
+    ("left_wrist", 18, (0.26, 0.01, -0.01)),
+    ("right_wrist", 19, (-0.26, 0.01, -0.01)),
+)
+_RATES = ("mocap_framerate", "mocap_frame_rate")
+_POSE_SIZES: tuple[int, ...] = (72, 156, 165)
+"""Values a frame of SMPL, SMPL+H and SMPL-X."""
+_SPLIT_SIZES: tuple[int, ...] = (66, 72)
+"""The same of ``root_orient`` and ``pose_body``, without and with SMPL's two hand joints."""
+# AMASS has Z up; the vector (x, y, z) is (x, z, -y) here.
+_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
 class AmassError(ValueError):
-    """A file is not an AMASS motion; the message says why."""
+    """An archive is damaged or holds no AMASS motion; the message says what is wrong."""
 
 
 def load_amass(path: str | Path) -> Motion:
-    """Read body pose and place from ``poses`` or ``root_orient`` and ``pose_body``.
+    """Read an AMASS ``.npz``: SMPL, SMPL+H or SMPL-X, in one array of poses or in parts.
+
+    Z, which AMASS has as up, becomes Y. Gender, shape, hands and face are ignored.
 
     Raises:
-        AmassError: if the file is damaged, holds pickled objects, or lacks something.
+        AmassError: if the archive is damaged, holds Python objects (which are never unpacked), or
+            lacks something.
         OSError: if it cannot be opened.
     """
     path = Path(path)
-    arrays = _read(path)
-    poses = _body(path, arrays)
-    trans = _table(path, arrays, "trans", 3)
-    rate = _rate(path, arrays)
-    if len(trans) != len(poses) or len(poses) == 0:
-        raise AmassError(f"{path.name}: {len(poses)} poses and {len(trans)} places")
+    data = _read(path)
+    poses = _poses(data, path.name)
+    frames = len(poses)
+    root = _array(data, "trans", path.name)
+    if frames == 0 or root.shape != (frames, 3):
+        raise AmassError(f"{path.name}: {frames} poses do not go with trans of {root.shape}")
+    rate = next((_array(data, key, path.name) for key in _RATES if key in data), None)
+    if rate is None or rate.size != 1 or not rate.item() > 0.0:
+        raise AmassError(f"{path.name}: no frame rate ({' or '.join(_RATES)})")
 
-    points = np.zeros((len(_SMPL), 3))
-    for joint, parent in enumerate(_PARENTS[1:], 1):
-        points[joint] = points[parent] + _offset(_SMPL[joint])
-    order = [_SMPL.index(name) for name in JOINTS]
-    rest = read_rest(points[order], np.ones(len(JOINTS), bool))
-
-    turned = quat.to_matrix(quat.from_scaled_angle_axis(poses))
-    for joint, parent in enumerate(_PARENTS[1:], 1):
-        turned[:, joint] = turned[:, parent] @ turned[:, joint]
-    turned = _TO_Y_UP @ turned[:, order]
-    canonical = rest.to_canonical(turned)
+    matrices = quat.to_matrix(quat.from_scaled_angle_axis(poses))
+    order = [INDEX[name] for name, _, _ in _BODY]
+    points = np.zeros((len(JOINTS), 3))
+    turned = np.empty((frames, len(JOINTS), 3, 3))
+    for joint, (_, parent, offset) in enumerate(_BODY):
+        above = order[parent]
+        points[order[joint]] = offset if parent < 0 else points[above] + offset
+        turned[:, order[joint]] = (
+            _Y_UP @ matrices[:, joint] if parent < 0 else turned[:, above] @ matrices[:, joint]
+        )
+    rest = read_rest(points, np.ones(len(JOINTS), bool), up=np.array([0.0, 1.0, 0.0]))
+    rotations = quat.normalize(quat.from_matrix(rest.to_canonical(turned)))
     return Motion(
         rest.skeleton,
-        np.arange(len(poses)) / rate,
-        quat.normalize(quat.from_matrix(canonical)).astype(np.float32),
-        rotate(_TO_Y_UP, trans + _PELVIS).astype(np.float32),
+        np.arange(frames) / rate.item(),
+        rotations.astype(np.float32),
+        ((root + points[0]) @ _Y_UP.T).astype(np.float32),
     )
 
 
-def _offset(name: str) -> np.ndarray:
-    if name in _TRUNK:
-        return np.array(_TRUNK[name])
-    side, part = name.split("_")
-    return np.array(_HALF[part]) * ((1.0 if side == "left" else -1.0), 1.0, 1.0)
-
-
 def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            wanted = {"poses", "root_orient", "pose_body", "trans"}
-            wanted |= {"mocap_framerate", "mocap_frame_rate"}
-            return {name: file[name] for name in file.files if name in wanted}
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise AmassError(f"{path.name}: damaged, or not an AMASS file ({error})") from error
+    with path.open("rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise AmassError(f"{path.name}: one bare array, not an archive")
+            return {key: archive[key] for key in archive.files}
+        except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            if isinstance(error, AmassError):
+                raise
+            raise AmassError(f"{path.name}: cannot be read ({error})") from error
 
 
-def _table(path: Path, arrays: dict[str, np.ndarray], name: str, width: int) -> np.ndarray:
-    if name not in arrays:
-        raise AmassError(f"{path.name}: no {name!r} in it")
-    table = arrays[name]
-    if table.dtype.kind not in "fiu" or table.ndim != 2 or table.shape[1] < width:
-        raise AmassError(f"{path.name}: {name!r} should be numbers, {width} or more a frame")
-    if not np.isfinite(table).all():
-        raise AmassError(f"{path.name}: {name!r} holds values that are not finite")
-    return table[:, :width].astype(np.float64)
+def _array(data: dict[str, np.ndarray], key: str, name: str) -> np.ndarray:
+    """One array of finite numbers.
+
+    Raises:
+        AmassError: if it is anything else.
+    """
+    if key not in data:
+        raise AmassError(f"{name}: no {key!r}; it holds {', '.join(sorted(data)) or 'nothing'}")
+    values = data[key]
+    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        raise AmassError(f"{name}: {key!r} holds values that are not finite numbers")
+    return values.astype(np.float64)
 
 
-def _body(path: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Axis-angle rotations (F, 22, 3): all layouts begin with the root and 21 body joints."""
-    if "poses" in arrays:
-        return _table(path, arrays, "poses", 66).reshape(-1, 22, 3)
-    root = _table(path, arrays, "root_orient", 3)
-    body = _table(path, arrays, "pose_body", 63)
-    if len(root) != len(body):
-        raise AmassError(f"{path.name}: 'root_orient' and 'pose_body' differ in length")
-    return np.concatenate([root, body], 1).reshape(-1, 22, 3)
-
-
-def _rate(path: Path, arrays: dict[str, np.ndarray]) -> float:
-    for name in ("mocap_framerate", "mocap_frame_rate"):
-        if name in arrays and arrays[name].size == 1 and arrays[name].dtype.kind in "fiu":
-            rate = float(arrays[name].reshape(()))
-            if np.isfinite(rate) and rate > 0.0:
-                return rate
-    raise AmassError(f"{path.name}: no usable 'mocap_framerate' in it")
+def _poses(data: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Rotation vectors (F, 22, 3) of the body's joints."""
+    if "poses" in data:
+        sizes = _POSE_SIZES
+        poses = _array(data, "poses", name)
+    else:
+        parts = [_array(data, key, name) for key in ("root_orient", "pose_body")]
+        if any(part.ndim != 2 for part in parts) or len(parts[0]) != len(parts[1]):
+            raise AmassError(f"{name}: root_orient and pose_body do not go together")
+        sizes = _SPLIT_SIZES
+        poses = np.concatenate(parts, axis=1)
+    if poses.ndim != 2 or poses.shape[1] not in sizes:
+        raise AmassError(f"{name}: poses of {poses.shape} are none of SMPL, SMPL+H or SMPL-X")
+    return poses[:, : 3 * len(_BODY)].reshape(len(poses), len(_BODY), 3)

@@ -6,9 +6,9 @@ Any zero pose, up axis and unit is turned into the core's conventions on the way
 from __future__ import annotations
 
 import lzma
+import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,13 +19,16 @@ from pymotion.rotations import quat_np as quat
 from ..arrays import between, normalize, rotate, transpose
 from ..mapping import NONE, BoneMapping, map_bones
 from ..motion import Motion
-from ..rest import MissingJointError, Rest, is_standing, read_rest
+from ..rest import Rest, is_standing, read_rest
 from ..skeleton import INDEX, JOINTS, PARENTS, inherit_missing
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "acclaim": 0.0254 / 0.45}
 """Metres in one unit of a file; "acclaim" is CMU's own inch over 0.45."""
 
 _ADULT_SIZE = 1.4
+_STEP_DIGITS = 6e-7
+_PLACES = ["Xposition", "Yposition", "Zposition"]
+_TURNS = ["Xrotation", "Yrotation", "Zrotation"]
 
 
 class BVHError(ValueError):
@@ -43,20 +46,23 @@ def load_bvh(path: str | Path) -> Motion:
         OSError: if it cannot be opened.
     """
     path = Path(path)
-    with _plain_text(path) as plain:
-        _check(plain, path.name)
-        reader = BVH()
-        reader.load(str(plain))
+    text, names = _cleaned(_text(path), path.name)
+    reader = BVH()
+    with tempfile.TemporaryDirectory() as folder:
+        clean = Path(folder) / "clean.bvh"
+        clean.write_text(text, encoding="ascii")
+        reader.load(str(clean))
     data = reader.data
     rotations, local, parents, _, _, _ = reader.get_data()
     parents = np.where(np.arange(len(parents)) == 0, NONE, parents)
     positions, matrices = _global(rotations, local, parents)
-    mapping = map_bones(list(data["names"]), list(parents), _rest_positions(data, parents))
+    # Shapes are told from the first frame: a zero pose may have all its bones along one line.
+    mapping = map_bones(names, list(parents), positions[0])
     if mapping.missing:
         raise BVHError(f"{path.name}: no bone found for " + ", ".join(mapping.missing))
     try:
         return _to_motion(data, parents, positions, matrices, mapping)
-    except (MissingJointError, ValueError) as error:
+    except ValueError as error:
         raise BVHError(f"{path.name}: {error}") from error
 
 
@@ -101,72 +107,142 @@ def _end_site(motion: Motion, joint: int) -> np.ndarray:
     return np.array([(0.06 if "left" in JOINTS[joint] else -0.06) * size, 0.0, 0.0])
 
 
-@contextmanager
-def _plain_text(path: Path) -> Iterator[Path]:
-    """Give the path of an uncompressed copy of the file, or of the file itself."""
-    if path.suffix != ".xz":
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / path.stem
-        try:
-            plain.write_bytes(lzma.decompress(path.read_bytes()))
-        except (lzma.LZMAError, EOFError) as error:
-            raise BVHError(f"{path.name}: damaged xz file ({error})") from error
-        yield plain
+def _text(path: Path) -> str:
+    """Read a file, packed or not.
+
+    Raises:
+        BVHError: if it is not a text file or its packing is damaged.
+    """
+    content = path.read_bytes()
+    try:
+        if path.suffix.lower() == ".xz":
+            content = lzma.decompress(content)
+        return content.decode("utf-8-sig")
+    except (lzma.LZMAError, EOFError) as error:
+        raise BVHError(f"{path.name}: damaged xz file ({error})") from error
+    except UnicodeDecodeError as error:
+        raise BVHError(f"{path.name}: not a text file") from error
 
 
-def _check(path: Path, name: str) -> None:
-    """Refuse what pymotion's reader would take for a shorter or a motionless clip.
+def _cleaned(text: str, name: str) -> tuple[str, list[str]]:
+    """Check a file and spell it the one way that pymotion's reader takes.
+
+    That reader knows no names with spaces, no keyword inside a name and one spelling of keywords,
+    and takes a file that was cut off for a shorter or a motionless clip.
+
+    Returns:
+        The text with joints called by their number, and their names.
 
     Raises:
         BVHError: naming the file, the line and what is wrong there.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise BVHError(f"{name}: not a text file") from error
-    channels = frames = None
-    depth = count = 0
-    for number, line in enumerate(lines, 1):
-        words = line.split()
-        if not words:
-            continue
+    header = _Header()
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
         try:
-            match words[0]:
-                case "{":
-                    depth += 1
-                case "}":
-                    depth -= 1
-                case "CHANNELS":
-                    if len(words) != 2 + int(words[1]) or int(words[1]) not in (3, 6):
-                        raise BVHError(f"{name}, line {number}: joints need 3 or 6 channels")
-                    channels = (channels or 0) + int(words[1])
-                case "Frames:":
-                    frames = int(words[1])
-                case "Frame":
-                    if not float(words[2]) > 0.0:
-                        raise BVHError(f"{name}, line {number}: the frame time is not positive")
-                case "HIERARCHY" | "ROOT" | "JOINT" | "End" | "OFFSET" | "MOTION":
-                    pass
-                case _ if frames is not None:
-                    values = np.array(words, float)
-                    if len(values) != channels or not np.isfinite(values).all():
-                        raise BVHError(
-                            f"{name}, line {number}: {len(values)} numbers where {channels} finite"
-                            " ones belong; the file is damaged or was cut off"
-                        )
-                    count += 1
-        except (ValueError, IndexError) as error:
-            if isinstance(error, BVHError):
-                raise
-            raise BVHError(f"{name}, line {number}: cannot be read ({error})") from error
-    if channels is None or frames is None or depth:
+            if not header.step:
+                header.read(line)
+            elif words := line.split():
+                _check_frame(words, header.channels)
+                rows.append(line)
+        except ValueError as error:
+            raise BVHError(f"{name}, line {number}: {error}") from error
+    if not header.step:
         raise BVHError(f"{name}: not a BVH file, or cut off before its motion begins")
-    if count != frames or frames < 1:
+    if len(rows) != header.frames or not rows:
         raise BVHError(
-            f"{name}: {frames} frames are announced and {count} are there; the file was cut off"
+            f"{name}: {header.frames} frames are announced and {len(rows)} are there;"
+            " the file was cut off"
         )
+    return "\n".join([*header.lines, *rows, ""]), header.names
+
+
+def _check_frame(words: list[str], channels: int) -> None:
+    values = np.array(words, float)
+    if len(values) != channels or not np.isfinite(values).all():
+        raise ValueError(
+            f"{len(values)} numbers where {channels} finite ones belong;"
+            " the file is damaged or was cut off"
+        )
+
+
+class _Header:
+    """What stands before the frames of a file.
+
+    Attributes:
+        lines: the same in pymotion's spelling.
+        names: of the joints.
+        channels: number of values in a frame.
+        frames: number of frames announced.
+        step: seconds from frame to frame; 0 until the last line of the header was read.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: list[str] = []
+        self.channels = 0
+        self.frames = 0
+        self.step = 0.0
+        self._depth = 0
+
+    def read(self, line: str) -> None:
+        """Take in a line.
+
+        Raises:
+            ValueError: if it makes no sense.
+        """
+        for part in re.split(r"([{}])", line):
+            if words := part.split(maxsplit=1):
+                self._read(words[0].upper(), words[1].strip() if len(words) > 1 else "")
+
+    def _read(self, keyword: str, rest: str) -> None:
+        match keyword:
+            case "HIERARCHY" | "MOTION":
+                self.lines.append(keyword)
+            case "{" | "}":
+                self._depth += 1 if keyword == "{" else -1
+                self.lines.append(keyword)
+            case "ROOT" | "JOINT":
+                if (keyword == "ROOT") == bool(self.names):
+                    raise ValueError("a file must hold one body, from one root")
+                self.lines.append(f"{keyword} {len(self.names)}")
+                self.names.append(rest)
+            case "END":
+                self.lines.append("End Site")
+            case "OFFSET":
+                offset = np.array(rest.split(), float)
+                if len(offset) != 3 or not np.isfinite(offset).all():
+                    raise ValueError("an offset needs three finite numbers")
+                self.lines.append("OFFSET {!r} {!r} {!r}".format(*offset.tolist()))
+            case "CHANNELS":
+                words = [word.capitalize() for word in rest.split()]
+                places, turns = words[1:-3], words[-3:]
+                if words[0] not in ("3", "6") or int(words[0]) != len(words) - 1:
+                    raise ValueError("joints need 3 or 6 channels")
+                if sorted(turns) != _TURNS or sorted(places) not in ([], _PLACES):
+                    raise ValueError("channels must be rotations, or positions and then rotations")
+                self.channels += len(words) - 1
+                self.lines.append(" ".join(["CHANNELS", *words]))
+            case "FRAMES:":
+                self.frames = int(rest)
+                self.lines.append(f"Frames: {self.frames}")
+            case "FRAME":
+                step = float(rest.partition(":")[2])
+                if not 0.0 < step < np.inf:
+                    raise ValueError("the frame time is not positive")
+                self._check()
+                # Files give six decimals: a frame too many in quarter of an hour at 60 a second.
+                even = 1.0 / max(round(1.0 / step), 1)
+                self.step = even if abs(even - step) < _STEP_DIGITS else step
+                self.lines.append(f"Frame Time: {self.step!r}")
+            case _:
+                raise ValueError(f"{keyword!r} does not belong here")
+
+    def _check(self) -> None:
+        found = Counter(line.split()[0] for line in self.lines)
+        whole = found["CHANNELS"] == len(self.names) == found["OFFSET"] - found["End"]
+        if not self.names or not whole or self._depth:
+            raise ValueError("a joint above has no end, no offset or no channels")
 
 
 def _rest_positions(data: dict, parents: np.ndarray) -> np.ndarray:

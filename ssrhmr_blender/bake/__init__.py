@@ -1,0 +1,1 @@
+"""From trackers to keyframes."""

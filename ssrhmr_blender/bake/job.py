@@ -1,0 +1,214 @@
+"""The bake as a job of many small steps, so that it can show progress and be cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import bpy
+
+from ..checks import SetupError, check_character, check_trackers
+from ..rig.actions import ActionWriter, curves_of
+from ..rig.keys import write_bone
+from ..rig.posing import pose_bones, read_bones
+from ..rig.reading import read_character
+from ..rig.sampling import Key, find, is_animated, key_of, sample
+from ..rig.takes import to_take
+from ..settings import TRACKER_LABELS, TRACKERS, setup_of
+
+if TYPE_CHECKING:
+    from ssrhmr_core.trackers import Take
+
+    from ..settings import Setup
+
+_MODEL_RATE = 60.0
+_SHARES = {"sampling": 0.35, "model": 0.5, "keys": 0.15}
+_STILL = 1e-6
+
+
+@dataclass
+class Report:
+    """What a bake did.
+
+    Attributes:
+        action: name of the new action.
+        keys: number of keyframes.
+        bones: number of bones.
+        notes: what the user should know.
+        seconds: time by part: sampling, model (with its solve), keys.
+    """
+
+    action: str = ""
+    keys: int = 0
+    bones: int = 0
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+_Result = TypeVar("_Result")
+Steps = Generator[tuple[float, str], None, Report]
+
+
+def frame_range(scene: bpy.types.Scene, setup: Setup) -> tuple[int, int]:
+    """First and last frame to bake.
+
+    Raises:
+        SetupError: if the range is empty, or the trackers have no keys to take it from.
+    """
+    start, end = setup.frame_start, setup.frame_end
+    if setup.range == "SCENE":
+        start, end = scene.frame_start, scene.frame_end
+    elif setup.range == "PREVIEW":
+        if not scene.use_preview_range:
+            raise SetupError("There is no preview range: set one in the timeline (P)")
+        start, end = scene.frame_preview_start, scene.frame_preview_end
+    elif setup.range == "TRACKERS":
+        spans = [
+            curve.range()
+            for tracker in check_trackers(setup)
+            for curve in curves_of(tracker)
+            if len(curve.keyframe_points)
+        ]
+        if not spans:
+            raise SetupError("The trackers have no keys of their own: choose another range")
+        start = round(min(span[0] for span in spans))
+        end = round(max(span[1] for span in spans))
+    if end < start:
+        raise SetupError(f"The range is empty: it ends at {end}, before its start at {start}")
+    return start, end
+
+
+def bake(scene: bpy.types.Scene) -> Steps:
+    """Bake the scene's setup onto its character as a new action.
+
+    Nothing is changed before the last step; closing the generator earlier leaves no trace.
+
+    Yields:
+        The share done (0..1) and what is being done.
+
+    Raises:
+        SetupError, RigError, TakeError, GoneError, ValueError: with a message for the user.
+    """
+    import numpy as np
+
+    from ssrhmr_core.reconstruct import Reconstructor
+    from ssrhmr_core.trackers import Calibration
+
+    setup = setup_of(scene)
+    armature, trackers = check_character(setup), check_trackers(setup)
+    start, end = frame_range(scene, setup)
+    if not setup.calibration:
+        raise SetupError("Not calibrated yet: choose the T-pose frame and press Calibrate")
+    calibration = Calibration.from_json(setup.calibration)
+    character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+    bones = read_bones(armature, character)
+    reconstructor = Reconstructor(character.rest.skeleton)
+    report = Report(
+        bones=sum(bone.joint >= 0 for bone in bones), notes=_notes(armature, character.bones)
+    )
+
+    rate = scene.render.fps / scene.render.fps_base
+    between = int(np.ceil(_MODEL_RATE / rate - 1e-3)) if setup.between_frames else 1
+    frames = np.arange(start, end + 1)
+    sampled = start + np.arange((end - start) * between + 1) / between
+    names, keys = [obj.name for obj in trackers], [key_of(obj) for obj in trackers]
+    moved = [is_animated(obj) for obj in trackers]
+    owner, scene_name = key_of(armature), scene.name
+
+    clock = time.perf_counter()
+    steps = sample(scene_name, [*keys, owner], list(sampled))
+    worlds = yield from _within(steps, "sampling", "Reading trackers", 0.0)
+    take = to_take(worlds[:, :6], sampled, rate, names)
+    if len(take) > 1:
+        _check_moving(take, names, moved)
+    clock = _lap(report, "sampling", clock)
+
+    thinking = reconstructor.steps(calibration.apply(take), (frames - start) / rate)
+    motion = yield from _within(thinking, "model", "Reconstructing", _SHARES["sampling"])
+    clock = _lap(report, "model", clock)
+
+    every = worlds[::between, 6]
+    channels = pose_bones(motion, character, bones, every)
+    writer = ActionWriter(f"{owner[0]} SSR-HMR", _find_owner(owner))
+    done = False
+    try:
+        for number, channel in enumerate(channels):
+            write_bone(writer, channel, frames)
+            yield 1.0 - _SHARES["keys"] * (1.0 - number / len(channels)), "Writing keys"
+        armature = _find_owner(owner)
+        previous = armature.animation_data.action if armature.animation_data else None
+        if previous is not None:
+            kept = "" if previous.users > 1 or previous.use_fake_user else " (without other users)"
+            report.notes.append(f"'{previous.name}' was the action before{kept}; it is unchanged")
+        writer.assign(armature)
+        done = True
+    finally:
+        if not done:
+            writer.remove()
+    _lap(report, "keys", clock)
+    report.action = writer.action.name
+    curves = sum(4 if c.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3 for c in channels)
+    curves += sum(3 for c in channels if c.places is not None)
+    report.keys = curves * len(frames)
+    # The new pose shows at once.
+    bpy.data.scenes[scene_name].frame_set(
+        bpy.data.scenes[scene_name].frame_current,
+        subframe=bpy.data.scenes[scene_name].frame_subframe,
+    )
+    return report
+
+
+def _find_owner(owner: Key) -> bpy.types.Object:
+    armature = find(owner)
+    if armature is None:
+        raise SetupError(f"'{owner[0]}' was deleted meanwhile")
+    return armature
+
+
+def _within(
+    steps: Generator[float, None, _Result], part: str, text: str, before: float
+) -> Generator[tuple[float, str], None, _Result]:
+    """Pass on the steps of one part of the job as a share of the whole."""
+    while True:
+        try:
+            share = next(steps)
+        except StopIteration as finished:
+            return finished.value
+        yield before + share * _SHARES[part], text
+
+
+def _lap(report: Report, part: str, since: float) -> float:
+    now = time.perf_counter()
+    report.seconds[part] = now - since
+    return now
+
+
+def _check_moving(take: Take, names: list[str], moved: list[bool]) -> None:
+    import numpy as np
+
+    spread = np.ptp(take.positions, axis=0).max(-1) + np.ptp(take.rotations, axis=0).max(-1)
+    for tracker, role in enumerate(TRACKERS):
+        # A planted foot may well be keyed and not move; an object without any animation is a slip.
+        if spread[tracker] < _STILL and not moved[tracker]:
+            raise SetupError(
+                f"The {TRACKER_LABELS[role]} tracker '{names[tracker]}' has no animation:"
+                " choose the object that follows the tracker"
+            )
+
+
+def _notes(armature: bpy.types.Object, bones: tuple[str, ...]) -> list[str]:
+    """Say what will keep bones from following their keys."""
+    held = [
+        name
+        for name in bones
+        if name and any(not c.mute for c in armature.pose.bones[name].constraints)
+    ]
+    notes = []
+    if held:
+        notes.append(f"constraints still act on {', '.join(held[:3])}{'...' * (len(held) > 3)}")
+    data = armature.animation_data
+    if data and any(not track.mute for track in data.nla_tracks):
+        notes.append("NLA tracks are combined with the new action")
+    return notes

@@ -1,0 +1,1 @@
+"""How each tracker sits on its joint."""

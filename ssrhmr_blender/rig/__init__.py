@@ -1,0 +1,1 @@
+"""Characters as Blender has them: reading their rest pose, turning poses into keys."""

@@ -1,0 +1,219 @@
+"""From a motion to the channels of pose bones: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .reading import Character, RigError
+from .spaces import core_axes, numbers, split
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ssrhmr_core.motion import Motion
+
+_OFF_PLACE = 1e-4
+"""Share of the character's size by which a bone may miss its joint before it is moved there."""
+
+
+@dataclass(frozen=True)
+class Bone:
+    """What the pose of a bone depends on besides its channels.
+
+    Attributes:
+        name: of the bone.
+        parent: index of the parent in the list of bones, or -1.
+        rest: (4, 4) at rest, in the armature's space.
+        static: (4, 4) its own pose as it stands; used for bones that stand for no joint.
+        joint: index of the joint it stands for, or -1.
+        turns_along: whether it turns with its parent.
+        local_place: whether its location channels are along its own axes.
+        movable: whether it may have location keys.
+        rotation_mode: Blender's name of it.
+    """
+
+    name: str
+    parent: int
+    rest: np.ndarray
+    static: np.ndarray
+    joint: int
+    turns_along: bool
+    local_place: bool
+    movable: bool
+    rotation_mode: str
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Values to key for one bone.
+
+    Attributes:
+        bone: its name.
+        rotation_mode: Blender's name of it.
+        rotations: (F, 4) quaternions w, x, y, z in the bone's own axes, continuous in sign.
+        places: (F, 3) location channels, or None where the bone is not moved.
+    """
+
+    bone: str
+    rotation_mode: str
+    rotations: np.ndarray
+    places: np.ndarray | None
+
+
+def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
+    """Read the mapped bones and all their ancestors, parents before children.
+
+    Raises:
+        RigError: if the hips cannot be moved.
+    """
+    import numpy as np
+
+    wanted = {name: joint for joint, name in enumerate(character.bones) if name}
+    needed: set[str] = set()
+    for name in wanted:
+        bone = armature.data.bones[name]
+        needed |= {name, *(parent.name for parent in bone.parent_recursive)}
+    found: list[Bone] = []
+    index: dict[str, int] = {}
+    # Blender keeps bones sorted so that parents come first only within a hierarchy level.
+    for pose in sorted(armature.pose.bones, key=lambda bone: len(bone.parent_recursive)):
+        if pose.name not in needed:
+            continue
+        bone = pose.bone
+        joint = wanted.get(pose.name, -1)
+        connected = bone.use_connect and bone.parent is not None
+        if joint == 0 and connected:
+            raise RigError(
+                f"the hips' bone '{bone.name}' is connected to '{bone.parent.name}' and cannot"
+                " move: disconnect it in edit mode, or choose another bone"
+            )
+        index[pose.name] = len(found)
+        found.append(
+            Bone(
+                pose.name,
+                index[bone.parent.name] if bone.parent else -1,
+                np.array(numbers(bone.matrix_local)).reshape(4, 4),
+                np.array(numbers(pose.matrix_basis)).reshape(4, 4),
+                joint,
+                bone.use_inherit_rotation,
+                bone.use_local_location,
+                not connected,
+                pose.rotation_mode,
+            )
+        )
+    return found
+
+
+def pose_bones(
+    motion: Motion, character: Character, bones: list[Bone], worlds: np.ndarray
+) -> list[Channels]:
+    """Work out the channels that put each bone where its joint is.
+
+    Args:
+        motion: in the core's axes, in scene units.
+        character: whose rest pose it is.
+        bones: from :func:`read_bones`.
+        worlds: (F, 4, 4) the armature object's world transform at each frame.
+
+    Returns:
+        Channels of the mapped bones.
+    """
+    import numpy as np
+    from pymotion.rotations import quat_np as quat
+
+    axes = core_axes()
+    places, turns, scales = split(worlds)
+    to_armature = turns.swapaxes(-1, -2) @ axes.T
+    size = 1.0 / scales.mean(-1)[:, None]
+    joints = ((axes.T @ motion.positions()[..., None])[..., 0] - places[:, None]) @ turns
+    joints = joints * size[:, None]
+    turned = character.rest.from_canonical(motion.matrices().astype(np.float64))
+
+    frames = len(motion)
+    poses: list[tuple[np.ndarray, np.ndarray]] = []
+    channels: list[Channels] = []
+    margin = _OFF_PLACE * motion.skeleton.size / character.scale
+    for bone in bones:
+        relative = bone.rest
+        if bone.parent < 0:
+            turn = np.broadcast_to(bone.rest[:3, :3], (frames, 3, 3))
+            head = np.broadcast_to(bone.rest[:3, 3], (frames, 3))
+        else:
+            parent = bones[bone.parent]
+            relative = np.linalg.inv(parent.rest) @ bone.rest
+            up_turn, up_head = poses[bone.parent]
+            head = up_head + up_turn @ relative[:3, 3]
+            turn = (
+                up_turn @ relative[:3, :3]
+                if bone.turns_along
+                else np.broadcast_to(bone.rest[:3, :3], (frames, 3, 3))
+            )
+        along = _location_axes(bone, turn, up_turn if bone.parent >= 0 else None, relative)
+        if bone.joint < 0:
+            poses.append((turn @ bone.static[:3, :3], head + along @ bone.static[:3, 3]))
+            continue
+        wanted = to_armature @ turned[:, bone.joint] @ (axes @ bone.rest[:3, :3])
+        local = turn.swapaxes(-1, -2) @ wanted
+        moved = None
+        away = joints[:, bone.joint] - head
+        off = float(np.linalg.norm(away, axis=-1).max())
+        if bone.joint == 0 or (bone.movable and off > margin):
+            moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
+            head = joints[:, bone.joint]
+        poses.append((wanted, head))
+        rotations = quat.unroll(quat.normalize(quat.from_matrix(local)), axis=0)
+        channels.append(Channels(bone.name, bone.rotation_mode, rotations, moved))
+    return channels
+
+
+def _location_axes(
+    bone: Bone, turn: np.ndarray, parent_turn: np.ndarray | None, relative: np.ndarray
+) -> np.ndarray:
+    """Axes (F, 3, 3) along which a bone's location channels count, as Blender has them."""
+    import numpy as np
+
+    if parent_turn is None:
+        return turn if bone.local_place else np.broadcast_to(np.eye(3), turn.shape)
+    # A bone that does not turn with its parent is still carried along by it.
+    return parent_turn @ relative[:3, :3] if bone.local_place else parent_turn
+
+
+def to_euler(rotations: np.ndarray, order: str) -> np.ndarray:
+    """Quaternions (F, 4) -> Euler angles (F, 3) in Blender's ``order``, without jumps.
+
+    Of the two sets of angles that give a rotation, and of all their full turns, the one nearest to
+    the frame before is taken.
+
+    Returns:
+        Angles about X, Y and Z (in this order of columns), radians.
+    """
+    import numpy as np
+    from pymotion.rotations import quat_np as quat
+
+    # Blender's XYZ turns about X first; pymotion names the axes in the order of the product.
+    product = [axis.lower() for axis in reversed(order)]
+    orders = np.broadcast_to(np.array(product), (len(rotations), 3))
+    first = quat.to_euler(rotations, orders)
+    second = np.stack([first[:, 0] + np.pi, np.pi - first[:, 1], first[:, 2] + np.pi], -1)
+    chosen = first.copy()
+    for frame in range(1, len(first)):
+        options = np.stack([first[frame], second[frame]])
+        options += 2.0 * np.pi * np.round((chosen[frame - 1] - options) / (2.0 * np.pi))
+        away = np.abs(options - chosen[frame - 1]).sum(-1)
+        chosen[frame] = options[int(away.argmin())]
+    return chosen[:, [product.index(axis) for axis in "xyz"]]
+
+
+def to_axis_angle(rotations: np.ndarray) -> np.ndarray:
+    """Quaternions (F, 4), continuous in sign -> angle and axis (F, 4) as Blender keys them."""
+    import numpy as np
+
+    sine = np.linalg.norm(rotations[:, 1:], axis=-1, keepdims=True)
+    angle = 2.0 * np.arctan2(sine, rotations[:, :1])
+    axis = np.divide(
+        rotations[:, 1:], sine, out=np.tile([0.0, 1.0, 0.0], (len(sine), 1)), where=sine > 1e-9
+    )
+    return np.concatenate([angle, axis], -1)

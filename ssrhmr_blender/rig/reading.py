@@ -1,0 +1,111 @@
+"""A character's armature in the core's terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .spaces import core_axes, numbers, split
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ssrhmr_core.rest import Rest
+
+_UNEVEN = 0.01
+
+
+class RigError(Exception):
+    """The character cannot be used as it is; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """The rest pose of an armature object and the bones of its joints.
+
+    Attributes:
+        rest: rest pose in the core's terms, in the scene's units.
+        bones: name of each joint's bone, empty where there is none.
+        scale: size of the armature object, scene units in one unit of the armature.
+    """
+
+    rest: Rest
+    bones: tuple[str, ...]
+    scale: float
+
+
+def uniform_scale(armature: bpy.types.Object) -> float:
+    """Scale of an armature object.
+
+    Raises:
+        RigError: if it is mirrored, flat, or not the same along all axes.
+    """
+    import numpy as np
+
+    _, _, scales = split(np.array(numbers(armature.matrix_world)).reshape(4, 4))
+    size = float(abs(scales).mean())
+    if not np.isfinite(size) or size < 1e-9 or scales.min() <= 0.0:
+        raise RigError(f"'{armature.name}' is mirrored or has no size: give it a positive scale")
+    if scales.max() / scales.min() > 1.0 + _UNEVEN:
+        raise RigError(
+            f"'{armature.name}' is scaled by {scales[0]:.3g}, {scales[1]:.3g}, {scales[2]:.3g}:"
+            " give it the same scale along all axes"
+        )
+    return size
+
+
+def read_character(armature: bpy.types.Object, bones: tuple[str, ...]) -> Character:
+    """Read the rest pose of the bones that stand for the 22 joints.
+
+    Args:
+        armature: an armature object.
+        bones: bone name of each joint, in the core's order, empty where there is none.
+
+    Raises:
+        RigError: naming the bone or joint at fault.
+    """
+    import numpy as np
+
+    from ssrhmr_core.rest import read_rest
+    from ssrhmr_core.skeleton import INDEX, JOINTS
+
+    scale = uniform_scale(armature)
+    data = armature.data.bones
+    axes = core_axes() * scale
+    points = np.zeros((len(JOINTS), 3))
+    taken: dict[str, str] = {}
+    for joint, name in enumerate(bones):
+        if not name:
+            continue
+        bone = data.get(name)
+        if bone is None:
+            raise RigError(f"'{armature.name}' has no bone '{name}': detect the bones again")
+        if name in taken:
+            raise RigError(f"bone '{name}' is chosen for both {taken[name]} and {JOINTS[joint]}")
+        taken[name] = JOINTS[joint]
+        points[joint] = axes @ np.array(bone.head_local)
+
+    def tails(joints: tuple[str, str], to_child: bool) -> np.ndarray:
+        """Tips of bones; ``to_child`` looks for the fingers that a hand carries."""
+        found = np.full((2, 3), np.nan)
+        for side, joint in enumerate(joints):
+            if not bones[INDEX[joint]]:
+                continue
+            bone = data[bones[INDEX[joint]]]
+            heads = [child.head_local for child in bone.children] if to_child else []
+            tip = sum((np.array(head) for head in heads), np.zeros(3)) / max(len(heads), 1)
+            found[side] = axes @ (tip if heads else np.array(bone.tail_local))
+        return found
+
+    try:
+        rest = read_rest(
+            points,
+            np.array([bool(name) for name in bones]),
+            hand_ends=tails(("left_wrist", "right_wrist"), to_child=True),
+            toe_ends=tails(("left_ankle", "right_ankle"), to_child=False),
+        )
+    except ValueError as error:
+        raise RigError(f"'{armature.name}': {error}") from error
+    return Character(rest, bones, scale)

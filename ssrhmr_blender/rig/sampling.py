@@ -1,0 +1,103 @@
+"""Reading moving objects from the evaluated scene: keys, drivers, constraints, parents, caches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .spaces import numbers
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_SLICE_SECONDS = 0.05
+"""How long to work before Esc is heard and the progress bar drawn."""
+
+Key = tuple[str, str | None]
+"""Name and library of an object: what finds it again after undo, where a reference would dangle."""
+
+
+def key_of(obj: bpy.types.Object) -> Key:
+    """Return what :func:`find` finds the object by."""
+    return obj.name, obj.library.filepath if obj.library else None
+
+
+def find(key: Key) -> bpy.types.Object | None:
+    """Return the object, or None if it is gone."""
+    return bpy.data.objects.get(key)
+
+
+class GoneError(Exception):
+    """An object vanished while it was being read."""
+
+
+def sample(
+    scene_name: str, keys: Sequence[Key], frames: Sequence[float]
+) -> Generator[float, None, np.ndarray]:
+    """Read world transforms of objects at some frames; the scene ends at the frame it was at.
+
+    Args:
+        scene_name: of the scene, which must be the window's.
+        keys: the objects.
+        frames: frame numbers, with fractions for sub-frames.
+
+    Yields:
+        The share done, 0..1.
+
+    Returns:
+        (F, objects, 4, 4).
+
+    Raises:
+        GoneError: naming an object that was deleted meanwhile.
+    """
+    import numpy as np
+
+    table = np.empty((len(frames), len(keys), 16))
+    scene = bpy.data.scenes[scene_name]
+    before = scene.frame_current, scene.frame_subframe
+    try:
+        begin = time.monotonic()
+        objects, graph = _resolve(keys)
+        for row, frame in enumerate(frames):
+            if time.monotonic() - begin > _SLICE_SECONDS:
+                yield row / len(frames)
+                begin = time.monotonic()
+                # References do not survive what may have happened meanwhile.
+                scene = bpy.data.scenes[scene_name]
+                objects, graph = _resolve(keys)
+            whole = int(frame // 1)
+            scene.frame_set(whole, subframe=frame - whole)
+            for column, obj in enumerate(objects):
+                table[row, column] = numbers(obj.evaluated_get(graph).matrix_world)
+    finally:
+        if scene_name in bpy.data.scenes:
+            bpy.data.scenes[scene_name].frame_set(before[0], subframe=before[1])
+    return table.reshape(len(frames), len(keys), 4, 4)
+
+
+def is_animated(obj: bpy.types.Object) -> bool:
+    """Tell whether anything could move an object: keys, drivers, constraints, parents, NLA."""
+    chain: bpy.types.Object | None = obj
+    while chain is not None:
+        data = chain.animation_data
+        if data and (data.action or data.drivers or data.nla_tracks):
+            return True
+        if any(not constraint.mute for constraint in chain.constraints):
+            return True
+        chain = chain.parent
+    return False
+
+
+def _resolve(
+    keys: Sequence[Key],
+) -> tuple[list[bpy.types.Object], bpy.types.Depsgraph]:
+    objects = []
+    for key in keys:
+        obj = find(key)
+        if obj is None:
+            raise GoneError(f"'{key[0]}' was deleted meanwhile")
+        objects.append(obj)
+    return objects, bpy.context.evaluated_depsgraph_get()

@@ -1,0 +1,201 @@
+"""What the user chose, kept in the scene."""
+
+from __future__ import annotations
+
+import bpy
+
+# The order of ssrhmr_core.skeleton.TRACKERS and JOINTS; written out here because the core is
+# imported on first use only. A test holds both against each other.
+TRACKERS = ("pelvis", "head", "left_hand", "right_hand", "left_foot", "right_foot")
+TRACKER_LABELS = {
+    "pelvis": "Pelvis",
+    "head": "Head",
+    "left_hand": "Left Hand",
+    "right_hand": "Right Hand",
+    "left_foot": "Left Foot",
+    "right_foot": "Right Foot",
+}
+
+
+def label_of(joint: str) -> str:
+    """Turn ``left_upper_arm`` into ``Left Upper Arm``."""
+    return joint.replace("_", " ").title()
+
+
+def _is_armature(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type == "ARMATURE"
+
+
+def _is_tracker(self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate != self.armature and candidate.type != "ARMATURE"
+
+
+def _forget_bones(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """Bones and calibration belong to one character."""
+    self.bones.clear()
+    self.family = ""
+    _forget_calibration(self, _context)
+
+
+def _forget_calibration(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    self.calibration = ""
+    self.warnings.clear()
+    self.fits.clear()
+
+
+def _chosen_by_hand(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    self.confidence = 1.0 if self.bone else 0.0
+    _forget_calibration(setup_of(context.scene), context)
+
+
+class BoneSlot(bpy.types.PropertyGroup):
+    """The bone of one joint."""
+
+    name: bpy.props.StringProperty(name="Joint")
+    bone: bpy.props.StringProperty(
+        name="Bone",
+        description="Bone of the character that stands for this joint",
+        update=_chosen_by_hand,
+    )
+    confidence: bpy.props.FloatProperty(
+        name="Confidence",
+        description="How sure the detection is: 1 by name and hierarchy, 0.5 by structure alone",
+        min=0.0,
+        max=1.0,
+    )
+    required: bpy.props.BoolProperty(
+        name="Required", description="Whether a character needs a bone for this joint"
+    )
+
+
+class TrackerFit(bpy.types.PropertyGroup):
+    """How one tracker fitted at the calibration frame."""
+
+    name: bpy.props.StringProperty(name="Tracker")
+    arm: bpy.props.FloatProperty(
+        name="Lever Arm", description="Distance from the tracker to its joint", unit="LENGTH"
+    )
+    speed: bpy.props.FloatProperty(
+        name="Speed", description="How fast it moves there: calibrate while it stands still"
+    )
+    quality: bpy.props.FloatProperty(
+        name="Quality",
+        description="1: where the reference pose has its joint; 0: not believable",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+
+
+class Warning(bpy.types.PropertyGroup):
+    """A line about something that looks wrong."""
+
+    name: bpy.props.StringProperty(name="Warning")
+
+
+def _tracker(role: str, worn: str) -> bpy.props.PointerProperty:
+    return bpy.props.PointerProperty(
+        type=bpy.types.Object,
+        name=TRACKER_LABELS[role],
+        description=f"Animated object that follows the tracker {worn}",
+        poll=_is_tracker,
+        update=_forget_calibration,
+    )
+
+
+class Setup(bpy.types.PropertyGroup):
+    """A character, its trackers and how they belong together."""
+
+    armature: bpy.props.PointerProperty(
+        type=bpy.types.Object,
+        name="Character",
+        description="Armature to animate",
+        poll=_is_armature,
+        update=_forget_bones,
+    )
+    pelvis: _tracker("pelvis", "on the hips or the belt")
+    head: _tracker("head", "on the head, such as a headset")
+    left_hand: _tracker("left_hand", "in or on the left hand")
+    right_hand: _tracker("right_hand", "in or on the right hand")
+    left_foot: _tracker("left_foot", "on the left foot or ankle")
+    right_foot: _tracker("right_foot", "on the right foot or ankle")
+
+    bones: bpy.props.CollectionProperty(type=BoneSlot)
+    active_bone: bpy.props.IntProperty(name="Joint", description="Joint of the table")
+    family: bpy.props.StringProperty(
+        name="Rig Family", description="Naming scheme that fitted the character best"
+    )
+
+    calibration_frame: bpy.props.IntProperty(
+        name="Frame",
+        description="Frame at which the performer stands still in the reference pose",
+        default=1,
+        update=_forget_calibration,
+    )
+    reference: bpy.props.EnumProperty(
+        name="Reference",
+        description="What the performer and the character have in common at that frame",
+        items=(
+            ("T_POSE", "T-Pose", "The performer stands in a T-pose; heading and place are found"),
+            (
+                "CHARACTER",
+                "Character's Pose",
+                "The character is posed and placed just as the performer stands at that frame",
+            ),
+        ),
+        update=_forget_calibration,
+    )
+    scale: bpy.props.EnumProperty(
+        name="Size",
+        description="What to do where performer and character differ in size",
+        items=(
+            ("MATCH", "Match Trackers", "Take the trackers as they are: hands and feet meet them"),
+            ("FIT", "Fit to Character", "Scale the performer's whole motion to the character"),
+        ),
+        update=_forget_calibration,
+    )
+    calibration: bpy.props.StringProperty(name="Calibration", options={"HIDDEN"})
+    fits: bpy.props.CollectionProperty(type=TrackerFit)
+    warnings: bpy.props.CollectionProperty(type=Warning)
+
+    range: bpy.props.EnumProperty(
+        name="Range",
+        description="Frames to bake",
+        items=(
+            ("SCENE", "Scene", "The scene's frame range"),
+            ("PREVIEW", "Preview Range", "The timeline's preview range"),
+            ("TRACKERS", "Trackers", "From the trackers' first key to their last"),
+            ("CUSTOM", "Custom", "Start and end below"),
+        ),
+        default="SCENE",
+    )
+    frame_start: bpy.props.IntProperty(
+        name="Start",
+        description="First frame to bake",
+        default=1,
+        update=lambda self, _context: setattr(self, "range", "CUSTOM"),
+    )
+    frame_end: bpy.props.IntProperty(
+        name="End",
+        description="Last frame to bake",
+        default=250,
+        update=lambda self, _context: setattr(self, "range", "CUSTOM"),
+    )
+    between_frames: bpy.props.BoolProperty(
+        name="Sample Between Frames",
+        description="Read the trackers at least 60 times a second where the scene has fewer frames",
+        default=True,
+    )
+
+    message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
+    progress: bpy.props.FloatProperty(
+        name="Progress", min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
+    )
+
+
+def setup_of(scene: bpy.types.Scene | None) -> Setup:
+    """Return the scene's setup, typed."""
+    return scene.ssrhmr
+
+
+CLASSES = (BoneSlot, TrackerFit, Warning, Setup)

@@ -1,0 +1,1 @@
+"""Choosing a character, its bones and its trackers."""

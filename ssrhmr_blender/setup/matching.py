@@ -1,0 +1,58 @@
+"""Which object is which tracker, by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_WORDS = {
+    "head": ("head", "hmd", "headset"),
+    "hand": ("hand", "wrist", "controller"),
+    "foot": ("foot", "feet", "ankle"),
+    "pelvis": ("pelvis", "hips", "hip", "waist", "belt", "root"),
+}
+_LEFT, _RIGHT = ("left", "l"), ("right", "r")
+
+
+def role_of(name: str) -> str | None:
+    """Return the tracker that an object's name speaks of, or None.
+
+    Names are split into words at punctuation, digits and capitals: ``Tracker_LeftFoot.001``,
+    ``foot.L`` and ``vive_l_foot`` are all the left foot.
+    """
+    spread = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    words = re.sub(r"[^a-z]+", " ", spread.lower()).split()
+    joined = "".join(words)
+    parts = [
+        part
+        for part, spoken in _WORDS.items()
+        if any(word in words or (len(word) > 3 and word in joined) for word in spoken)
+    ]
+    if len(parts) != 1:
+        return None
+    (part,) = parts
+    if part in ("head", "pelvis"):
+        return part
+    left = any(word in words for word in _LEFT) or joined.startswith(_LEFT[0])
+    right = any(word in words for word in _RIGHT) or joined.startswith(_RIGHT[0])
+    if left == right:
+        return None
+    return ("left_" if left else "right_") + part
+
+
+def assign(names: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Find an object for each tracker.
+
+    Args:
+        names: of the objects in question.
+
+    Returns:
+        Object by tracker where exactly one name fits, and all names by tracker where several do.
+    """
+    fitting: dict[str, list[str]] = {}
+    for name in names:
+        role = role_of(name)
+        if role:
+            fitting.setdefault(role, []).append(name)
+    sure = {role: found[0] for role, found in fitting.items() if len(found) == 1}
+    return sure, {role: found for role, found in fitting.items() if len(found) > 1}

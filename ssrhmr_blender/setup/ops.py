@@ -1,0 +1,87 @@
+"""Detecting bones and assigning trackers."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..settings import TRACKER_LABELS, TRACKERS, setup_of
+from . import matching
+
+
+class SSRHMR_OT_detect_bones(bpy.types.Operator):
+    """Find the bones of the character's 22 joints by their names and hierarchy."""
+
+    bl_idname = "ssrhmr.detect_bones"
+    bl_label = "Detect Bones"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Fill the table of bones."""
+        setup = setup_of(context.scene)
+        armature = setup.armature
+        if armature is None:
+            self.report({"ERROR"}, "Choose a character first: an armature")
+            return {"CANCELLED"}
+        from ssrhmr_core.mapping import NONE, map_bones
+        from ssrhmr_core.skeleton import JOINTS, REQUIRED_JOINTS
+
+        bones = armature.data.bones
+        names = [bone.name for bone in bones]
+        index = {name: number for number, name in enumerate(names)}
+        parents = [index[bone.parent.name] if bone.parent else -1 for bone in bones]
+        import numpy as np
+
+        heads = np.array([list(bone.head_local) for bone in bones]).reshape(-1, 3)
+        mapping = map_bones(names, parents, heads)
+        setup.bones.clear()
+        setup.calibration = ""
+        for joint, name in enumerate(JOINTS):
+            slot = setup.bones.add()
+            slot.name, slot.required = name, joint in REQUIRED_JOINTS
+            slot.bone = names[mapping.bones[joint]] if mapping.bones[joint] != NONE else ""
+            slot.confidence = float(mapping.confidence[joint])
+        setup.family = mapping.family
+        if mapping.missing:
+            missing = ", ".join(mapping.missing)
+            self.report({"WARNING"}, f"No bone found for: {missing}. Choose them in the table")
+        else:
+            count = int((mapping.bones != NONE).sum())
+            self.report({"INFO"}, f"{mapping.family} rig: {count} of {len(JOINTS)} joints found")
+        return {"FINISHED"}
+
+
+class SSRHMR_OT_assign_trackers(bpy.types.Operator):
+    """Fill the six trackers by the names of objects: the selected ones, else all of the scene."""
+
+    bl_idname = "ssrhmr.assign_trackers"
+    bl_label = "Assign from Names"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Assign those that are clear, report the others."""
+        setup = setup_of(context.scene)
+        candidates = [
+            obj for obj in context.scene.objects if obj.type != "ARMATURE" and obj != setup.armature
+        ]
+        chosen = [obj for obj in candidates if obj.select_get()]
+        # Empties are what importers and tracking tools make; other objects only if asked for.
+        pool = chosen or [obj for obj in candidates if obj.type == "EMPTY"]
+        sure, unsure = matching.assign(obj.name for obj in pool)
+        for role, name in sure.items():
+            setattr(setup, role, context.scene.objects[name])
+        left = [TRACKER_LABELS[role] for role in TRACKERS if getattr(setup, role) is None]
+        if unsure:
+            role, names = next(iter(unsure.items()))
+            self.report(
+                {"WARNING"},
+                f"{TRACKER_LABELS[role]} could be {' or '.join(names)}:"
+                " choose it, or select the six trackers first",
+            )
+        elif left:
+            self.report({"WARNING"}, f"No object's name fits: {', '.join(left)}. Choose them")
+        else:
+            self.report({"INFO"}, "All six trackers assigned")
+        return {"FINISHED"} if sure else {"CANCELLED"}
+
+
+CLASSES = (SSRHMR_OT_detect_bones, SSRHMR_OT_assign_trackers)

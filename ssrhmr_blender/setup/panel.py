@@ -1,0 +1,82 @@
+"""The panels for the character and the trackers."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..settings import TRACKERS, label_of, setup_of
+
+_SURE, _LIKELY = 0.95, 0.3
+
+
+class SSRHMR_UL_bones(bpy.types.UIList):
+    """The 22 joints and their bones."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: bpy.types.AnyType,
+        item: bpy.types.AnyType,
+        icon: int,
+        active_data: bpy.types.AnyType,
+        active_property: str,
+    ) -> None:
+        """Draw a joint, a mark of how sure it is, and its bone."""
+        if not item.bone:
+            mark = "ERROR" if item.required else "REMOVE"
+        elif item.confidence >= _SURE:
+            mark = "CHECKMARK"
+        else:
+            mark = "QUESTION" if item.confidence >= _LIKELY else "ERROR"
+        split = layout.split(factor=0.42, align=True)
+        split.label(text=label_of(item.name), icon=mark)
+        armature = data.armature
+        if armature is not None:
+            split.prop_search(item, "bone", armature.data, "bones", text="")
+
+
+class _Panel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "SSR-HMR"
+
+
+class SSRHMR_PT_character(_Panel, bpy.types.Panel):
+    """The character and its bones."""
+
+    bl_label = "Character"
+    bl_idname = "SSRHMR_PT_character"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the picker and the table."""
+        layout, setup = self.layout, setup_of(context.scene)
+        layout.prop(setup, "armature", text="", icon="ARMATURE_DATA")
+        column = layout.column()
+        column.enabled = setup.armature is not None
+        column.operator("ssrhmr.detect_bones", icon="BONE_DATA")
+        if setup.bones:
+            column.label(text=f"{setup.family} names")
+            column.template_list(
+                "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=22
+            )
+
+
+class SSRHMR_PT_trackers(_Panel, bpy.types.Panel):
+    """The six trackers."""
+
+    bl_label = "Trackers"
+    bl_idname = "SSRHMR_PT_trackers"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the six pickers."""
+        layout, setup = self.layout, setup_of(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column(align=True)
+        for role in TRACKERS:
+            column.prop(setup, role)
+        layout.operator("ssrhmr.assign_trackers", icon="EYEDROPPER")
+
+
+CLASSES = (SSRHMR_UL_bones, SSRHMR_PT_character, SSRHMR_PT_trackers)
