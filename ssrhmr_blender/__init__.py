@@ -1,39 +1,35 @@
-"""SSR-HMR for Blender: six tracked points in, a whole animated character out."""
+"""SSR-HMR for Blender: a whole animated character out of six tracked points.
+
+The order of imports inside the add-on: ``errors``, ``trackers``, ``lookup``, ``settings``,
+``notes`` know nothing of the rest; ``rig`` (armatures and their keys) and ``tracking`` (trackers
+over time) build on them; the features ``setup``, ``calibrate`` and ``bake`` build on those and
+never on each other. The core and all NumPy code are imported on first use.
+"""
 
 from __future__ import annotations
 
 import bpy
 
-from . import settings
-from .bake import ops as bake_ops
-from .bake import panel as bake_panel
-from .calibrate import ops as calibrate_ops
-from .calibrate import panel as calibrate_panel
-from .setup import ops as setup_ops
-from .setup import panel as setup_panel
+from . import bake, calibrate, settings, setup
 
-# In this order: property groups before those that hold them, parent panels before children.
-CLASSES: tuple[type, ...] = (
+_CLASSES = (
     *settings.CLASSES,
-    *setup_ops.CLASSES,
-    *calibrate_ops.CLASSES,
-    *bake_ops.CLASSES,
-    *setup_panel.CLASSES,
-    *calibrate_panel.CLASSES,
-    *bake_panel.CLASSES,
+    *setup.CLASSES,
+    *calibrate.CLASSES,
+    *bake.CLASSES,
 )
 
 
 def register() -> None:
-    """Make classes and settings known to Blender; nothing heavy is imported here."""
-    for cls in CLASSES:
+    """Enable the add-on."""
+    for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.ssrhmr = bpy.props.PointerProperty(type=settings.Setup, name="SSR-HMR")
+    settings.register()
 
 
 def unregister() -> None:
-    """Take everything back, a running bake included."""
-    bake_ops.stop_running()
-    del bpy.types.Scene.ssrhmr
-    for cls in reversed(CLASSES):
+    """Disable the add-on: nothing of it stays behind."""
+    bake.stop()
+    settings.unregister()
+    for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

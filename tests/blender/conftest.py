@@ -118,14 +118,11 @@ def make_armature(
         heads.append((heads[parent] if parent >= 0 else np.zeros(3)) + moved)
     for joint, joint_name in enumerate(JOINTS):
         bone = data.edit_bones.new(mixamo_name(joint_name))
-        children = [c for c, p in enumerate(PARENTS) if p == joint]
         bone.head = heads[joint]
-        tail = (
-            heads[children[-1]]
-            if children
-            else heads[joint] + (heads[joint] - heads[PARENTS[joint]])
-        )
-        bone.tail = tail
+        children = [heads[c] for c, p in enumerate(PARENTS) if p == joint]
+        far = [c for c in reversed(children) if np.linalg.norm(c - heads[joint]) > 0.01 / scale]
+        # Blender deletes bones without a length; leaves point on from their parent.
+        bone.tail = far[0] if far else 1.3 * heads[joint] - 0.3 * heads[PARENTS[joint]]
         bone.roll = (rolls or {}).get(joint_name, 0.0)
         if PARENTS[joint] >= 0:
             bone.parent = data.edit_bones[mixamo_name(JOINTS[PARENTS[joint]])]

@@ -1,0 +1,362 @@
+"""BVH files as programs write them: other axes, units, channel orders, zero poses and joints."""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymotion.rotations import quat_np as quat
+
+from ssrhmr_core.arrays import between, normalize
+from ssrhmr_core.formats.bvh import UNITS, BVHError, load_bvh, save_bvh
+from ssrhmr_core.motion import Motion
+from ssrhmr_core.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS
+
+MIXAMO = [
+    "Hips",
+    "LeftUpLeg",
+    "LeftLeg",
+    "LeftFoot",
+    "LeftToeBase",
+    "RightUpLeg",
+    "RightLeg",
+    "RightFoot",
+    "RightToeBase",
+    "Spine",
+    "Spine1",
+    "Spine2",
+    "Neck",
+    "Head",
+    "LeftShoulder",
+    "LeftArm",
+    "LeftForeArm",
+    "LeftHand",
+    "RightShoulder",
+    "RightArm",
+    "RightForeArm",
+    "RightHand",
+]
+Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+X_UP = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
+ORDERS = ("zxy", "xyz", "yzx", "zyx", "xzy", "yxz")
+
+
+@dataclass
+class Convention:
+    """How a program writes BVH.
+
+    Attributes:
+        axes: our axes in the file's.
+        unit: metres in one unit of the file.
+        zero: (22, 3, 3) global rotations of the zero pose, from the canonical T-pose.
+        orders: of the rotation channels, taken in turn by the joints.
+        everywhere: whether all joints have position channels.
+        extras: name, joint and offset of leaves that are none of the 22 joints.
+        names: of the 22 joints.
+    """
+
+    axes: np.ndarray = field(default_factory=lambda: np.eye(3))
+    unit: float = 0.01
+    zero: np.ndarray = field(default_factory=lambda: np.tile(np.eye(3), (22, 1, 1)))
+    orders: tuple[str, ...] = ("zxy",)
+    everywhere: bool = False
+    extras: tuple[tuple[str, int, tuple[float, float, float]], ...] = ()
+    names: tuple[str, ...] = tuple(MIXAMO)
+
+
+def write(path: Path, motion: Motion, how: Convention) -> Path:
+    """Write a motion as another program would."""
+    names = [*how.names, *(name for name, _, _ in how.extras)]
+    parents = [*PARENTS, *(joint for _, joint, _ in how.extras)]
+    steps = np.array([*motion.skeleton.offsets, *(offset for _, _, offset in how.extras)])
+    zero = how.zero[[*range(22), *(joint for _, joint, _ in how.extras)]]
+    above = zero[np.maximum(parents, 0)]
+    offsets = (above @ steps[..., None])[..., 0] @ how.axes.T / how.unit
+    turned = motion.matrices().astype(float)
+    turned = turned[:, [*range(22), *(joint for _, joint, _ in how.extras)]]
+    turned = how.axes @ turned @ zero.swapaxes(-1, -2) @ how.axes.T
+    local = turned.copy()
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            local[:, joint] = turned[:, parent].swapaxes(-1, -2) @ turned[:, joint]
+    root = motion.root @ how.axes.T / how.unit
+
+    lines = ["HIERARCHY"]
+    columns: list[np.ndarray] = []
+
+    def joint_lines(joint: int) -> None:
+        order = how.orders[joint % len(how.orders)]
+        lines.append(("ROOT " if parents[joint] < 0 else "JOINT ") + names[joint])
+        lines.extend(["{", "OFFSET " + " ".join(f"{x:.6f}" for x in offsets[joint])])
+        places = how.everywhere or parents[joint] < 0
+        channels = [*(["Xposition", "Yposition", "Zposition"] if places else [])]
+        channels += [f"{axis.upper()}rotation" for axis in order]
+        lines.append(f"CHANNELS {len(channels)} " + " ".join(channels))
+        if places:
+            still = np.tile(offsets[joint], (len(motion), 1))
+            columns.append(root if parents[joint] < 0 else still)
+        orders = np.tile(np.array(list(order)), (len(motion), 1))
+        columns.append(np.degrees(quat.to_euler(quat.from_matrix(local[:, joint]), orders)))
+        below = [other for other, parent in enumerate(parents) if parent == joint]
+        for other in below:
+            joint_lines(other)
+        if not below:
+            end = how.axes @ zero[joint] @ tip(joint) / how.unit
+            lines.extend(["End Site", "{", "OFFSET {:.6f} {:.6f} {:.6f}".format(*end), "}"])
+        lines.append("}")
+
+    joint_lines(0)
+    lines += ["MOTION", f"Frames: {len(motion)}", f"Frame Time: {1.0 / motion.rate:.6f}"]
+    lines += [" ".join(f"{x:.6f}" for x in row) for row in np.concatenate(columns, axis=1)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def tip(joint: int) -> np.ndarray:
+    """Tip of a hand, foot or head in the canonical T-pose."""
+    if joint in LIMB_DIRECTIONS:
+        return 0.08 * np.array(LIMB_DIRECTIONS[joint])
+    return np.array([0.0, 0.1, 0.0] if joint == INDEX["head"] else [0.0, 0.0, 0.05])
+
+
+def pose(**turns: tuple[float, float, float]) -> np.ndarray:
+    """Global rotations of a rest pose: rotation vectors in degrees of joints and all below them."""
+    rotations = np.tile(np.eye(3), (22, 1, 1))
+    for joint, name in enumerate(JOINTS):
+        if joint:
+            rotations[joint] = rotations[PARENTS[joint]]
+        if name in turns:
+            turn = quat.from_scaled_angle_axis(np.radians(np.array(turns[name])))
+            rotations[joint] = quat.to_matrix(turn) @ rotations[joint]
+    return rotations
+
+
+HANGING = pose(left_shoulder=(0, 0, -90), right_shoulder=(0, 0, 90))
+A_POSE = pose(
+    left_shoulder=(0, 0, -40),
+    right_shoulder=(0, 0, 40),
+    left_hip=(0, 0, 12),
+    right_hip=(0, 0, -12),
+    left_ankle=(0, 0, -12),
+    right_ankle=(0, 0, 12),
+)
+"""Arms half down, legs spread, feet flat on the floor."""
+FACING_X = pose(hips=(0, 90, 0))
+
+
+def same(loaded: Motion, motion: Motion, degrees: float = 0.5, metres: float = 1e-3) -> None:
+    """Hold the loaded motion against the written one."""
+    assert len(loaded) == len(motion)
+    assert np.allclose(loaded.times, motion.times, atol=1e-4)
+    assert np.abs(loaded.positions() - motion.positions()).max() < metres
+    assert angles(loaded.matrices(), motion.matrices()).max() < degrees
+
+
+def angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Geodesic distances in degrees of rotations (..., 3, 3)."""
+    trace = np.trace(a.swapaxes(-1, -2).astype(float) @ b, axis1=-2, axis2=-1)
+    return np.degrees(np.arccos(np.clip(0.5 * (trace - 1.0), -1.0, 1.0)))
+
+
+FINGERS = tuple(
+    (f"{side}HandIndex1", INDEX[f"{side.lower()}_wrist"], (sign * 0.09, 0.0, 0.01))
+    for side, sign in (("Left", 1.0), ("Right", -1.0))
+)
+
+CONVENTIONS = {
+    "centimetres": Convention(),
+    "metres": Convention(unit=1.0),
+    "millimetres": Convention(unit=0.001),
+    "inches": Convention(unit=UNITS["inch"]),
+    "acclaim": Convention(unit=UNITS["acclaim"]),
+    "z up": Convention(axes=Z_UP),
+    "x up": Convention(axes=X_UP),
+    "mixed orders": Convention(orders=ORDERS),
+    "six channels": Convention(everywhere=True, orders=("xyz",)),
+    "a-pose": Convention(zero=A_POSE),
+    "z up, a-pose, inches": Convention(axes=Z_UP, zero=A_POSE, unit=UNITS["inch"]),
+    "zero pose faces x": Convention(zero=FACING_X),
+    # Arms that hang straight down leave their twist to convention: here, as ours, palms keep
+    # facing the thighs' way by a turn in the plane of the body. See test_twist_of_hanging_arms.
+    "hanging arms": Convention(zero=HANGING),
+    "fingers": Convention(extras=FINGERS),
+    "namespace": Convention(names=tuple(f"mixamorig:{name}" for name in MIXAMO)),
+    "names with spaces": Convention(names=tuple(name.replace("Left", "Left ") for name in MIXAMO)),
+    "keywords in names": Convention(
+        names=("MOTION_Hips", *(f"MOTION_{name}" for name in MIXAMO[1:])),
+    ),
+    "unknown names": Convention(names=tuple(f"bone_{i}" for i in range(22)), axes=Z_UP),
+    "ours": Convention(names=JOINTS, unit=1.0),
+}
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_conventions(tmp_path: Path, motion: Motion, name: str) -> None:
+    same(load_bvh(write(tmp_path / "clip.bvh", motion, CONVENTIONS[name])), motion)
+
+
+def test_twist_of_hanging_arms(tmp_path: Path, motion: Motion) -> None:
+    """With palms turned in the zero pose only the twist of the arms differs."""
+    zero = pose(left_shoulder=(0, 0, -90), right_shoulder=(0, 0, 90))
+    arms = [INDEX[f"{s}_{p}"] for s in ("left", "right") for p in ("shoulder", "elbow", "wrist")]
+    zero[arms] = quat.to_matrix(quat.from_scaled_angle_axis(np.array([0, 0.8, 0]))) @ zero[arms]
+    loaded = load_bvh(write(tmp_path / "clip.bvh", motion, Convention(zero=zero)))
+    assert np.abs(loaded.positions() - motion.positions()).max() < 1e-3
+    others = [joint for joint in range(22) if joint not in arms]
+    apart = angles(loaded.matrices(), motion.matrices())
+    assert apart[:, others].max() < 0.5
+    assert np.allclose(apart[:, arms], np.degrees(0.8), atol=0.5)
+
+
+def along_one_axis(motion: Motion) -> np.ndarray:
+    """Zero pose in which every bone with one joint after it lies along X, as in LaFAN1."""
+    zero = np.tile(np.eye(3), (22, 1, 1))
+    for joint, parent in enumerate(PARENTS):
+        below = [other for other, above in enumerate(PARENTS) if above == joint]
+        if len(below) == 1:
+            step = motion.skeleton.offsets[below[0]].astype(float)
+            zero[joint] = between(normalize(step), np.array([1.0, 0.0, 0.0]))
+        elif parent >= 0:
+            zero[joint] = zero[parent]
+    return zero
+
+
+def test_bones_along_one_axis(tmp_path: Path, motion: Motion) -> None:
+    """No body can stand in such a zero pose: the frame that stands best takes its place."""
+    rotations = motion.rotations.copy()
+    rotations[30] = (1.0, 0.0, 0.0, 0.0)
+    motion = Motion(motion.skeleton, motion.times, rotations, motion.root)
+    how = Convention(zero=along_one_axis(motion), axes=Z_UP)
+    same(load_bvh(write(tmp_path / "clip.bvh", motion, how)), motion)
+
+
+def test_save_and_load(tmp_path: Path, motion: Motion) -> None:
+    save_bvh(tmp_path / "clip.bvh", motion)
+    same(load_bvh(tmp_path / "clip.bvh"), motion, degrees=0.1, metres=1e-5)
+
+
+@pytest.mark.parametrize("rate", [24.0, 29.97, 30.0, 60.0, 120.0, 240.0])
+def test_clock_is_kept(tmp_path: Path, motion: Motion, rate: float) -> None:
+    """Six decimals of a frame time do not add up to another clock."""
+    times = np.arange(len(motion)) / rate
+    save_bvh(tmp_path / "clip.bvh", Motion(motion.skeleton, times, motion.rotations, motion.root))
+    assert abs(load_bvh(tmp_path / "clip.bvh").rate / rate - 1.0) < (
+        1e-9 if rate % 1 == 0 else 2e-5
+    )
+
+
+def test_single_frame(tmp_path: Path, motion: Motion) -> None:
+    one = motion.at(motion.times[:1])
+    same(load_bvh(write(tmp_path / "clip.bvh", one, Convention())), one)
+
+
+def edited(edit: Callable[[str], str]) -> Callable[[Path], None]:
+    return lambda path: path.write_bytes(edit(path.read_text()).encode("utf-8"))
+
+
+SPELLINGS = {
+    "bom": edited(lambda text: "\ufeff" + text),
+    "crlf": edited(lambda text: text.replace("\n", "\r\n")),
+    "tabs": edited(lambda text: text.replace(" ", "\t").replace("End\tSite", "End Site")),
+    "braces on the line": edited(lambda text: text.replace("\n{", " {")),
+    "blank lines": edited(lambda text: text.replace("\n", "\n\n")),
+    "lower case": edited(str.lower),
+    "scientific": edited(
+        lambda text: "\n".join(
+            " ".join(f"{float(x):.9e}" for x in line.split()) if line[:1] in "-0123456789" else line
+            for line in text.splitlines()
+        )
+    ),
+    "no last line feed": edited(str.rstrip),
+    "duplicate names": edited(lambda text: text.replace("HandIndex1", "Hand")),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_spellings(tmp_path: Path, motion: Motion, name: str) -> None:
+    path = write(tmp_path / "clip.bvh", motion, Convention(extras=FINGERS))
+    SPELLINGS[name](path)
+    same(load_bvh(path), motion)
+
+
+def test_packed(tmp_path: Path, motion: Motion) -> None:
+    path = write(tmp_path / "clip.bvh", motion, Convention())
+    packed = tmp_path / "clip.bvh.xz"
+    packed.write_bytes(lzma.compress(path.read_bytes()))
+    same(load_bvh(packed), motion)
+    packed.write_bytes(packed.read_bytes()[:-200])
+    with pytest.raises(BVHError, match=r"clip\.bvh\.xz: damaged xz"):
+        load_bvh(packed)
+
+
+DAMAGES = {
+    "cut in a frame": (edited(lambda t: t[: int(0.7 * len(t))]), r"line \d+: .*cut off"),
+    "cut after a frame": (
+        edited(lambda t: "\n".join(t.splitlines()[:-20])),
+        "150 frames are announced and 130 are there",
+    ),
+    "cut in the header": (edited(lambda t: t[:900]), "cut off before its motion begins"),
+    "empty": (edited(lambda t: ""), "cut off before its motion begins"),
+    "another format": (edited(lambda t: "solid cube\nfacet normal 0 0 1\n"), "line 1: 'SOLID'"),
+    "binary": (lambda path: path.write_bytes(bytes(range(256))), "not a text file"),
+    "not a number": (edited(lambda t: t.rstrip()[:-3] + "abc\n"), r"line \d+"),
+    "infinite": (edited(lambda t: t.rstrip().rsplit(" ", 1)[0] + " nan\n"), r"line \d+"),
+    "no frame time": (edited(lambda t: t.replace("0.016667", "0")), "frame time"),
+    "brace missing": (edited(lambda t: t.replace("}", "", 1)), r"line \d+: a joint above"),
+    "channels missing": (
+        edited(lambda t: t.replace("CHANNELS 3 Zrotation Xrotation Yrotation\n", "", 1)),
+        r"line \d+: a joint above",
+    ),
+    "odd channels": (edited(lambda t: t.replace("CHANNELS 3", "CHANNELS 4", 1)), "channels"),
+    "two axes alike": (
+        edited(lambda t: t.replace("Xrotation Yrotation", "Xrotation Xrotation", 1)),
+        "channels",
+    ),
+    "two bodies": (edited(lambda t: t.replace("MOTION", "ROOT other\nMOTION")), "one body"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damages(tmp_path: Path, motion: Motion, name: str) -> None:
+    path = write(tmp_path / "clip.bvh", motion, Convention())
+    damage, message = DAMAGES[name]
+    damage(path)
+    with pytest.raises(BVHError, match=message) as error:
+        load_bvh(path)
+    assert str(error.value).startswith("clip.bvh")
+
+
+def test_no_body(tmp_path: Path) -> None:
+    path = tmp_path / "box.bvh"
+    path.write_text(
+        "HIERARCHY\nROOT box\n{\nOFFSET 0 0 0\nCHANNELS 6 Xposition Yposition Zposition Zrotation"
+        " Xrotation Yrotation\nEnd Site\n{\nOFFSET 0 1 0\n}\n}\nMOTION\nFrames: 1\n"
+        "Frame Time: 0.01\n0 0 0 0 0 0\n"
+    )
+    with pytest.raises(BVHError, match=r"box\.bvh: no bone found for hips, left_hip"):
+        load_bvh(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_bvh(tmp_path / "none.bvh")
+
+
+SETS = ("cmu_amc", "cmu_mb", "cmu_daz", "cmu_fbx", "accad", "mhad", "fair1")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_corpus(corpus: Path, name: str) -> None:
+    """A clip of each set: a body of sound size that stands on the floor, facing where it should."""
+    path = min((corpus / name).rglob("*.bvh.xz"), key=lambda file: (file.stat().st_size, file))
+    motion = load_bvh(path)
+    positions = motion.positions()
+    assert np.isfinite(positions).all()
+    assert 0.6 < motion.skeleton.size < 1.8
+    assert (motion.skeleton.present.sum() >= 19) and motion.skeleton.present[0]
+    assert abs(np.percentile(positions[..., 1].min(1), 10)) < 0.2
+    assert (motion.skeleton.t_pose()[[4, 8], 2] > motion.skeleton.t_pose()[[3, 7], 2]).all()
