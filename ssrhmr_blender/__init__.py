@@ -1,35 +1,39 @@
-"""SSR-HMR for Blender: a whole animated character out of six tracked points.
-
-The order of imports inside the add-on: ``errors``, ``trackers``, ``lookup``, ``settings``,
-``notes`` know nothing of the rest; ``rig`` (armatures and their keys) and ``tracking`` (trackers
-over time) build on them; the features ``setup``, ``calibrate`` and ``bake`` build on those and
-never on each other. The core and all NumPy code are imported on first use.
-"""
+"""SSR-HMR for Blender: six tracked points in, a whole animated character out."""
 
 from __future__ import annotations
 
 import bpy
 
-from . import bake, calibrate, settings, setup
+from . import settings
+from .bake import ops as bake_ops
+from .bake import panel as bake_panel
+from .calibrate import ops as calibrate_ops
+from .calibrate import panel as calibrate_panel
+from .setup import ops as setup_ops
+from .setup import panel as setup_panel
 
-_CLASSES = (
+# In this order: property groups before those that hold them, parent panels before children.
+CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
-    *setup.CLASSES,
-    *calibrate.CLASSES,
-    *bake.CLASSES,
+    *setup_ops.CLASSES,
+    *calibrate_ops.CLASSES,
+    *bake_ops.CLASSES,
+    *setup_panel.CLASSES,
+    *calibrate_panel.CLASSES,
+    *bake_panel.CLASSES,
 )
 
 
 def register() -> None:
-    """Enable the add-on."""
-    for cls in _CLASSES:
+    """Make classes and settings known to Blender; nothing heavy is imported here."""
+    for cls in CLASSES:
         bpy.utils.register_class(cls)
-    settings.register()
+    bpy.types.Scene.ssrhmr = bpy.props.PointerProperty(type=settings.Setup, name="SSR-HMR")
 
 
 def unregister() -> None:
-    """Disable the add-on: nothing of it stays behind."""
-    bake.stop()
-    settings.unregister()
-    for cls in reversed(_CLASSES):
+    """Take everything back, a running bake included."""
+    bake_ops.stop_running()
+    del bpy.types.Scene.ssrhmr
+    for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

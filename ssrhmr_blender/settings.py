@@ -1,222 +1,201 @@
-"""All that the add-on stores: settings with the scene, passing messages with the window manager."""
+"""What the user chose, kept in the scene."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import bpy
-from bpy.props import (
-    BoolProperty,
-    CollectionProperty,
-    EnumProperty,
-    FloatProperty,
-    IntProperty,
-    PointerProperty,
-    StringProperty,
-)
-from bpy.types import Context, Object, PropertyGroup
 
-from .trackers import TRACKERS
-
-STATUS_ICONS = {
-    "FOUND": "CHECKMARK",
-    "MANUAL": "GREASEPENCIL",
-    "DOUBTFUL": "QUESTION",
-    "ABSENT": "REMOVE",
-    "MISSING": "ERROR",
-    "TWICE": "ERROR",
-    "WRONG": "ERROR",
+# The order of ssrhmr_core.skeleton.TRACKERS and JOINTS; written out here because the core is
+# imported on first use only. A test holds both against each other.
+TRACKERS = ("pelvis", "head", "left_hand", "right_hand", "left_foot", "right_foot")
+TRACKER_LABELS = {
+    "pelvis": "Pelvis",
+    "head": "Head",
+    "left_hand": "Left Hand",
+    "right_hand": "Right Hand",
+    "left_foot": "Left Foot",
+    "right_foot": "Right Foot",
 }
 
-_STATUSES = [
-    ("FOUND", "Found", "Recognised"),
-    ("MANUAL", "Chosen", "Chosen by you"),
-    ("DOUBTFUL", "Doubtful", "Recognised with doubt: please check"),
-    ("ABSENT", "Not there", "No bone; the rig can do without this joint"),
-    ("MISSING", "Missing", "No bone, and the rig cannot do without this joint"),
-    ("TWICE", "Twice", "This bone is chosen for another joint as well"),
-    ("WRONG", "No such bone", "The armature has no bone of this name"),
-]
-_LEVELS = [("INFO", "Info", ""), ("WARNING", "Warning", ""), ("ERROR", "Error", "")]
+
+def label_of(joint: str) -> str:
+    """Turn ``left_upper_arm`` into ``Left Upper Arm``."""
+    return joint.replace("_", " ").title()
 
 
-def _forget_calibration(settings: SSRHMR_Settings) -> None:
-    settings.calibration = ""
-    settings.fits.clear()
-    settings.calibration_notes.clear()
+def _is_armature(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type == "ARMATURE"
 
 
-def _armature_changed(settings: SSRHMR_Settings, _context: Context) -> None:
-    settings.bones.clear()
-    settings.bone_family = ""
-    _forget_calibration(settings)
+def _is_tracker(self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate != self.armature and candidate.type != "ARMATURE"
 
 
-def _tracker_changed(settings: SSRHMR_Settings, _context: Context) -> None:
-    _forget_calibration(settings)
+def _forget_bones(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """Bones and calibration belong to one character."""
+    self.bones.clear()
+    self.family = ""
+    _forget_calibration(self, _context)
 
 
-def _bone_changed(slot: SSRHMR_BoneSlot, _context: Context) -> None:
-    settings = slot.id_data.ssrhmr
-    slot.status = "MANUAL" if slot.bone else ("MISSING" if slot.required else "ABSENT")
-    slot.confidence = 1.0 if slot.bone else 0.0
-    refresh_slots(settings)
-    _forget_calibration(settings)
+def _forget_calibration(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    self.calibration = ""
+    self.warnings.clear()
+    self.fits.clear()
 
 
-def refresh_slots(settings: SSRHMR_Settings) -> None:
-    """Set the status of slots whose bone is gone, or chosen twice."""
-    armature = settings.armature
-    names = armature.data.bones if armature else ()
-    chosen = [slot.bone for slot in settings.bones]
-    for slot in settings.bones:
-        if not slot.bone:
-            continue
-        if slot.bone not in names:
-            slot.status = "WRONG"
-        elif chosen.count(slot.bone) > 1:
-            slot.status = "TWICE"
-        elif slot.status in ("TWICE", "WRONG"):
-            slot.status = "MANUAL"
+def _chosen_by_hand(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    self.confidence = 1.0 if self.bone else 0.0
+    _forget_calibration(setup_of(context.scene), context)
 
 
-def _is_armature(_settings: SSRHMR_Settings, obj: Object) -> bool:
-    return obj.type == "ARMATURE"
+class BoneSlot(bpy.types.PropertyGroup):
+    """The bone of one joint."""
+
+    name: bpy.props.StringProperty(name="Joint")
+    bone: bpy.props.StringProperty(
+        name="Bone",
+        description="Bone of the character that stands for this joint",
+        update=_chosen_by_hand,
+    )
+    confidence: bpy.props.FloatProperty(
+        name="Confidence",
+        description="How sure the detection is: 1 by name and hierarchy, 0.5 by structure alone",
+        min=0.0,
+        max=1.0,
+    )
+    required: bpy.props.BoolProperty(
+        name="Required", description="Whether a character needs a bone for this joint"
+    )
 
 
-def _is_tracker(settings: SSRHMR_Settings, obj: Object) -> bool:
-    return obj != settings.armature
+class TrackerFit(bpy.types.PropertyGroup):
+    """How one tracker fitted at the calibration frame."""
+
+    name: bpy.props.StringProperty(name="Tracker")
+    arm: bpy.props.FloatProperty(
+        name="Lever Arm", description="Distance from the tracker to its joint", unit="LENGTH"
+    )
+    speed: bpy.props.FloatProperty(
+        name="Speed", description="How fast it moves there: calibrate while it stands still"
+    )
+    quality: bpy.props.FloatProperty(
+        name="Quality",
+        description="1: where the reference pose has its joint; 0: not believable",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
 
 
-def _tracker(label: str) -> Callable:
-    return PointerProperty(
-        name=label,
-        description=f"Animated object that follows the performer: {label.lower()}",
-        type=Object,
+class Warning(bpy.types.PropertyGroup):
+    """A line about something that looks wrong."""
+
+    name: bpy.props.StringProperty(name="Warning")
+
+
+def _tracker(role: str, worn: str) -> bpy.props.PointerProperty:
+    return bpy.props.PointerProperty(
+        type=bpy.types.Object,
+        name=TRACKER_LABELS[role],
+        description=f"Animated object that follows the tracker {worn}",
         poll=_is_tracker,
-        update=_tracker_changed,
+        update=_forget_calibration,
     )
 
 
-class SSRHMR_BoneSlot(PropertyGroup):
-    """Which bone stands for one of the 22 joints."""
+class Setup(bpy.types.PropertyGroup):
+    """A character, its trackers and how they belong together."""
 
-    joint: StringProperty(name="Joint")
-    required: BoolProperty(name="Required")
-    bone: StringProperty(name="Bone", description="Bone of this joint", update=_bone_changed)
-    confidence: FloatProperty(name="Confidence", min=0.0, max=1.0)
-    status: EnumProperty(name="Status", items=_STATUSES, default="MISSING")
-
-
-class SSRHMR_TrackerFit(PropertyGroup):
-    """How calibration found one tracker."""
-
-    tracker: StringProperty(name="Tracker")
-    arm: FloatProperty(name="Lever Arm", description="Distance to its joint, cm")
-    speed: FloatProperty(name="Speed", description="Speed at the calibration frame, cm/s")
-    quality: FloatProperty(name="Quality", min=0.0, max=1.0, subtype="FACTOR")
-    good: BoolProperty(name="Good")
-
-
-class SSRHMR_Note(PropertyGroup):
-    """A line of text for a panel; ``topic`` says for which."""
-
-    topic: StringProperty()
-    text: StringProperty()
-    level: EnumProperty(items=_LEVELS)
-
-
-class SSRHMR_Settings(PropertyGroup):
-    """One character and the six trackers that animate it."""
-
-    armature: PointerProperty(
+    armature: bpy.props.PointerProperty(
+        type=bpy.types.Object,
         name="Character",
-        description="Armature that is animated",
-        type=Object,
+        description="Armature to animate",
         poll=_is_armature,
-        update=_armature_changed,
+        update=_forget_bones,
     )
-    pelvis: _tracker(TRACKERS["pelvis"])
-    head: _tracker(TRACKERS["head"])
-    left_hand: _tracker(TRACKERS["left_hand"])
-    right_hand: _tracker(TRACKERS["right_hand"])
-    left_foot: _tracker(TRACKERS["left_foot"])
-    right_foot: _tracker(TRACKERS["right_foot"])
+    pelvis: _tracker("pelvis", "on the hips or the belt")
+    head: _tracker("head", "on the head, such as a headset")
+    left_hand: _tracker("left_hand", "in or on the left hand")
+    right_hand: _tracker("right_hand", "in or on the right hand")
+    left_foot: _tracker("left_foot", "on the left foot or ankle")
+    right_foot: _tracker("right_foot", "on the right foot or ankle")
 
-    bones: CollectionProperty(type=SSRHMR_BoneSlot)
-    bone_family: StringProperty(name="Rig")
+    bones: bpy.props.CollectionProperty(type=BoneSlot)
+    active_bone: bpy.props.IntProperty(name="Joint", description="Joint of the table")
+    family: bpy.props.StringProperty(
+        name="Rig Family", description="Naming scheme that fitted the character best"
+    )
 
-    calibration_frame: IntProperty(
+    calibration_frame: bpy.props.IntProperty(
         name="Frame",
-        description="Frame in which the performer stands still in the reference pose",
+        description="Frame at which the performer stands still in the reference pose",
         default=1,
+        update=_forget_calibration,
     )
-    calibration_reference: EnumProperty(
-        name="Pose",
-        description="What the trackers are compared with at the calibration frame",
-        items=[
-            (
-                "TPOSE",
-                "T-Pose",
-                "The performer stands in a T-pose; where, and facing where, is found by itself",
-            ),
+    reference: bpy.props.EnumProperty(
+        name="Reference",
+        description="What the performer and the character have in common at that frame",
+        items=(
+            ("T_POSE", "T-Pose", "The performer stands in a T-pose; heading and place are found"),
             (
                 "CHARACTER",
                 "Character's Pose",
-                "The character is posed, in place, as the performer stands at that frame",
+                "The character is posed and placed just as the performer stands at that frame",
             ),
-        ],
-        update=_tracker_changed,
+        ),
+        update=_forget_calibration,
     )
-    calibration_scale: EnumProperty(
+    scale: bpy.props.EnumProperty(
         name="Size",
-        description="What to do when performer and character differ in size",
-        items=[
-            ("MATCH", "Match Trackers", "Take trackers as they are: hands and feet land on them"),
-            ("FIT", "Fit to Character", "Scale the trackers' space to the character's size"),
-        ],
-        update=_tracker_changed,
+        description="What to do where performer and character differ in size",
+        items=(
+            ("MATCH", "Match Trackers", "Take the trackers as they are: hands and feet meet them"),
+            ("FIT", "Fit to Character", "Scale the performer's whole motion to the character"),
+        ),
+        update=_forget_calibration,
     )
-    calibration: StringProperty(options={"HIDDEN"})
-    calibrated_size: FloatProperty(options={"HIDDEN"})
-    fits: CollectionProperty(type=SSRHMR_TrackerFit)
-    calibration_notes: CollectionProperty(type=SSRHMR_Note)
+    calibration: bpy.props.StringProperty(name="Calibration", options={"HIDDEN"})
+    fits: bpy.props.CollectionProperty(type=TrackerFit)
+    warnings: bpy.props.CollectionProperty(type=Warning)
 
-    frame_start: IntProperty(name="Start", description="First frame to bake", default=1)
-    frame_end: IntProperty(name="End", description="Last frame to bake", default=250)
-    samples: EnumProperty(
-        name="Samples",
-        description="How often the trackers are read; keys are set at every frame in any case",
-        items=[
-            (
-                "AUTO",
-                "Automatic",
-                "At least 60 times a second: between frames too when the scene's rate is lower",
-            ),
-            ("FRAMES", "Each Frame", "Once a frame: for trackers keyed at the scene's frames"),
-        ],
+    range: bpy.props.EnumProperty(
+        name="Range",
+        description="Frames to bake",
+        items=(
+            ("SCENE", "Scene", "The scene's frame range"),
+            ("PREVIEW", "Preview Range", "The timeline's preview range"),
+            ("TRACKERS", "Trackers", "From the trackers' first key to their last"),
+            ("CUSTOM", "Custom", "Start and end below"),
+        ),
+        default="SCENE",
+    )
+    frame_start: bpy.props.IntProperty(
+        name="Start",
+        description="First frame to bake",
+        default=1,
+        update=lambda self, _context: setattr(self, "range", "CUSTOM"),
+    )
+    frame_end: bpy.props.IntProperty(
+        name="End",
+        description="Last frame to bake",
+        default=250,
+        update=lambda self, _context: setattr(self, "range", "CUSTOM"),
+    )
+    between_frames: bpy.props.BoolProperty(
+        name="Sample Between Frames",
+        description="Read the trackers at least 60 times a second where the scene has fewer frames",
+        default=True,
+    )
+
+    message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
+    progress: bpy.props.FloatProperty(
+        name="Progress", min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
     )
 
 
-class SSRHMR_State(PropertyGroup):
-    """What goes on right now. With the window manager: neither saved nor undone."""
-
-    running: BoolProperty()
-    progress: FloatProperty(min=0.0, max=1.0)
-    stage: StringProperty()
-    notes: CollectionProperty(type=SSRHMR_Note)
+def setup_of(scene: bpy.types.Scene | None) -> Setup:
+    """Return the scene's setup, typed."""
+    return scene.ssrhmr
 
 
-CLASSES = (SSRHMR_BoneSlot, SSRHMR_TrackerFit, SSRHMR_Note, SSRHMR_Settings, SSRHMR_State)
-
-
-def register() -> None:
-    """Put the properties onto scenes and the window manager."""
-    bpy.types.Scene.ssrhmr = PointerProperty(type=SSRHMR_Settings)
-    bpy.types.WindowManager.ssrhmr = PointerProperty(type=SSRHMR_State)
-
-
-def unregister() -> None:
-    """Take the properties away again."""
-    del bpy.types.WindowManager.ssrhmr
-    del bpy.types.Scene.ssrhmr
+CLASSES = (BoneSlot, TrackerFit, Warning, Setup)

@@ -1,84 +1,91 @@
-"""Actions in every version of Blender: the only place that knows of slots and channel bags.
-
-Blender 4.2 and 4.3 keep curves in the action itself. Since 4.4 they are in the channel bag of a
-slot; ``Action.fcurves`` is gone in 5.0.
-"""
+"""Actions in all versions: with layers, slots and channelbags since 4.4, without before."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import bpy
-from bpy.types import Action, FCurve, Object
 
-_HAS_SLOTS = bpy.app.version >= (4, 4, 0)
+if TYPE_CHECKING:
+    import numpy as np
 
-
-def new_action(name: str, owner: Object) -> tuple[Action, Any]:
-    """Make an empty action for an object.
-
-    Returns:
-        The action and what holds its curves: has ``fcurves`` and ``groups``.
-    """
-    action = bpy.data.actions.new(name)
-    if not _HAS_SLOTS:
-        action.id_root = "OBJECT"
-        return action, action
-    slot = action.slots.new(id_type="OBJECT", name=owner.name)
-    strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
-    return action, strip.channelbag(slot, ensure=True)
+_LAYERED = hasattr(bpy.types, "ActionChannelbag")
+_LINEAR, _AUTO_CLAMPED = 1, 4
+"""Numbers of keyframe interpolation and handle types, as foreach_set takes them."""
 
 
-def assign_action(owner: Object, action: Action) -> None:
-    """Make an action of :func:`new_action` an object's active one."""
-    animation = owner.animation_data or owner.animation_data_create()
-    animation.action = action
-    if _HAS_SLOTS:
-        animation.action_slot = action.slots[0]
+class ActionWriter:
+    """Makes one action for one object and fills it, curve by curve."""
+
+    def __init__(self, name: str, owner: bpy.types.Object) -> None:
+        """Make an empty action; the owner is not touched yet."""
+        self.action = bpy.data.actions.new(name)
+        self._bag = None
+        if _LAYERED:
+            self._slot = self.action.slots.new(id_type="OBJECT", name=owner.name)
+            strip = self.action.layers.new("Layer").strips.new(type="KEYFRAME")
+            self._bag = strip.channelbag(self._slot, ensure=True)
+
+    def write(self, group: str, path: str, frames: np.ndarray, values: np.ndarray) -> None:
+        """Write the curves of one property.
+
+        Args:
+            group: name of the channel group, such as the bone's.
+            path: data path from the owner.
+            frames: (F,) frame numbers.
+            values: (F, n) one column a component.
+        """
+        import numpy as np
+
+        keys = np.empty((len(frames), 2), np.float32)
+        keys[:, 0] = frames
+        linear = np.full(len(frames), _LINEAR, np.int32)
+        handles = np.full(len(frames), _AUTO_CLAMPED, np.int32)
+        for index in range(values.shape[1]):
+            curve = self._curve(group, path, index)
+            keys[:, 1] = values[:, index]
+            points = curve.keyframe_points
+            points.add(len(frames))
+            points.foreach_set("co", keys.ravel())
+            # A key on every frame: straight lines between them, but handles ready for editing.
+            points.foreach_set("interpolation", linear)
+            points.foreach_set("handle_left_type", handles)
+            points.foreach_set("handle_right_type", handles)
+            curve.update()
+
+    def assign(self, owner: bpy.types.Object) -> None:
+        """Make the action the owner's active one."""
+        data = owner.animation_data_create()
+        data.action = self.action
+        if _LAYERED:
+            data.action_slot = self._slot
+
+    def remove(self) -> None:
+        """Delete the action, as after a cancel."""
+        bpy.data.actions.remove(self.action)
+
+    def _curve(self, group: str, path: str, index: int) -> bpy.types.FCurve:
+        if self._bag is None:
+            return self.action.fcurves.new(path, index=index, action_group=group)
+        curve = self._bag.fcurves.new(path, index=index)
+        found = self._bag.groups.get(group) or self._bag.groups.new(group)
+        curve.group = found
+        return curve
 
 
-def active_curves(owner: Any) -> list[FCurve]:
-    """Return the curves of the action, and slot, that animate a data-block."""
-    animation = getattr(owner, "animation_data", None)
-    action = animation.action if animation else None
-    return _curves(action, getattr(animation, "action_slot", None)) if action else []
-
-
-def key_span(owner: Any) -> tuple[float, float] | None:
-    """Return the first and the last frame keyed on a data-block, strips included; None if none."""
-    frames: list[float] = []
-    for curve in active_curves(owner):
-        if len(curve.keyframe_points):
-            frames += curve.range()
-    animation = getattr(owner, "animation_data", None)
-    for track in animation.nla_tracks if animation else ():
-        for strip in track.strips if not track.mute else ():
-            frames += (strip.frame_start, strip.frame_end)
-    return (min(frames), max(frames)) if frames else None
-
-
-def copy_curve(curve: FCurve, holder: Any) -> None:
-    """Copy a curve with its keys into another action."""
-    new = holder.fcurves.new(curve.data_path, index=curve.array_index)
-    new.extrapolation = curve.extrapolation
-    count = len(curve.keyframe_points)
-    new.keyframe_points.add(count)
-    for old_key, new_key in zip(curve.keyframe_points, new.keyframe_points, strict=True):
-        for name in (
-            *("co", "interpolation", "easing", "amplitude", "period", "back"),
-            *("handle_left_type", "handle_right_type", "handle_left", "handle_right"),
-        ):
-            setattr(new_key, name, getattr(old_key, name))
-    new.update()
-
-
-def _curves(action: Action, slot: Any) -> list[FCurve]:
-    if not _HAS_SLOTS:
-        return list(action.fcurves)
-    return [
+def curves_of(owner: bpy.types.ID) -> Iterable[bpy.types.FCurve]:
+    """Curves of the action that animates ``owner`` now."""
+    data = owner.animation_data
+    if data is None or data.action is None:
+        return ()
+    if not _LAYERED:
+        return data.action.fcurves
+    slot = data.action_slot
+    return (
         curve
-        for layer in action.layers
+        for layer in data.action.layers
         for strip in layer.strips
-        if slot is not None and (bag := strip.channelbag(slot)) is not None
+        if slot and (bag := strip.channelbag(slot))
         for curve in bag.fcurves
-    ]
+    )

@@ -11,7 +11,7 @@ _WORDS = {
     "foot": ("foot", "feet", "ankle"),
     "pelvis": ("pelvis", "hips", "hip", "waist", "belt", "root"),
 }
-_LEFT, _RIGHT = ("left", "l"), ("right", "r")
+_SIDE = "(?:left|right)?"
 
 
 def role_of(name: str) -> str | None:
@@ -22,19 +22,20 @@ def role_of(name: str) -> str | None:
     """
     spread = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     words = re.sub(r"[^a-z]+", " ", spread.lower()).split()
-    joined = "".join(words)
     parts = [
         part
         for part, spoken in _WORDS.items()
-        if any(word in words or (len(word) > 3 and word in joined) for word in spoken)
+        if any(re.fullmatch(f"{_SIDE}({'|'.join(spoken)}){_SIDE}", word) for word in words)
     ]
     if len(parts) != 1:
         return None
     (part,) = parts
     if part in ("head", "pelvis"):
         return part
-    left = any(word in words for word in _LEFT) or joined.startswith(_LEFT[0])
-    right = any(word in words for word in _RIGHT) or joined.startswith(_RIGHT[0])
+    left, right = (
+        any(word == short or long in word for word in words)
+        for long, short in (("left", "l"), ("right", "r"))
+    )
     if left == right:
         return None
     return ("left_" if left else "right_") + part

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from ssrhmr_core.mapping import NONE, BoneMapping, families, map_bones
+from ssrhmr_core.mapping import NONE, BoneMapping, Family, families, map_bones
 from ssrhmr_core.skeleton import INDEX, JOINTS, PARENTS, Skeleton
 
 LEG = ("hip", "knee", "ankle", "toe")
@@ -59,7 +60,6 @@ def both(sides: tuple[str, str], *chains: str) -> list[str]:
 
 LR, LONG = ("L", "R"), ("Left", "Right")
 LOW = ("l", "r")
-FINGERS = "Index1 Index2 Index3"
 
 # family: rig, bones of the joints. Twist, IK, face and finger bones stand where the real rigs have
 # them.
@@ -342,7 +342,7 @@ def test_families(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", families(), ids=lambda family: family.name)
-def test_tables(family) -> None:
+def test_tables(family: Family) -> None:
     """Every table names each joint once, and its own first names lead back to it."""
     assert set(family.joints) <= set(JOINTS)
     names, parents = [""] * 22, list(PARENTS)
@@ -369,7 +369,7 @@ def test_tables(family) -> None:
     ],
     ids=["upper", "hero", "namespace", "dot", "kanji", "words", "deform"],
 )
-def test_other_spellings(change) -> None:
+def test_other_spellings(change: Callable[[str], str]) -> None:
     rig, joints = RIGS["Unreal mannequin"]
     names = [change(name) for name in rig.names]
     mapping = map_bones(names, rig.parents)

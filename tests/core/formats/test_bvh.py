@@ -254,8 +254,11 @@ def test_single_frame(tmp_path: Path, motion: Motion) -> None:
     same(load_bvh(write(tmp_path / "clip.bvh", one, Convention())), one)
 
 
-def edited(edit: Callable[[str], str]) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(edit(path.read_text()).encode("utf-8"))
+def edited(edit: Callable[[str], str]) -> Callable[[Path], object]:
+    def apply(path: Path) -> None:
+        path.write_bytes(edit(path.read_text(encoding="utf-8")).encode("utf-8"))
+
+    return apply
 
 
 SPELLINGS = {

@@ -1,0 +1,144 @@
+"""Registering, undo, names that others rely on, cost of enabling."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+import ssrhmr_blender
+from ssrhmr_blender import settings
+from ssrhmr_blender.bake import ops as bake_ops
+from ssrhmr_core import Motion, Take, skeleton
+
+from .conftest import choose, make_armature, make_trackers, snapshot
+
+
+def test_names_are_those_of_the_core() -> None:
+    assert settings.TRACKERS == skeleton.TRACKERS
+    assert tuple(settings.TRACKER_LABELS) == skeleton.TRACKERS
+
+
+def test_unregister_leaves_nothing_and_register_works_again() -> None:
+    handlers = {
+        name: list(getattr(bpy.app.handlers, name))
+        for name in dir(bpy.app.handlers)
+        if isinstance(getattr(bpy.app.handlers, name), list)
+    }
+    for _ in range(3):
+        ssrhmr_blender.unregister()
+        assert not hasattr(bpy.types.Scene, "ssrhmr")
+        assert not [name for name in dir(bpy.types) if name.startswith("SSRHMR_")]
+        for name, registered in handlers.items():
+            assert list(getattr(bpy.app.handlers, name)) == registered
+        ssrhmr_blender.register()
+    assert hasattr(bpy.context.scene, "ssrhmr")
+
+
+def test_settings_survive_a_file(tmp_path: Path, performance: Motion) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    choose(armature, make_trackers(Take.from_motion(performance)))
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    bpy.ops.ssrhmr.calibrate()
+    calibration = setup.calibration
+    path = str(tmp_path / "saved.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    setup = bpy.context.scene.ssrhmr
+    assert setup.armature.name == "Hero" and setup.left_foot.name == "Tracker left_foot"
+    assert setup.calibration == calibration and len(setup.bones) == 22
+    setup.frame_start, setup.frame_end = 1, 40
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}
+
+
+def test_a_bake_is_undone_in_one_step(performance: Motion) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    choose(armature, make_trackers(Take.from_motion(performance)))
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame, setup.frame_start, setup.frame_end = 20, 1, 50
+    bpy.ops.ssrhmr.calibrate()
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.ops.ed.undo_push(message="before")
+    before = snapshot()
+    bpy.ops.ssrhmr.bake()
+    bpy.ops.ed.undo_push(message="after")
+    assert snapshot() != before
+    bpy.ops.ed.undo()
+    after = snapshot()
+    assert after["actions"] == before["actions"]
+    assert after["Hero action"] is None
+    assert not bake_ops.is_running()
+
+
+def test_enabling_is_quick_and_loads_no_model() -> None:
+    """In a process of its own, so that nothing is loaded already; the figure is only printed."""
+    code = (
+        "import os, sys, time, bpy; begin = time.perf_counter();"
+        "import ssrhmr_blender; ssrhmr_blender.register();"
+        "print(f'enabled in {1000 * (time.perf_counter() - begin):.0f} ms');"
+        "heavy = [m for m in sys.modules if m.split('.')[0] in ('ssrhmr_core', 'pymotion')];"
+        "print(heavy, flush=True); ssrhmr_blender.unregister(); os._exit(bool(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["SSRHMR_PT_character", "SSRHMR_PT_trackers", "SSRHMR_PT_calibration", "SSRHMR_PT_bake"]
+)
+def test_panels_are_in_their_tab(name: str) -> None:
+    panel = getattr(bpy.types, name)
+    assert (panel.bl_space_type, panel.bl_region_type, panel.bl_category) == (
+        "VIEW_3D",
+        "UI",
+        "SSR-HMR",
+    )
+
+
+def test_every_property_and_operator_says_what_it_does() -> None:
+    for group in (settings.Setup, settings.BoneSlot, settings.TrackerFit):
+        for prop in group.bl_rna.properties:
+            if prop.identifier in group.__annotations__ and not prop.is_hidden:
+                assert prop.name, prop.identifier
+    for operator in ("bake", "calibrate", "detect_bones", "assign_trackers"):
+        assert getattr(bpy.ops.ssrhmr, operator).get_rna_type().description
+
+
+def test_assigning_trackers_from_names(performance: Motion) -> None:
+    make_trackers(Take.from_motion(performance))
+    setup = bpy.context.scene.ssrhmr
+    assert bpy.ops.ssrhmr.assign_trackers() == {"FINISHED"}
+    for role in settings.TRACKERS:
+        assert getattr(setup, role).name == f"Tracker {role}"
+
+
+def test_two_candidates_are_not_guessed_between(performance: Motion) -> None:
+    trackers = make_trackers(Take.from_motion(performance))
+    extra = bpy.data.objects.new("HMD", None)
+    bpy.context.scene.collection.objects.link(extra)
+    bpy.ops.ssrhmr.assign_trackers()
+    assert bpy.context.scene.ssrhmr.head is None
+    for tracker in trackers.values():
+        tracker.select_set(True)
+    bpy.ops.ssrhmr.assign_trackers()
+    assert bpy.context.scene.ssrhmr.head == trackers["head"]
+
+
+def test_detecting_fills_the_table(performance: Motion) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    setup = bpy.context.scene.ssrhmr
+    setup.armature = armature
+    bpy.ops.ssrhmr.detect_bones()
+    assert [slot.name for slot in setup.bones] == list(skeleton.JOINTS)
+    assert all(slot.bone and slot.confidence > 0.9 for slot in setup.bones)
+    assert np.flatnonzero([slot.required for slot in setup.bones]).tolist() == list(
+        skeleton.REQUIRED_JOINTS
+    )
+    setup.bones[3].bone = ""
+    assert setup.bones[3].confidence == 0.0
