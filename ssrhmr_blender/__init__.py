@@ -28,7 +28,7 @@ def register() -> None:
     """Make classes and settings known to Blender; nothing heavy is imported here."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.ssrhmr = bpy.props.PointerProperty(type=settings.Setup, name="SSR-HMR")
+    bpy.types.Scene.ssrhmr = bpy.props.PointerProperty(type=settings.SSRHMR_Setup, name="SSR-HMR")
 
 
 def unregister() -> None:

@@ -9,14 +9,14 @@ import bpy
 from .settings import TRACKER_LABELS, TRACKERS, label_of
 
 if TYPE_CHECKING:
-    from .settings import Setup
+    from .settings import SSRHMR_Setup
 
 
 class SetupError(Exception):
     """Something has to be chosen or changed first; the message says what."""
 
 
-def check_character(setup: Setup) -> bpy.types.Object:
+def check_character(setup: SSRHMR_Setup) -> bpy.types.Object:
     """Return the armature if it can be animated.
 
     Raises:
@@ -45,7 +45,7 @@ def check_character(setup: Setup) -> bpy.types.Object:
     return armature
 
 
-def check_trackers(setup: Setup) -> list[bpy.types.Object]:
+def check_trackers(setup: SSRHMR_Setup) -> list[bpy.types.Object]:
     """Return the six tracker objects.
 
     Raises:

@@ -48,7 +48,7 @@ def _chosen_by_hand(self: bpy.types.PropertyGroup, context: bpy.types.Context) -
     _forget_calibration(setup_of(context.scene), context)
 
 
-class BoneSlot(bpy.types.PropertyGroup):
+class SSRHMR_BoneSlot(bpy.types.PropertyGroup):
     """The bone of one joint."""
 
     name: bpy.props.StringProperty(name="Joint")
@@ -68,7 +68,7 @@ class BoneSlot(bpy.types.PropertyGroup):
     )
 
 
-class TrackerFit(bpy.types.PropertyGroup):
+class SSRHMR_TrackerFit(bpy.types.PropertyGroup):
     """How one tracker fitted at the calibration frame."""
 
     name: bpy.props.StringProperty(name="Tracker")
@@ -87,7 +87,7 @@ class TrackerFit(bpy.types.PropertyGroup):
     )
 
 
-class Warning(bpy.types.PropertyGroup):
+class SSRHMR_Warning(bpy.types.PropertyGroup):
     """A line about something that looks wrong."""
 
     name: bpy.props.StringProperty(name="Warning")
@@ -103,7 +103,7 @@ def _tracker(role: str, worn: str) -> bpy.props.PointerProperty:
     )
 
 
-class Setup(bpy.types.PropertyGroup):
+class SSRHMR_Setup(bpy.types.PropertyGroup):
     """A character, its trackers and how they belong together."""
 
     armature: bpy.props.PointerProperty(
@@ -120,7 +120,7 @@ class Setup(bpy.types.PropertyGroup):
     left_foot: _tracker("left_foot", "on the left foot or ankle")
     right_foot: _tracker("right_foot", "on the right foot or ankle")
 
-    bones: bpy.props.CollectionProperty(type=BoneSlot)
+    bones: bpy.props.CollectionProperty(type=SSRHMR_BoneSlot)
     active_bone: bpy.props.IntProperty(name="Joint", description="Joint of the table")
     family: bpy.props.StringProperty(
         name="Rig Family", description="Naming scheme that fitted the character best"
@@ -155,8 +155,8 @@ class Setup(bpy.types.PropertyGroup):
         update=_forget_calibration,
     )
     calibration: bpy.props.StringProperty(name="Calibration", options={"HIDDEN"})
-    fits: bpy.props.CollectionProperty(type=TrackerFit)
-    warnings: bpy.props.CollectionProperty(type=Warning)
+    fits: bpy.props.CollectionProperty(type=SSRHMR_TrackerFit)
+    warnings: bpy.props.CollectionProperty(type=SSRHMR_Warning)
 
     range: bpy.props.EnumProperty(
         name="Range",
@@ -193,9 +193,9 @@ class Setup(bpy.types.PropertyGroup):
     )
 
 
-def setup_of(scene: bpy.types.Scene | None) -> Setup:
+def setup_of(scene: bpy.types.Scene | None) -> SSRHMR_Setup:
     """Return the scene's setup, typed."""
     return scene.ssrhmr
 
 
-CLASSES = (BoneSlot, TrackerFit, Warning, Setup)
+CLASSES = (SSRHMR_BoneSlot, SSRHMR_TrackerFit, SSRHMR_Warning, SSRHMR_Setup)

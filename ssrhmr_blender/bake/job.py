@@ -21,7 +21,7 @@ from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 if TYPE_CHECKING:
     from ssrhmr_core.trackers import Take
 
-    from ..settings import Setup
+    from ..settings import SSRHMR_Setup
 
 _MODEL_RATE = 60.0
 _SHARES = {"sampling": 0.35, "model": 0.5, "keys": 0.15}
@@ -51,7 +51,7 @@ _Result = TypeVar("_Result")
 Steps = Generator[tuple[float, str], None, Report]
 
 
-def frame_range(scene: bpy.types.Scene, setup: Setup) -> tuple[int, int]:
+def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
     """First and last frame to bake.
 
     Raises:
@@ -130,34 +130,43 @@ def bake(scene: bpy.types.Scene) -> Steps:
     clock = _lap(report, "model", clock)
 
     every = worlds[::between, 6]
-    channels = pose_bones(motion, character, bones, every)
     writer = ActionWriter(f"{owner[0]} SSR-HMR", _find_owner(owner))
+    written: set[str] = set()
     done = False
     try:
-        for number, channel in enumerate(channels):
+        for channel in pose_bones(motion, character, bones, every):
             write_bone(writer, channel, frames)
-            yield 1.0 - _SHARES["keys"] * (1.0 - number / len(channels)), "Writing keys"
-        armature = _find_owner(owner)
-        previous = armature.animation_data.action if armature.animation_data else None
-        if previous is not None:
-            kept = "" if previous.users > 1 or previous.use_fake_user else " (without other users)"
-            report.notes.append(f"'{previous.name}' was the action before{kept}; it is unchanged")
-        writer.assign(armature)
+            written.add(f'pose.bones["{bpy.utils.escape_identifier(channel.bone)}"]')
+            curves = 4 if channel.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
+            curves += 0 if channel.places is None else 3
+            report.keys += curves * len(frames)
+            share = len(written) / report.bones
+            yield 1.0 - _SHARES["keys"] * (1.0 - share), "Writing keys"
+        _hand_over(_find_owner(owner), writer, written, report)
         done = True
     finally:
         if not done:
             writer.remove()
     _lap(report, "keys", clock)
-    report.action = writer.action.name
-    curves = sum(4 if c.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3 for c in channels)
-    curves += sum(3 for c in channels if c.places is not None)
-    report.keys = curves * len(frames)
+    report.action = writer.name
     # The new pose shows at once.
-    bpy.data.scenes[scene_name].frame_set(
-        bpy.data.scenes[scene_name].frame_current,
-        subframe=bpy.data.scenes[scene_name].frame_subframe,
-    )
+    scene = bpy.data.scenes[scene_name]
+    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return report
+
+
+def _hand_over(
+    armature: bpy.types.Object, writer: ActionWriter, written: set[str], report: Report
+) -> None:
+    """Put the new action in the place of the one before."""
+    previous = armature.animation_data.action if armature.animation_data else None
+    if previous is not None:
+        writer.carry_over(armature, written)
+        report.notes.append(f"'{previous.name}' was the action before; its keys are unchanged")
+    writer.assign(armature)
+    if previous is not None and previous.users == 0:
+        # Blender would throw it away with the next save.
+        previous.use_fake_user = True
 
 
 def _find_owner(owner: Key) -> bpy.types.Object:

@@ -77,6 +77,10 @@ class SSRHMR_OT_bake(bpy.types.Operator):
         except _EXPLAINED as error:
             self._stop(context)
             return self._failed(context, error)
+        except BaseException:
+            # A bug must not leave the timer running and the next bake refused.
+            self._stop(context)
+            raise
         setup_of(context.scene).progress = share
         setup_of(context.scene).message = text
         context.window_manager.progress_update(share)

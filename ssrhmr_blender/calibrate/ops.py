@@ -17,7 +17,7 @@ from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..settings import Setup
+    from ..settings import SSRHMR_Setup
 
 _LOOK_AROUND = 0.25
 """Seconds before and after the frame in which the trackers should stand still."""
@@ -47,7 +47,7 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
         return {"FINISHED"}
 
     @staticmethod
-    def _calibrate(context: bpy.types.Context, setup: Setup) -> None:
+    def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
         import numpy as np
 
         from ssrhmr_core.trackers import (
@@ -95,7 +95,7 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
 
 
 def _posed(
-    scene: bpy.types.Scene, setup: Setup, character: Character
+    scene: bpy.types.Scene, setup: SSRHMR_Setup, character: Character
 ) -> tuple[np.ndarray, np.ndarray]:
     """Places (6, 3) and canonical rotations (6, 4) of the tracked joints as the character stands.
 

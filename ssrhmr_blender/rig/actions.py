@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -13,19 +13,30 @@ if TYPE_CHECKING:
 _LAYERED = hasattr(bpy.types, "ActionChannelbag")
 _LINEAR, _AUTO_CLAMPED = 1, 4
 """Numbers of keyframe interpolation and handle types, as foreach_set takes them."""
+_KEY_VALUES = (
+    *("co", "interpolation", "easing", "amplitude", "period", "back", "type"),
+    *("handle_left_type", "handle_right_type", "handle_left", "handle_right"),
+)
 
 
 class ActionWriter:
-    """Makes one action for one object and fills it, curve by curve."""
+    """Makes one action for one object and fills it, curve by curve.
+
+    Only names are kept: writing may be spread over several turns of the event loop.
+    """
 
     def __init__(self, name: str, owner: bpy.types.Object) -> None:
         """Make an empty action; the owner is not touched yet."""
-        self.action = bpy.data.actions.new(name)
-        self._bag = None
+        action = bpy.data.actions.new(name)
+        self.name = action.name
         if _LAYERED:
-            self._slot = self.action.slots.new(id_type="OBJECT", name=owner.name)
-            strip = self.action.layers.new("Layer").strips.new(type="KEYFRAME")
-            self._bag = strip.channelbag(self._slot, ensure=True)
+            action.slots.new(id_type="OBJECT", name=owner.name)
+            action.layers.new("Layer").strips.new(type="KEYFRAME")
+
+    @property
+    def action(self) -> bpy.types.Action:
+        """The action."""
+        return bpy.data.actions[self.name]
 
     def write(self, group: str, path: str, frames: np.ndarray, values: np.ndarray) -> None:
         """Write the curves of one property.
@@ -54,23 +65,49 @@ class ActionWriter:
             points.foreach_set("handle_right_type", handles)
             curve.update()
 
+    def carry_over(self, owner: bpy.types.Object, written: set[str]) -> None:
+        """Copy what the owner's action moves beside the bones that were written.
+
+        The object itself and fingers, faces and props go on as before.
+
+        Args:
+            owner: whose current action it is.
+            written: data paths up to the channel's name, such as ``pose.bones["Hips"]``.
+        """
+        bag = self._bag()
+        for curve in list(curves_of(owner)):
+            if curve.data_path.rpartition(".")[0] in written:
+                continue
+            new = bag.fcurves.new(curve.data_path, index=curve.array_index)
+            new.extrapolation, new.mute = curve.extrapolation, curve.mute
+            new.keyframe_points.add(len(curve.keyframe_points))
+            for old, key in zip(curve.keyframe_points, new.keyframe_points, strict=True):
+                for name in _KEY_VALUES:
+                    setattr(key, name, getattr(old, name))
+            new.update()
+
     def assign(self, owner: bpy.types.Object) -> None:
         """Make the action the owner's active one."""
         data = owner.animation_data_create()
         data.action = self.action
         if _LAYERED:
-            data.action_slot = self._slot
+            data.action_slot = self.action.slots[0]
 
     def remove(self) -> None:
         """Delete the action, as after a cancel."""
         bpy.data.actions.remove(self.action)
 
+    def _bag(self) -> Any:
+        """What holds curves and groups: the action itself before 4.4."""
+        action = self.action
+        if not _LAYERED:
+            return action
+        return action.layers[0].strips[0].channelbag(action.slots[0], ensure=True)
+
     def _curve(self, group: str, path: str, index: int) -> bpy.types.FCurve:
-        if self._bag is None:
-            return self.action.fcurves.new(path, index=index, action_group=group)
-        curve = self._bag.fcurves.new(path, index=index)
-        found = self._bag.groups.get(group) or self._bag.groups.new(group)
-        curve.group = found
+        bag = self._bag()
+        curve = bag.fcurves.new(path, index=index)
+        curve.group = bag.groups.get(group) or bag.groups.new(group)
         return curve
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _OFF_PLACE = 1e-4
 """Share of the character's size by which a bone may miss its joint before it is moved there."""
+
+_SCALED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Channels:
     Attributes:
         bone: its name.
         rotation_mode: Blender's name of it.
-        rotations: (F, 4) quaternions w, x, y, z in the bone's own axes, continuous in sign.
+        rotations: (F, 3, 3) in the bone's own axes.
         places: (F, 3) location channels, or None where the bone is not moved.
     """
 
@@ -67,7 +70,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
     """Read the mapped bones and all their ancestors, parents before children.
 
     Raises:
-        RigError: if the hips cannot be moved.
+        RigError: if the hips cannot be moved, or a bone is scaled in its pose.
     """
     import numpy as np
 
@@ -90,6 +93,11 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 f"the hips' bone '{bone.name}' is connected to '{bone.parent.name}' and cannot"
                 " move: disconnect it in edit mode, or choose another bone"
             )
+        if max(abs(value - 1.0) for value in pose.scale) > _SCALED:
+            raise RigError(
+                f"bone '{pose.name}' is scaled in its pose, so the bones below it are not where"
+                " their joints are: clear its scale (Alt S in pose mode)"
+            )
         index[pose.name] = len(found)
         found.append(
             Bone(
@@ -109,7 +117,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
 
 def pose_bones(
     motion: Motion, character: Character, bones: list[Bone], worlds: np.ndarray
-) -> list[Channels]:
+) -> Iterator[Channels]:
     """Work out the channels that put each bone where its joint is.
 
     Args:
@@ -118,11 +126,10 @@ def pose_bones(
         bones: from :func:`read_bones`.
         worlds: (F, 4, 4) the armature object's world transform at each frame.
 
-    Returns:
-        Channels of the mapped bones.
+    Yields:
+        Channels of the mapped bones, one bone at a time.
     """
     import numpy as np
-    from pymotion.rotations import quat_np as quat
 
     axes = core_axes()
     places, turns, scales = split(worlds)
@@ -134,7 +141,6 @@ def pose_bones(
 
     frames = len(motion)
     poses: list[tuple[np.ndarray, np.ndarray]] = []
-    channels: list[Channels] = []
     margin = _OFF_PLACE * motion.skeleton.size / character.scale
     for bone in bones:
         relative = bone.rest
@@ -164,9 +170,7 @@ def pose_bones(
             moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
             head = joints[:, bone.joint]
         poses.append((wanted, head))
-        rotations = quat.unroll(quat.normalize(quat.from_matrix(local)), axis=0)
-        channels.append(Channels(bone.name, bone.rotation_mode, rotations, moved))
-    return channels
+        yield Channels(bone.name, bone.rotation_mode, local, moved)
 
 
 def _location_axes(
@@ -179,41 +183,3 @@ def _location_axes(
         return turn if bone.local_place else np.broadcast_to(np.eye(3), turn.shape)
     # A bone that does not turn with its parent is still carried along by it.
     return parent_turn @ relative[:3, :3] if bone.local_place else parent_turn
-
-
-def to_euler(rotations: np.ndarray, order: str) -> np.ndarray:
-    """Quaternions (F, 4) -> Euler angles (F, 3) in Blender's ``order``, without jumps.
-
-    Of the two sets of angles that give a rotation, and of all their full turns, the one nearest to
-    the frame before is taken.
-
-    Returns:
-        Angles about X, Y and Z (in this order of columns), radians.
-    """
-    import numpy as np
-    from pymotion.rotations import quat_np as quat
-
-    # Blender's XYZ turns about X first; pymotion names the axes in the order of the product.
-    product = [axis.lower() for axis in reversed(order)]
-    orders = np.broadcast_to(np.array(product), (len(rotations), 3))
-    first = quat.to_euler(rotations, orders)
-    second = np.stack([first[:, 0] + np.pi, np.pi - first[:, 1], first[:, 2] + np.pi], -1)
-    chosen = first.copy()
-    for frame in range(1, len(first)):
-        options = np.stack([first[frame], second[frame]])
-        options += 2.0 * np.pi * np.round((chosen[frame - 1] - options) / (2.0 * np.pi))
-        away = np.abs(options - chosen[frame - 1]).sum(-1)
-        chosen[frame] = options[int(away.argmin())]
-    return chosen[:, [product.index(axis) for axis in "xyz"]]
-
-
-def to_axis_angle(rotations: np.ndarray) -> np.ndarray:
-    """Quaternions (F, 4), continuous in sign -> angle and axis (F, 4) as Blender keys them."""
-    import numpy as np
-
-    sine = np.linalg.norm(rotations[:, 1:], axis=-1, keepdims=True)
-    angle = 2.0 * np.arctan2(sine, rotations[:, :1])
-    axis = np.divide(
-        rotations[:, 1:], sine, out=np.tile([0.0, 1.0, 0.0], (len(sine), 1)), where=sine > 1e-9
-    )
-    return np.concatenate([angle, axis], -1)

@@ -94,7 +94,9 @@ def read_character(armature: bpy.types.Object, bones: tuple[str, ...]) -> Charac
             if not bones[INDEX[joint]]:
                 continue
             bone = data[bones[INDEX[joint]]]
-            heads = [child.head_local for child in bone.children] if to_child else []
+            # The thumb points aside.
+            fingers = [child for child in bone.children if "thumb" not in child.name.lower()]
+            heads = [child.head_local for child in fingers] if to_child else []
             tip = sum((np.array(head) for head in heads), np.zeros(3)) / max(len(heads), 1)
             found[side] = axes @ (tip if heads else np.array(bone.tail_local))
         return found

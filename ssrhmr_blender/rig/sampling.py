@@ -31,7 +31,7 @@ def find(key: Key) -> bpy.types.Object | None:
 
 
 class GoneError(Exception):
-    """An object vanished while it was being read."""
+    """An object vanished, or is switched off."""
 
 
 def sample(
@@ -51,7 +51,7 @@ def sample(
         (F, objects, 4, 4).
 
     Raises:
-        GoneError: naming an object that was deleted meanwhile.
+        GoneError: naming an object that was deleted meanwhile, or is not evaluated.
     """
     import numpy as np
 
@@ -100,4 +100,11 @@ def _resolve(
         if obj is None:
             raise GoneError(f"'{key[0]}' was deleted meanwhile")
         objects.append(obj)
-    return objects, bpy.context.evaluated_depsgraph_get()
+    graph = bpy.context.evaluated_depsgraph_get()
+    for obj in objects:
+        if not obj.evaluated_get(graph).is_evaluated:
+            raise GoneError(
+                f"'{obj.name}' is disabled in viewports, or its collection is: it does not move"
+                " then. Enable it (the monitor icon in the outliner); hiding with the eye is fine"
+            )
+    return objects, graph

@@ -102,7 +102,7 @@ def test_panels_are_in_their_tab(name: str) -> None:
 
 
 def test_every_property_and_operator_says_what_it_does() -> None:
-    for group in (settings.Setup, settings.BoneSlot, settings.TrackerFit):
+    for group in (settings.SSRHMR_Setup, settings.SSRHMR_BoneSlot, settings.SSRHMR_TrackerFit):
         for prop in group.bl_rna.properties:
             if prop.identifier in group.__annotations__ and not prop.is_hidden:
                 assert prop.name, prop.identifier

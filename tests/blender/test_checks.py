@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_blender.rig.actions import curves_of
-from ssrhmr_blender.settings import Setup
+from ssrhmr_blender.settings import SSRHMR_Setup
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.weights import default_weights
 
@@ -18,7 +18,7 @@ from .conftest import choose, make_armature, make_trackers, mixamo_name, snapsho
 
 
 @pytest.fixture
-def ready(performance: Motion) -> Setup:
+def ready(performance: Motion) -> SSRHMR_Setup:
     """A scene in which baking would work."""
     armature = make_armature("Hero", performance.skeleton)
     choose(armature, make_trackers(Take.from_motion(performance)))
@@ -39,32 +39,32 @@ def refused(operator: Callable[[], set[str]], message: str) -> None:
     assert bpy.context.scene.ssrhmr.message
 
 
-def no_armature(setup: Setup) -> None:
+def no_armature(setup: SSRHMR_Setup) -> None:
     setup.armature = None
 
 
-def missing_tracker(setup: Setup) -> None:
+def missing_tracker(setup: SSRHMR_Setup) -> None:
     setup.left_hand = None
 
 
-def duplicate_tracker(setup: Setup) -> None:
+def duplicate_tracker(setup: SSRHMR_Setup) -> None:
     setup.left_hand = setup.right_hand
 
 
-def no_bones(setup: Setup) -> None:
+def no_bones(setup: SSRHMR_Setup) -> None:
     setup.bones.clear()
 
 
-def missing_bone(setup: Setup) -> None:
+def missing_bone(setup: SSRHMR_Setup) -> None:
     next(slot for slot in setup.bones if slot.name == "left_elbow").bone = ""
 
 
-def edit_mode(setup: Setup) -> None:
+def edit_mode(setup: SSRHMR_Setup) -> None:
     bpy.context.view_layer.objects.active = setup.armature
     bpy.ops.object.mode_set(mode="EDIT")
 
 
-def other_scene(setup: Setup) -> None:
+def other_scene(setup: SSRHMR_Setup) -> None:
     bpy.context.scene.collection.objects.unlink(setup.armature)
 
 
@@ -81,7 +81,7 @@ def other_scene(setup: Setup) -> None:
     ],
 )
 def test_setup_that_is_not_ready(
-    ready: Setup, spoil: Callable[[Setup], None], message: str
+    ready: SSRHMR_Setup, spoil: Callable[[SSRHMR_Setup], None], message: str
 ) -> None:
     spoil(ready)
     refused(bpy.ops.ssrhmr.calibrate, message)
@@ -90,36 +90,36 @@ def test_setup_that_is_not_ready(
         bpy.ops.object.mode_set(mode="OBJECT")
 
 
-def test_a_bone_chosen_twice(ready: Setup) -> None:
+def test_a_bone_chosen_twice(ready: SSRHMR_Setup) -> None:
     ready.bones[2].bone = ready.bones[1].bone
     refused(bpy.ops.ssrhmr.calibrate, "chosen for both left_hip and left_knee")
 
 
-def test_a_bone_that_was_renamed(ready: Setup) -> None:
+def test_a_bone_that_was_renamed(ready: SSRHMR_Setup) -> None:
     ready.armature.data.bones[mixamo_name("head")].name = "Kopf"
     refused(bpy.ops.ssrhmr.bake, "no bone 'mixamorig:Head': detect the bones again")
 
 
-def test_a_change_of_trackers_asks_for_a_new_calibration(ready: Setup) -> None:
+def test_a_change_of_trackers_asks_for_a_new_calibration(ready: SSRHMR_Setup) -> None:
     ready.left_foot, ready.right_foot = ready.right_foot, ready.left_foot
     refused(bpy.ops.ssrhmr.bake, "Not calibrated yet")
     bpy.ops.ssrhmr.calibrate()
     assert any("swapped" in warning.name for warning in ready.warnings)
 
 
-def test_a_tracker_without_animation(ready: Setup) -> None:
+def test_a_tracker_without_animation(ready: SSRHMR_Setup) -> None:
     ready.head.animation_data_clear()
     refused(bpy.ops.ssrhmr.bake, "Head tracker 'Tracker head' has no animation")
 
 
-def test_an_empty_range(ready: Setup) -> None:
+def test_an_empty_range(ready: SSRHMR_Setup) -> None:
     ready.frame_start, ready.frame_end = 50, 40
     refused(bpy.ops.ssrhmr.bake, "range is empty")
     ready.range = "PREVIEW"
     refused(bpy.ops.ssrhmr.bake, "no preview range")
 
 
-def test_ranges(ready: Setup) -> None:
+def test_ranges(ready: SSRHMR_Setup) -> None:
     from ssrhmr_blender.bake.job import frame_range
 
     scene = bpy.context.scene
@@ -133,25 +133,25 @@ def test_ranges(ready: Setup) -> None:
     assert frame_range(scene, ready) == (7, 9)
 
 
-def test_a_key_that_is_not_a_number(ready: Setup) -> None:
+def test_a_key_that_is_not_a_number(ready: SSRHMR_Setup) -> None:
     curve = next(iter(curves_of(ready.right_hand)))
     curve.keyframe_points[32].co[1] = float("nan")
     refused(bpy.ops.ssrhmr.bake, "'Tracker right_hand' is not a number at frame 33")
 
 
-def test_a_tracker_without_size(ready: Setup) -> None:
+def test_a_tracker_without_size(ready: SSRHMR_Setup) -> None:
     ready.head.scale = (0.0, 1.0, 1.0)
     refused(bpy.ops.ssrhmr.bake, "'Tracker head' has no size at frame 1")
 
 
-def test_uneven_and_mirrored_scale(ready: Setup) -> None:
+def test_uneven_and_mirrored_scale(ready: SSRHMR_Setup) -> None:
     ready.armature.scale = (1.0, 1.0, 1.2)
     refused(bpy.ops.ssrhmr.bake, "same scale along all axes")
     ready.armature.scale = (-1.0, 1.0, 1.0)
     refused(bpy.ops.ssrhmr.bake, "mirrored")
 
 
-def test_hips_that_cannot_move(ready: Setup) -> None:
+def test_hips_that_cannot_move(ready: SSRHMR_Setup) -> None:
     bpy.context.view_layer.objects.active = ready.armature
     bpy.ops.object.mode_set(mode="EDIT")
     bones = ready.armature.data.edit_bones
@@ -162,13 +162,13 @@ def test_hips_that_cannot_move(ready: Setup) -> None:
     refused(bpy.ops.ssrhmr.bake, "connected to 'Root' and cannot move")
 
 
-def test_a_damaged_calibration(ready: Setup) -> None:
+def test_a_damaged_calibration(ready: SSRHMR_Setup) -> None:
     ready.calibration = ready.calibration[: len(ready.calibration) // 2]
     refused(bpy.ops.ssrhmr.bake, "calibrate again")
 
 
 def test_damaged_and_foreign_weights(
-    ready: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ready: SSRHMR_Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged = tmp_path / "ssrhmr.npz"
     data = default_weights().read_bytes()
@@ -182,7 +182,7 @@ def test_damaged_and_foreign_weights(
     refused(bpy.ops.ssrhmr.bake, "format 99.*same version")
 
 
-def test_nla_tweak_mode(ready: Setup) -> None:
+def test_nla_tweak_mode(ready: SSRHMR_Setup) -> None:
     armature = ready.armature
     armature.keyframe_insert("location", frame=1)
     data = armature.animation_data
@@ -202,7 +202,7 @@ def link(path: Path, names: list[str]) -> dict[str, bpy.types.Object]:
     return {obj.name: obj for obj in wanted.objects}
 
 
-def test_linked_character_and_linked_trackers(ready: Setup, tmp_path: Path) -> None:
+def test_linked_character_and_linked_trackers(ready: SSRHMR_Setup, tmp_path: Path) -> None:
     library = tmp_path / "library.blend"
     names = ["Hero", *(f"Tracker {role}" for role in ("pelvis", "head", "left_hand"))]
     bpy.ops.wm.save_as_mainfile(filepath=str(library), copy=True)
