@@ -18,13 +18,16 @@ facing +Z with its left side towards +X. T frames at 60 Hz.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.arrays import cross, norm, normalize, reject, rotate
-from ssrhmr_core.skeleton import INDEX, Skeleton
+from ssrhmr_core.arrays import cross, norm, normalize, reject, rotate, transpose
+from ssrhmr_core.formats.bvh import save_bvh
+from ssrhmr_core.motion import Motion
+from ssrhmr_core.skeleton import INDEX, JOINTS, Skeleton
 
 OUTPUT = Path(__file__).resolve().parent / "sample_take.bvh"
 RATE = 60.0
@@ -256,7 +259,7 @@ def move_feet(times: np.ndarray, steps: list[Step]) -> Feet:
     heading = turn("y", yaw)
     foot = heading @ degrees("x", -pitch)
     toe = heading @ degrees("x", -pitch * (1.0 - on_ball))
-    flat = ground + [0.0, ANKLE_HEIGHT, 0.0]
+    flat = ground + np.array([0.0, ANKLE_HEIGHT, 0.0])
     mirrored = np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
     over_heel = flat + rotate(heading, HEEL) - rotate(foot, HEEL)
     ball = mirrored * OFFSETS["left_toe"]
@@ -463,9 +466,208 @@ def close_leg(
     ahead = normalize(reject(forward, along))
     knee = thigh * (cosine * along + sine * ahead)
     # The knee is a hinge: both bones share its axis.
-    hinge = cross(ahead, -along)
-    hinge = -hinge
-    return tuple(
-        np.stack([hinge, -bone, cross(hinge, -bone)], -1)
-        for bone in (normalize(knee), normalize(distance * along - knee))
-    )
+    hinge = cross(ahead, along)
+
+    def aimed(bone: np.ndarray) -> np.ndarray:
+        up = -normalize(bone)
+        return np.stack([hinge, up, cross(hinge, up)], -1)
+
+    return aimed(knee), aimed(distance * along - knee)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Key pose of an arm, as if it were the left one: +X outward, +Y up, +Z forward.
+
+    Attributes:
+        hand: wrist from the shoulder, as a share of the arm's length.
+        elbow: direction towards which the elbow points.
+        twist: pronation of the hand, degrees; 0 as in a T-pose with the palms down.
+        flex: of the wrist towards the palm, degrees.
+    """
+
+    hand: tuple[float, float, float]
+    elbow: tuple[float, float, float]
+    twist: float = 0.0
+    flex: float = 0.0
+
+    def channels(self) -> np.ndarray:
+        """Upper arm's quaternion, bend of the elbow in degrees, twist, flex: (7,)."""
+        upper, lower = OFFSETS["left_elbow"][0], OFFSETS["left_wrist"][0]
+        target = np.array(self.hand) * (upper + lower)
+        along = normalize(target)
+        side = normalize(reject(np.array(self.elbow), along))
+        distance = min(float(norm(target)[0]), upper + lower)
+        cosine = (upper**2 + distance**2 - lower**2) / (2.0 * upper * distance)
+        bone = cosine * along + np.sqrt(max(0.0, 1.0 - cosine**2)) * side
+        bend = (distance**2 - upper**2 - lower**2) / (2.0 * upper * lower)
+        # The elbow is a hinge: in a T-pose it bends forward, about the vertical.
+        up = cross(along, side)
+        rotation = quat.from_matrix(np.stack([bone, up, cross(bone, up)], -1))
+        angle = np.degrees(np.arccos(np.clip(bend, -1.0, 1.0)))
+        return np.array([*rotation, angle, self.twist, self.flex])
+
+
+T_POSE = Arm((1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
+HANG = Arm((0.185, -0.965, 0.075), (0.35, 0.0, -1.0), twist=18, flex=8)
+BALANCE = Arm((0.40, -0.88, 0.10), (0.45, 0.0, -1.0), twist=22, flex=2)
+
+# Key poses of the arms, left and right.
+ARM_KEYS = (
+    (
+        (0.0, T_POSE),
+        (1.05, T_POSE),
+        (1.75, Arm((0.72, -0.66, 0.10), (0.3, 0.3, -1.0), twist=8, flex=-6)),
+        (2.45, HANG),
+        (REACH_UP + 0.3, HANG),
+        (REACH_UP + 1.2, Arm((0.30, -0.92, -0.06), (0.35, 0.0, -1.0), twist=24, flex=-4)),
+        (REACH_UP + 1.75, Arm((0.30, -0.92, -0.06), (0.35, 0.0, -1.0), twist=24, flex=-4)),
+        (REACH_UP + 2.6, HANG),
+        (REACH_DOWN + 0.2, HANG),
+        (REACH_DOWN + 0.7, Arm((0.34, -0.86, 0.16), (0.5, 0.1, -1.0), twist=20, flex=10)),
+        (REACH_DOWN + 1.25, Arm((0.30, -0.94, 0.10), (0.5, 0.0, -1.0), twist=12, flex=4)),
+        (REACH_DOWN + 1.65, Arm((0.30, -0.94, 0.10), (0.5, 0.0, -1.0), twist=12, flex=12)),
+        (REACH_DOWN + 2.5, HANG),
+        (SQUAT + 0.1, HANG),
+        (SQUAT + 0.75, Arm((0.16, -0.52, 0.76), (0.7, -0.6, -0.4), twist=0, flex=10)),
+        (SQUAT + 1.35, Arm((0.03, 0.02, 0.96), (0.75, -0.65, 0.0), twist=-8, flex=-4)),
+        (SQUAT + 1.70, Arm((0.03, 0.03, 0.96), (0.75, -0.65, 0.0), twist=-8, flex=-4)),
+        (SQUAT + 2.35, Arm((0.12, -0.50, 0.78), (0.7, -0.6, -0.4), twist=0, flex=-6)),
+        (SQUAT + 3.0, HANG),
+        (DURATION, HANG),
+    ),
+    (
+        (0.0, T_POSE),
+        (1.1, T_POSE),
+        (1.8, Arm((0.71, -0.67, 0.12), (0.3, 0.3, -1.0), twist=8, flex=-6)),
+        (2.5, HANG),
+        (REACH_UP + 0.1, HANG),
+        (REACH_UP + 0.6, Arm((0.20, -0.02, 0.82), (0.7, -0.7, 0.2), twist=0, flex=14)),
+        (REACH_UP + 1.25, Arm((0.10, 0.975, 0.17), (0.7, 0.0, 0.8), twist=15, flex=-8)),
+        (REACH_UP + 1.75, Arm((0.09, 0.98, 0.16), (0.7, 0.0, 0.8), twist=15, flex=-2)),
+        (REACH_UP + 2.3, Arm((0.26, 0.0, 0.80), (0.7, -0.7, 0.2), twist=4, flex=-8)),
+        (REACH_UP + 2.9, HANG),
+        (REACH_DOWN + 0.2, HANG),
+        (REACH_DOWN + 1.2, BALANCE),
+        (REACH_DOWN + 1.65, BALANCE),
+        (REACH_DOWN + 2.5, HANG),
+        (SQUAT + 0.12, HANG),
+        (SQUAT + 0.77, Arm((0.16, -0.52, 0.76), (0.7, -0.6, -0.4), twist=0, flex=10)),
+        (SQUAT + 1.37, Arm((0.03, 0.02, 0.96), (0.75, -0.65, 0.0), twist=-8, flex=-4)),
+        (SQUAT + 1.70, Arm((0.03, 0.02, 0.96), (0.75, -0.65, 0.0), twist=-8, flex=-4)),
+        (SQUAT + 2.35, Arm((0.12, -0.50, 0.78), (0.7, -0.6, -0.4), twist=0, flex=-6)),
+        (SQUAT + 3.0, HANG),
+        (WAVE + 0.05, HANG),
+        (WAVE + 0.40, Arm((0.42, -0.20, 0.58), (0.7, -0.7, -0.1), twist=2, flex=12)),
+        (WAVE + 0.80, Arm((0.50, 0.36, 0.30), (0.75, -0.65, 0.0), twist=-4, flex=0)),
+        (WAVE + 2.50, Arm((0.50, 0.37, 0.29), (0.75, -0.65, 0.0), twist=-4, flex=0)),
+        (WAVE + 2.95, Arm((0.42, -0.22, 0.55), (0.7, -0.7, -0.1), twist=4, flex=-10)),
+        (WAVE + 3.5, HANG),
+        (DURATION, HANG),
+    ),
+)
+
+MIRROR = np.diag([-1.0, 1.0, 1.0])
+
+
+def move_arm(
+    times: np.ndarray, side: int, trunk: Trunk, gait: Gait, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Global rotations (T, 3, 3) of clavicle, shoulder, elbow and wrist of one arm."""
+    rows = [pose.channels() for _, pose in ARM_KEYS[side]]
+    for before, row in pairwise(rows):
+        row[:4] *= np.sign(before[:4] @ row[:4])
+    keys = [(time, *row) for (time, _), row in zip(ARM_KEYS[side], rows, strict=True)]
+    channels = curve(times, keys)
+    # Overlap: forearm and hand follow the upper arm a little later.
+    elbow = curve(times - 0.03, keys)[:, 4]
+    twist, flex = curve(times - 0.06, keys)[:, 5:].T
+
+    # Walking: each arm swings with the leg of the other side; the elbow bends on the way forward.
+    opposite = 1.0 if side else -1.0
+    swing = gait.wave(21.0 * opposite, -0.12) + gait.amount * 3.0 + unrest(times, random, 1.0)
+    elbow = elbow + gait.amount * 9.0 + gait.wave(9.0 * opposite, -0.5) + unrest(times, random, 1.2)
+    flex = flex + gait.wave(5.0 * opposite, -1.2) + unrest(times, random, 2.0)
+    deviation = gait.wave(3.0 * opposite, -0.9)
+    abduction = unrest(times, random, 0.7)
+    if side == 1:
+        hello = ease(times, WAVE + 0.65, WAVE + 1.0) - ease(times, WAVE + 2.2, WAVE + 2.6)
+        beat = 2.0 * np.pi * 1.75 * (times - WAVE - 0.7)
+        elbow = elbow - 19.0 * hello * np.sin(beat)
+        swing = swing + 2.5 * hello * np.sin(beat + 0.5)
+        abduction = abduction + 4.0 * hello * np.sin(beat + 0.2)
+        deviation = deviation + 13.0 * hello * np.sin(beat - 0.7)
+
+    # Arms hang from the heading more than from the leaning chest.
+    upright = turn("y", trunk.body_yaw)
+    chest = trunk.rotations["chest"]
+    base = halfway(upright, chest, 0.35)
+    mirror = MIRROR if side else np.eye(3)
+    local = quat.to_matrix(quat.normalize(channels[:, :4]))
+    local = degrees("x", -swing) @ degrees("z", abduction) @ local
+    upper = base @ mirror @ local
+    forearm = degrees("y", -elbow)
+    elbow_turn = upper @ forearm @ degrees("x", 0.5 * twist)
+    wrist = upper @ forearm @ degrees("x", twist) @ degrees("z", -flex) @ degrees("y", -deviation)
+
+    # The clavicle rises with the arm and follows it forward; in a T-pose it is at rest.
+    bone = (mirror @ transpose(chest) @ upper)[..., 0]
+    breath = 0.8 * np.sin(2.0 * np.pi * times / 3.8 - 0.3) * ease(times, 1.0, 2.6)
+    rise = 17.0 * bone[:, 1] + 11.0 * bone[:, 1] ** 2 + breath
+    clavicle = chest @ mirror @ degrees("y", -13.0 * bone[:, 2]) @ degrees("z", rise)
+    names = ("clavicle", "shoulder", "elbow", "wrist")
+    turns = (clavicle, upper, elbow_turn, wrist)
+    return {f"{SIDES[side]}_{n}": t @ mirror for n, t in zip(names, turns, strict=True)}
+
+
+# --- The whole body -----------------------------------------------------------------------------
+
+
+def make_skeleton() -> Skeleton:
+    """Build the performer's skeleton, both sides alike."""
+    offsets = np.zeros((len(JOINTS), 3))
+    for name, offset in OFFSETS.items():
+        offsets[INDEX[name]] = offset
+        if name.startswith("left_"):
+            offsets[INDEX[name.replace("left_", "right_")]] = MIRROR @ offset
+    return Skeleton(offsets)
+
+
+def make_motion(seed: int = 7) -> Motion:
+    """Perform the whole take; ``seed`` drives the unrest only."""
+    random = np.random.default_rng(seed)
+    skeleton = make_skeleton()
+    times = np.arange(round(DURATION * RATE) + 1) / RATE
+    steps = plan_steps()
+    feet = move_feet(times, steps)
+    gait = read_gait(times, steps)
+    trunk = move_trunk(times, feet, gait, skeleton, random)
+
+    turns = dict(trunk.rotations)
+    for side, name in enumerate(SIDES):
+        hip = trunk.root + rotate(turns["hips"], skeleton.offsets[INDEX[f"{name}_hip"]])
+        thigh, shin = (norm(skeleton.offsets[INDEX[f"{name}_{n}"]])[0] for n in ("knee", "ankle"))
+        # Knees point between foot and pelvis, nearer the foot: the ankle hardly twists.
+        forward = halfway(turns["hips"], turn("y", feet.yaw[:, side]), 0.65)[..., 2]
+        turns[f"{name}_hip"], turns[f"{name}_knee"] = close_leg(
+            hip, feet.ankle[:, side], forward, thigh, shin
+        )
+        turns[f"{name}_ankle"] = feet.foot[:, side]
+        turns[f"{name}_toe"] = feet.toe[:, side]
+        turns |= move_arm(times, side, trunk, gait, random)
+
+    matrices = np.stack([turns[name] for name in JOINTS], 1)
+    rotations = quat.unroll(quat.normalize(quat.from_matrix(matrices)), axis=0)
+    return Motion(skeleton, times, rotations.astype(np.float32), trunk.root.astype(np.float32))
+
+
+def main() -> None:
+    """Write the take."""
+    motion = make_motion()
+    save_bvh(OUTPUT, motion)
+    size = OUTPUT.stat().st_size / 1e6
+    print(f"{OUTPUT.name}: {len(motion)} frames, {motion.times[-1]:.1f} s, {size:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

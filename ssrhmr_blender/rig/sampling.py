@@ -100,11 +100,22 @@ def _resolve(
         if obj is None:
             raise GoneError(f"'{key[0]}' was deleted meanwhile")
         objects.append(obj)
-    graph = bpy.context.evaluated_depsgraph_get()
     for obj in objects:
-        if not obj.evaluated_get(graph).is_evaluated:
+        if not _is_enabled(obj):
             raise GoneError(
                 f"'{obj.name}' is disabled in viewports, or its collection is: it does not move"
                 " then. Enable it (the monitor icon in the outliner); hiding with the eye is fine"
             )
-    return objects, graph
+    return objects, bpy.context.evaluated_depsgraph_get()
+
+
+def _is_enabled(obj: bpy.types.Object) -> bool:
+    """Tell whether Blender evaluates an object of the scene."""
+
+    def holds(layer: bpy.types.LayerCollection) -> bool:
+        if layer.exclude or layer.collection.hide_viewport:
+            return False
+        inside = layer.collection.objects.get(obj.name) == obj
+        return inside or any(holds(child) for child in layer.children)
+
+    return not obj.hide_viewport and holds(bpy.context.view_layer.layer_collection)

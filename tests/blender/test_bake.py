@@ -417,3 +417,38 @@ def test_existing_action_is_kept_and_new_ones_are_made(performance: Motion) -> N
     assert all(len(curve.keyframe_points) == 50 for curve in curves_of(armature))
     hips = [p for p in paths if p.endswith("location")]
     assert hips == [f'pose.bones["{mixamo_name("hips")}"].location']
+
+
+def test_keys_of_the_object_and_of_other_bones_go_on(performance: Motion, tmp_path: Path) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    finger = armature.data.edit_bones.new("Finger")
+    hand = armature.data.edit_bones[mixamo_name("left_wrist")]
+    finger.head, finger.tail, finger.parent = hand.tail, hand.tail * 1.1, hand
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for frame, place in ((1, 0.0), (60, 1.5)):
+        armature.location = (place, 0.0, 0.0)
+        armature.keyframe_insert("location", frame=frame)
+        armature.pose.bones["Finger"].rotation_quaternion = (1.0, place, 0.0, 0.0)
+        armature.pose.bones["Finger"].keyframe_insert("rotation_quaternion", frame=frame)
+        armature.pose.bones[mixamo_name("head")].keyframe_insert("rotation_quaternion", frame=frame)
+    old = armature.animation_data.action.name
+    trackers = make_trackers(Take.from_motion(performance))
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    bpy.ops.ssrhmr.calibrate()
+    run(1, 100)
+    frames = np.arange(1, 101)
+    places, _ = joint_worlds(armature, frames)
+    wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
+    assert np.abs(places - wanted).max() < 1e-3
+    bpy.context.scene.frame_set(60)
+    assert armature.location.x == pytest.approx(1.5)
+    assert armature.pose.bones["Finger"].rotation_quaternion.x == pytest.approx(1.5)
+    # The action before is still there after saving and opening.
+    path = str(tmp_path / "saved.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert old in bpy.data.actions

@@ -222,3 +222,16 @@ def test_linked_character_and_linked_trackers(ready: SSRHMR_Setup, tmp_path: Pat
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, ready.message
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, ready.message
     assert override.animation_data.action.library is None
+
+
+def test_a_tracker_that_is_disabled_in_viewports(ready: SSRHMR_Setup) -> None:
+    ready.left_foot.hide_viewport = True
+    refused(bpy.ops.ssrhmr.bake, "'Tracker left_foot' is disabled in viewports")
+    ready.left_foot.hide_viewport = False
+    ready.left_foot.hide_set(True)
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, "hidden with the eye it still moves"
+
+
+def test_a_bone_that_is_scaled_in_its_pose(ready: SSRHMR_Setup) -> None:
+    ready.armature.pose.bones[mixamo_name("chest")].scale = (1.0, 0.8, 1.0)
+    refused(bpy.ops.ssrhmr.bake, "'mixamorig:Spine2' is scaled in its pose.*Alt S")
