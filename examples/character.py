@@ -30,7 +30,8 @@ _BONES = {
 # Parts of the mesh: joint whose bone carries it, joint that it reaches to (or an offset in metres
 # on an adult), radii at both ends, width and depth of its section, and its material.
 _BODY, _JOINT = 0, 1
-_HALF = (
+_Part = tuple[str, "str | tuple[float, float, float]", float, float, float, float, int]
+_HALF: tuple[_Part, ...] = (
     ("hip", "knee", 0.078, 0.050, 1.0, 1.0, _BODY),
     ("knee", "ankle", 0.050, 0.032, 0.95, 1.0, _BODY),
     ("knee", (0.0, -0.005, 0.006), 0.052, 0.052, 1.0, 1.0, _JOINT),
@@ -46,13 +47,13 @@ _HALF = (
     ("wrist", (0.165, 0.0, 0.006), 0.022, 0.014, 0.7, 1.7, _BODY),
     ("wrist", (0.075, -0.005, 0.055), 0.016, 0.012, 1.0, 1.0, _BODY),
 )
-_MIDDLE = (
+_MIDDLE: tuple[_Part, ...] = (
     ("hips", (0.0, -0.045, 0.0), 0.098, 0.092, 1.42, 1.0, _BODY),
     ("lower_spine", "middle_spine", 0.092, 0.090, 1.22, 0.92, _JOINT),
     ("middle_spine", "chest", 0.096, 0.108, 1.25, 0.90, _BODY),
     ("chest", (0.0, 0.115, 0.010), 0.118, 0.098, 1.38, 0.92, _BODY),
     ("neck", "head", 0.046, 0.043, 1.0, 1.0, _JOINT),
-    ("head", (0.0, 0.125, 0.012), 0.068, 0.080, 0.95, 1.12, _BODY),
+    ("head", (0.0, 0.098, 0.012), 0.070, 0.084, 0.98, 1.15, _BODY),
 )
 _SIDES, _RINGS = 20, 7
 _ADULT = 1.45
@@ -110,8 +111,9 @@ def _build_mesh(name: str, armature: bpy.types.Object, points: np.ndarray, size:
     faces: list[tuple[int, ...]] = []
     materials: list[int] = []
     groups: dict[str, list[int]] = {}
-    parts = [(joint, *rest) for joint, *rest in _MIDDLE]
-    parts += [(f"{side}_{joint}", *rest) for side in ("left", "right") for joint, *rest in _HALF]
+    parts = [*_MIDDLE]
+    for side in ("left", "right"):
+        parts += [(f"{side}_{joint}", *rest) for joint, *rest in _HALF]
     for joint, to, radius, end_radius, width, depth, material in parts:
         mirror = np.array([-1.0 if joint.startswith("right") else 1.0, 1.0, 1.0])
         start = points[INDEX[joint]]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Quaternion
+from mathutils import Matrix, Quaternion, Vector
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
@@ -35,7 +35,7 @@ COLOURS = {
     "right_foot": (1.0, 0.80, 0.10),
 }
 POSES = 7
-_SPACING = 1.15
+_SPACING = 1.0
 
 
 def main() -> None:
@@ -55,14 +55,19 @@ def main() -> None:
     setup.armature = armature
     bpy.ops.ssrhmr.detect_bones()
     bpy.ops.ssrhmr.assign_trackers()
+    # The character stands in its T-pose; put it where the performer does the same.
     setup.calibration_frame = round(0.5 * performance.rate)
+    hips = armature.data.bones[bone_name("hips")].head_local
+    stands = TO_BLENDER @ performance.root[setup.calibration_frame - 1].astype(float)
+    armature.location = Vector(stands) - hips
+    setup.reference = "CHARACTER"
     bpy.ops.ssrhmr.calibrate()
     bpy.ops.ssrhmr.bake()
     measure(armature, performance)
 
     OUTPUT.mkdir(exist_ok=True)
     scene.frame_set(scene.frame_start)
-    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "ssrhmr_demo.blend"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "ssrhmr_demo.blend"), compress=True)
     print(f"Saved {OUTPUT / 'ssrhmr_demo.blend'}")
     print("Rendering ...", flush=True)
     render(armature, performance, OUTPUT / "ssrhmr_demo.png")
@@ -113,7 +118,7 @@ def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
     """Render moments of the take side by side, the trackers as coloured beads."""
     scene = bpy.context.scene
     body = bpy.data.objects[f"{armature.name} Body"]
-    moments = np.linspace(0.5, performance.times[-1] - 1.0, 600)
+    moments = np.linspace(2.2, performance.times[-1] - 1.0, 600)
     frames = pick_moments(performance, moments)
     for column, frame in enumerate(frames):
         scene.frame_set(int(frame))
@@ -131,8 +136,8 @@ def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
     body.hide_render = True
     make_stage()
     scene.render.engine = "CYCLES"
-    scene.cycles.device, scene.cycles.samples = "CPU", 24
-    scene.cycles.use_denoising = True
+    scene.cycles.device, scene.cycles.samples = "CPU", 8
+    scene.cycles.use_denoising, scene.cycles.max_bounces = True, 3
     scene.render.resolution_x, scene.render.resolution_y = 1280, 720
     scene.view_settings.view_transform = "AgX"
     scene.render.filepath = str(path)
@@ -176,12 +181,21 @@ def make_bead(role: str, place: object) -> None:
 def make_stage() -> None:
     """Floor, lights and camera."""
     scene = bpy.context.scene
-    bpy.ops.mesh.primitive_plane_add(size=60.0)
-    floor = bpy.context.active_object
+    # A sweep without a corner, as photographers use it.
+    angles = np.linspace(0.0, 0.5 * np.pi, 24)
+    profile = [(-30.0, 0.0), *((4.0 + 6.0 * np.sin(a), 6.0 - 6.0 * np.cos(a)) for a in angles)]
+    profile.append((10.0, 40.0))
+    vertices = [(x, y, z) for y, z in profile for x in (-40.0, 40.0)]
+    faces = [(2 * i, 2 * i + 1, 2 * i + 3, 2 * i + 2) for i in range(len(profile) - 1)]
+    mesh = bpy.data.meshes.new("Sweep")
+    mesh.from_pydata(vertices, [], faces)
+    mesh.polygons.foreach_set("use_smooth", [True] * len(faces))
+    floor = bpy.data.objects.new("Sweep", mesh)
+    scene.collection.objects.link(floor)
     material = bpy.data.materials.new("Floor")
     material.use_nodes = True
     shader = material.node_tree.nodes["Principled BSDF"]
-    shader.inputs["Base Color"].default_value = (0.30, 0.34, 0.38, 1.0)
+    shader.inputs["Base Color"].default_value = (0.36, 0.42, 0.47, 1.0)
     shader.inputs["Roughness"].default_value = 0.7
     floor.data.materials.append(material)
     world = bpy.data.worlds.new("Studio")
@@ -197,9 +211,9 @@ def make_stage() -> None:
         lamp.rotation_euler = (-lamp.location).to_track_quat("-Z", "Y").to_euler()
         scene.collection.objects.link(lamp)
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.data.lens = 62.0
-    camera.location = (0.0, -14.2, 2.1)
-    camera.rotation_euler = (1.475, 0.0, 0.0)
+    camera.data.lens = 66.0
+    camera.location = (0.0, -13.2, 1.75)
+    camera.rotation_euler = (1.515, 0.0, 0.0)
     scene.collection.objects.link(camera)
     scene.camera = camera
 

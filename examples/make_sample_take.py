@@ -55,6 +55,11 @@ ANKLE_HEIGHT = 0.080
 HEEL = np.array([0.0, -ANKLE_HEIGHT, -0.045])
 """Where the heel touches the floor, from the ankle."""
 
+STRAIGHT_HEIGHT = ANKLE_HEIGHT - sum(
+    OFFSETS[name][1] for name in ("left_hip", "left_knee", "left_ankle")
+)
+"""Of the hips over the floor in the T-pose."""
+
 REACH_UP, REACH_DOWN, SQUAT, WAVE = 15.0, 18.3, 21.3, 25.0
 """When the acts after the walk begin."""
 
@@ -89,6 +94,12 @@ def ease(times: np.ndarray, start: float, end: float) -> np.ndarray:
     """Minimum-jerk passage from 0 at ``start`` to 1 at ``end``: (T,)."""
     s = np.clip((times - start) / (end - start), 0.0, 1.0)
     return s**3 * (10.0 - 15.0 * s + 6.0 * s * s)
+
+
+def stride(times: np.ndarray, start: float, end: float) -> np.ndarray:
+    """As :func:`ease`, but arriving later and firmer, as a foot does at its strike: (T,)."""
+    s = np.clip((times - start) / (end - start), 0.0, 1.0)
+    return 0.55 * ease(times, start, end) + 0.45 * s**3 * (4.0 - 3.0 * s)
 
 
 def smooth(values: np.ndarray, seconds: float) -> np.ndarray:
@@ -134,9 +145,10 @@ def curve(times: np.ndarray, keys: list[tuple[float, ...]], softness: float = 0.
 
 def unrest(times: np.ndarray, random: np.random.Generator, amplitude: float) -> np.ndarray:
     """Slow, small wandering of about ``amplitude`` that keeps a pose alive: (T,)."""
-    frequencies = random.uniform(0.08, 0.75, 5)
-    phases = random.uniform(0.0, 2.0 * np.pi, 5)
-    waves = np.sin(2.0 * np.pi * frequencies * times[:, None] + phases) / (1 + 2 * frequencies)
+    frequencies = np.concatenate([random.uniform(0.08, 0.75, 5), random.uniform(1.2, 4.0, 4)])
+    phases = random.uniform(0.0, 2.0 * np.pi, 9)
+    share = 1.0 / (1.0 + 2.0 * frequencies**2)
+    waves = share * np.sin(2.0 * np.pi * frequencies * times[:, None] + phases)
     return amplitude * 0.7 * waves.sum(1) * ease(times, 1.0, 2.5)
 
 
@@ -184,18 +196,18 @@ def plan_steps() -> list[Step]:
         steps.append(Step(side, strike - swing, strike, place, heading + out, push, land))
         strike += pause
 
-    add(0, 0.40, push=26.0, land=13.0, swing=0.50)
-    for z in (1.00, 1.60, 2.20, 2.80, 3.39):
+    add(0, 0.38, push=26.0, land=13.0, swing=0.50)
+    for z in (0.95, 1.52, 2.09, 2.66, 3.23):
         add(0, z)
-    add(0, 3.88, push=44.0, land=10.0, pause=0.56)
+    add(0, 3.72, push=44.0, land=10.0, pause=0.56)
     # Turning to the left: the left foot opens, the right one closes.
     for yaw in (58, 72, 128, 146):
-        add(yaw, 3.92, half_width=0.095, pause=0.54, swing=0.42, push=24.0, land=4.0)
-    add(180, 3.78, half_width=0.06, push=26.0, land=7.0, swing=0.44)
-    for z in (3.32, 2.72, 2.12, 1.52, 0.93):
+        add(yaw, 3.76, half_width=0.095, pause=0.54, swing=0.42, push=24.0, land=4.0)
+    add(180, 3.62, half_width=0.06, push=26.0, land=7.0, swing=0.44)
+    for z in (3.16, 2.59, 2.02, 1.45, 0.88):
         add(180, z)
-    add(180, 0.44, half_width=0.09, toe_out=8.0, push=44.0, land=10.0, pause=0.62)
-    add(180, 0.44, half_width=0.11, toe_out=9.0, push=26.0, land=3.0, swing=0.48)
+    add(180, 0.42, half_width=0.09, toe_out=8.0, push=44.0, land=10.0, pause=0.62)
+    add(180, 0.42, half_width=0.11, toe_out=9.0, push=26.0, land=3.0, swing=0.48)
     return steps
 
 
@@ -235,16 +247,17 @@ def move_feet(times: np.ndarray, steps: list[Step]) -> Feet:
         for step in (step for step in steps if step.side == side):
             off, strike = step.lift_off, step.strike
             swing = strike - off
-            share = ease(times, off, strike)
+            share = stride(times, off, strike)
             target = np.array([step.place[0], 0.0, step.place[1]])
             ground[:, side] += share[:, None] * (target - ground[-1, side])
             yaw[:, side] += share * (step.yaw - yaw[-1, side])
-            # Skewed, because the foot is highest soon after it left the floor.
-            s = np.clip((times - off) / swing, 0.0, 1.0) ** 0.85
-            lift[:, side] += 0.045 * 64.0 * (s * (1.0 - s)) ** 3
+            # Toes hang soon after they left the floor; later the heel must not brush it.
+            s = np.clip((times - off) / swing, 0.0, 1.0)
+            for height, skew in ((0.044, 0.70), (0.016, 1.35)):
+                lift[:, side] += height * 64.0 * (s**skew * (1.0 - s**skew)) ** 3
             planted[:, side] &= (times <= off) | (times >= strike)
             # The pivot changes from ball to heel in the air and back while the foot is flat.
-            on_ball[:, side] -= ease(times, off, off + 0.85 * swing)
+            on_ball[:, side] -= ease(times, off, off + 0.90 * swing)
             on_ball[:, side] += ease(times, strike + 0.20, strike + 0.26)
             pitches += [
                 (off - 0.27, 0.0),
@@ -258,7 +271,7 @@ def move_feet(times: np.ndarray, steps: list[Step]) -> Feet:
 
     heading = turn("y", yaw)
     foot = heading @ degrees("x", -pitch)
-    toe = heading @ degrees("x", -pitch * (1.0 - on_ball))
+    toe = heading @ degrees("x", -pitch * (1.0 - on_ball) ** 2)
     flat = ground + np.array([0.0, ANKLE_HEIGHT, 0.0])
     mirrored = np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
     over_heel = flat + rotate(heading, HEEL) - rotate(foot, HEEL)
@@ -309,7 +322,8 @@ TRUNK = (
     (2.3, 1, 0, 1, 0, 0, 0.5, 0.0, -0.012, 3, 0),
     (3.2, 1, 1, 1, -1, 2, 0.44, 0.0, -0.012, 2, 9),
     (4.1, 2, 0, 1, 0, 0, 0.5, 0.0, -0.015, 4, 0),
-    (13.4, 2, 0, 1, 0, 0, 0.5, 0.0, -0.015, 4, 0),
+    (5.0, 2, 0, 1, 0, 0, 0.5, 0.0, -0.04, 4, 0),
+    (13.4, 2, 0, 1, 0, 0, 0.5, 0.0, -0.04, 4, 0),
     (14.6, 1, 0, 1, 0, 0, 0.5, 0.0, -0.012, 2, 0),
     (REACH_UP, 1, 0, 1, 0, 0, 0.5, 0.0, -0.012, -4, -6),
     (REACH_UP + 0.45, 2, 1, 3, 1, -2, 0.42, 0.018, 0.0, -22, -10),
@@ -416,8 +430,23 @@ def move_trunk(
     root[:, 0] += unrest(times, random, 0.003)
     root[:, 2] += unrest(times, random, 0.004)
     root[:, 2] -= OFFSETS["left_hip"][2] * (1.0 - ease(times, 1.1, 2.3))
-    least_bend = curve(times, [(0.0, 0.0), (1.2, 0.0), (2.3, 9.0), (DURATION, 9.0)])
-    root[:, 1] = pelvis_height(root, pelvis, feet.ankle, np.radians(least_bend), skeleton) - drop
+    least_bend = curve(
+        times,
+        [
+            (0.0, 0.0),
+            (1.2, 0.0),
+            (2.3, 9.0),
+            (4.0, 9.0),
+            (5.0, 14.0),
+            (13.5, 14.0),
+            (14.6, 9.0),
+            (DURATION, 9.0),
+        ],
+    )
+    # Walking, the body is lowest just after a strike, when the legs are far apart.
+    highest = STRAIGHT_HEIGHT + 0.1 - gait.amount * 0.122 - gait.wave(0.026, -0.25, 2)
+    bend = np.radians(least_bend)
+    root[:, 1] = pelvis_height(root, pelvis, feet.ankle, highest, bend, skeleton) - drop
     return Trunk(root, rotations, yaw + np.radians(spine_yaw + lead))
 
 
@@ -431,21 +460,22 @@ def pelvis_height(
     root: np.ndarray,
     pelvis: np.ndarray,
     ankle: np.ndarray,
+    highest: np.ndarray,
     least_bend: np.ndarray,
     skeleton: Skeleton,
 ) -> np.ndarray:
-    """Height of the hips (T,) at which neither knee is bent less than ``least_bend`` (T,)."""
+    """Height of the hips (T,): ``highest``, or where a knee is bent by just ``least_bend`` (T,)."""
     thigh, shin = (norm(skeleton.offsets[INDEX[f"left_{n}"]])[0] for n in ("knee", "ankle"))
     length = np.sqrt(thigh**2 + shin**2 + 2.0 * thigh * shin * np.cos(least_bend))
-    limits = []
+    limits = [highest]
     for side, name in enumerate(SIDES):
         hip = rotate(pelvis, skeleton.offsets[INDEX[f"{name}_hip"]])
         away = (root + hip - ankle[:, side])[:, [0, 2]]
         rise = np.sqrt(np.maximum(length**2 - (away**2).sum(-1), 0.0))
         limits.append(ankle[:, side, 1] + rise - hip[:, 1])
-    limit = np.minimum(*limits)
+    limit = np.min(limits, axis=0)
     # The lowest in reach of the smoothing, so that the smooth curve stays under the limit.
-    window = 8
+    window = 6
     padded = np.pad(limit, window, mode="edge")
     lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * window + 1).min(-1)
     return smooth(lowest, 0.04)

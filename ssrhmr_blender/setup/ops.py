@@ -65,8 +65,10 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         ]
         chosen = [obj for obj in candidates if obj.select_get()]
         # Empties are what importers and tracking tools make; other objects only if asked for.
-        pool = chosen or [obj for obj in candidates if obj.type == "EMPTY"]
-        sure, unsure = matching.assign(obj.name for obj in pool)
+        empties = [obj for obj in candidates if obj.type == "EMPTY"]
+        sure, unsure = matching.assign(obj.name for obj in chosen)
+        if not sure and not unsure:
+            sure, unsure = matching.assign(obj.name for obj in empties)
         for role, name in sure.items():
             setattr(setup, role, context.scene.objects[name])
         left = [TRACKER_LABELS[role] for role in TRACKERS if getattr(setup, role) is None]
