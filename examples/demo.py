@@ -17,11 +17,9 @@ import numpy as np
 from mathutils import Matrix, Quaternion, Vector
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "examples"))
-
-from character import TO_BLENDER, bone_name, build_character  # noqa: E402
 
 import ssrhmr_blender  # noqa: E402
+from examples.character import TO_BLENDER, bone_name, build_character  # noqa: E402
 from ssrhmr_core import Motion, load_motion  # noqa: E402
 from ssrhmr_core.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS  # noqa: E402
 
@@ -35,7 +33,7 @@ COLOURS = {
     "right_foot": (1.0, 0.80, 0.10),
 }
 POSES = 7
-_SPACING = 1.0
+_SPACING, _TURNED = 1.0, 0.45
 
 
 def main() -> None:
@@ -84,7 +82,9 @@ def make_trackers(performance: Motion) -> None:
         empty.rotation_mode = "QUATERNION"
         bpy.context.scene.collection.objects.link(empty)
         mount = Matrix.LocRotScale(
-            0.03 * random.standard_normal(3), Quaternion(random.standard_normal(4)), None
+            0.03 * random.standard_normal(3),
+            Quaternion(random.standard_normal(4)).normalized(),
+            None,
         )
         last = None
         for frame, (spot, turn) in enumerate(
@@ -125,7 +125,12 @@ def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
         graph = bpy.context.evaluated_depsgraph_get()
         x = _SPACING * (column - 0.5 * (len(frames) - 1))
         hips = armature.matrix_world @ armature.pose.bones[bone_name("hips")].head
-        shift = Matrix.Translation((x - hips.x, -hips.y, 0.0))
+        # Turned towards the camera, whichever way the performer faces just then.
+        front = performance.matrices()[frame - 1, 0, :, 2]
+        turn = Matrix.Rotation(_TURNED - np.arctan2(front[0], front[2]), 4, "Z")
+        shift = (
+            Matrix.Translation((x, 0.0, 0.0)) @ turn @ Matrix.Translation((-hips.x, -hips.y, 0.0))
+        )
         mesh = bpy.data.meshes.new_from_object(body.evaluated_get(graph))
         copy = bpy.data.objects.new(f"Moment {column}", mesh)
         copy.matrix_world = shift @ body.matrix_world

@@ -87,7 +87,10 @@ class SSRHMR_OT_bake(bpy.types.Operator):
         context.workspace.status_text_set(f"{text}: {100.0 * share:.0f} %   Esc: cancel")
         for area in context.screen.areas:
             if area.type == "VIEW_3D":
-                area.tag_redraw()
+                # The panel alone: drawing the view would cost more than the work between.
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: bpy.types.Context) -> None:

@@ -13,7 +13,7 @@ from .spaces import numbers
 if TYPE_CHECKING:
     import numpy as np
 
-_SLICE_SECONDS = 0.05
+_SLICE_SECONDS = 0.2
 """How long to work before Esc is heard and the progress bar drawn."""
 
 Key = tuple[str, str | None]

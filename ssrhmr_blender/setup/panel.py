@@ -29,7 +29,7 @@ class SSRHMR_UL_bones(bpy.types.UIList):
             mark = "CHECKMARK"
         else:
             mark = "QUESTION" if item.confidence >= _LIKELY else "ERROR"
-        split = layout.split(factor=0.42, align=True)
+        split = layout.split(factor=0.47, align=True)
         split.label(text=label_of(item.name), icon=mark)
         armature = data.armature
         if armature is not None:
@@ -58,7 +58,7 @@ class SSRHMR_PT_character(_Panel, bpy.types.Panel):
         if setup.bones:
             column.label(text=f"{setup.family} names")
             column.template_list(
-                "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=22
+                "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=11
             )
 
 

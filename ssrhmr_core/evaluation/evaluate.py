@@ -43,8 +43,7 @@ class Disturbance:
             take.positions.shape
         )
         turn = np.radians(self.noise_deg) * random.standard_normal(take.positions.shape)
-        angle = np.linalg.norm(turn, axis=-1, keepdims=True) + 1e-12
-        rotations = quat.mul(take.rotations, quat.from_angle_axis(angle[..., 0], turn / angle))
+        rotations = quat.mul(take.rotations, quat.from_scaled_angle_axis(turn))
         valid = take.valid.copy()
         begin = take.times[0] + (take.times[-1] - take.times[0]) / 3.0
         for tracker, seconds in self.lost:

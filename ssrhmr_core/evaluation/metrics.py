@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def pool(errors: list[Errors]) -> Errors:
     return Errors(**tables, glitches=sum(e.glitches for e in errors))
 
 
-def summarize(errors: Errors) -> dict[str, float | int | None]:
+def summarize(errors: Errors) -> dict[str, Any]:
     """The figures that are reported, by name; None where nothing could be measured."""
     ends = errors.joints[:, list(ENDS)]
     return {
