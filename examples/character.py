@@ -1,6 +1,12 @@
-"""A mannequin to animate: an armature with Mixamo's bone names and a mesh that moves with it."""
+"""A mannequin to animate: an armature with Mixamo's bone names and a mesh that moves with it.
+
+The mesh is made of lofts: rows of rounded cross-sections along a bone, as a turner would make the
+parts of an artist's mannequin. Every part follows one bone; trunk parts blend into the next one.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
@@ -27,36 +33,126 @@ _BONES = {
     "wrist": "Hand",
 }
 
-# Parts of the mesh: joint whose bone carries it, joint that it reaches to (or an offset in metres
-# on an adult), radii at both ends, width and depth of its section, and its material.
 _BODY, _JOINT = 0, 1
-_Part = tuple[str, "str | tuple[float, float, float]", float, float, float, float, int]
-_HALF: tuple[_Part, ...] = (
-    ("hip", "knee", 0.078, 0.050, 1.0, 1.0, _BODY),
-    ("knee", "ankle", 0.050, 0.032, 0.95, 1.0, _BODY),
-    ("knee", (0.0, -0.005, 0.006), 0.052, 0.052, 1.0, 1.0, _JOINT),
-    ("ankle", "toe", 0.036, 0.030, 1.15, 0.9, _BODY),
-    ("ankle", (0.0, -0.045, -0.03), 0.036, 0.034, 1.0, 1.0, _BODY),
-    ("toe", (0.0, -0.004, 0.062), 0.030, 0.020, 1.35, 0.75, _BODY),
-    ("clavicle", "shoulder", 0.040, 0.048, 1.0, 1.0, _BODY),
-    ("shoulder", (0.004, 0.0, 0.0), 0.054, 0.052, 1.0, 1.0, _JOINT),
-    ("shoulder", "elbow", 0.046, 0.036, 1.0, 1.0, _BODY),
-    ("elbow", (0.004, 0.0, 0.0), 0.038, 0.037, 1.0, 1.0, _JOINT),
-    ("elbow", "wrist", 0.037, 0.024, 1.0, 1.0, _BODY),
-    ("wrist", (0.095, 0.0, 0.0), 0.026, 0.032, 0.6, 1.25, _BODY),
-    ("wrist", (0.165, 0.0, 0.006), 0.022, 0.014, 0.7, 1.7, _BODY),
-    ("wrist", (0.075, -0.005, 0.055), 0.016, 0.012, 1.0, 1.0, _BODY),
-)
-_MIDDLE: tuple[_Part, ...] = (
-    ("hips", (0.0, -0.045, 0.0), 0.098, 0.092, 1.42, 1.0, _BODY),
-    ("lower_spine", "middle_spine", 0.092, 0.090, 1.22, 0.92, _JOINT),
-    ("middle_spine", "chest", 0.096, 0.108, 1.25, 0.90, _BODY),
-    ("chest", (0.0, 0.115, 0.010), 0.118, 0.098, 1.38, 0.92, _BODY),
-    ("neck", "head", 0.046, 0.043, 1.0, 1.0, _JOINT),
-    ("head", (0.0, 0.098, 0.012), 0.070, 0.084, 0.98, 1.15, _BODY),
-)
-_SIDES, _RINGS = 20, 7
+_X, _Y, _Z = np.eye(3)
+_SIDES, _SUBDIVISIONS = 24, 4
 _ADULT = 1.45
+"""Size of the skeleton (see :attr:`Skeleton.size`) that the measures below are for, metres."""
+
+Rows = tuple[tuple[float, float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One loft. All measures in metres on an adult, in the T-pose, of the left side.
+
+    Attributes:
+        joint: whose bone carries it.
+        to: joint that its axis points to and whose distance is 1, or a direction.
+        front: to where the depth of a section counts; its width counts across.
+        rows: (place along the axis, half width, half depth, shift to the front).
+        start: of the axis, from the joint.
+        material: of the two.
+        blend: joint whose bone takes over between two places along the axis.
+        span: these two places.
+    """
+
+    joint: str
+    to: str | np.ndarray
+    front: np.ndarray
+    rows: Rows
+    start: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    material: int = _BODY
+    blend: str = ""
+    span: tuple[float, float] = (0.0, 1.0)
+
+
+def _ball(joint: str, radius: float, along: np.ndarray, start: tuple = (0.0, 0.0, 0.0)) -> Part:
+    """Return a joint's ball, as rows of sections."""
+    angles = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 9)
+    section = radius * np.cos(angles)
+    rows = tuple(zip(radius * np.sin(angles), section, section, 0.0 * section, strict=True))
+    return Part(joint, along, _Z if along is not _Z else _Y, rows, start, _JOINT)
+
+
+# fmt: off
+_MIDDLE = (
+    Part("hips", _Y, _Z, (
+        (-0.118, 0.0, 0.0, 0.0), (-0.108, 0.045, 0.052, 0.0), (-0.070, 0.108, 0.088, -0.004),
+        (-0.020, 0.146, 0.104, -0.006), (0.030, 0.143, 0.100, -0.004), (0.062, 0.126, 0.088, 0.0),
+        (0.076, 0.108, 0.074, 0.002), (0.079, 0.0, 0.0, 0.002))),
+    Part("lower_spine", _Y, _Z, (
+        (-0.035, 0.0, 0.0, 0.020), (-0.020, 0.096, 0.068, 0.020), (0.030, 0.107, 0.076, 0.022),
+        (0.080, 0.106, 0.078, 0.022), (0.130, 0.104, 0.076, 0.020), (0.155, 0.0, 0.0, 0.018)),
+        material=_JOINT, blend="middle_spine", span=(0.03, 0.14)),
+    Part("middle_spine", _Y, _Z, (
+        (-0.016, 0.0, 0.0, 0.014), (-0.010, 0.098, 0.070, 0.014), (0.012, 0.118, 0.086, 0.016),
+        (0.070, 0.131, 0.099, 0.018), (0.130, 0.143, 0.110, 0.016), (0.190, 0.152, 0.112, 0.010),
+        (0.235, 0.146, 0.098, 0.002), (0.268, 0.112, 0.076, -0.006), (0.290, 0.066, 0.056, -0.010),
+        (0.303, 0.046, 0.044, -0.012), (0.306, 0.0, 0.0, -0.012)),
+        blend="chest", span=(0.06, 0.19)),
+    Part("neck", "head", _Z, (
+        (-0.30, 0.0, 0.0, 0.0), (-0.25, 0.052, 0.052, 0.0), (0.15, 0.048, 0.050, 0.0),
+        (0.80, 0.046, 0.050, -0.002), (1.20, 0.044, 0.048, -0.004), (1.40, 0.0, 0.0, -0.004)),
+        material=_JOINT, blend="head", span=(0.2, 1.2)),
+    Part("head", _Y, _Z, (
+        (-0.058, 0.0, 0.0, 0.058), (-0.054, 0.026, 0.028, 0.057), (-0.032, 0.050, 0.060, 0.042),
+        (0.005, 0.064, 0.079, 0.028), (0.048, 0.075, 0.096, 0.017), (0.090, 0.079, 0.102, 0.009),
+        (0.125, 0.071, 0.089, 0.006), (0.150, 0.048, 0.060, 0.004), (0.162, 0.018, 0.024, 0.003),
+        (0.164, 0.0, 0.0, 0.003))),
+    Part("head", _X, _Z, (
+        (-0.068, 0.0, 0.0, -0.024), (-0.063, 0.011, 0.012, -0.022), (-0.043, 0.016, 0.016, 0.0),
+        (0.0, 0.018, 0.018, 0.014), (0.043, 0.016, 0.016, 0.0), (0.063, 0.011, 0.012, -0.022),
+        (0.068, 0.0, 0.0, -0.024)),
+        start=(0.0, 0.062, 0.087), material=_JOINT),
+)
+_HALF = (
+    Part("hip", "knee", _Z, (
+        (-0.10, 0.0, 0.0, 0.0), (-0.08, 0.044, 0.050, 0.0), (0.0, 0.070, 0.080, 0.0),
+        (0.18, 0.075, 0.083, 0.004), (0.42, 0.065, 0.073, 0.008), (0.68, 0.053, 0.058, 0.006),
+        (0.86, 0.047, 0.050, 0.003), (0.925, 0.040, 0.042, 0.002), (0.935, 0.0, 0.0, 0.0))),
+    _ball("knee", 0.046, _Y),
+    Part("knee", "ankle", _Z, (
+        (0.055, 0.0, 0.0, 0.0), (0.065, 0.036, 0.038, 0.0), (0.13, 0.044, 0.047, -0.004),
+        (0.30, 0.049, 0.056, -0.012), (0.50, 0.042, 0.048, -0.010), (0.72, 0.032, 0.036, -0.005),
+        (0.88, 0.027, 0.031, -0.003), (0.935, 0.025, 0.028, -0.002), (0.945, 0.0, 0.0, 0.0))),
+    _ball("ankle", 0.030, _Y),
+    Part("ankle", _Z, _Y, (
+        (-0.062, 0.0, 0.0, -0.012), (-0.056, 0.018, 0.020, -0.014), (-0.035, 0.031, 0.034, -0.001),
+        (0.0, 0.034, 0.042, 0.007), (0.035, 0.037, 0.040, 0.005), (0.075, 0.043, 0.032, -0.003),
+        (0.110, 0.047, 0.026, -0.009), (0.126, 0.044, 0.020, -0.014), (0.129, 0.0, 0.0, -0.016)),
+        start=(0.002, -0.045, 0.0)),
+    Part("toe", _Z, _Y, (
+        (-0.004, 0.0, 0.0, 0.0), (0.0, 0.043, 0.020, 0.0), (0.020, 0.046, 0.020, 0.0),
+        (0.045, 0.041, 0.017, -0.003), (0.068, 0.027, 0.012, -0.008), (0.077, 0.012, 0.007, -0.012),
+        (0.079, 0.0, 0.0, -0.013))),
+    Part("clavicle", "shoulder", _Y, (
+        (-0.10, 0.0, 0.0, 0.010), (0.0, 0.036, 0.028, 0.008), (0.40, 0.047, 0.040, 0.000),
+        (0.70, 0.050, 0.047, -0.006), (0.84, 0.046, 0.044, -0.006), (0.88, 0.0, 0.0, -0.006))),
+    _ball("shoulder", 0.052, _X, (0.006, 0.0, 0.0)),
+    Part("shoulder", "elbow", _Y, (
+        (0.125, 0.0, 0.0, 0.0), (0.135, 0.038, 0.038, 0.0), (0.25, 0.042, 0.044, 0.0),
+        (0.50, 0.039, 0.042, 0.002), (0.75, 0.033, 0.034, 0.0), (0.88, 0.031, 0.031, 0.0),
+        (0.915, 0.027, 0.027, 0.0), (0.925, 0.0, 0.0, 0.0))),
+    _ball("elbow", 0.033, _X),
+    Part("elbow", "wrist", _Y, (
+        (0.065, 0.0, 0.0, 0.0), (0.075, 0.027, 0.027, 0.0), (0.18, 0.037, 0.035, 0.0),
+        (0.38, 0.037, 0.034, 0.0), (0.70, 0.028, 0.025, 0.0), (0.88, 0.025, 0.020, 0.0),
+        (0.935, 0.023, 0.018, 0.0), (0.945, 0.0, 0.0, 0.0))),
+    _ball("wrist", 0.022, _X),
+    Part("wrist", _X, _Y, (
+        (0.014, 0.0, 0.0, 0.0), (0.018, 0.022, 0.015, 0.0), (0.045, 0.035, 0.018, 0.0),
+        (0.075, 0.043, 0.018, 0.0), (0.092, 0.042, 0.015, -0.002), (0.097, 0.0, 0.0, -0.002))),
+    Part("wrist", _X, _Y, (
+        (0.094, 0.0, 0.0, -0.003), (0.098, 0.038, 0.011, -0.003), (0.125, 0.039, 0.012, -0.006),
+        (0.152, 0.036, 0.010, -0.014), (0.172, 0.028, 0.008, -0.023), (0.183, 0.012, 0.005, -0.029),
+        (0.185, 0.0, 0.0, -0.030))),
+    Part("wrist", np.array([0.80, -0.12, 0.60]), _Y, (
+        (0.0, 0.0, 0.0, 0.0), (0.004, 0.012, 0.012, 0.0), (0.030, 0.014, 0.013, 0.0),
+        (0.055, 0.012, 0.011, -0.002), (0.068, 0.006, 0.006, -0.004), (0.070, 0.0, 0.0, -0.004)),
+        start=(0.030, -0.006, 0.024)),
+)
+# fmt: on
 
 
 def bone_name(joint: str) -> str:
@@ -110,59 +206,62 @@ def _build_mesh(name: str, armature: bpy.types.Object, points: np.ndarray, size:
     vertices: list[np.ndarray] = []
     faces: list[tuple[int, ...]] = []
     materials: list[int] = []
-    groups: dict[str, list[int]] = {}
-    parts = [*_MIDDLE]
-    for side in ("left", "right"):
-        parts += [(f"{side}_{joint}", *rest) for joint, *rest in _HALF]
-    for joint, to, radius, end_radius, width, depth, material in parts:
-        mirror = np.array([-1.0 if joint.startswith("right") else 1.0, 1.0, 1.0])
-        start = points[INDEX[joint]]
-        if isinstance(to, str):
-            side = joint.partition("_")[0] + "_" if joint.startswith(("left_", "right_")) else ""
-            end = points[INDEX[side + to]]
-        else:
-            end = start + size * np.array(to) * mirror
-        ring, quads = _capsule(start, end, size * radius, size * end_radius, width, depth)
+    weights: dict[str, dict[int, float]] = {}
+    parts = [("", part) for part in _MIDDLE]
+    parts += [(side, part) for side in ("left_", "right_") for part in _HALF]
+    for side, part in parts:
+        spots, places, quads = _loft(part, side, points, size)
         first = sum(len(v) for v in vertices)
-        vertices.append(ring)
+        vertices.append(spots)
         faces += [tuple(first + v for v in quad) for quad in quads]
-        materials += [material] * len(quads)
-        groups.setdefault(bone_name(joint), []).extend(range(first, first + len(ring)))
+        materials += [part.material] * len(quads)
+        share = np.clip((places - part.span[0]) / (part.span[1] - part.span[0]), 0.0, 1.0)
+        share = share * share * (3.0 - 2.0 * share) if part.blend else 0.0 * share
+        for joint, weight in ((part.joint, 1.0 - share), (part.blend, share)):
+            if joint:
+                group = weights.setdefault(bone_name(side + joint), {})
+                group.update(enumerate(weight.tolist(), first))
 
     mesh = bpy.data.meshes.new(f"{name} Body")
     mesh.from_pydata((np.concatenate(vertices) @ TO_BLENDER.T).tolist(), [], faces)
-    mesh.materials.append(_material("Porcelain", (0.80, 0.76, 0.70, 1.0), 0.45))
-    mesh.materials.append(_material("Slate", (0.07, 0.16, 0.20, 1.0), 0.35))
+    mesh.materials.append(_material("Porcelain", (0.82, 0.77, 0.70, 1.0), 0.42))
+    mesh.materials.append(_material("Slate", (0.030, 0.085, 0.120, 1.0), 0.35))
     mesh.polygons.foreach_set("material_index", materials)
     mesh.polygons.foreach_set("use_smooth", [True] * len(faces))
     body = bpy.data.objects.new(f"{name} Body", mesh)
     bpy.context.scene.collection.objects.link(body)
     body.parent = armature
-    for bone, indices in groups.items():
-        body.vertex_groups.new(name=bone).add(indices, 1.0, "REPLACE")
+    for bone, group in weights.items():
+        vertex_group = body.vertex_groups.new(name=bone)
+        for index, weight in group.items():
+            if weight > 0.0:
+                vertex_group.add([index], weight, "REPLACE")
     modifier = body.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
 
 
-def _capsule(
-    start: np.ndarray, end: np.ndarray, radius: float, end_radius: float, width: float, depth: float
-) -> tuple[np.ndarray, list[tuple[int, ...]]]:
-    """Tapered capsule from ``start`` to ``end``: vertices (V, 3) and faces."""
-    axis = end - start
-    length = np.linalg.norm(axis)
-    axis = axis / length
-    # Width counts along the body's left for upright parts, along its front for the arms.
-    across = np.array([1.0, 0.0, 0.0]) if abs(axis[0]) < 0.7 else np.array([0.0, 1.0, 0.0])
-    across -= (across @ axis) * axis
-    across /= np.linalg.norm(across)
-    beside = np.cross(axis, across)
-    bend = np.linspace(0.0, 0.5 * np.pi, _RINGS)
-    along = np.concatenate([-radius * np.cos(bend), length + end_radius * np.sin(bend)])
-    radii = np.concatenate([radius * np.sin(bend), end_radius * np.cos(bend)])
+def _loft(
+    part: Part, side: str, points: np.ndarray, size: float
+) -> tuple[np.ndarray, np.ndarray, list[tuple[int, ...]]]:
+    """Vertices (V, 3) of a part, their places along its axis (V,), and its faces."""
+    mirror = np.array([-1.0 if side == "right_" else 1.0, 1.0, 1.0])
+    start = points[INDEX[side + part.joint]] + size * mirror * part.start
+    if isinstance(part.to, str):
+        axis = points[INDEX[side + part.to]] - start
+        unit = float(np.linalg.norm(axis))
+    else:
+        axis, unit = mirror * part.to, size
+    axis = axis / np.linalg.norm(axis)
+    front = part.front - (part.front @ axis) * axis
+    front /= np.linalg.norm(front)
+    across = np.cross(front, axis)
+
+    rows = _flow(np.array(part.rows))
     angles = np.linspace(0.0, 2.0 * np.pi, _SIDES, endpoint=False)
-    circle = width * np.cos(angles)[:, None] * across + depth * np.sin(angles)[:, None] * beside
-    rings = start + along[:, None, None] * axis + radii[:, None, None] * circle
-    count = len(along)
+    width, depth = rows[:, 1:2] * np.cos(angles), rows[:, 2:3] * np.sin(angles) + rows[:, 3:4]
+    rings = (start + unit * rows[:, :1] * axis)[:, None] + size * (
+        width[..., None] * across + depth[..., None] * front
+    )
     quads: list[tuple[int, ...]] = [
         (
             r * _SIDES + s,
@@ -170,10 +269,23 @@ def _capsule(
             (r + 1) * _SIDES + (s + 1) % _SIDES,
             (r + 1) * _SIDES + s,
         )
-        for r in range(count - 1)
+        for r in range(len(rows) - 1)
         for s in range(_SIDES)
     ]
-    return rings.reshape(-1, 3), quads
+    return rings.reshape(-1, 3), np.repeat(rows[:, 0], _SIDES), quads
+
+
+def _flow(rows: np.ndarray) -> np.ndarray:
+    """Rows (R, 4) with smooth ones between them (Catmull-Rom); no radius becomes negative."""
+    padded = np.concatenate([2.0 * rows[:1] - rows[1:2], rows, 2.0 * rows[-1:] - rows[-2:-1]])
+    a, b, c, d = (padded[k : len(padded) - 3 + k, None] for k in range(4))
+    s = np.linspace(0.0, 1.0, _SUBDIVISIONS, endpoint=False)[None, :, None]
+    between = b + 0.5 * s * (
+        c - a + s * (2.0 * a - 5.0 * b + 4.0 * c - d + s * (3.0 * (b - c) + d - a))
+    )
+    flowing = np.concatenate([between.reshape(-1, rows.shape[1]), rows[-1:]])
+    flowing[:, 1:3] = np.maximum(flowing[:, 1:3], 0.0)
+    return flowing
 
 
 def _material(name: str, color: tuple[float, ...], roughness: float) -> bpy.types.Material:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -25,15 +27,33 @@ from ssrhmr_core.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS  # noqa: E402
 
 OUTPUT = ROOT / "demo_output"
 COLOURS = {
-    "pelvis": (1.0, 0.55, 0.05),
-    "head": (0.95, 0.15, 0.25),
-    "left_hand": (0.10, 0.55, 1.0),
-    "right_hand": (0.10, 0.85, 0.45),
-    "left_foot": (0.55, 0.30, 1.0),
-    "right_foot": (1.0, 0.80, 0.10),
+    "pelvis": (1.0, 0.10, 0.60),
+    "head": (1.0, 0.16, 0.04),
+    "left_hand": (0.04, 0.42, 1.0),
+    "right_hand": (0.02, 0.85, 0.30),
+    "left_foot": (0.48, 0.16, 1.0),
+    "right_foot": (1.0, 0.78, 0.03),
 }
-POSES = 7
-_SPACING, _TURNED = 1.0, 0.45
+MOUNTS = {
+    "pelvis": (0.03, 0.03, 0.125),
+    "head": (0.0, 0.10, 0.135),
+    "left_hand": (0.09, -0.055, 0.01),
+    "right_hand": (-0.09, -0.055, 0.01),
+    "left_foot": (0.01, 0.01, 0.075),
+    "right_foot": (-0.01, 0.01, 0.075),
+}
+"""Where each tracker sits, from its joint in the T-pose, metres in the core's axes: a belt, a
+headset, two controllers, straps on the insteps."""
+
+MOMENTS = (
+    # seconds into the take, place in the picture in metres, angle to the camera in degrees
+    (5.72, -2.72, 62.0),
+    (6.56, -1.68, 50.0),
+    (16.60, -0.72, 16.0),
+    (19.75, 0.36, -16.0),
+    (22.85, 1.32, 50.0),
+    (26.25, 2.78, -14.0),
+)
 
 
 def main() -> None:
@@ -64,7 +84,9 @@ def main() -> None:
     measure(armature, performance)
 
     OUTPUT.mkdir(exist_ok=True)
+    make_stage()
     scene.frame_set(scene.frame_start)
+    bpy.context.preferences.filepaths.save_version = 0
     bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "ssrhmr_demo.blend"), compress=True)
     print(f"Saved {OUTPUT / 'ssrhmr_demo.blend'}")
     print("Rendering ...", flush=True)
@@ -73,29 +95,24 @@ def main() -> None:
 
 
 def make_trackers(performance: Motion) -> None:
-    """Key six empties that sit oddly on the performer's joints, as real trackers do."""
+    """Key six empties that sit turned and off the performer's joints, as real trackers do."""
     random = np.random.default_rng(7)
-    spots = performance.positions()
+    positions, turns = performance.positions(), performance.matrices()
+    frames = np.arange(1, len(performance) + 1)
     for role, joint in zip(TRACKERS, TRACKER_JOINTS, strict=True):
         empty = bpy.data.objects.new(f"Tracker {role}", None)
         empty.empty_display_type, empty.empty_display_size = "ARROWS", 0.12
         empty.rotation_mode = "QUATERNION"
         bpy.context.scene.collection.objects.link(empty)
-        mount = Matrix.LocRotScale(
-            0.03 * random.standard_normal(3),
-            Quaternion(random.standard_normal(4)).normalized(),
-            None,
-        )
-        last = None
-        for frame, (spot, turn) in enumerate(
-            zip(spots[:, joint], performance.rotations[:, joint], strict=True), 1
+        mount = Quaternion(random.standard_normal(4)).normalized().to_matrix()
+        for frame, position, turn in zip(
+            frames.tolist(), positions[:, joint], turns[:, joint], strict=True
         ):
-            w, x, y, z = (float(value) for value in turn)
-            place = Matrix.LocRotScale(TO_BLENDER @ spot, Quaternion((w, x, -z, y)), None)
-            empty.matrix_basis = place @ mount
-            if last is not None:
-                empty.rotation_quaternion.make_compatible(last)
-            last = empty.rotation_quaternion.copy()
+            before = empty.rotation_quaternion.copy()
+            empty.location = TO_BLENDER @ (position + turn @ MOUNTS[role])
+            rotation = Matrix(TO_BLENDER @ turn @ TO_BLENDER.T) @ mount
+            empty.rotation_quaternion = rotation.to_quaternion()
+            empty.rotation_quaternion.make_compatible(before)
             empty.keyframe_insert("location", frame=frame)
             empty.keyframe_insert("rotation_quaternion", frame=frame)
 
@@ -115,110 +132,123 @@ def measure(armature: bpy.types.Object, performance: Motion) -> None:
 
 
 def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
-    """Render moments of the take side by side, the trackers as coloured beads."""
+    """Render moments of the take side by side, the trackers as glowing beads."""
     scene = bpy.context.scene
     body = bpy.data.objects[f"{armature.name} Body"]
-    moments = np.linspace(2.2, performance.times[-1] - 1.0, 600)
-    frames = pick_moments(performance, moments)
-    for column, frame in enumerate(frames):
-        scene.frame_set(int(frame))
-        graph = bpy.context.evaluated_depsgraph_get()
-        x = _SPACING * (column - 0.5 * (len(frames) - 1))
+    headings = performance.matrices()[:, 0, :, 2]
+    for seconds, x, angle in MOMENTS:
+        row = round(seconds * performance.rate)
+        scene.frame_set(row + 1)
         hips = armature.matrix_world @ armature.pose.bones[bone_name("hips")].head
-        # Turned towards the camera, whichever way the performer faces just then.
-        front = performance.matrices()[frame - 1, 0, :, 2]
-        turn = Matrix.Rotation(_TURNED - np.arctan2(front[0], front[2]), 4, "Z")
+        # Seen from the wanted angle, whichever way the performer faces just then.
+        heading = float(np.arctan2(headings[row, 0], headings[row, 2]))
         shift = (
-            Matrix.Translation((x, 0.0, 0.0)) @ turn @ Matrix.Translation((-hips.x, -hips.y, 0.0))
+            Matrix.Translation((x, 0.0, 0.0))
+            @ Matrix.Rotation(np.radians(angle) - heading, 4, "Z")
+            @ Matrix.Translation((-hips.x, -hips.y, 0.0))
         )
-        mesh = bpy.data.meshes.new_from_object(body.evaluated_get(graph))
-        copy = bpy.data.objects.new(f"Moment {column}", mesh)
+        mesh = bpy.data.meshes.new_from_object(body.evaluated_get(bpy.context.view_layer.depsgraph))
+        copy = bpy.data.objects.new("Moment", mesh)
         copy.matrix_world = shift @ body.matrix_world
         scene.collection.objects.link(copy)
         for role in TRACKERS:
             place = bpy.data.objects[f"Tracker {role}"].matrix_world.translation
             make_bead(role, shift @ place)
     body.hide_render = True
-    make_stage()
     scene.render.engine = "CYCLES"
-    scene.cycles.device, scene.cycles.samples = "CPU", 8
-    scene.cycles.use_denoising, scene.cycles.max_bounces = True, 3
+    scene.cycles.device, scene.cycles.samples = "CPU", 6
+    scene.cycles.use_denoising, scene.cycles.max_bounces = True, 1
+    scene.cycles.denoising_prefilter, scene.cycles.denoising_quality = "FAST", "BALANCED"
     scene.render.resolution_x, scene.render.resolution_y = 1280, 720
-    scene.view_settings.view_transform = "AgX"
+    scene.view_settings.view_transform = "Standard"
     scene.render.filepath = str(path)
-    bpy.ops.render.render(write_still=True)
+    with quiet():
+        bpy.ops.render.render(write_still=True)
 
 
-def pick_moments(performance: Motion, times: np.ndarray) -> np.ndarray:
-    """Frames in order of time whose poses differ most from one another (farthest points)."""
-    rows = np.clip(np.searchsorted(performance.times, times), 0, len(performance) - 1)
-    poses = (performance.positions()[rows] - performance.root[rows, None]).reshape(len(rows), -1)
-    chosen = [0]
-    while len(chosen) < POSES:
-        gaps = np.linalg.norm(poses[:, None] - poses[chosen], axis=-1).min(1)
-        chosen.append(int(gaps.argmax()))
-    return np.sort(rows[chosen]) + 1
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hide what Blender itself prints, which for one picture is two hundred lines."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
-def make_bead(role: str, place: object) -> None:
-    """A coloured sphere where a tracker is."""
+def make_bead(role: str, place: Vector) -> None:
+    """Put a coloured, glowing sphere where a tracker is."""
     name = f"Bead {role}"
     mesh = bpy.data.meshes.get(name)
     if mesh is None:
-        bpy.ops.mesh.primitive_uv_sphere_add(radius=0.036, segments=24, ring_count=12)
+        bpy.ops.mesh.primitive_uv_sphere_add(radius=0.038, segments=24, ring_count=12)
         made = bpy.context.active_object
         mesh = made.data
         mesh.name = name
         bpy.data.objects.remove(made)
         mesh.polygons.foreach_set("use_smooth", [True] * len(mesh.polygons))
-        material = bpy.data.materials.new(name)
-        material.use_nodes = True
-        shader = material.node_tree.nodes["Principled BSDF"]
-        shader.inputs["Base Color"].default_value = (*COLOURS[role], 1.0)
-        shader.inputs["Emission Color"].default_value = (*COLOURS[role], 1.0)
-        shader.inputs["Emission Strength"].default_value = 0.6
-        mesh.materials.append(material)
+        mesh.materials.append(make_material(name, COLOURS[role], glow=0.75))
     bead = bpy.data.objects.new(name, mesh)
     bead.location = place
     bpy.context.scene.collection.objects.link(bead)
 
 
+def make_material(
+    name: str, colour: tuple[float, float, float], glow: float = 0.0
+) -> bpy.types.Material:
+    """Make a plain material of one colour, which may glow."""
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (*colour, 1.0)
+    shader.inputs["Roughness"].default_value = 0.6
+    shader.inputs["Emission Color"].default_value = (*colour, 1.0)
+    shader.inputs["Emission Strength"].default_value = glow
+    return material
+
+
 def make_stage() -> None:
-    """Floor, lights and camera."""
+    """Backdrop, lights and camera."""
     scene = bpy.context.scene
     # A sweep without a corner, as photographers use it.
     angles = np.linspace(0.0, 0.5 * np.pi, 24)
-    profile = [(-30.0, 0.0), *((4.0 + 6.0 * np.sin(a), 6.0 - 6.0 * np.cos(a)) for a in angles)]
-    profile.append((10.0, 40.0))
+    profile = [(-30.0, 0.0), *((3.0 + 5.0 * np.sin(a), 5.0 - 5.0 * np.cos(a)) for a in angles)]
+    profile.append((8.0, 30.0))
     vertices = [(x, y, z) for y, z in profile for x in (-40.0, 40.0)]
     faces = [(2 * i, 2 * i + 1, 2 * i + 3, 2 * i + 2) for i in range(len(profile) - 1)]
     mesh = bpy.data.meshes.new("Sweep")
     mesh.from_pydata(vertices, [], faces)
     mesh.polygons.foreach_set("use_smooth", [True] * len(faces))
-    floor = bpy.data.objects.new("Sweep", mesh)
-    scene.collection.objects.link(floor)
-    material = bpy.data.materials.new("Floor")
-    material.use_nodes = True
-    shader = material.node_tree.nodes["Principled BSDF"]
-    shader.inputs["Base Color"].default_value = (0.36, 0.42, 0.47, 1.0)
-    shader.inputs["Roughness"].default_value = 0.7
-    floor.data.materials.append(material)
+    mesh.materials.append(make_material("Sweep", (0.050, 0.085, 0.120)))
+    scene.collection.objects.link(bpy.data.objects.new("Sweep", mesh))
+
     world = bpy.data.worlds.new("Studio")
     world.use_nodes = True
-    world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.42, 0.48, 0.55, 1.0)
-    world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.7
+    background = world.node_tree.nodes["Background"]
+    background.inputs["Color"].default_value = (0.45, 0.60, 0.80, 1.0)
+    background.inputs["Strength"].default_value = 0.35
     scene.world = world
-    for energy, size, place in ((700.0, 4.0, (-4.0, -5.0, 5.5)), (260.0, 6.0, (5.0, -3.0, 3.0))):
+    # Key from the left, warm; a cool rim from behind on the right; a spot on the backdrop.
+    for energy, size, spread, colour, place, target in (
+        (900.0, 3.0, 180.0, (1.0, 0.93, 0.84), (-4.5, -5.5, 5.5), (0.0, 0.0, 1.0)),
+        (300.0, 2.5, 100.0, (0.55, 0.78, 1.0), (5.5, 4.5, 4.6), (0.0, 0.0, 1.0)),
+        (300.0, 2.5, 180.0, (0.60, 0.80, 1.0), (0.0, 2.5, 4.5), (0.0, 8.0, 2.0)),
+    ):
         light = bpy.data.lights.new("Softbox", "AREA")
-        light.energy, light.size = energy, size
+        light.energy, light.size, light.color = energy, size, colour
+        light.spread = np.radians(spread)
         lamp = bpy.data.objects.new("Softbox", light)
         lamp.location = place
-        lamp.rotation_euler = (-lamp.location).to_track_quat("-Z", "Y").to_euler()
+        lamp.rotation_euler = (Vector(target) - lamp.location).to_track_quat("-Z", "Y").to_euler()
         scene.collection.objects.link(lamp)
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.data.lens = 66.0
-    camera.location = (0.0, -13.2, 1.75)
-    camera.rotation_euler = (1.515, 0.0, 0.0)
+    camera.data.lens = 62.0
+    camera.location = (0.0, -11.2, 1.55)
+    camera.rotation_euler = (np.radians(87.6), 0.0, 0.0)
     scene.collection.objects.link(camera)
     scene.camera = camera
 
