@@ -1,7 +1,7 @@
 """Make ``sample_take.bvh``: half a minute of motion that this project invented, frame by frame.
 
 No motion capture went into it, so it may be shipped, changed and shown freely. An adult of 1.75 m
-stands in a T-pose, lowers the arms, walks four metres, turns round, walks back, reaches up and
+stands in a T-pose, lowers the arms, walks three metres, turns round, walks back, reaches up and
 down, squats, waves and stands. The motion is built the way an animator would build it:
 
 1. A plan of footsteps. A foot on the floor stays where it is; it rolls over heel and ball.

@@ -37,7 +37,8 @@ class Report:
         keys: number of keyframes.
         bones: number of bones.
         notes: what the user should know.
-        seconds: time by part: sampling, model (with its solve), keys.
+        seconds: time by part: sampling, model (with its solve), posing (from joints to the
+            channels of bones), keys.
     """
 
     action: str = ""
@@ -135,7 +136,9 @@ def bake(scene: bpy.types.Scene) -> Steps:
     done = False
     try:
         for channel in pose_bones(motion, character, bones, every):
+            clock = _lap(report, "posing", clock)
             write_bone(writer, channel, frames)
+            clock = _lap(report, "keys", clock)
             written.add(f'pose.bones["{bpy.utils.escape_identifier(channel.bone)}"]')
             curves = 4 if channel.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
             curves += 0 if channel.places is None else 3
@@ -147,7 +150,6 @@ def bake(scene: bpy.types.Scene) -> Steps:
     finally:
         if not done:
             writer.remove()
-    _lap(report, "keys", clock)
     report.action = writer.name
     # The new pose shows at once.
     scene = bpy.data.scenes[scene_name]
@@ -190,7 +192,7 @@ def _within(
 
 def _lap(report: Report, part: str, since: float) -> float:
     now = time.perf_counter()
-    report.seconds[part] = now - since
+    report.seconds[part] = report.seconds.get(part, 0.0) + now - since
     return now
 
 

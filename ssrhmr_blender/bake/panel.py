@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..settings import setup_of
+from ..text import draw_text
 from .ops import is_running
 
 
@@ -37,7 +38,7 @@ class SSRHMR_PT_bake(bpy.types.Panel):
         row.scale_y = 1.5
         row.operator("ssrhmr.bake", icon="REC")
         if setup.message:
-            layout.label(text=setup.message)
+            draw_text(layout, context, setup.message)
 
 
 CLASSES = (SSRHMR_PT_bake,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..settings import setup_of
+from ..text import draw_text
 
 _GOOD, _FAIR = 0.6, 0.35
 
@@ -41,7 +42,7 @@ class SSRHMR_PT_calibration(bpy.types.Panel):
             split.label(text=fit.name, icon=mark)
             split.label(text=f"{100.0 * fit.arm:.1f} cm, {100.0 * fit.quality:.0f} %")
         for warning in setup.warnings:
-            layout.label(text=warning.name, icon="ERROR")
+            draw_text(layout, context, warning.name, icon="ERROR")
 
 
 CLASSES = (SSRHMR_PT_calibration,)

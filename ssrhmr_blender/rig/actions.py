@@ -61,8 +61,9 @@ class ActionWriter:
             points.foreach_set("co", keys.ravel())
             # A key on every frame: straight lines between them, but handles ready for editing.
             points.foreach_set("interpolation", linear)
-            points.foreach_set("handle_left_type", handles)
-            points.foreach_set("handle_right_type", handles)
+            if points[0].handle_left_type != "AUTO_CLAMPED":
+                points.foreach_set("handle_left_type", handles)
+                points.foreach_set("handle_right_type", handles)
             curve.update()
 
     def carry_over(self, owner: bpy.types.Object, written: set[str]) -> None:

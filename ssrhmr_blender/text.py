@@ -1,0 +1,22 @@
+"""Sentences in narrow panels."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+_LETTER = 7.0
+"""Mean width of a letter of Blender's interface font, pixels at a scale of one."""
+
+
+def draw_text(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
+) -> None:
+    """Draw a text in as many lines as it needs; Blender would cut it off at the panel's edge."""
+    scale = context.preferences.system.ui_scale
+    letters = max(20, int(context.region.width / (_LETTER * scale)) - 8)
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(textwrap.wrap(text, letters)):
+        column.label(text=line, icon="BLANK1" if number and icon != "NONE" else icon)
