@@ -30,6 +30,16 @@ def namespace(array: Array) -> ModuleType:
     return np if isinstance(array, np.ndarray | np.generic) else sys.modules["torch"]
 
 
+def double(array: Array) -> Array:
+    """Return ``array`` in 64 bits, for the few places where 32 lose what matters."""
+    return array.astype(np.float64) if namespace(array) is np else array.double()
+
+
+def single_as(array: Array, like: Array) -> Array:
+    """Return ``array`` in the precision of ``like``."""
+    return array.astype(like.dtype) if namespace(array) is np else array.to(like.dtype)
+
+
 def dot(a: Array, b: Array) -> Array:
     """Scalar product over the last axis, kept: (..., n) x (..., n) -> (..., 1)."""
     return (a * b).sum(-1)[..., None]

@@ -17,12 +17,14 @@ from .arrays import (
     between,
     cross,
     dot,
+    double,
     from_rotation_vector,
     namespace,
     norm,
     normalize,
     reject,
     rotate,
+    single_as,
     solve_symmetric3,
 )
 from .skeleton import INDEX, TRACKER_JOINTS, TRACKERS
@@ -61,9 +63,9 @@ ARMS = tuple(
     for side in ("left", "right")
 )
 
-_SPINE_STEPS = 6
-_CLOSE = 1e-5
-"""Share of the trunk's length at which the head counts as landed: a hundredth of a millimetre."""
+_SPINE_STEPS = 5
+"""Two or three are mostly enough; the rest is for heads far from where they belong. Always all of
+them: stopping early would depend on the other frames and on the last bit of the arithmetic."""
 _DAMPING = 1e-4
 """Keeps the spine's step finite when it is stretched straight at its target; share of length^2."""
 _REACH = 0.9995
@@ -96,19 +98,18 @@ def solve_torso(
     for _ in range(_SPINE_STEPS):
         points, tip = _spine_points(rotations, base, offsets)
         missing = head - tip
-        # Mostly two or three steps are enough; the rest is for heads far from where they belong.
-        if bool((norm(missing) < _CLOSE * length).all()):
-            break
         # A larger step than this leaves the range in which the linear model means anything.
         missing = missing * namespace(head).clip(0.4 * length / norm(missing), None, 1.0)
-        levers = [tip - point for point in points]
+        # A nearly straight spine can hardly get longer or shorter: that direction is what is left
+        # of large numbers after a subtraction, and single precision would leave noise.
+        levers = [double(tip - point) for point in points]
         square = sum(dot(lever, lever) for lever in levers)
         outer = sum(lever[..., :, None] * lever[..., None, :] for lever in levers)
-        identity = _DAMPING * length * length + square
-        pull = solve_symmetric3(_diagonal(identity) - outer, missing)
+        identity = _DAMPING * double(length * length) + square
+        pull = solve_symmetric3(_diagonal(identity) - outer, double(missing))
         turn = None
         for joint, lever in zip(SPINE, levers, strict=True):
-            own = from_rotation_vector(cross(lever, pull))
+            own = from_rotation_vector(single_as(cross(lever, pull), root))
             turn = own if turn is None else turn @ own
             rotations[joint] = turn @ rotations[joint]
             if joint == INDEX["chest"]:
