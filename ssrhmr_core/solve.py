@@ -63,8 +63,8 @@ ARMS = tuple(
     for side in ("left", "right")
 )
 
-_SPINE_STEPS = 5
-"""Two or three are mostly enough; the rest is for heads far from where they belong. Always all of
+_SPINE_STEPS = 8
+"""Three are mostly enough; the rest is for heads far from where they belong. Always all of
 them: stopping early would depend on the other frames and on the last bit of the arithmetic."""
 _DAMPING = 1e-4
 """Keeps the spine's step finite when it is stretched straight at its target; share of length^2."""
