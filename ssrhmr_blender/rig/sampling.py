@@ -60,18 +60,19 @@ def sample(
     before = scene.frame_current, scene.frame_subframe
     try:
         begin = time.monotonic()
-        objects, graph = _resolve(keys)
+        objects = _resolve(keys)
         for row, frame in enumerate(frames):
             if time.monotonic() - begin > _SLICE_SECONDS:
                 yield row / len(frames)
                 begin = time.monotonic()
                 # References do not survive what may have happened meanwhile.
                 scene = bpy.data.scenes[scene_name]
-                objects, graph = _resolve(keys)
+                objects = _resolve(keys)
             whole = int(frame // 1)
             scene.frame_set(whole, subframe=frame - whole)
+            # Blender copies what it evaluated for the window's scene back to the objects.
             for column, obj in enumerate(objects):
-                table[row, column] = numbers(obj.evaluated_get(graph).matrix_world)
+                table[row, column] = numbers(obj.matrix_world)
     finally:
         if scene_name in bpy.data.scenes:
             bpy.data.scenes[scene_name].frame_set(before[0], subframe=before[1])
@@ -93,7 +94,7 @@ def is_animated(obj: bpy.types.Object) -> bool:
 
 def _resolve(
     keys: Sequence[Key],
-) -> tuple[list[bpy.types.Object], bpy.types.Depsgraph]:
+) -> list[bpy.types.Object]:
     objects = []
     for key in keys:
         obj = find(key)
@@ -106,7 +107,7 @@ def _resolve(
                 f"'{obj.name}' is disabled in viewports, or its collection is: it does not move"
                 " then. Enable it (the monitor icon in the outliner); hiding with the eye is fine"
             )
-    return objects, bpy.context.evaluated_depsgraph_get()
+    return objects
 
 
 def _is_enabled(obj: bpy.types.Object) -> bool:
