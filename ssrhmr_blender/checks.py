@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from .errors import UserError
 from .settings import TRACKER_LABELS, TRACKERS, label_of
 
 if TYPE_CHECKING:
     from .settings import SSRHMR_Setup
 
 
-class SetupError(Exception):
+class SetupError(UserError):
     """Something has to be chosen or changed first; the message says what."""
 
 

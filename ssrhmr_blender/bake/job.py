@@ -90,7 +90,7 @@ def bake(scene: bpy.types.Scene) -> Steps:
         The share done (0..1) and what is being done.
 
     Raises:
-        SetupError, RigError, TakeError, GoneError, ValueError: with a message for the user.
+        UserError, ValueError: with a message for the user.
     """
     import numpy as np
 
@@ -137,9 +137,8 @@ def bake(scene: bpy.types.Scene) -> Steps:
     try:
         for channel in pose_bones(motion, character, bones, every):
             clock = _lap(report, "posing", clock)
-            write_bone(writer, channel, frames)
+            written.add(write_bone(writer, channel, frames))
             clock = _lap(report, "keys", clock)
-            written.add(f'pose.bones["{bpy.utils.escape_identifier(channel.bone)}"]')
             curves = 4 if channel.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
             curves += 0 if channel.places is None else 3
             report.keys += curves * len(frames)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import bpy
 
-from ..checks import SetupError
-from ..rig.reading import RigError
-from ..rig.sampling import GoneError
-from ..rig.takes import TakeError
+from ..errors import UserError
 from ..settings import setup_of
 from .job import Report, Steps, bake
 
 # What a user can do something about; anything else is a bug and should be seen as one.
-_EXPLAINED = (SetupError, RigError, GoneError, TakeError, ValueError)
+_EXPLAINED = (UserError, ValueError)
 _INTERVAL = 0.01
 
 _running: SSRHMR_OT_bake | None = None

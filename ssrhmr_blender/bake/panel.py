@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import bpy
 
+from ..panels import SidebarPanel, draw_text
 from ..settings import setup_of
-from ..text import draw_text
 from .ops import is_running
 
 
-class SSRHMR_PT_bake(bpy.types.Panel):
+class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
     """From trackers to keyframes."""
 
     bl_label = "Bake"
     bl_idname = "SSRHMR_PT_bake"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SSR-HMR"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the range, the button, progress and the last message."""

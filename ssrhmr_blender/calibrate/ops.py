@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..checks import SetupError, check_character, check_trackers
-from ..rig.reading import Character, RigError, read_character
-from ..rig.sampling import GoneError, key_of, sample
+from ..checks import check_character, check_trackers
+from ..errors import UserError
+from ..rig.reading import Character, read_character
+from ..rig.sampling import key_of, sample
 from ..rig.spaces import core_axes, numbers, split
-from ..rig.takes import TakeError, to_take
+from ..rig.takes import to_take
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
         setup = setup_of(context.scene)
         try:
             self._calibrate(context, setup)
-        except (SetupError, RigError, GoneError, TakeError, ValueError) as error:
+        except (UserError, ValueError) as error:
             setup.message = str(error)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

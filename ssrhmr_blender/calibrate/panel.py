@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import bpy
 
+from ..panels import SidebarPanel, draw_text
 from ..settings import setup_of
-from ..text import draw_text
 
 _GOOD, _FAIR = 0.6, 0.35
 
 
-class SSRHMR_PT_calibration(bpy.types.Panel):
+class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
     """How the trackers sit on the body."""
 
     bl_label = "Calibration"
     bl_idname = "SSRHMR_PT_calibration"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SSR-HMR"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the choices, and the result tracker by tracker."""

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def write_bone(writer: ActionWriter, channels: Channels, frames: np.ndarray) -> None:
-    """Write rotation keys as the bone's rotation mode wants them, and location keys if it moves."""
+def write_bone(writer: ActionWriter, channels: Channels, frames: np.ndarray) -> str:
+    """Write rotation keys as the bone's rotation mode wants them, and location keys if it moves.
+
+    Returns:
+        The bone's data path.
+    """
     from .channels import rotation_values
 
     name = bpy.utils.escape_identifier(channels.bone)
-    path = f'pose.bones["{name}"].'
+    path = f'pose.bones["{name}"]'
     if channels.places is not None:
-        writer.write(channels.bone, path + "location", frames, channels.places)
+        writer.write(channels.bone, f"{path}.location", frames, channels.places)
     channel, values = rotation_values(channels.rotations, channels.rotation_mode)
-    writer.write(channels.bone, path + channel, frames, values)
+    writer.write(channels.bone, f"{path}.{channel}", frames, values)
+    return path

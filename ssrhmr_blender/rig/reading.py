@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..errors import UserError
 from .spaces import core_axes, numbers, split
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _UNEVEN = 0.01
 
 
-class RigError(Exception):
+class RigError(UserError):
     """The character cannot be used as it is; the message says why and what to do."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..errors import UserError
 from .spaces import numbers
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def find(key: Key) -> bpy.types.Object | None:
     return bpy.data.objects.get(key)
 
 
-class GoneError(Exception):
+class GoneError(UserError):
     """An object vanished, or is switched off."""
 
 
@@ -92,9 +93,7 @@ def is_animated(obj: bpy.types.Object) -> bool:
     return False
 
 
-def _resolve(
-    keys: Sequence[Key],
-) -> list[bpy.types.Object]:
+def _resolve(keys: Sequence[Key]) -> list[bpy.types.Object]:
     objects = []
     for key in keys:
         obj = find(key)

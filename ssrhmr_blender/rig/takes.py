@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import UserError
 from .spaces import core_axes, split
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from ssrhmr_core.trackers import Take
 
 
-class TakeError(Exception):
+class TakeError(UserError):
     """Trackers that cannot be used; the message names the tracker and the frame."""
 
 

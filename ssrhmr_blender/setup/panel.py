@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..panels import SidebarPanel
 from ..settings import TRACKERS, label_of, setup_of
 
 _SURE, _LIKELY = 0.95, 0.3
@@ -36,13 +37,7 @@ class SSRHMR_UL_bones(bpy.types.UIList):
             split.prop_search(item, "bone", armature.data, "bones", text="")
 
 
-class _Panel:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SSR-HMR"
-
-
-class SSRHMR_PT_character(_Panel, bpy.types.Panel):
+class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
     """The character and its bones."""
 
     bl_label = "Character"
@@ -62,7 +57,7 @@ class SSRHMR_PT_character(_Panel, bpy.types.Panel):
             )
 
 
-class SSRHMR_PT_trackers(_Panel, bpy.types.Panel):
+class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
     """The six trackers."""
 
     bl_label = "Trackers"

@@ -1,4 +1,4 @@
-"""Sentences in narrow panels."""
+"""What the panels of all features share: their place, and sentences in narrow columns."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import bpy
 
 _LETTER = 7.0
 """Mean width of a letter of Blender's interface font, pixels at a scale of one."""
+
+
+class SidebarPanel:
+    """Puts a panel into the add-on's tab of the 3D view's sidebar."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "SSR-HMR"
 
 
 def draw_text(
