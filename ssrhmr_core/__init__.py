@@ -5,11 +5,12 @@
 >>> body = Reconstructor(performance.skeleton).clip(Take.from_motion(performance))
 """
 
+from .calibration import Calibration, calibrate, calibrate_to_pose
 from .formats import load_motion
 from .motion import Motion
 from .reconstruct import Reconstructor
 from .skeleton import JOINTS, TRACKERS, Skeleton
-from .trackers import Calibration, Take, TrackerError, calibrate, calibrate_to_pose
+from .trackers import Take, TrackerError
 from .weights import WeightsError, default_weights
 
 __version__ = "0.1.0"

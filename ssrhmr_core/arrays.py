@@ -11,6 +11,7 @@ Shapes: ``...`` stands for any leading axes, which broadcast as usual.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +29,13 @@ def namespace(array: Array) -> ModuleType:
     torch is looked up instead of imported: whoever holds a tensor has already imported it.
     """
     return np if isinstance(array, np.ndarray | np.generic) else sys.modules["torch"]
+
+
+def constant(values: np.ndarray, like: Array) -> Array:
+    """Return ``values`` in the library, type and device of ``like``."""
+    if namespace(like) is np:
+        return values.astype(like.dtype)
+    return sys.modules["torch"].as_tensor(values, dtype=like.dtype, device=like.device)
 
 
 def double(array: Array) -> Array:
@@ -93,6 +101,21 @@ def from_6d(six: Array) -> Array:
     return namespace(six).stack([x, y, cross(x, y)], -1)
 
 
+def heading(matrix: Array) -> Array:
+    """Turns about Y (up) nearest to rotations: (..., 3, 3) -> (..., 3, 3).
+
+    The twist of the rotation about Y; it is defined for all but bodies upside down.
+    """
+    cosine = matrix[..., 0, 0] + matrix[..., 2, 2]
+    sine = matrix[..., 0, 2] - matrix[..., 2, 0]
+    xp = namespace(matrix)
+    length = xp.sqrt(cosine * cosine + sine * sine + _TINY**2)
+    cosine, sine = cosine / length, sine / length
+    zero, one = cosine * 0.0, cosine * 0.0 + 1.0
+    rows = [[cosine, zero, sine], [zero, one, zero], [-sine, zero, cosine]]
+    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+
+
 def between(a: Array, b: Array) -> Array:
     """Smallest rotation that turns unit vectors ``a`` into ``b``: (..., 3) -> (..., 3, 3).
 
@@ -129,6 +152,20 @@ def solve_symmetric3(matrix: Array, vector: Array) -> Array:
         [xp.stack([aa, bb, cc], -1), xp.stack([bb, dd, ee], -1), xp.stack([cc, ee, ff], -1)], -2
     )
     return rotate(inverse, vector) / (a * aa + b * bb + c * cc)[..., None]
+
+
+def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
+    """A layer: (..., inputs) -> (..., outputs) by the weights ``name.w`` and ``name.b``."""
+    return x @ weights[f"{name}.w"] + weights[f"{name}.b"]
+
+
+def silu(x: Array) -> Array:
+    """X times its logistic function."""
+    xp = namespace(x)
+    if xp is not np:
+        return xp.nn.functional.silu(x)
+    # Through tanh, which cannot overflow.
+    return x * (np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * x))
 
 
 def _skew(v: Array) -> Array:

@@ -79,6 +79,12 @@ def even_times(times: np.ndarray, rate: float) -> np.ndarray:
     return times[0] + np.arange(int(np.floor(span * rate + 1e-3)) + 1) / rate
 
 
+def runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """First and one past the last index of each run of True in (F,) bools."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
 def _neighbours(known: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Index of the frame at or before each wanted time, of the next one, and the share of it."""
     if len(known) == 1:

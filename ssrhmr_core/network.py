@@ -22,16 +22,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import Array, from_6d, namespace, rotate, to_6d, transpose
+from .arrays import Array, constant, from_6d, linear, namespace, rotate, silu, to_6d, transpose
 from .skeleton import INDEX, JOINTS, TRACKER_JOINTS
 from .solve import (
     ARMS,
     LEGS,
-    Limb,
-    close_limb,
-    copy_measured,
-    limb_start,
-    solve_torso,
+    SPINE_STEPS,
+    assemble,
+    carried_clavicles,
+    close_limbs,
+    give_clavicles,
+    hip_points,
+    solve_spine,
 )
 
 HISTORY = (2, 4, 8, 16, 32)
@@ -57,8 +59,8 @@ Weights = Mapping[str, Array]
 _LEG_INPUTS = 3 + 6 + 3 + 12 + 18 + LIMB_LATENT
 _ARM_INPUTS = 3 + 6 + 3 + 12 + 6 + 12 + LIMB_LATENT
 _LEG_POLE, _ARM_POLE = (0.0, 0.0, 1.0), (0.0, -0.5, -0.9)
-_MIRROR_VECTOR = (-1.0, 1.0, 1.0)
-_MIRROR_6D = (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)
+_MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)])
+_MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)])
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -121,181 +123,196 @@ def frame_features(positions: Array, rotations: Array, size: Array) -> Array:
     )
 
 
-def step_features(
-    now: Array, past: Array, root: Array, turn: Array, old_root: Array, old_turn: Array, size: Array
-) -> Array:
-    """How the trackers moved since an earlier frame.
+def step_features(now: Array, past: Array, positions: Array, turns: Array, size: Array) -> Array:
+    """How the trackers moved since the earlier frames of :data:`HISTORY`.
 
     Args:
         now: (..., 48) features of the frame.
-        past: (..., 48) features of the earlier frame.
-        root: (..., 3) position of the hips now.
-        turn: (..., 3, 3) their rotation now.
-        old_root: (..., 3) and
-        old_turn: (..., 3, 3) the same at the earlier frame.
+        past: (..., 5, 48) features of the earlier frames.
+        positions: (..., 6, 3) of the hips, now and at the earlier frames, metres.
+        turns: (..., 6, 3, 3) their rotations.
         size: (...) or scalar, size of the body.
 
     Returns:
-        (..., 57).
+        (..., 285).
     """
-    inverse = transpose(turn)
-    travel = rotate(inverse, old_root - root) / _expand(size, root, 1)
-    six = to_6d(inverse @ old_turn)
+    xp = namespace(now)
+    inverse = transpose(turns[..., :1, :, :])
+    travel = rotate(inverse, positions[..., 1:, :] - positions[..., :1, :])
+    six = to_6d(inverse @ turns[..., 1:, :, :])
     # As a change from no turn at all, so that standing still is all zeros.
-    still = _constant(np.array([1.0, 0, 0, 0, 1.0, 0]), six)
-    return namespace(now).concatenate([past - now, travel, six - still], -1)
+    changes = [
+        past - now[..., None, :],
+        travel / _expand(size, travel, 2),
+        six - constant(_UNIT_6D, six),
+    ]
+    return xp.concatenate(changes, -1).reshape(*now.shape[:-1], len(HISTORY) * STEP_FEATURES)
 
 
 def predict(
     weights: Weights,
     features: Array,
-    steps: list[Array],
+    steps: Array,
     positions: Array,
     measured: Array,
     offsets: Array,
     size: Array,
+    spine_steps: int = SPINE_STEPS,
 ) -> Prediction:
     """Run the three stages.
 
     Args:
         weights: arrays or tensors as :func:`shapes` names them.
         features: (..., 48) from :func:`frame_features`.
-        steps: one (..., 57) for each of :data:`HISTORY`, from :func:`step_features`.
+        steps: (..., 285) from :func:`step_features`.
         positions: (..., 6, 3) of the tracked joints, metres.
         measured: (..., 6, 3, 3) of the tracked joints.
         offsets: (..., 22, 3) of the body, metres.
         size: (...) or scalar, size of the body.
+        spine_steps: steps of the spine's solve at most.
 
     Returns:
         The prediction.
     """
     xp = namespace(features)
-    root_turn = measured[..., 0, :, :]
-    root = positions[..., 0, :]
-    scaled = offsets / _expand(size, root, 2)
+    hips = measured[..., 0, :, :]
+    ends = positions[..., 1:, :] - positions[..., :1, :]
+    scaled = offsets / _expand(size, features, 2)
     lead = features.shape[:-1]
 
     body = _broadcast(scaled[..., 1:, :].reshape(*scaled.shape[:-2], 63), lead)
-    hidden = _silu(_linear(weights, "generator.in", xp.concatenate([features, *steps, body], -1)))
+    hidden = silu(linear(weights, "generator.in", xp.concatenate([features, steps, body], -1)))
     for block in range(BLOCKS):
-        inner = _silu(_linear(weights, f"generator.{block}.a", hidden))
-        hidden = hidden + _silu(_linear(weights, f"generator.{block}.b", inner))
-    out = _linear(weights, "generator.out", hidden)
+        inner = silu(linear(weights, f"generator.{block}.a", hidden))
+        hidden = hidden + silu(linear(weights, f"generator.{block}.b", inner))
+    out = linear(weights, "generator.out", hidden)
     split = 6 * len(FREE)
-    sixes = out[..., :split].reshape(*lead, len(FREE), 6) + _constant(_UNIT_6D, out)
+    sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(_UNIT_6D, out)
     latent = out[..., split:]
-
-    guesses = root_turn[..., None, :, :] @ from_6d(sixes)
-    turned: list[Array] = [root_turn] * len(JOINTS)
-    for place, joint in enumerate(FREE):
-        turned[joint] = guesses[..., place, :, :]
-    copy_measured(turned, measured)
-    guess = xp.stack(turned, -3)
+    guessed = hips[..., None, :, :] @ from_6d(sixes)
+    guess = _with_measured(guessed, measured)
 
     # Torso, in the frame of the hips.
-    places = [FREE.index(joint) for joint in TORSO]
-    torso_sixes = xp.stack([sixes[..., place, :] for place in places], -2)
-    carried = [*TORSO, INDEX["head"], INDEX["left_shoulder"], INDEX["right_shoulder"]]
-    proportions = xp.stack([scaled[..., joint, :] for joint in carried], -2)
+    torso_sixes = sixes[..., _TORSO, :]
     change = _stage(
         weights,
         "torso",
         [
             features,
-            _broadcast(proportions.reshape(*scaled.shape[:-2], 27), lead),
+            _broadcast(scaled[..., _CARRIED, :].reshape(*scaled.shape[:-2], 27), lead),
             torso_sixes.reshape(*lead, 6 * len(TORSO)),
             latent[..., :TORSO_LATENT],
         ],
     )
     torso = from_6d(torso_sixes + change.reshape(*lead, len(TORSO), 6))
-    torso = root_turn[..., None, :, :] @ torso
-    for place, joint in enumerate(TORSO):
-        turned[joint] = torso[..., place, :, :]
-    learned = list(turned)
-    spine = solve_torso(turned, root, offsets, positions[..., 1, :])
+    torso = hips[..., None, :, :] @ torso
+    learned_spine, learned_clavicles = torso[..., :4, :, :], torso[..., 4:, :, :]
+    spine, points = solve_spine(learned_spine, offsets, hips, ends[..., 0, :], spine_steps)
+    chest = spine[..., 2, :, :]
+    clavicles, shoulders = give_clavicles(
+        carried_clavicles(learned_clavicles, learned_spine, spine),
+        offsets,
+        chest,
+        points[..., 2, :],
+        ends[..., 1:3, :],
+    )
 
-    for number, limb in enumerate((*LEGS, *ARMS)):
-        target = positions[..., limb.tracker, :]
-        start = limb_start(turned, limb, root, spine, offsets, target)
-        begin = TORSO_LATENT + number * LIMB_LATENT
-        pole = _limb_stage(
-            weights,
-            limb,
-            turned,
-            (target - start) / _expand(size, root, 1),
-            scaled,
-            latent[..., begin : begin + LIMB_LATENT],
-        )
-        for joint in (limb.upper, limb.lower, *_toe(limb)):
-            learned[joint] = turned[joint]
-        close_limb(turned, limb, start, offsets, target, pole)
-    return Prediction(guess, xp.stack(learned, -3), xp.stack(turned, -3))
+    # Limbs, each in the frame of what carries it.
+    latents = latent[..., TORSO_LATENT:].reshape(*lead, 4, LIMB_LATENT)
+    starts = hip_points(hips, offsets)
+    aims = (ends[..., 3:, :] - starts) / _expand(size, starts, 2)
+    legs, leg_poles = _limb_stage(
+        weights,
+        "leg",
+        hips,
+        [aims, measured[..., 4:, :, :], scaled[..., _LEG_BONES, :], latents[..., :2, :]],
+        guessed[..., _LEG_JOINTS, :, :],
+    )
+    aims = (ends[..., 1:3, :] - shoulders) / _expand(size, shoulders, 2)
+    arms, arm_poles = _limb_stage(
+        weights,
+        "arm",
+        chest,
+        [aims, measured[..., 2:4, :, :], scaled[..., _ARM_BONES, :], latents[..., 2:, :]],
+        xp.concatenate([clavicles[..., None, :, :], guessed[..., _ARM_JOINTS, :, :]], -3),
+    )
+    uppers = xp.concatenate([legs[..., 0, :, :], arms[..., 0, :, :]], -3)
+    lowers = xp.concatenate([legs[..., 1, :, :], arms[..., 1, :, :]], -3)
+    toes = legs[..., 2, :, :]
+    learned = assemble(measured, learned_spine, learned_clavicles, uppers, lowers, toes)
+    uppers, lowers = close_limbs(
+        uppers,
+        lowers,
+        xp.concatenate([starts, shoulders], -2),
+        offsets,
+        xp.concatenate([ends[..., 3:, :], ends[..., 1:3, :]], -2),
+        xp.concatenate([leg_poles, arm_poles], -2),
+    )
+    return Prediction(guess, learned, assemble(measured, spine, clavicles, uppers, lowers, toes))
 
 
 def _limb_stage(
-    weights: Weights, limb: Limb, turned: list[Array], aim: Array, scaled: Array, latent: Array
-) -> Array:
-    """Rewrite a limb's rotations in ``turned``; return its bend direction (..., 3)."""
-    leg = limb in LEGS
-    carrier = turned[INDEX["hips"] if leg else INDEX["chest"]]
-    mirrored = limb in (LEGS[1], ARMS[1])
-    vector = _constant(np.array(_MIRROR_VECTOR if mirrored else (1.0, 1.0, 1.0)), aim)
-    six = _constant(np.array(_MIRROR_6D if mirrored else (1.0,) * 6), aim)
+    weights: Weights, stage: str, carrier: Array, facts: list[Array], guessed: Array
+) -> tuple[Array, Array]:
+    """Rewrite both legs or both arms, the right one seen in a mirror.
 
+    Args:
+        weights: of all stages.
+        stage: "leg" or "arm".
+        carrier: (..., 3, 3) rotation of what carries them: hips or chest.
+        facts: (..., 2, 3) where the ends are from the first joints, in sizes of the body; their
+            (..., 2, 3, 3) rotations; (..., 2, 4, 3) bones in sizes of the body; latent numbers.
+        guessed: (..., 2, 3, 3, 3) rotations: thigh, shin and toe, or clavicle, upper arm and
+            forearm.
+
+    Returns:
+        Rotations, thigh, shin and toe or upper arm and forearm, (..., 2, n, 3, 3), and
+        bend directions (..., 2, 3).
+    """
+    aims, ends, bones, latents = facts
+    xp = namespace(aims)
+    vector, six = constant(_MIRROR_VECTORS, aims), constant(_MIRROR_SIXES, aims)
     inverse = transpose(carrier)
-    joints = [limb.upper, limb.lower, *_toe(limb)]
-    guesses = [to_6d(inverse @ turned[joint]) * six for joint in joints]
+    lead = aims.shape[:-2]
+    sixes = to_6d(inverse[..., None, None, :, :] @ guessed) * six[:, None]
+    up = (inverse[..., None, :, 1] * vector).reshape(*lead, 2, 3)
+    bones = xp.broadcast_to((bones * vector[:, None]), (*lead, 2, 4, 3))
     inputs = [
-        rotate(inverse, aim) * vector,
-        to_6d(inverse @ turned[limb.end]) * six,
-        inverse[..., :, 1] * vector,
-        *(
-            _broadcast(scaled[..., joint, :] * vector, aim.shape[:-1])
-            for joint in (limb.upper, limb.lower, limb.end, limb.end + 1 if leg else limb.base)
-        ),
-        *([] if leg else [to_6d(inverse @ turned[limb.base]) * six]),
-        *guesses,
-        latent,
+        rotate(inverse[..., None, :, :], aims) * vector,
+        to_6d(inverse[..., None, :, :] @ ends) * six,
+        up,
+        bones.reshape(*lead, 2, 12),
+        sixes.reshape(*lead, 2, 18),
+        latents,
     ]
-    out = _stage(weights, "leg" if leg else "arm", inputs)
-    for place, joint in enumerate(joints):
-        changed = guesses[place] + out[..., 3 + 6 * place : 9 + 6 * place]
-        turned[joint] = carrier @ from_6d(changed * six)
-    default = _constant(np.array(_LEG_POLE if leg else _ARM_POLE), aim)
-    return rotate(carrier, (out[..., :3] + default) * vector)
+    out = _stage(weights, stage, inputs)
+    first = 0 if stage == "leg" else 1
+    changes = out[..., 3:].reshape(*lead, 2, 3 - first, 6)
+    rewritten = from_6d((sixes[..., first:, :] + changes) * six[:, None])
+    default = constant(np.array(_LEG_POLE if stage == "leg" else _ARM_POLE), aims)
+    poles = rotate(carrier[..., None, :, :], (out[..., :3] + default) * vector)
+    return carrier[..., None, None, :, :] @ rewritten, poles
 
 
-def _toe(limb: Limb) -> tuple[int, ...]:
-    return (limb.end + 1,) if limb in LEGS else ()
+def _with_measured(guessed: Array, measured: Array) -> Array:
+    """All joints (..., 22, 3, 3) from the guessed and the measured ones."""
+    return namespace(guessed).concatenate([guessed, measured], -3)[..., _FREE_ORDER, :, :]
 
 
+_TORSO = [FREE.index(joint) for joint in TORSO]
+_CARRIED = [*TORSO, INDEX["head"], INDEX["left_shoulder"], INDEX["right_shoulder"]]
+_LEG_JOINTS = [[FREE.index(joint) for joint in (g.upper, g.lower, g.end + 1)] for g in LEGS]
+_LEG_BONES = [[leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS]
+_ARM_JOINTS = [[FREE.index(joint) for joint in (arm.upper, arm.lower)] for arm in ARMS]
+_ARM_BONES = [[arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS]
+_FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
 _UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
 
 
 def _stage(weights: Weights, name: str, inputs: list[Array]) -> Array:
-    hidden = _silu(_linear(weights, f"{name}.0", namespace(inputs[0]).concatenate(inputs, -1)))
-    hidden = _silu(_linear(weights, f"{name}.1", hidden))
-    return _linear(weights, f"{name}.2", hidden)
-
-
-def _linear(weights: Weights, name: str, x: Array) -> Array:
-    return x @ weights[f"{name}.w"] + weights[f"{name}.b"]
-
-
-def _silu(x: Array) -> Array:
-    xp = namespace(x)
-    if xp is not np:
-        return xp.nn.functional.silu(x)
-    # x * sigmoid(x) through tanh, which cannot overflow.
-    return x * (np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * x))
-
-
-def _constant(values: np.ndarray, like: Array) -> Array:
-    """Return ``values`` in the library, type and device of ``like``."""
-    xp = namespace(like)
-    if xp is np:
-        return values.astype(like.dtype)
-    return xp.as_tensor(values, dtype=like.dtype, device=like.device)
+    hidden = silu(linear(weights, f"{name}.0", namespace(inputs[0]).concatenate(inputs, -1)))
+    hidden = silu(linear(weights, f"{name}.1", hidden))
+    return linear(weights, f"{name}.2", hidden)
 
 
 def _expand(size: Array, like: Array, axes: int) -> Array:

@@ -10,11 +10,14 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from .ik import predict_ik
-from .motion import Motion
+from .loss import Completion, find_lost
+from .motion import Motion, interpolate, interpolate_rotations
 from .network import HISTORY, frame_features, predict, step_features
-from .skeleton import Skeleton, forward_kinematics, inherit_missing
-from .solve import ARMS, LEGS, solve
-from .trackers import Take
+from .planting import find_contacts, keep_toes_flat, plant
+from .skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing
+from .smoothing import OneEuro, Smoothing, smooth
+from .solve import LIMBS, solve
+from .trackers import Take, TrackerError
 from .weights import WeightsError, load_weights
 
 __all__ = ["Preset", "Reconstructor", "Stage", "WeightsError"]
@@ -39,6 +42,8 @@ class Reconstructor:
         weights: str | Path | None = None,
         preset: Preset = "ssrhmr",
         stage: Stage = "exact",
+        smoothing: Smoothing | None = None,
+        planting: float = 0.0,
     ) -> None:
         """Read the weights.
 
@@ -47,6 +52,9 @@ class Reconstructor:
             weights: a weights file; the one that comes with the package if not given.
             preset: the model, or "ik", which uses no network.
             stage: "network" leaves out the exact solve of the last stage.
+            smoothing: of trackers; by default the noise of whole takes is found and removed, and
+                single frames are taken as they come.
+            planting: how firmly standing feet of whole takes are held, 0 to 1.
 
         Raises:
             WeightsError: if the weights cannot be used.
@@ -55,30 +63,43 @@ class Reconstructor:
         self._weights = load_weights(weights) if preset == "ssrhmr" else {}
         self._preset, self._exact = preset, stage == "exact"
         self._size = np.float32(skeleton.size)
+        self._smoothing = smoothing or Smoothing()
+        self._planting = planting
+        self._filter = OneEuro(self._smoothing.cutoff)
+        self._completion = Completion(self._weights, skeleton)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next frame is the first one of a take."""
         self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._filter.reset()
+        self._completion.reset()
 
-    def frame(self, positions: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def frame(
+        self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Reconstruct the next frame, 1/60 s after the last one.
 
         Args:
             positions: (6, 3) of the tracked joints, metres, Y up.
             rotations: (6, 4) of the tracked joints.
+            valid: (6,) bool, False where a tracker is not seen; all are if not given.
 
         Returns:
             Global rotations (22, 4) and the hips' position (3,). The first frame of a take is a
             pose already: the time before it counts as standing still.
         """
-        spots = np.asarray(positions, np.float32)[None]
-        turns = quat.to_matrix(np.asarray(rotations)[None]).astype(np.float32)
+        positions, rotations = np.asarray(positions, np.float32), np.asarray(rotations, np.float32)
+        known = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
+        positions, rotations = self._filter.frame(positions, rotations, known)
+        spots, turns = self._completion.frame(positions, quat.to_matrix(rotations), known)
+        spots, turns = spots[None], turns[None].astype(np.float32)
         now = (frame_features(spots, turns, self._size), spots[:, 0], turns[:, 0])
         self._past = [now, *self._past[: max(HISTORY)]]
         oldest = len(self._past) - 1
-        pasts = [self._past[min(ago, oldest)] for ago in HISTORY]
-        body = self._predict(now, pasts, spots, turns, np.asarray(rotations)[None])
+        pasts = [self._past[min(ago, oldest)] for ago in (0, *HISTORY)]
+        features, roots, roots_turned = (np.stack(table, 1) for table in zip(*pasts, strict=True))
+        body = self._predict((features, roots, roots_turned), spots, turns)
         return self._finished(body)[0], spots[0, 0]
 
     def clip(
@@ -110,68 +131,96 @@ class Reconstructor:
         Returns:
             The motion at ``times``, ends exactly on the trackers as they are then.
         """
-        clock = take.resampled()
+        take = smooth(find_lost(take), self._smoothing)
+        raw = take.resampled()
+        clock = self._completed(raw)
+        contacts = find_contacts(clock, self.skeleton) if self._planting > 0.0 else None
+        if contacts:
+            clock = plant(clock, contacts, self.skeleton, self._planting)
         turns = quat.to_matrix(clock.rotations).astype(np.float32)
         features = frame_features(clock.positions, turns, self._size)
         parts = []
         for begin in range(0, len(clock), _CHUNK):
             now = np.arange(begin, min(begin + _CHUNK, len(clock)))
-            pasts = []
-            for ago in HISTORY:
-                then = np.maximum(now - ago, 0)
-                pasts.append((features[then], clock.positions[then, 0], turns[then, 0]))
-            current = (features[now], clock.positions[now, 0], turns[now, 0])
-            body = self._predict(
-                current, pasts, clock.positions[now], turns[now], clock.rotations[now]
-            )
+            then = np.maximum(now[:, None] - np.array([0, *HISTORY]), 0)
+            seen = (features[then], clock.positions[then, 0], turns[then, 0])
+            body = self._predict(seen, clock.positions[now], turns[now])
             parts.append(self._finished(body))
             yield (now[-1] + 1) / len(clock)
-        motion = Motion(
-            self.skeleton, clock.times, np.concatenate(parts), clock.positions[:, 0].copy()
-        )
-        return self._at(motion, take, take.times if times is None else np.asarray(times))
+        rotations = np.concatenate(parts)
+        if contacts:
+            keep_toes_flat(rotations, contacts, self._planting)
+        motion = Motion(self.skeleton, clock.times, rotations, clock.positions[:, 0].copy())
+        times = take.times if times is None else np.asarray(times)
+        return self._at(motion, _changed_at(take, raw, clock, times))
+
+    def _completed(self, take: Take) -> Take:
+        """Fill in what is not seen.
+
+        Raises:
+            TrackerError: if too little was seen to do that.
+        """
+        unseen = [name for name, seen in zip(TRACKERS, take.valid.any(0), strict=True) if not seen]
+        if not take.valid[:, :2].any():
+            raise TrackerError(f"never seen in this take: {' and '.join(TRACKERS[:2])}")
+        if self._preset == "ssrhmr":
+            return self._completion.clip(take)
+        if unseen:
+            raise TrackerError(f"never seen in this take: {', '.join(unseen)}")
+        return take
 
     def _predict(
         self,
-        now: tuple[np.ndarray, np.ndarray, np.ndarray],
-        pasts: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+        seen: tuple[np.ndarray, np.ndarray, np.ndarray],
         positions: np.ndarray,
         turns: np.ndarray,
-        quaternions: np.ndarray,
     ) -> np.ndarray:
         """Global rotations (F, 22, 3, 3) of some frames."""
         offsets = self.skeleton.offsets
         if self._preset == "ik":
-            body, poles = predict_ik(quaternions)
+            body, poles = predict_ik(quat.from_matrix(turns))
             return solve(body, poles, positions, turns, offsets) if self._exact else body
-        features, root, turn = now
-        steps = [
-            step_features(features, past, root, turn, old_root, old_turn, self._size)
-            for past, old_root, old_turn in pasts
-        ]
-        found = predict(self._weights, features, steps, positions, turns, offsets, self._size)
+        features, roots, turns_of_roots = seen
+        now = features[:, 0]
+        steps = step_features(now, features[:, 1:], roots, turns_of_roots, self._size)
+        found = predict(self._weights, now, steps, positions, turns, offsets, self._size)
         return found.exact if self._exact else found.learned
 
     def _finished(self, body: np.ndarray) -> np.ndarray:
         inherit_missing(body, self.skeleton.present)
         return quat.from_matrix(body).astype(np.float32)
 
-    def _at(self, motion: Motion, take: Take, times: np.ndarray) -> Motion:
+    def _at(self, motion: Motion, wanted: Take) -> Motion:
         """Bring the motion from the model's clock to other times, ends exact there too."""
-        result = motion.at(times)
+        result = motion.at(wanted.times)
         if result.rotations is motion.rotations or not self._exact:
             return result
-        wanted = take.at(times)
         turned, root = result.matrices(), wanted.positions[:, 0]
         points = forward_kinematics(turned, result.root, self.skeleton.offsets)
         # Where knees and elbows are between two frames is the side to which they bend.
         poles = np.stack(
             [
                 points[:, limb.lower] - 0.5 * (points[:, limb.upper] + points[:, limb.end])
-                for limb in (*LEGS, *ARMS)
+                for limb in LIMBS
             ],
             1,
         )
         measured = quat.to_matrix(wanted.rotations).astype(np.float32)
         body = solve(turned, poles, wanted.positions, measured, self.skeleton.offsets)
-        return Motion(self.skeleton, times, self._finished(body), root)
+        return Motion(self.skeleton, wanted.times, self._finished(body), root)
+
+
+def _changed_at(take: Take, raw: Take, clock: Take, times: np.ndarray) -> Take:
+    """Return the take at other times, with what was done to it on the model's clock."""
+    wanted = take.at(times)
+    if clock is raw:
+        return wanted
+    moved = interpolate(clock.times, clock.positions - raw.positions, times)
+    turn = quat.mul(clock.rotations, quat.inverse(raw.rotations))
+    turned = interpolate_rotations(clock.times, turn, times)
+    return Take(
+        times,
+        wanted.positions + moved,
+        quat.normalize(quat.mul(turned, wanted.rotations)).astype(np.float32),
+        np.ones_like(wanted.valid),
+    )

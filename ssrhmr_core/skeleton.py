@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .arrays import Array, namespace, rotate
+from .arrays import Array, constant, rotate
 
 JOINTS = (
     "hips",
@@ -137,11 +137,20 @@ def forward_kinematics(rotations: Array, root: Array, offsets: Array) -> Array:
     Returns:
         (..., 22, 3) positions, metres.
     """
-    positions = [root]
+    steps = rotate(rotations[..., list(PARENTS[1:]), :, :], offsets[..., 1:, :])
+    return root[..., None, :] + constant(_CHAINS, steps) @ steps
+
+
+def _chains() -> np.ndarray:
+    """(22, 21): which steps, from a parent to its joint, lead from the hips to each joint."""
+    chains = np.zeros((len(JOINTS), len(JOINTS)))
     for joint, parent in enumerate(PARENTS[1:], 1):
-        step = rotate(rotations[..., parent, :, :], offsets[..., joint, :])
-        positions.append(positions[parent] + step)
-    return namespace(rotations).stack(positions, -2)
+        chains[joint] = chains[parent]
+        chains[joint, joint] = 1.0
+    return chains[:, 1:]
+
+
+_CHAINS = _chains()
 
 
 def inherit_missing(rotations: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -5,16 +5,21 @@ bring the head onto its tracker, clavicles give only as far as a hand is out of 
 legs are closed in closed form onto their trackers, bending towards the predicted side.
 
 Everything here runs on NumPy arrays and torch tensors (see :mod:`ssrhmr_core.arrays`), for one
-frame or many, and is differentiable: training runs through it.
+frame or many, and is differentiable: training runs through it. All positions are relative to the
+hips: far from the origin single precision would cost the ends their last hundredth of a
+millimetre.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from .arrays import (
     Array,
     between,
+    constant,
     cross,
     dot,
     double,
@@ -26,10 +31,14 @@ from .arrays import (
     rotate,
     single_as,
     solve_symmetric3,
+    transpose,
 )
-from .skeleton import INDEX, TRACKER_JOINTS, TRACKERS
+from .skeleton import INDEX, JOINTS, TRACKER_JOINTS, TRACKERS
 
-SPINE = tuple(INDEX[name] for name in ("lower_spine", "middle_spine", "chest", "neck"))
+SPINE = [INDEX[name] for name in ("lower_spine", "middle_spine", "chest", "neck")]
+CLAVICLES = [INDEX["left_clavicle"], INDEX["right_clavicle"]]
+_CHEST = SPINE.index(INDEX["chest"])
+_AFTER_SPINE = [*SPINE[1:], INDEX["head"]]
 
 
 class Limb(NamedTuple):
@@ -62,134 +71,195 @@ ARMS = tuple(
     )
     for side in ("left", "right")
 )
+LIMBS = (*LEGS, *ARMS)
 
-_SPINE_STEPS = 8
-"""Three are mostly enough; the rest is for heads far from where they belong. Always all of
-them: stopping early would depend on the other frames and on the last bit of the arithmetic."""
+SPINE_STEPS = 8
+"""Three are mostly enough; the rest is for heads far from where they belong."""
+_SPINE_MISS = 5e-7
+"""A head this near to its tracker is there; share of its length (0.3 micrometres)."""
 _DAMPING = 1e-4
 """Keeps the spine's step finite when it is stretched straight at its target; share of length^2."""
-_REACH = 0.9995
-"""Share of a limb's length that it is stretched to at most: at 1 its bend would be undefined."""
+_REACH, _REACH_SOFT = 0.9995, 3e-4
+"""Share of a limb's length that it is stretched to at most, and the width of the bend before it:
+at 1 a tenth of a millimetre would turn an elbow by degrees."""
+_ARM_REACH = 0.999
+"""Share of an arm's length beyond which its clavicle begins to give."""
+_FOLDED = np.cos(np.radians(10.0))
+"""Knees and elbows close to this inner angle at most."""
 _CLAVICLE_LIMIT = 0.7
 """Largest turn of a clavicle beyond the predicted one, radians."""
 
 
-def solve_torso(
-    rotations: list[Array], root: Array, offsets: Array, head: Array
-) -> dict[int, Array]:
+def solve_spine(
+    turned: Array, offsets: Array, hips: Array, head: Array, steps: int = SPINE_STEPS
+) -> tuple[Array, Array]:
     """Bend spine and neck so that the head lands on its tracker.
 
     Damped Gauss-Newton on the global turns of the four joints: each step is the smallest set of
     turns that moves the head by what is missing (Buss, "Introduction to inverse kinematics",
-    2004, damped least squares). Clavicles go along with the chest.
+    2004, damped least squares).
 
     Args:
-        rotations: 22 global rotations (..., 3, 3); those of spine, neck and clavicles are
-            replaced in the list.
-        root: (..., 3) position of the hips.
-        offsets: (..., 22, 3) or (22, 3).
-        head: (..., 3) where the head joint was measured.
+        turned: (..., 4, 3, 3) predicted global rotations of the joints of :data:`SPINE`.
+        offsets: (..., 22, 3) or (22, 3) of the body, metres.
+        hips: (..., 3, 3) rotation of the hips.
+        head: (..., 3) where the head joint was measured, from the hips.
+        steps: how many steps are made at most.
 
     Returns:
-        Positions (..., 3) of the joints of :data:`SPINE`, after the solve.
+        The new rotations, and the positions (..., 4, 3) of the joints.
     """
-    length = norm(offsets[..., SPINE[0] : INDEX["head"] + 1, :].sum(-2))
-    base = root + rotate(rotations[0], offsets[..., SPINE[0], :])
-    for _ in range(_SPINE_STEPS):
-        points, tip = _spine_points(rotations, base, offsets)
-        missing = head - tip
-        # A larger step than this leaves the range in which the linear model means anything.
-        missing = missing * namespace(head).clip(0.4 * length / norm(missing), None, 1.0)
-        # A nearly straight spine can hardly get longer or shorter: that direction is what is left
-        # of large numbers after a subtraction, and single precision would leave noise.
-        levers = [double(tip - point) for point in points]
-        square = sum(dot(lever, lever) for lever in levers)
-        outer = sum(lever[..., :, None] * lever[..., None, :] for lever in levers)
-        identity = _DAMPING * double(length * length) + square
-        pull = solve_symmetric3(_diagonal(identity) - outer, double(missing))
-        turn = None
-        for joint, lever in zip(SPINE, levers, strict=True):
-            own = from_rotation_vector(single_as(cross(lever, pull), root))
-            turn = own if turn is None else turn @ own
-            rotations[joint] = turn @ rotations[joint]
-            if joint == INDEX["chest"]:
-                for clavicle in (ARMS[0].base, ARMS[1].base):
-                    rotations[clavicle] = turn @ rotations[clavicle]
-    points, _ = _spine_points(rotations, base, offsets)
-    return dict(zip(SPINE, points, strict=True))
+    xp = namespace(turned)
+    base = rotate(hips, offsets[..., SPINE[0], :])
+    bones = offsets[..., _AFTER_SPINE, :]
+    length = norm(offsets[..., SPINE[0], :] + bones.sum(-2))
+    if xp is np:
+        return _solve_spine_rows(turned, base, bones, length, head, steps)
+    for _ in range(steps):
+        points, tip = _spine_points(turned, base, bones)
+        far = norm(head - tip) > _SPINE_MISS * length
+        bent = _bend_spine(turned, points, tip, length, head)
+        turned = xp.where(far[..., None, None], bent, turned)
+    return turned, _spine_points(turned, base, bones)[0]
 
 
-def give_clavicle(
-    rotations: list[Array], arm: Limb, chest: Array, offsets: Array, target: Array
-) -> Array:
-    """Turn a clavicle towards its hand's tracker, as far as the hand is out of the arm's reach.
+def _solve_spine_rows(
+    turned: np.ndarray,
+    base: np.ndarray,
+    bones: np.ndarray,
+    length: np.ndarray,
+    head: np.ndarray,
+    steps: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same without gradients: each frame stops when its head is where it belongs."""
+    lead = turned.shape[:-3]
+    turned = turned.reshape(-1, 4, 3, 3).copy()
+    base, head = base.reshape(-1, 3), head.reshape(-1, 3)
+    count = len(turned)
+    bones = np.broadcast_to(bones, (*lead, 4, 3)).reshape(-1, 4, 3)
+    length = np.broadcast_to(length, (*lead, 1)).reshape(-1, 1)
+    points, tip = _spine_points(turned, base, bones)
+    found = points
+    rows = np.arange(count)
+    for _ in range(steps):
+        far = (norm(head - tip) > _SPINE_MISS * length)[:, 0]
+        if not far.any():
+            break
+        if not far.all():
+            rows, points, tip = rows[far], points[far], tip[far]
+            base, bones, length, head = base[far], bones[far], length[far], head[far]
+        bent = _bend_spine(turned[rows], points, tip, length, head)
+        points, tip = _spine_points(bent, base, bones)
+        turned[rows] = bent
+        found[rows] = points
+    return turned.reshape(*lead, 4, 3, 3), found.reshape(*lead, 4, 3)
+
+
+def _spine_points(turned: Array, base: Array, bones: Array) -> tuple[Array, Array]:
+    """Positions (..., 4, 3) of the spine's joints and (..., 3) of the head."""
+    ends = base[..., None, :] + rotate(turned, bones).cumsum(-2)
+    points = namespace(base).concatenate([base[..., None, :], ends[..., :3, :]], -2)
+    return points, ends[..., 3, :]
+
+
+def _bend_spine(turned: Array, points: Array, tip: Array, length: Array, head: Array) -> Array:
+    """One step of :func:`solve_spine`."""
+    xp = namespace(turned)
+    missing = head - tip
+    # A larger step than this leaves the range in which the linear model means anything.
+    missing = missing * xp.clip(0.4 * length / norm(missing), None, 1.0)
+    # A nearly straight spine can hardly get longer or shorter: that direction is what is left
+    # of large numbers after a subtraction, and single precision would leave noise.
+    levers = double(tip[..., None, :] - points)
+    outer = transpose(levers) @ levers
+    square = outer[..., 0, 0] + outer[..., 1, 1] + outer[..., 2, 2]
+    stiff = _DAMPING * double(length * length)[..., 0] + square
+    eye = constant(np.eye(3), levers)
+    pull = solve_symmetric3(stiff[..., None, None] * eye - outer, double(missing))
+    own = from_rotation_vector(single_as(cross(levers, pull[..., None, :]), turned))
+    turns = [own[..., 0, :, :]]
+    for joint in range(1, 4):
+        turns.append(turns[-1] @ own[..., joint, :, :])
+    return xp.stack(turns, -3) @ turned
+
+
+def give_clavicles(
+    turned: Array, offsets: Array, chest_turn: Array, chest: Array, hands: Array
+) -> tuple[Array, Array]:
+    """Turn clavicles towards the hands' trackers, as far as those are out of the arms' reach.
 
     Args:
-        rotations: 22 global rotations (..., 3, 3); the clavicle's is replaced in the list.
-        arm: which arm.
-        chest: (..., 3) position of the chest joint.
-        offsets: (..., 22, 3) or (22, 3).
-        target: (..., 3) where the wrist was measured.
+        turned: (..., 2, 3, 3) predicted global rotations of both clavicles.
+        offsets: (..., 22, 3) or (22, 3) of the body, metres.
+        chest_turn: (..., 3, 3) rotation of the chest.
+        chest: (..., 3) its position.
+        hands: (..., 2, 3) where the wrists were measured.
 
     Returns:
-        Position of the shoulder joint (..., 3).
+        The new rotations, and the positions (..., 2, 3) of the shoulder joints.
     """
-    xp = namespace(target)
-    clavicle = chest + rotate(rotations[INDEX["chest"]], offsets[..., arm.base, :])
-    bone = rotate(rotations[arm.base], offsets[..., arm.upper, :])
-    length, aim = norm(bone), target - clavicle
+    xp = namespace(turned)
+    bases = offsets[..., CLAVICLES, :]
+    clavicles = chest[..., None, :] + rotate(chest_turn[..., None, :, :], bases)
+    bone = rotate(turned, offsets[..., [arm.upper for arm in ARMS], :])
+    length, aim = norm(bone), hands - clavicles
     distance = norm(aim)
-    reach = _REACH * (norm(offsets[..., arm.lower, :]) + norm(offsets[..., arm.end, :]))
+    uppers, lowers = _limb_lengths(offsets, ARMS)
+    reach = _ARM_REACH * (uppers + lowers)
     # Law of cosines: the angle between clavicle and target at which the arm just reaches.
     needed = (length * length + distance * distance - reach * reach) / (2.0 * length * distance)
-    has = dot(bone, aim) / (length * distance)
     axis = cross(bone, aim)
-    angle = _arc_cosine(has) - _arc_cosine(needed)
-    angle = xp.clip(angle, 0.0, _CLAVICLE_LIMIT)
-    rotations[arm.base] = from_rotation_vector(normalize(axis) * angle) @ rotations[arm.base]
-    return clavicle + rotate(rotations[arm.base], offsets[..., arm.upper, :])
+    # Off the ends, where the slope is infinite and no gradient could pass.
+    needed = xp.arccos(xp.clip(needed, -0.99999, 0.99999))
+    angle = xp.clip(xp.arctan2(norm(axis), dot(bone, aim)) - needed, 0.0, _CLAVICLE_LIMIT)
+    turn = from_rotation_vector(normalize(axis) * angle)
+    return turn @ turned, clavicles + rotate(turn, bone)
 
 
-def close_limb(
-    rotations: list[Array], limb: Limb, start: Array, offsets: Array, target: Array, pole: Array
-) -> None:
-    """Close a limb of two bones onto its tracker.
+def close_limbs(
+    uppers: Array, lowers: Array, starts: Array, offsets: Array, targets: Array, poles: Array
+) -> tuple[Array, Array]:
+    """Close arms and legs onto their trackers.
 
-    The plane of the bend is given by ``pole``; the twist of both bones about their own axes is
+    The plane of each bend is given by its pole; the twist of both bones about their own axes is
     kept as predicted. Out of reach, the limb points at the target.
 
     Args:
-        rotations: 22 global rotations (..., 3, 3); those of the two bones are replaced.
-        limb: which limb.
-        start: (..., 3) position of its first joint.
-        offsets: (..., 22, 3) or (22, 3).
-        target: (..., 3) where its end was measured.
-        pole: (..., 3) global direction towards which the middle joint bends, of any length.
+        uppers: (..., 4, 3, 3) global rotations of thighs and upper arms, as :data:`LIMBS`.
+        lowers: (..., 4, 3, 3) of shins and forearms.
+        starts: (..., 4, 3) positions of the first joints.
+        offsets: (..., 22, 3) or (22, 3) of the body, metres.
+        targets: (..., 4, 3) where the ends were measured.
+        poles: (..., 4, 3) global directions towards which knees and elbows bend, of any length.
+
+    Returns:
+        The new rotations of both.
     """
-    xp = namespace(target)
-    upper, lower = offsets[..., limb.lower, :], offsets[..., limb.end, :]
-    a, b = norm(upper), norm(lower)
-    aim = target - start
+    xp = namespace(targets)
+    a, b = _limb_lengths(offsets, LIMBS)
+    aim = targets - starts
     distance = norm(aim)
     along = aim / distance
-    # The shortest reach is that of an elbow bent by about 150 degrees.
-    nearest = xp.sqrt(a * a + b * b - 1.73 * a * b)
-    distance = xp.maximum(xp.minimum(distance, _REACH * (a + b)), nearest)
+    whole = a + b
+    over = distance / whole - _REACH
+    # The smaller of distance and reach, rounded off where they meet.
+    reached = 0.5 * (over - xp.sqrt(over * over + _REACH_SOFT**2)) + _REACH
+    nearest = xp.sqrt(a * a + b * b - 2.0 * float(_FOLDED) * a * b)
+    distance = xp.maximum(whole * reached, nearest)
     cosine = (a * a + distance * distance - b * b) / (2.0 * a * distance)
     sine = xp.sqrt(xp.clip(1.0 - cosine * cosine, 1e-8, None))
-    middle = a * (cosine * along + sine * normalize(reject(pole, along)))
-    for joint, bone, direction in (
-        (limb.upper, upper / a, middle / a),
-        (limb.lower, lower / b, (distance * along - middle) / b),
-    ):
-        aimed = between(rotate(rotations[joint], bone), direction)
-        rotations[joint] = aimed @ rotations[joint]
-
-
-def copy_measured(rotations: list[Array], measured: Array) -> None:
-    """Put the trackers' rotations (..., 6, 3, 3) onto their joints."""
-    for tracker, joint in enumerate(TRACKER_JOINTS):
-        rotations[joint] = measured[..., tracker, :, :]
+    middle = a * (cosine * along + sine * normalize(reject(poles, along)))
+    both = xp.stack([uppers, lowers], -3)
+    bones = xp.stack(
+        [
+            offsets[..., [limb.lower for limb in LIMBS], :] / a,
+            offsets[..., [limb.end for limb in LIMBS], :] / b,
+        ],
+        -2,
+    )
+    directions = xp.stack([middle / a, (distance * along - middle) / b], -2)
+    aimed = between(rotate(both, bones), directions) @ both
+    return aimed[..., 0, :, :], aimed[..., 1, :, :]
 
 
 def solve(
@@ -207,49 +277,59 @@ def solve(
     Returns:
         Global rotations (..., 22, 3, 3). The root's position is the pelvis tracker's.
     """
-    turned = [rotations[..., joint, :, :] for joint in range(rotations.shape[-3])]
-    copy_measured(turned, measured)
-    root = positions[..., 0, :]
-    spine = solve_torso(turned, root, offsets, positions[..., TRACKERS.index("head"), :])
-    for number, limb in enumerate((*LEGS, *ARMS)):
-        target = positions[..., limb.tracker, :]
-        start = limb_start(turned, limb, root, spine, offsets, target)
-        close_limb(turned, limb, start, offsets, target, poles[..., number, :])
-    return namespace(rotations).stack(turned, -3)
+    xp = namespace(rotations)
+    hips = measured[..., 0, :, :]
+    ends = positions[..., 1:, :] - positions[..., :1, :]
+    before = rotations[..., SPINE, :, :]
+    spine, points = solve_spine(before, offsets, hips, ends[..., 0, :])
+    clavicles = carried_clavicles(rotations[..., CLAVICLES, :, :], before, spine)
+    clavicles, shoulders = give_clavicles(
+        clavicles, offsets, spine[..., _CHEST, :, :], points[..., _CHEST, :], ends[..., 1:3, :]
+    )
+    starts = xp.concatenate([hip_points(hips, offsets), shoulders], -2)
+    uppers, lowers = close_limbs(
+        rotations[..., [limb.upper for limb in LIMBS], :, :],
+        rotations[..., [limb.lower for limb in LIMBS], :, :],
+        starts,
+        offsets,
+        ends[..., [limb.tracker - 1 for limb in LIMBS], :],
+        poles,
+    )
+    toes = rotations[..., [leg.end + 1 for leg in LEGS], :, :]
+    return assemble(measured, spine, clavicles, uppers, lowers, toes)
 
 
-def limb_start(
-    rotations: list[Array],
-    limb: Limb,
-    root: Array,
-    spine: dict[int, Array],
-    offsets: Array,
-    target: Array,
+def carried_clavicles(clavicles: Array, before: Array, after: Array) -> Array:
+    """Let clavicles (..., 2, 3, 3) go along with the chest of a spine that was bent."""
+    turn = after[..., _CHEST, :, :] @ transpose(before[..., _CHEST, :, :])
+    return turn[..., None, :, :] @ clavicles
+
+
+def hip_points(hips: Array, offsets: Array) -> Array:
+    """Positions (..., 2, 3) of the legs' first joints."""
+    return rotate(hips[..., None, :, :], offsets[..., [leg.upper for leg in LEGS], :])
+
+
+_PARTS = (
+    *TRACKER_JOINTS,
+    *SPINE,
+    *CLAVICLES,
+    *(limb.upper for limb in LIMBS),
+    *(limb.lower for limb in LIMBS),
+    *(leg.end + 1 for leg in LEGS),
+)
+_ORDER = [_PARTS.index(joint) for joint in range(len(JOINTS))]
+
+
+def assemble(
+    measured: Array, spine: Array, clavicles: Array, uppers: Array, lowers: Array, toes: Array
 ) -> Array:
-    """Position (..., 3) of a limb's first joint; an arm's clavicle gives where it must."""
-    if limb in ARMS:
-        return give_clavicle(rotations, limb, spine[INDEX["chest"]], offsets, target)
-    return root + rotate(rotations[0], offsets[..., limb.upper, :])
+    """Put the parts of a body, (..., n, 3, 3) each, in the order of its joints."""
+    parts = [measured, spine, clavicles, uppers, lowers, toes]
+    return namespace(spine).concatenate(parts, -3)[..., _ORDER, :, :]
 
 
-def _spine_points(rotations: list[Array], base: Array, offsets: Array) -> tuple[list[Array], Array]:
-    points, point = [], base
-    for joint in SPINE:
-        points.append(point)
-        point = point + rotate(rotations[joint], offsets[..., joint + 1, :])
-    return points, point
-
-
-def _diagonal(value: Array) -> Array:
-    """(..., 1) -> (..., 3, 3) diagonal matrices."""
-    xp = namespace(value)
-    zero = value[..., 0] * 0.0
-    x = value[..., 0]
-    rows = [xp.stack(row, -1) for row in ([x, zero, zero], [zero, x, zero], [zero, zero, x])]
-    return xp.stack(rows, -2)
-
-
-def _arc_cosine(value: Array) -> Array:
-    xp = namespace(value)
-    # Off the ends, where the slope is infinite and no gradient could pass.
-    return xp.arccos(xp.clip(value, -0.99999, 0.99999))
+def _limb_lengths(offsets: Array, limbs: tuple[Limb, ...]) -> tuple[Array, Array]:
+    """Lengths (..., n, 1) of the two bones of each limb."""
+    uppers = norm(offsets[..., [limb.lower for limb in limbs], :])
+    return uppers, norm(offsets[..., [limb.end for limb in limbs], :])

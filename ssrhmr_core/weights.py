@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from .network import shapes
+from . import filling, network
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever an older runtime could not use the file."""
 
 _HEADER = "header"
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all weights. Matrices are (inputs, outputs)."""
+    return network.shapes() | filling.shapes()
 
 
 class WeightsError(ValueError):
@@ -36,7 +41,7 @@ def default_weights() -> Path:
 
 
 def save_weights(path: str | Path, arrays: dict[str, np.ndarray], **header: Any) -> None:
-    """Write weights (as :func:`ssrhmr_core.network.shapes` names them) and facts about them.
+    """Write weights (as :func:`shapes` names them) and facts about them.
 
     The file appears complete or not at all.
     """

@@ -94,8 +94,8 @@ def bake(scene: bpy.types.Scene) -> Steps:
     """
     import numpy as np
 
+    from ssrhmr_core.calibration import Calibration
     from ssrhmr_core.reconstruct import Reconstructor
-    from ssrhmr_core.trackers import Calibration
 
     setup = setup_of(scene)
     armature, trackers = check_character(setup), check_trackers(setup)

@@ -51,7 +51,7 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
     def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
         import numpy as np
 
-        from ssrhmr_core.trackers import (
+        from ssrhmr_core.calibration import (
             calibrate,
             calibrate_to_pose,
             quality,

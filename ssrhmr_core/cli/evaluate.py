@@ -20,6 +20,7 @@ _COLUMNS = {
     "jitter": "jitter",
     "jitter_gt": "(truth's)",
     "foot_skate_cm_s": "skate cm/s",
+    "foot_sunk_p99_mm": "sunk mm",
     "frames": "frames",
 }
 
@@ -44,6 +45,16 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="TRACKER:SECONDS",
         help="a tracker is lost for so long, from a third of each clip on",
     )
+    parser.add_argument(
+        "--bodies",
+        type=int,
+        default=0,
+        metavar="N",
+        help="score on N random bodies for each clip instead of its own",
+    )
+    parser.add_argument(
+        "--planting", type=float, default=0.0, metavar="0..1", help="hold standing feet"
+    )
     parser.add_argument("--weights", type=Path, help="another weights file")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures here")
 
@@ -62,6 +73,8 @@ def run(chosen: argparse.Namespace) -> None:
         chosen.stage,
         disturbance,
         chosen.weights,
+        chosen.bodies,
+        chosen.planting,
         progress=lambda done, total: bar.show(done / total),
     )
     if chosen.json:
@@ -73,6 +86,11 @@ def run(chosen: argparse.Namespace) -> None:
     for name, row in rows.items():
         print(f"{name:{width}}", *(f"{_shown(row[key]):>10}" for key in _COLUMNS))
     pooled = figures["pooled"]
+    if chosen.drop:
+        print(
+            f"While a tracker is lost: {_shown(pooled['lost_mpjpe_mm'])} mm, largest jump of a"
+            f" joint at loss or return {_shown(pooled['lost_jump_mm'])} mm."
+        )
     print(
         f"{len(figures['clips'])} clips, {len(figures['too_short'])} too short to score,"
         f" {pooled['glitch_frames_left_out']} frames left out where the truth itself jumps."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from pymotion.rotations import quat_np as quat
 
 from ..formats import load_motion
 from ..reconstruct import Preset, Reconstructor, Stage
-from ..skeleton import TRACKERS
+from ..skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..trackers import Take
-from .metrics import FIRST_FRAME, Errors, measure, pool, summarize
+from .metrics import FIRST_FRAME, Errors, detail, measure, pool, summarize
 
 _TIMED_FRAMES = 60
 """Frames of each clip that are also run one at a time, for their time."""
@@ -58,6 +58,8 @@ def evaluate(
     stage: Stage = "exact",
     disturbance: Disturbance | None = None,
     weights: Path | None = None,
+    bodies: int = 0,
+    planting: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Reconstruct clips from their own six joints and compare.
@@ -68,11 +70,13 @@ def evaluate(
         stage: "network" leaves out the exact solve.
         disturbance: what is done to the trackers first.
         weights: a weights file instead of the one that comes with the package.
+        bodies: instead of the body of each clip, so many random ones, see :func:`random_body`.
+        planting: how firmly standing feet are held.
         progress: called with the number of clips done and of all clips.
 
     Returns:
-        {"pooled": figures over all frames, "sets": the same by folder, "clips": one dict a clip,
-        "too_short": paths}.
+        {"pooled": figures over all frames, "joints" and "kinds": MPJPE by joint and by what the
+        body does, "sets": the figures by folder, "clips": one dict a clip, "too_short": paths}.
 
     Raises:
         ValueError: if a file cannot be read, or no clip was long enough.
@@ -83,34 +87,66 @@ def evaluate(
     seconds: list[float] = []
     short: list[str] = []
     for number, path in enumerate(paths):
-        truth = load_motion(path).resampled()
-        if len(truth) <= FIRST_FRAME:
+        own = load_motion(path).resampled()
+        if len(own) <= FIRST_FRAME:
             short.append(path.as_posix())
             continue
-        take = Take.from_motion(truth)
-        if disturbance:
-            take = disturbance.apply(take, seed=number)
-        reconstructor = Reconstructor(truth.skeleton, weights, preset, stage)
-        errors = measure(reconstructor.clip(take), truth)
+        parts = []
+        for body in range(max(bodies, 1)):
+            seed = number * max(bodies, 1) + body
+            truth = replace(own, skeleton=random_body(own.skeleton, seed)) if bodies else own
+            take = Take.from_motion(truth)
+            if disturbance:
+                take = disturbance.apply(take, seed)
+            made = Reconstructor(truth.skeleton, weights, preset, stage, planting=planting)
+            parts.append(measure(made.clip(take), truth, take.valid))
+        seconds += _frame_seconds(made, take)
+        errors = pool(parts)
         found.append(errors)
         sets.setdefault(_set_of(path), []).append(errors)
         clips.append({"path": path.as_posix(), **summarize(errors)})
-        seconds += _frame_seconds(reconstructor, take)
         if progress:
             progress(number + 1, len(paths))
     if not found:
         raise ValueError(f"no clip is longer than {FIRST_FRAME} frames at 60 Hz")
     times = 1000.0 * np.array(seconds)
-    pooled = summarize(pool(found)) | {
+    together = pool(found)
+    pooled = summarize(together) | {
         "ms_per_frame_median": float(np.median(times)),
         "ms_per_frame_p99": float(np.percentile(times, 99)),
     }
     return {
         "pooled": pooled,
+        **detail(together),
         "sets": {name: summarize(pool(errors)) for name, errors in sorted(sets.items())},
         "clips": clips,
         "too_short": short,
     }
+
+
+def random_body(skeleton: Skeleton, seed: int) -> Skeleton:
+    """Another body: bones 0.75 to 1.3 times as long, torso, hips and clavicles laid out anew.
+
+    Half of the bodies have one or two spine joints only. The same seed gives the same body.
+    """
+    random = np.random.default_rng(seed)
+    offsets = skeleton.offsets.astype(np.float64)
+    scale = np.exp(random.uniform(np.log(0.75), np.log(1.3), len(JOINTS)))
+    scale = np.sqrt(scale * scale[list(MIRROR)])
+    # Both sides alike but for two percent, as people are.
+    offsets *= (scale * np.exp(0.02 * random.standard_normal(len(JOINTS))))[:, None]
+    moved = 0.015 * skeleton.size * random.standard_normal((len(JOINTS), 3))
+    moved = 0.5**0.5 * (moved + moved[list(MIRROR)] * (-1.0, 1.0, 1.0))
+    for name in ("hip", "clavicle", "shoulder"):
+        for joint in (INDEX[f"left_{name}"], INDEX[f"right_{name}"]):
+            offsets[joint] += moved[joint]
+    spine = [INDEX[name] for name in ("lower_spine", "middle_spine", "chest", "neck")]
+    offsets[spine] += moved[spine]
+    for joint in spine[: random.choice([0, 0, 1, 2])][::-1]:
+        # A joint that a rig lacks lies on the next one of its chain.
+        offsets[joint] += offsets[joint + 1]
+        offsets[joint + 1] = 0.0
+    return Skeleton(offsets)
 
 
 def _set_of(path: Path) -> str:

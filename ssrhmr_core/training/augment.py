@@ -40,15 +40,17 @@ class Augmentation:
         short_spine: chance that a spine joint is taken out.
         hold: spread of the turn of hands, feet and head about their joints, radians: people
             hold and wear trackers differently.
+        warp: spread of the logarithm of the speed at which a window is played.
         weights: chance of a clip to be drawn, by group name, beside its length.
     """
 
     mix: float = 0.65
     other_body: float = 0.6
-    bone_scale: float = 0.12
+    bone_scale: float = 0.14
     offset: float = 0.012
     short_spine: float = 0.25
-    hold: float = 0.15
+    hold: float = 0.12
+    warp: float = 0.2
     weights: tuple[tuple[str, float], ...] = (("mhad", 0.35), ("cmu_daz", 0.6))
 
 
@@ -67,6 +69,11 @@ class Batch:
     positions: Tensor
     offsets: Tensor
     sizes: Tensor
+
+    def part(self, rows: slice) -> Batch:
+        """Return some of the windows."""
+        tables = (self.rotations, self.positions, self.offsets, self.sizes)
+        return Batch(*(table[rows] for table in tables))
 
 
 class Windows:
@@ -112,7 +119,10 @@ class Windows:
         clips = torch.multinomial(self._chance, count, replacement=True, generator=generator)
         last = (uniform(count) * self._lengths[clips]).long()
         span = torch.arange(1 - self._frames - max(HISTORY), 1, device=device)
-        frames = self._starts[clips, None] + (last[:, None] + span).clamp(min=0)
+        speed = torch.exp(wish.warp * normal(count, 1))
+        moments = (last[:, None] + speed * span).clamp(min=0.0)
+        share = moments.frac()
+        frames = self._starts[clips, None] + moments.long()
 
         # Which window each part of the body is taken from, and so which frames each joint.
         windows = torch.arange(count, device=device)
@@ -122,8 +132,16 @@ class Windows:
             other = torch.randperm(count, generator=generator, device=device)
             taken = mixed & (uniform(count) < 0.5)
             sources[:, part] = torch.where(taken, other, windows)
-        joint_frames = frames[sources[:, self._part_of]].transpose(1, 2)
-        local = self._local[joint_frames, torch.arange(len(JOINTS), device=device)]
+        joint_sources = sources[:, self._part_of]
+        joint_frames = frames[joint_sources].transpose(1, 2)
+        joint_share = share[joint_sources].transpose(1, 2)[..., None]
+        joints = torch.arange(len(JOINTS), device=device)
+        local = self._local[joint_frames, joints]
+        if wish.warp:
+            following = self._local[(joint_frames + 1).clamp(max=len(self._local) - 1), joints]
+            # Along the shorter arc; the frames are so near that a straight line will do.
+            following = torch.where((local * following).sum(-1, True) < 0.0, -following, following)
+            local = torch.nn.functional.normalize(local.lerp(following, joint_share), dim=-1)
 
         bodies = torch.multinomial(
             self._chance.new_ones(len(self._chance)), count, replacement=True, generator=generator
@@ -131,7 +149,9 @@ class Windows:
         bodies = torch.where(uniform(count) < wish.other_body, bodies, clips)
         offsets = self._vary(self._offsets[bodies], uniform, normal)
         sizes = _sizes(offsets)
-        root = self._root[frames] * (sizes / self._sizes[clips])[:, None, None]
+        following = self._root[(frames + 1).clamp(max=len(self._root) - 1)]
+        root = self._root[frames].lerp(following, share[..., None])
+        root = root * (sizes / self._sizes[clips])[:, None, None]
 
         mirrored = uniform(count) < 0.5
         local = torch.where(
@@ -143,9 +163,9 @@ class Windows:
 
         rotations = self._globals(local)
         held = from_rotation_vector(wish.hold * normal(count, len(JOINTS), 3))
-        for name, share in (("wrist", 1.0), ("toe", 0.5)):
+        for name, strength in (("wrist", 1.0), ("toe", 0.5)):
             for joint in (INDEX[f"left_{name}"], INDEX[f"right_{name}"]):
-                own = from_rotation_vector(share * wish.hold * normal(count, 1, 3))
+                own = from_rotation_vector(strength * wish.hold * normal(count, 1, 3))
                 rotations[joint] = rotations[joint] @ own
         rotations[INDEX["head"]] = rotations[INDEX["head"]] @ held[:, None, INDEX["head"]]
         stacked = torch.stack(rotations, -3)

@@ -8,9 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..network import HISTORY, frame_features, predict, shapes, step_features
+from ..filling import AGO, Seen, fill
+from ..network import HISTORY, frame_features, predict, step_features
 from ..skeleton import TRACKER_JOINTS, forward_kinematics
+from ..weights import shapes
 from .augment import Batch
+from .sensors import Readings
+
+_SPINE_STEPS = 3
+"""Steps of the spine's solve that are differentiated through; the rest would be dearer than the
+stages, and moves nothing once the spine is learned."""
 
 
 class Stages(nn.Module):
@@ -29,14 +36,20 @@ class Stages(nn.Module):
             self.weights[_key(name)] = nn.Parameter(values)
 
     def named(self) -> dict[str, Tensor]:
-        """Weights under the names of :func:`ssrhmr_core.network.shapes`."""
+        """Weights under the names of :func:`ssrhmr_core.weights.shapes`."""
         return {name: self.weights[_key(name)] for name in shapes()}
 
     def export(self) -> dict[str, np.ndarray]:
         """The same as float32 arrays."""
         return {name: t.detach().cpu().numpy().astype("f4") for name, t in self.named().items()}
 
-    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over weights under the names of :func:`ssrhmr_core.weights.shapes`."""
+        with torch.no_grad():
+            for name, tensor in self.named().items():
+                tensor.copy_(torch.as_tensor(arrays[name]))
+
+    def forward(self, batch: Batch, readings: Readings) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of a batch, and its terms.
 
         Positions count in shares of the body's size, rotations as differences of matrices; the
@@ -44,25 +57,19 @@ class Stages(nn.Module):
         (errors over 1, 3 and 5 frames).
         """
         first = max(HISTORY)
-        tracked = list(TRACKER_JOINTS)
-        spots, turns = batch.positions[:, :, tracked], batch.rotations[:, :, tracked]
+        spots, turns, filled = self._filled(batch, readings)
         sizes = batch.sizes[:, None].expand(spots.shape[:2])
         features = frame_features(spots, turns, sizes)
         now = slice(first, None)
-        steps = []
-        for ago in HISTORY:
-            then = slice(first - ago, -ago)
-            steps.append(
-                step_features(
-                    features[:, now],
-                    features[:, then],
-                    spots[:, now, 0],
-                    turns[:, now, 0],
-                    spots[:, then, 0],
-                    turns[:, then, 0],
-                    sizes[:, now],
-                )
-            )
+        frames = torch.arange(first, spots.shape[1], device=spots.device)
+        seen = frames[:, None] - torch.tensor([0, *HISTORY], device=spots.device)
+        steps = step_features(
+            features[:, now],
+            features[:, seen[:, 1:]],
+            spots[:, seen, 0],
+            turns[:, seen, 0],
+            sizes[:, now],
+        )
         offsets = batch.offsets[:, None]
         result = predict(
             self.named(),
@@ -72,6 +79,7 @@ class Stages(nn.Module):
             turns[:, now],
             offsets,
             sizes[:, now],
+            _SPINE_STEPS,
         )
         root = spots[:, now, 0]
         truth, true_turns = batch.positions[:, now], batch.rotations[:, now]
@@ -97,10 +105,53 @@ class Stages(nn.Module):
             "velocity": torch.as_tensor(moved),
             "learned": before(result.learned),
             "guess": before(result.guess),
+            "filled": filled,
         }
         # The solve is to change little: what goes into it is held to the truth as well.
-        weights = {"position": 10.0, "rotation": 0.6, "velocity": 5.0, "learned": 2.0, "guess": 1.0}
-        return sum(weights[name] * term for name, term in terms.items()), terms  # type: ignore[return-value]
+        return sum(_TERMS[name] * term for name, term in terms.items()), terms  # type: ignore[return-value]
+
+    def _filled(self, batch: Batch, readings: Readings) -> tuple[Tensor, Tensor, Tensor]:
+        """Fill in lost trackers; what the stages see of them is not what the net learns from.
+
+        Returns:
+            Positions (N, L, 6, 3) and rotations (N, L, 6, 3, 3) of all trackers, and the loss.
+        """
+        spots, turns, known = readings.positions, readings.rotations, readings.known
+        rows = (~known).any(-1).any(-1).nonzero()[:, 0]
+        frames = torch.arange(spots.shape[1], device=spots.device)
+        then = (frames[:, None] - torch.tensor(AGO, device=spots.device)).clamp(min=0)
+        seen = Seen(spots[rows][:, then], turns[rows][:, then], known[rows][:, then].float())
+        sizes = batch.sizes[rows, None].expand(len(rows), len(frames))
+        places, rotations = fill(self.named(), seen, batch.offsets[rows, None], sizes)
+        joints = list(TRACKER_JOINTS)
+        missed = (places - batch.positions[rows][:, :, joints]) / sizes[..., None, None]
+        off = rotations - batch.rotations[rows][:, :, joints]
+        wrong = _capped(off.square().sum((-1, -2)))
+        lost = ~known[rows]
+        loss = ((_length(missed) + 0.1 * wrong) * lost).sum() / known.numel()
+        # A fill that shakes is worse to look at than one that is a little off.
+        for ago in (1, 3, 5):
+            both = lost[:, ago:] & lost[:, :-ago]
+            moved = missed[:, ago:] - missed[:, :-ago]
+            turned = off[:, ago:] - off[:, :-ago]
+            shaken = _length(10.0 * moved) + _length(turned.flatten(-2))
+            loss = loss + (shaken * both).sum() / (ago * known.numel())
+        spots = spots.index_put((rows,), torch.where(lost[..., None], places, spots[rows]).detach())
+        turns = turns.index_put(
+            (rows,), torch.where(lost[..., None, None], rotations, turns[rows]).detach()
+        )
+        return spots, turns, loss
+
+
+_TERMS = {
+    "position": 10.0,
+    "rotation": 0.6,
+    "velocity": 5.0,
+    "learned": 2.0,
+    "guess": 1.0,
+    "filled": 50.0,
+}
+"""How much each term of the loss counts."""
 
 
 def _key(name: str) -> str:

@@ -26,21 +26,8 @@ def run(weights: dict, motion: Motion, library: type) -> Prediction:
     spots, turns = made(motion.positions()[:, ENDS]), made(motion.matrices()[:, ENDS])
     size = np.float32(motion.skeleton.size)
     features = frame_features(spots, turns, size)
-    frames = np.arange(len(motion))
-    steps = []
-    for ago in HISTORY:
-        then = np.maximum(frames - ago, 0)
-        steps.append(
-            step_features(
-                features,
-                features[then],
-                spots[:, 0],
-                turns[:, 0],
-                spots[then, 0],
-                turns[then, 0],
-                size,
-            )
-        )
+    then = np.maximum(np.arange(len(motion))[:, None] - np.array([0, *HISTORY]), 0)
+    steps = step_features(features, features[then[:, 1:]], spots[then, 0], turns[then, 0], size)
     return predict(weights, features, steps, spots, turns, made(motion.skeleton.offsets), size)
 
 
@@ -48,9 +35,7 @@ def run(weights: dict, motion: Motion, library: type) -> Prediction:
 def stages() -> Stages:
     """The shipped model in torch."""
     made = Stages(seed=5)
-    with torch.no_grad():
-        for name, tensor in made.named().items():
-            tensor.copy_(torch.as_tensor(load_weights()[name]))
+    made.load(load_weights())
     return made
 
 

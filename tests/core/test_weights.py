@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssrhmr_core.network import shapes
 from ssrhmr_core.training.model import Stages
 from ssrhmr_core.weights import (
     WeightsError,
     default_weights,
     load_weights,
     save_weights,
+    shapes,
     weights_header,
 )
 

@@ -16,10 +16,12 @@ from ssrhmr_core.training import train as training
 from ssrhmr_core.training.augment import Augmentation, Windows
 from ssrhmr_core.training.corpus import Corpus, load_corpus
 from ssrhmr_core.training.model import Stages
+from ssrhmr_core.training.sensors import SensorModel, Sensors
 
 from ..conftest import make_motion
 
-PLAIN = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
+PLAIN = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
+IDEAL = Sensors(worn=0.0, lost=0.0)
 CPU = torch.device("cpu")
 
 
@@ -81,11 +83,13 @@ def test_augmented_bodies_hold_together(corpus: Corpus) -> None:
 
 def test_loss_falls(corpus: Corpus) -> None:
     windows, stages = Windows(corpus, 8, PLAIN, CPU), Stages(0)
+    sensors = SensorModel(Sensors(), CPU)
     optimizer = torch.optim.AdamW(stages.parameters(), lr=2e-3)
     generator = torch.Generator().manual_seed(0)
     losses = []
     for _ in range(25):
-        loss, _ = stages(windows.draw(16, generator))
+        batch = windows.draw(16, generator)
+        loss, _ = stages(batch, sensors.read(batch, generator))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,0 +1,278 @@
+"""Loss of tracking: found where a source hides it, filled in, and seamless at both ends.
+
+The same for baking and live use. A lost tracker first goes on as it moved, then drifts to where the
+model expects it from the other trackers (:mod:`ssrhmr_core.filling`), and when it is seen again it
+is blended back; blends take about a quarter of a second, longer where far has to be gone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from pymotion.rotations import quat_np as quat
+
+from .arrays import heading, rotate, transpose
+from .filling import AGO, Seen, fill
+from .motion import MODEL_RATE, runs
+from .skeleton import Skeleton
+from .trackers import Take
+
+_JUMP_SPEED = 20.0
+"""Metres a second that no hand or foot reaches, of an adult."""
+_JUMP_SLACK = 0.05
+_JUMP_DRIFT = 2.0
+"""Metres a second by which the place where a tracker may come back grows after a jump."""
+_FROZEN_SECONDS = 0.2
+_FROZEN_RELEASE = 0.05
+"""Metres by which a tracker that was frozen, not resting, is somewhere else afterwards."""
+_BLEND_RATE = 18.0
+"""Of the blends' decay (1 + wt) exp(-wt), 1/s: nearly over after a quarter of a second."""
+_BLEND_SPEED = 1.2
+"""Metres a second that a blend adds at most."""
+_CALM = 0.3
+"""Share of the way to where the net has a lost tracker that is gone in a frame (3.4 Hz)."""
+_CHUNK = 2048
+
+
+def find_lost(take: Take) -> Take:
+    """Mark frames in which trackers jumped away or were frozen as not valid.
+
+    A jump is faster than people are; what comes after it counts only when it is near where the
+    tracker was, or has stayed for long enough that it may really be there. Exactly equal frames are
+    frozen when the tracker is somewhere else at their end: keyed trackers rest without that.
+
+    Args:
+        take: trackers at any rate.
+
+    Returns:
+        The take; the same object where nothing was found.
+    """
+    valid = take.valid.copy()
+    for tracker in range(6):
+        _mark_frozen(take, tracker, valid)
+        _mark_jumps(take, tracker, valid)
+    if (valid == take.valid).all():
+        return take
+    return Take(take.times, take.positions, take.rotations, valid)
+
+
+def _mark_frozen(take: Take, tracker: int, valid: np.ndarray) -> None:
+    seen = np.flatnonzero(valid[:, tracker])
+    spots, turns = take.positions[seen, tracker], take.rotations[seen, tracker]
+    same = (spots[1:] == spots[:-1]).all(-1) & (turns[1:] == turns[:-1]).all(-1)
+    for begin, end in runs(same):
+        if end + 1 >= len(seen) or take.times[seen[end]] - take.times[seen[begin]] < (
+            _FROZEN_SECONDS
+        ):
+            continue
+        if np.linalg.norm(spots[end + 1] - spots[end]) > _FROZEN_RELEASE:
+            valid[seen[begin + 1 : end + 1], tracker] = False
+
+
+def _mark_jumps(take: Take, tracker: int, valid: np.ndarray) -> None:
+    seen = np.flatnonzero(valid[:, tracker])
+    if len(seen) < 2:
+        return
+    spots, times = take.positions[seen, tracker].astype(np.float64), take.times[seen]
+    steps = np.linalg.norm(np.diff(spots, axis=0), axis=-1)
+    jumps = np.flatnonzero(steps > _JUMP_SPEED * np.diff(times) + _JUMP_SLACK)
+    at = 0
+    while len(jumps := jumps[jumps >= at]):
+        last = int(jumps[0])
+        away = np.linalg.norm(spots[last + 1 :] - spots[last], axis=-1)
+        waited = times[last + 1 :] - times[last]
+        allowed = _JUMP_SPEED * np.minimum(waited, 0.02) + _JUMP_SLACK + _JUMP_DRIFT * waited
+        near = np.flatnonzero(away <= allowed)
+        at = last + 1 + (int(near[0]) if len(near) else len(away))
+        valid[seen[last + 1 : at], tracker] = False
+
+
+class Completion:
+    """Fills in trackers that are not seen, on the model's clock.
+
+    ``clip`` takes a whole take, ``frame`` one frame after the other; both give the same.
+    """
+
+    def __init__(self, weights: dict[str, np.ndarray], skeleton: Skeleton) -> None:
+        """Take the weights of :mod:`ssrhmr_core.filling` and the body."""
+        self._weights, self._offsets = weights, skeleton.offsets
+        self._size = np.float32(skeleton.size)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._seams = [_Seam() for _ in range(6)]
+        self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._settled = True
+        self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
+
+    def clip(self, take: Take) -> Take:
+        """Return the take with all trackers known."""
+        if take.valid.all():
+            return take
+        spots, turns, known = _held(
+            take.positions, quat.to_matrix(take.rotations).astype(np.float32), take.valid
+        )
+        rows = np.flatnonzero(~take.valid.all(1))
+        places, rotations = spots.copy(), turns.copy()
+        for begin in range(0, len(rows), _CHUNK):
+            part = rows[begin : begin + _CHUNK]
+            then = np.maximum(part[:, None] - np.array(AGO), 0)
+            seen = Seen(spots[then], turns[then], known[then].astype(np.float32))
+            filled, turned = fill(self._weights, seen, self._offsets, self._size)
+            lost = ~known[part]
+            places[part] = np.where(lost[..., None], filled, places[part])
+            rotations[part] = np.where(lost[..., None, None], turned, rotations[part])
+        self.reset()
+        for frame in range(len(take)):
+            whole = known[frame].all() and (self._before is None or self._before[2].all())
+            if whole and self._settled:
+                self._before = (spots[frame], turns[frame], known[frame])
+                self._remember(places[frame], rotations[frame])
+                continue
+            places[frame], rotations[frame] = self._settle(
+                places[frame], rotations[frame], known[frame]
+            )
+        self.reset()
+        return Take(
+            take.times,
+            places,
+            quat.from_matrix(rotations).astype(np.float32),
+            np.ones_like(take.valid),
+        )
+
+    def frame(
+        self, positions: np.ndarray, turns: np.ndarray, valid: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Complete the next frame.
+
+        Args:
+            positions: (6, 3), metres; anything where not valid.
+            turns: (6, 3, 3).
+            valid: (6,) bool.
+
+        Returns:
+            Positions and rotations of all six.
+        """
+        known = valid.copy()
+        positions = np.where(known[:, None], positions, 0.0).astype(np.float32)
+        turns = np.where(known[:, None, None], turns, 0.0).astype(np.float32)
+        if known[:2].any():
+            anchor = 0 if known[0] else 1
+            self._anchor = (anchor, positions[anchor], turns[anchor])
+        elif self._anchor:
+            # Nothing to go by: the body stays where it was seen last.
+            anchor, positions[anchor], turns[anchor] = self._anchor
+            known[anchor] = True
+        self._past = [(positions, turns, known), *self._past[: max(AGO)]]
+        if not known.all():
+            oldest = len(self._past) - 1
+            moments = [self._past[min(ago, oldest)] for ago in AGO]
+            spots, rotations, masks = (np.stack(t)[None] for t in zip(*moments, strict=True))
+            seen = Seen(spots, rotations, masks.astype(np.float32))
+            filled, turned = fill(self._weights, seen, self._offsets, self._size)
+            positions = np.where(known[:, None], positions, filled[0])
+            turns = np.where(known[:, None, None], turns, turned[0])
+        return self._settle(positions, turns, known)
+
+    def _settle(
+        self, spots: np.ndarray, turns: np.ndarray, known: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Make what was filled in calm, and what changes between seen and filled in seamless."""
+        spots, turns = spots.copy(), turns.copy()
+        if not known.all():
+            reference = 0 if known[0] else 1
+            before = self._before
+            # What was filled in goes along with the body, and only as fast as bodies do to where
+            # the net has it now: the net sees less of the past from frame to frame.
+            if before is not None and before[2][reference]:
+                carry = heading(turns[reference]) @ transpose(heading(before[1][reference]))
+                for tracker in np.flatnonzero(~known & ~before[2]):
+                    away = before[0][tracker] - before[0][reference]
+                    spot = spots[reference] + rotate(carry, away)
+                    turn = carry @ before[1][tracker]
+                    spots[tracker] = spot + _CALM * (spots[tracker] - spot)
+                    change = _to_vector(turns[tracker] @ transpose(turn))
+                    turns[tracker] = _from_vector(_CALM * change) @ turn
+        self._before = (spots, turns, known)
+        found = [
+            seam.frame(spots[tracker], turns[tracker], known[tracker])
+            for tracker, seam in enumerate(self._seams)
+        ]
+        self._settled = not any(seam.is_open for seam in self._seams)
+        return np.stack([spot for spot, _ in found]), np.stack([turn for _, turn in found])
+
+    def _remember(self, spots: np.ndarray, turns: np.ndarray) -> None:
+        """Go past a frame in which all is seen and nothing is being blended."""
+        for tracker, seam in enumerate(self._seams):
+            seam.frame(spots[tracker], turns[tracker], True)
+
+
+def _held(
+    positions: np.ndarray, turns: np.ndarray, valid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keep pelvis or head where it was seen last while neither of them is seen."""
+    spots = np.where(valid[..., None], positions, 0.0).astype(np.float32)
+    turns = np.where(valid[..., None, None], turns, 0.0).astype(np.float32)
+    known = valid.copy()
+    anchored = valid[:, :2].any(1)
+    if not anchored.all():
+        frames = np.arange(len(valid))
+        last = np.maximum.accumulate(np.where(anchored, frames, -1))
+        for frame in frames[~anchored & (last >= 0)]:
+            anchor = 0 if valid[last[frame], 0] else 1
+            spots[frame, anchor] = spots[last[frame], anchor]
+            turns[frame, anchor] = turns[last[frame], anchor]
+            known[frame, anchor] = True
+    return spots, turns, known
+
+
+class _Seam:
+    """Keeps one tracker continuous where its source changes between seen and filled in.
+
+    At a change the difference between where the tracker was heading and what the new source says
+    is kept and let decay: David Bollo, "Inertialization", GDC 2018, with a critically damped decay.
+    """
+
+    def __init__(self) -> None:
+        self._known: bool | None = None
+        self._age, self._rate = 0, _BLEND_RATE
+        self._off, self._turn = np.zeros(3), np.zeros(3)
+        self._last: list[tuple[np.ndarray, np.ndarray]] = []
+        self.is_open = False
+
+    def frame(
+        self, spot: np.ndarray, turn: np.ndarray, known: np.bool_ | bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return place (3,) and rotation (3, 3) of the next frame."""
+        if self._known is not None and bool(known) != self._known:
+            self._start(spot, turn)
+        self._known = bool(known)
+        if self.is_open:
+            wait = self._rate * self._age / MODEL_RATE
+            share = (1.0 + wait) * np.exp(-wait)
+            self._age += 1
+            self.is_open = share > 1e-4
+            spot = (spot + share * self._off).astype(np.float32)
+            turn = (_from_vector(share * self._turn) @ turn).astype(np.float32)
+        self._last = [(spot, turn), *self._last[:1]]
+        return spot, turn
+
+    def _start(self, spot: np.ndarray, turn: np.ndarray) -> None:
+        (here, turned), (before, turned_before) = self._last[0], self._last[-1]
+        self._off = (2.0 * here - before - spot).astype(np.float64)
+        expected = turned @ transpose(turned_before) @ turned
+        self._turn = _to_vector(expected @ transpose(turn))
+        far = float(np.linalg.norm(self._off))
+        # The steepest slope of the decay is rate / e.
+        self._rate = min(_BLEND_RATE, np.e * _BLEND_SPEED / max(far, 1e-6))
+        self._age, self.is_open = 0, True
+
+
+def _from_vector(vector: np.ndarray) -> np.ndarray:
+    return quat.to_matrix(quat.from_scaled_angle_axis(vector))
+
+
+def _to_vector(matrix: np.ndarray) -> np.ndarray:
+    q = quat.from_matrix(matrix.astype(np.float64))
+    return quat.to_scaled_angle_axis(q if q[0] >= 0.0 else -q)

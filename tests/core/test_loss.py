@@ -1,0 +1,139 @@
+"""Loss of tracking: found where it is hidden, filled in, seamless at both ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pymotion.rotations import quat_np as quat
+
+from ssrhmr_core.loss import Completion, find_lost
+from ssrhmr_core.motion import Motion
+from ssrhmr_core.reconstruct import Reconstructor
+from ssrhmr_core.skeleton import TRACKERS, Skeleton
+from ssrhmr_core.trackers import Take, TrackerError
+from ssrhmr_core.weights import load_weights
+
+from .conftest import make_motion
+
+PELVIS, HEAD, LEFT_HAND, LEFT_FOOT = 0, 1, 2, 4
+
+
+@pytest.fixture
+def take(skeleton: Skeleton) -> Take:
+    return Take.from_motion(make_motion(skeleton, frames=420))
+
+
+def without(take: Take, begin: int, end: int, *trackers: int) -> Take:
+    valid, spots, turns = take.valid.copy(), take.positions.copy(), take.rotations.copy()
+    for tracker in trackers:
+        valid[begin:end, tracker] = False
+        # Sources leave rubbish where they see nothing.
+        spots[begin:end, tracker] = np.nan
+        turns[begin:end, tracker] = 0.0
+    return Take(take.times, spots, turns, valid)
+
+
+def test_a_good_take_is_left_alone(take: Take) -> None:
+    assert find_lost(take) is take
+
+
+@pytest.mark.parametrize("frames", [1, 5, 20])
+def test_a_jump_by_metres_is_found(take: Take, frames: int) -> None:
+    spots = take.positions.copy()
+    spots[100 : 100 + frames, LEFT_HAND] += (1.5, 0.5, 0.0)
+    found = find_lost(replace(take, positions=spots))
+    lost = np.argwhere(~found.valid)
+    assert lost.tolist() == [[frame, LEFT_HAND] for frame in range(100, 100 + frames)]
+
+
+def test_a_tracker_that_stays_elsewhere_is_believed_in_the_end(take: Take) -> None:
+    spots = take.positions.copy()
+    spots[100:, HEAD] += (0.0, 0.0, 1.0)
+    valid = find_lost(replace(take, positions=spots)).valid[:, HEAD]
+    assert valid[:100].all() and not valid[100:110].any() and valid[200:].all()
+
+
+def test_a_frozen_tracker_is_found_and_a_resting_one_is_not(take: Take) -> None:
+    spots, turns = take.positions.copy(), take.rotations.copy()
+    for tracker in (LEFT_HAND, LEFT_FOOT):
+        spots[100:160, tracker], turns[100:160, tracker] = (
+            spots[100, tracker],
+            turns[100, tracker],
+        )
+    # The foot goes on from where it rested, as keyed ones do; the hand is somewhere else by then.
+    spots[160:, LEFT_FOOT] += spots[100, LEFT_FOOT] - spots[160, LEFT_FOOT]
+    valid = find_lost(replace(take, positions=spots, rotations=turns)).valid
+    assert valid[:101, LEFT_HAND].all() and valid[160:, LEFT_HAND].all()
+    assert not valid[101:160, LEFT_HAND].any()
+    assert valid[:, LEFT_FOOT].all()
+
+
+@pytest.mark.parametrize("trackers", [(PELVIS,), (LEFT_HAND, LEFT_FOOT), (PELVIS, HEAD), (4, 5)])
+def test_frame_by_frame_equals_the_whole_take(
+    take: Take, skeleton: Skeleton, trackers: tuple[int, ...]
+) -> None:
+    worse = without(take, 60, 150, *trackers)
+    completion = Completion(load_weights(), skeleton)
+    whole = completion.clip(worse)
+    assert whole.valid.all()
+    for frame in range(len(take)):
+        turns = quat.to_matrix(worse.rotations[frame])
+        spots, turned = completion.frame(worse.positions[frame], turns, worse.valid[frame])
+        np.testing.assert_allclose(spots, whole.positions[frame], atol=1e-4)
+        np.testing.assert_allclose(
+            turned, quat.to_matrix(whole.rotations[frame]), atol=2e-3, err_msg=str(frame)
+        )
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.5, 2.0])
+@pytest.mark.parametrize("tracker", range(6))
+def test_no_seams(take: Take, skeleton: Skeleton, tracker: int, seconds: float) -> None:
+    """A tracker that goes and comes back never leaps: 3 cm a frame at most, beside its own way."""
+    worse = without(take, 120, 120 + round(60 * seconds), tracker)
+    whole = Completion(load_weights(), skeleton).clip(worse)
+    steps = np.linalg.norm(np.diff(whole.positions[:, tracker], axis=0), axis=-1)
+    own = np.linalg.norm(np.diff(take.positions[:, tracker], axis=0), axis=-1)
+    assert steps.max() < own.max() + 0.03
+    # A quarter of a second later nothing is left of the gap, half a second after a long one.
+    later = 120 + round(60 * seconds) + 90
+    np.testing.assert_allclose(whole.positions[later:], take.positions[later:], atol=2e-3)
+    np.testing.assert_array_equal(whole.positions[:120], take.positions[:120])
+
+
+def test_a_short_gap_goes_on_as_it_moved(take: Take, skeleton: Skeleton) -> None:
+    whole = Completion(load_weights(), skeleton).clip(without(take, 120, 123, LEFT_HAND))
+    missed = np.linalg.norm(whole.positions - take.positions, axis=-1)[120:123, LEFT_HAND]
+    assert missed.max() < 0.02
+
+
+@pytest.mark.parametrize(
+    "worn", [("head", "left_hand", "right_hand"), ("pelvis", "head", "left_hand", "right_hand")]
+)
+def test_a_body_from_few_trackers(motion: Motion, worn: tuple[str, ...]) -> None:
+    unseen = [number for number, name in enumerate(TRACKERS) if name not in worn]
+    take = without(Take.from_motion(motion), 0, len(motion), *unseen)
+    body = Reconstructor(motion.skeleton).clip(take)
+    assert np.isfinite(body.rotations).all() and np.isfinite(body.root).all()
+    missed = np.linalg.norm(body.positions()[:, 13] - motion.positions()[:, 13], axis=-1)
+    assert missed.mean() < 0.005, "the head is where it was measured"
+
+
+def test_nothing_to_go_by_is_said(motion: Motion) -> None:
+    take = without(Take.from_motion(motion), 0, len(motion), PELVIS, HEAD)
+    with pytest.raises(TrackerError, match="pelvis and head"):
+        Reconstructor(motion.skeleton).clip(take)
+    feetless = without(Take.from_motion(motion), 0, len(motion), LEFT_FOOT)
+    with pytest.raises(TrackerError, match="left_foot"):
+        Reconstructor(motion.skeleton, preset="ik").clip(feetless)
+
+
+def test_live_frames_may_miss_trackers(take: Take, skeleton: Skeleton) -> None:
+    worse = without(take, 30, 60, LEFT_HAND)
+    reconstructor = Reconstructor(skeleton)
+    for frame in range(90):
+        rotations, root = reconstructor.frame(
+            worse.positions[frame], worse.rotations[frame], worse.valid[frame]
+        )
+        assert np.isfinite(rotations).all() and np.isfinite(root).all()
