@@ -21,6 +21,13 @@ Array = Any
 """A ``numpy.ndarray`` or a ``torch.Tensor`` of floats."""
 
 _TINY = 1e-8
+_IDENTITY = np.eye(3, dtype=np.float32)
+# Rows x, y, z of the matrix of the vector product, each laid out flat.
+_CROSS = np.array(
+    [[0, 0, 0, 0, 0, -1, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]],
+    np.float32,
+)
+_CROSS_PRODUCTS = np.ascontiguousarray(_CROSS.reshape(3, 3, 3).swapaxes(1, 2).reshape(9, 3))
 
 
 def namespace(array: Array) -> ModuleType:
@@ -34,7 +41,7 @@ def namespace(array: Array) -> ModuleType:
 def constant(values: np.ndarray, like: Array) -> Array:
     """Return ``values`` in the library, type and device of ``like``."""
     if namespace(like) is np:
-        return values.astype(like.dtype)
+        return values if values.dtype == like.dtype else values.astype(like.dtype)
     return sys.modules["torch"].as_tensor(values, dtype=like.dtype, device=like.device)
 
 
@@ -65,9 +72,8 @@ def normalize(a: Array) -> Array:
 
 def cross(a: Array, b: Array) -> Array:
     """Vector product over the last axis: (..., 3) x (..., 3) -> (..., 3)."""
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return namespace(a).stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
+    products = a[..., :, None] * b[..., None, :]
+    return products.reshape(*products.shape[:-2], 9) @ constant(_CROSS_PRODUCTS, products)
 
 
 def rotate(matrix: Array, vector: Array) -> Array:
@@ -123,35 +129,21 @@ def between(a: Array, b: Array) -> Array:
     angles to ``a`` is returned (the direction between them is not defined there).
     """
     xp = namespace(a)
-    axis = cross(a, b)
-    cosine = dot(a, b)
+    skew = _skew(cross(a, b))
+    cosine = dot(a, b)[..., None]
     factor = 1.0 / xp.clip(1.0 + cosine, 1e-6, None)
-    rotation = _skew(axis) + factor[..., None] * axis[..., :, None] * axis[..., None, :]
-    rotation = rotation + cosine[..., None] * _identity_like(a)
-    return xp.where((cosine > -0.9999)[..., None], rotation, _half_turn(a))
+    rotation = constant(_IDENTITY, a) + skew + factor * (skew @ skew)
+    opposite = cosine < -0.9999
+    return xp.where(opposite, _half_turn(a), rotation) if opposite.any() else rotation
 
 
 def from_rotation_vector(vector: Array) -> Array:
     """Rotations by ``|vector|`` radians about ``vector``: (..., 3) -> (..., 3, 3) (Rodrigues)."""
     xp = namespace(vector)
-    angle = norm(vector)
-    axis = vector / angle
-    sine, cosine = xp.sin(angle)[..., None], xp.cos(angle)[..., None]
-    outer = axis[..., :, None] * axis[..., None, :]
-    return cosine * _identity_like(vector) + sine * _skew(axis) + (1.0 - cosine) * outer
-
-
-def solve_symmetric3(matrix: Array, vector: Array) -> Array:
-    """Solve symmetric positive 3x3 systems in closed form: (..., 3, 3), (..., 3) -> (..., 3)."""
-    xp = namespace(matrix)
-    a, b, c = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 0, 2]
-    d, e, f = matrix[..., 1, 1], matrix[..., 1, 2], matrix[..., 2, 2]
-    aa, bb, cc = d * f - e * e, c * e - b * f, b * e - c * d
-    dd, ee, ff = a * f - c * c, b * c - a * e, a * d - b * b
-    inverse = xp.stack(
-        [xp.stack([aa, bb, cc], -1), xp.stack([bb, dd, ee], -1), xp.stack([cc, ee, ff], -1)], -2
-    )
-    return rotate(inverse, vector) / (a * aa + b * bb + c * cc)[..., None]
+    angle = norm(vector)[..., None]
+    skew = _skew(vector / angle[..., 0])
+    turned = xp.sin(angle) * skew + (1.0 - xp.cos(angle)) * (skew @ skew)
+    return constant(_IDENTITY, vector) + turned
 
 
 def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
@@ -168,23 +160,10 @@ def silu(x: Array) -> Array:
     return x * (np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * x))
 
 
-def _skew(v: Array) -> Array:
-    xp = namespace(v)
-    x, y, z = v[..., 0], v[..., 1], v[..., 2]
-    zero = x * 0.0
-    rows = [
-        xp.stack([zero, -z, y], -1),
-        xp.stack([z, zero, -x], -1),
-        xp.stack([-y, x, zero], -1),
-    ]
-    return xp.stack(rows, -2)
-
-
-def _identity_like(vector: Array) -> Array:
-    """Return a 3x3 identity of the library, type and device of ``vector``."""
-    if isinstance(vector, np.ndarray | np.generic):
-        return np.eye(3, dtype=vector.dtype)
-    return sys.modules["torch"].eye(3, dtype=vector.dtype, device=vector.device)
+def _skew(vector: Array) -> Array:
+    """(..., 3) -> (..., 3, 3), the matrix that does what the vector product with it does."""
+    flat = vector @ constant(_CROSS, vector)
+    return flat.reshape(*vector.shape[:-1], 3, 3)
 
 
 def _half_turn(a: Array) -> Array:
@@ -194,4 +173,4 @@ def _half_turn(a: Array) -> Array:
     # The helper that is less parallel to `a` keeps the axis well defined.
     flat = (abs(z) < 0.9)[..., None]
     axis = normalize(xp.where(flat, xp.stack([-y, x, zero], -1), xp.stack([zero, -z, y], -1)))
-    return 2.0 * axis[..., :, None] * axis[..., None, :] - _identity_like(a)
+    return 2.0 * axis[..., :, None] * axis[..., None, :] - constant(_IDENTITY, a)

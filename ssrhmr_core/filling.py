@@ -35,7 +35,7 @@ _MOMENT_FEATURES = len(AGO) * len(TRACKERS) * (3 + 6 + 1)
 _BODY_FEATURES = 3 * (len(JOINTS) - 1)
 _INPUTS = _MOMENT_FEATURES + 2 + _BODY_FEATURES
 _WIDTH, _BLOCKS = 256, 2
-_UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+_UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
 _FLOOR_RANGE = 4.0
 """Heights over the floor beyond this many sizes of the body say nothing: there is no floor."""
 

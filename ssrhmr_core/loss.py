@@ -24,6 +24,8 @@ _JUMP_DRIFT = 2.0
 _FROZEN_SECONDS = 0.2
 _FROZEN_RELEASE = 0.05
 """Metres by which a tracker that was frozen, not resting, is somewhere else afterwards."""
+_CUT = 4
+"""Trackers that leap at once where a take was cut."""
 _BLEND_RATE = 18.0
 """Of the blends' decay (1 + wt) exp(-wt), 1/s: nearly over after a quarter of a second."""
 _BLEND_SPEED = 1.2
@@ -38,7 +40,8 @@ def find_lost(take: Take) -> Take:
 
     A jump is faster than people are; what comes after it counts only when it is near where the
     tracker was, or has stayed for long enough that it may really be there. Exactly equal frames are
-    frozen when the tracker is somewhere else at their end: keyed trackers rest without that.
+    frozen when the tracker is somewhere else at their end: keyed trackers rest without that. Where
+    most trackers leap at once, the take was cut there, and nothing was lost.
 
     Args:
         take: trackers at any rate.
@@ -46,35 +49,39 @@ def find_lost(take: Take) -> Take:
     Returns:
         The take; the same object where nothing was found.
     """
+    steps = np.diff(take.positions, axis=0, prepend=take.positions[:1])
+    # Of a body that runs all trackers are fast, but none of them leaps from what it did before.
+    changes = np.linalg.norm(np.diff(steps, axis=0, prepend=steps[:1]), axis=-1)
+    cuts = (changes > _FROZEN_RELEASE).sum(1) >= _CUT
     valid = take.valid.copy()
     for tracker in range(6):
-        _mark_frozen(take, tracker, valid)
-        _mark_jumps(take, tracker, valid)
+        _mark_frozen(take, tracker, cuts, valid)
+        _mark_jumps(take, tracker, cuts, valid)
     if (valid == take.valid).all():
         return take
     return Take(take.times, take.positions, take.rotations, valid)
 
 
-def _mark_frozen(take: Take, tracker: int, valid: np.ndarray) -> None:
+def _mark_frozen(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -> None:
     seen = np.flatnonzero(valid[:, tracker])
     spots, turns = take.positions[seen, tracker], take.rotations[seen, tracker]
     same = (spots[1:] == spots[:-1]).all(-1) & (turns[1:] == turns[:-1]).all(-1)
     for begin, end in runs(same):
-        if end + 1 >= len(seen) or take.times[seen[end]] - take.times[seen[begin]] < (
-            _FROZEN_SECONDS
-        ):
+        lasted = take.times[seen[end]] - take.times[seen[begin]]
+        if end + 1 >= len(seen) or lasted < _FROZEN_SECONDS or cuts[seen[end + 1]]:
             continue
         if np.linalg.norm(spots[end + 1] - spots[end]) > _FROZEN_RELEASE:
             valid[seen[begin + 1 : end + 1], tracker] = False
 
 
-def _mark_jumps(take: Take, tracker: int, valid: np.ndarray) -> None:
+def _mark_jumps(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -> None:
     seen = np.flatnonzero(valid[:, tracker])
     if len(seen) < 2:
         return
     spots, times = take.positions[seen, tracker].astype(np.float64), take.times[seen]
     steps = np.linalg.norm(np.diff(spots, axis=0), axis=-1)
-    jumps = np.flatnonzero(steps > _JUMP_SPEED * np.diff(times) + _JUMP_SLACK)
+    fast = steps > _JUMP_SPEED * np.diff(times) + _JUMP_SLACK
+    jumps = np.flatnonzero(fast & ~cuts[seen[1:]])
     at = 0
     while len(jumps := jumps[jumps >= at]):
         last = int(jumps[0])

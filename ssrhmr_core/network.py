@@ -58,9 +58,10 @@ Weights = Mapping[str, Array]
 
 _LEG_INPUTS = 3 + 6 + 3 + 12 + 18 + LIMB_LATENT
 _ARM_INPUTS = 3 + 6 + 3 + 12 + 6 + 12 + LIMB_LATENT
-_LEG_POLE, _ARM_POLE = (0.0, 0.0, 1.0), (0.0, -0.5, -0.9)
-_MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)])
-_MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)])
+_LEG_POLE = np.array([0.0, 0.0, 1.0], np.float32)
+_ARM_POLE = np.array([0.0, -0.5, -0.9], np.float32)
+_MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)], np.float32)
+_MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)], np.float32)
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -289,7 +290,7 @@ def _limb_stage(
     first = 0 if stage == "leg" else 1
     changes = out[..., 3:].reshape(*lead, 2, 3 - first, 6)
     rewritten = from_6d((sixes[..., first:, :] + changes) * six[:, None])
-    default = constant(np.array(_LEG_POLE if stage == "leg" else _ARM_POLE), aims)
+    default = constant(_LEG_POLE if stage == "leg" else _ARM_POLE, aims)
     poles = rotate(carrier[..., None, :, :], (out[..., :3] + default) * vector)
     return carrier[..., None, None, :, :] @ rewritten, poles
 
@@ -306,7 +307,7 @@ _LEG_BONES = [[leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS]
 _ARM_JOINTS = [[FREE.index(joint) for joint in (arm.upper, arm.lower)] for arm in ARMS]
 _ARM_BONES = [[arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS]
 _FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
-_UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+_UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
 
 
 def _stage(weights: Weights, name: str, inputs: list[Array]) -> Array:

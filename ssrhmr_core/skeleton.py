@@ -143,7 +143,7 @@ def forward_kinematics(rotations: Array, root: Array, offsets: Array) -> Array:
 
 def _chains() -> np.ndarray:
     """(22, 21): which steps, from a parent to its joint, lead from the hips to each joint."""
-    chains = np.zeros((len(JOINTS), len(JOINTS)))
+    chains = np.zeros((len(JOINTS), len(JOINTS)), np.float32)
     for joint, parent in enumerate(PARENTS[1:], 1):
         chains[joint] = chains[parent]
         chains[joint, joint] = 1.0

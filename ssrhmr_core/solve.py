@@ -30,7 +30,6 @@ from .arrays import (
     reject,
     rotate,
     single_as,
-    solve_symmetric3,
     transpose,
 )
 from .skeleton import INDEX, JOINTS, TRACKER_JOINTS, TRACKERS
@@ -73,11 +72,12 @@ ARMS = tuple(
 )
 LIMBS = (*LEGS, *ARMS)
 
+_EYE = np.eye(3)
 SPINE_STEPS = 8
 """Three are mostly enough; the rest is for heads far from where they belong."""
 _SPINE_MISS = 5e-7
 """A head this near to its tracker is there; share of its length (0.3 micrometres)."""
-_DAMPING = 1e-4
+_DAMPING = 1e-5
 """Keeps the spine's step finite when it is stretched straight at its target; share of length^2."""
 _REACH, _REACH_SOFT = 0.9995, 3e-4
 """Share of a limb's length that it is stretched to at most, and the width of the bend before it:
@@ -174,9 +174,9 @@ def _bend_spine(turned: Array, points: Array, tip: Array, length: Array, head: A
     outer = transpose(levers) @ levers
     square = outer[..., 0, 0] + outer[..., 1, 1] + outer[..., 2, 2]
     stiff = _DAMPING * double(length * length)[..., 0] + square
-    eye = constant(np.eye(3), levers)
-    pull = solve_symmetric3(stiff[..., None, None] * eye - outer, double(missing))
-    own = from_rotation_vector(single_as(cross(levers, pull[..., None, :]), turned))
+    eye = constant(_EYE, levers)
+    pull = xp.linalg.solve(stiff[..., None, None] * eye - outer, double(missing)[..., None])
+    own = from_rotation_vector(single_as(cross(levers, pull.swapaxes(-1, -2)), turned))
     turns = [own[..., 0, :, :]]
     for joint in range(1, 4):
         turns.append(turns[-1] @ own[..., joint, :, :])

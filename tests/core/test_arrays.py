@@ -42,14 +42,6 @@ def test_rotation_vectors_agree_with_pymotion() -> None:
     np.testing.assert_allclose(arrays.from_rotation_vector(np.zeros(3)), np.eye(3), atol=1e-7)
 
 
-def test_solve_symmetric3_solves() -> None:
-    factor = RANDOM.standard_normal((50, 3, 3))
-    matrix = factor @ factor.swapaxes(1, 2) + 0.1 * np.eye(3)
-    vector = RANDOM.standard_normal((50, 3))
-    expected = np.linalg.solve(matrix, vector[..., None])[..., 0]
-    np.testing.assert_allclose(arrays.solve_symmetric3(matrix, vector), expected, atol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("function", "inputs"),
     [

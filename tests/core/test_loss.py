@@ -70,6 +70,15 @@ def test_a_frozen_tracker_is_found_and_a_resting_one_is_not(take: Take) -> None:
     assert valid[:, LEFT_FOOT].all()
 
 
+def test_a_cut_is_no_loss(take: Take) -> None:
+    """A reference pose held at the beginning, then the action somewhere else."""
+    spots, turns = take.positions.copy(), take.rotations.copy()
+    spots[:60], turns[:60] = spots[0], turns[0]
+    spots[60:] += (1.0, 0.0, 0.5)
+    cut = replace(take, positions=spots, rotations=turns)
+    assert find_lost(cut) is cut
+
+
 @pytest.mark.parametrize("trackers", [(PELVIS,), (LEFT_HAND, LEFT_FOOT), (PELVIS, HEAD), (4, 5)])
 def test_frame_by_frame_equals_the_whole_take(
     take: Take, skeleton: Skeleton, trackers: tuple[int, ...]
