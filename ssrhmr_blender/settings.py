@@ -103,6 +103,17 @@ def _tracker(role: str, worn: str) -> bpy.props.PointerProperty:
     )
 
 
+def _weight(role: str) -> bpy.props.FloatProperty:
+    return bpy.props.FloatProperty(
+        name=TRACKER_LABELS[role],
+        description="How much this tracker counts: 1 is followed exactly, 0 is left to the model",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+
+
 class SSRHMR_Setup(bpy.types.PropertyGroup):
     """A character, its trackers and how they belong together."""
 
@@ -186,6 +197,40 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         description="Read the trackers at least 60 times a second where the scene has fewer frames",
         default=True,
     )
+
+    smoothing: bpy.props.EnumProperty(
+        name="Smoothing",
+        description="How noise is taken out of the trackers; nothing gets late by it",
+        items=(
+            ("AUTO", "Automatic", "Find the noise of each tracker; clean ones stay as they are"),
+            ("OFF", "Off", "Take the trackers as they are"),
+            ("CUTOFF", "By Frequency", "Remove what changes faster than the cutoff"),
+        ),
+    )
+    cutoff: bpy.props.FloatProperty(
+        name="Cutoff",
+        description="Motions faster than this many times a second are taken out: 4 is a lot of"
+        " smoothing, 12 a little",
+        default=8.0,
+        min=0.5,
+        soft_max=20.0,
+        max=30.0,
+    )
+    planting: bpy.props.FloatProperty(
+        name="Plant Feet",
+        description="How firmly standing feet are held: 0 follows their trackers exactly, 1 stops"
+        " all sliding and sinking. Leave at 0 for trackers keyed by hand",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    pelvis_weight: _weight("pelvis")
+    head_weight: _weight("head")
+    left_hand_weight: _weight("left_hand")
+    right_hand_weight: _weight("right_hand")
+    left_foot_weight: _weight("left_foot")
+    right_foot_weight: _weight("right_foot")
 
     message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
     progress: bpy.props.FloatProperty(

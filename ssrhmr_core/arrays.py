@@ -45,6 +45,15 @@ def constant(values: np.ndarray, like: Array) -> Array:
     return sys.modules["torch"].as_tensor(values, dtype=like.dtype, device=like.device)
 
 
+def clamp(array: Array, low: float | None = None, high: float | None = None) -> Array:
+    """Return ``array`` within limits; ``numpy.clip`` takes longer than a matrix product."""
+    if namespace(array) is not np:
+        return array.clamp(low, high)
+    if low is not None:
+        array = np.maximum(array, low, dtype=array.dtype)
+    return array if high is None else np.minimum(array, high, dtype=array.dtype)
+
+
 def double(array: Array) -> Array:
     """Return ``array`` in 64 bits, for the few places where 32 lose what matters."""
     return array.astype(np.float64) if namespace(array) is np else array.double()
@@ -57,6 +66,8 @@ def single_as(array: Array, like: Array) -> Array:
 
 def dot(a: Array, b: Array) -> Array:
     """Scalar product over the last axis, kept: (..., n) x (..., n) -> (..., 1)."""
+    if namespace(a) is np:
+        return np.einsum("...i,...i->...", a, b)[..., None]
     return (a * b).sum(-1)[..., None]
 
 
@@ -78,6 +89,8 @@ def cross(a: Array, b: Array) -> Array:
 
 def rotate(matrix: Array, vector: Array) -> Array:
     """Apply rotations to vectors: (..., 3, 3) x (..., 3) -> (..., 3)."""
+    if namespace(matrix) is np:
+        return np.einsum("...ij,...j->...i", matrix, vector)
     return (matrix * vector[..., None, :]).sum(-1)
 
 
@@ -131,7 +144,7 @@ def between(a: Array, b: Array) -> Array:
     xp = namespace(a)
     skew = _skew(cross(a, b))
     cosine = dot(a, b)[..., None]
-    factor = 1.0 / xp.clip(1.0 + cosine, 1e-6, None)
+    factor = 1.0 / clamp(1.0 + cosine, 1e-6)
     rotation = constant(_IDENTITY, a) + skew + factor * (skew @ skew)
     opposite = cosine < -0.9999
     return xp.where(opposite, _half_turn(a), rotation) if opposite.any() else rotation

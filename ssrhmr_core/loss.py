@@ -7,6 +7,8 @@ is blended back; blends take about a quarter of a second, longer where far has t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
@@ -14,7 +16,7 @@ from .arrays import heading, rotate, transpose
 from .filling import AGO, Seen, fill
 from .motion import MODEL_RATE, runs
 from .skeleton import Skeleton
-from .trackers import Take
+from .trackers import Take, TrackerError
 
 _JUMP_SPEED = 20.0
 """Metres a second that no hand or foot reaches, of an adult."""
@@ -99,14 +101,37 @@ class Completion:
     ``clip`` takes a whole take, ``frame`` one frame after the other; both give the same.
     """
 
-    def __init__(self, weights: dict[str, np.ndarray], skeleton: Skeleton) -> None:
-        """Take the weights of :mod:`ssrhmr_core.filling` and the body."""
+    def __init__(
+        self,
+        weights: dict[str, np.ndarray],
+        skeleton: Skeleton,
+        trust: Sequence[float] = (1.0,) * 6,
+    ) -> None:
+        """Get ready.
+
+        Args:
+            weights: of :mod:`ssrhmr_core.filling`.
+            skeleton: the body.
+            trust: how much each tracker counts: 1 is followed exactly, 0 is taken as not seen, and
+                between both its joint is between both.
+
+        Raises:
+            TrackerError: if neither pelvis nor head counts fully.
+        """
         self._weights, self._offsets = weights, skeleton.offsets
         self._size = np.float32(skeleton.size)
+        self._trust = np.clip(np.asarray(trust, np.float32), 0.0, 1.0)
+        self._unaided: Completion | None = None
+        if (self._trust < 1.0).any():
+            if (self._trust[:2] < 1.0).all():
+                raise TrackerError("pelvis or head must count fully: give one of them the weight 1")
+            self._unaided = Completion(weights, skeleton)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
+        if self._unaided:
+            self._unaided.reset()
         self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._seams = [_Seam() for _ in range(6)]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
@@ -115,6 +140,28 @@ class Completion:
 
     def clip(self, take: Take) -> Take:
         """Return the take with all trackers known."""
+        if self._unaided is None:
+            return self._filled(take)
+        without = Take(
+            take.times, take.positions, take.rotations, take.valid & (self._trust == 1.0)
+        )
+        with_all, free = self._filled(take), self._unaided.clip(without)
+        share = self._trust[:, None]
+        mixed = quat.slerp(
+            free.rotations.astype(np.float64),
+            with_all.rotations.astype(np.float64),
+            np.broadcast_to(share, (*free.valid.shape, 1)),
+            shortest=True,
+        )
+        return Take(
+            take.times,
+            free.positions + share * (with_all.positions - free.positions),
+            quat.normalize(mixed).astype(np.float32),
+            with_all.valid,
+        )
+
+    def _filled(self, take: Take) -> Take:
+        """Fill in what is not seen, all that is seen counting."""
         if take.valid.all():
             return take
         spots, turns, known = _held(
@@ -161,6 +208,20 @@ class Completion:
         Returns:
             Positions and rotations of all six.
         """
+        if self._unaided is None:
+            return self._filled_frame(positions, turns, valid)
+        free, turned = self._unaided.frame(positions, turns, valid & (self._trust == 1.0))
+        spots, rotations = self._filled_frame(positions, turns, valid)
+        spots = free + self._trust[:, None] * (spots - free)
+        for tracker, share in enumerate(self._trust):
+            change = _to_vector(rotations[tracker] @ transpose(turned[tracker]))
+            turned[tracker] = _from_vector(share * change) @ turned[tracker]
+        return spots, turned
+
+    def _filled_frame(
+        self, positions: np.ndarray, turns: np.ndarray, valid: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Fill in what is not seen, all that is seen counting."""
         known = valid.copy()
         positions = np.where(known[:, None], positions, 0.0).astype(np.float32)
         turns = np.where(known[:, None, None], turns, 0.0).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +44,7 @@ class Reconstructor:
         stage: Stage = "exact",
         smoothing: Smoothing | None = None,
         planting: float = 0.0,
+        trust: Sequence[float] = (1.0,) * 6,
     ) -> None:
         """Read the weights.
 
@@ -55,9 +56,11 @@ class Reconstructor:
             smoothing: of trackers; by default the noise of whole takes is found and removed, and
                 single frames are taken as they come.
             planting: how firmly standing feet of whole takes are held, 0 to 1.
+            trust: how much each tracker counts, 0 (as if it were not worn) to 1 (exact).
 
         Raises:
             WeightsError: if the weights cannot be used.
+            TrackerError: if neither pelvis nor head counts fully.
         """
         self.skeleton = skeleton
         self._weights = load_weights(weights) if preset == "ssrhmr" else {}
@@ -66,7 +69,7 @@ class Reconstructor:
         self._smoothing = smoothing or Smoothing()
         self._planting = planting
         self._filter = OneEuro(self._smoothing.cutoff)
-        self._completion = Completion(self._weights, skeleton)
+        self._completion = Completion(self._weights, skeleton, trust)
         self.reset()
 
     def reset(self) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from .arrays import (
     Array,
     between,
+    clamp,
     constant,
     cross,
     dot,
@@ -117,8 +118,9 @@ def solve_spine(
         return _solve_spine_rows(turned, base, bones, length, head, steps)
     for _ in range(steps):
         points, tip = _spine_points(turned, base, bones)
-        far = norm(head - tip) > _SPINE_MISS * length
-        bent = _bend_spine(turned, points, tip, length, head)
+        missing = head - tip
+        far = norm(missing) > _SPINE_MISS * length
+        bent = _bend_spine(turned, points, tip, length, missing)
         turned = xp.where(far[..., None, None], bent, turned)
     return turned, _spine_points(turned, base, bones)[0]
 
@@ -142,13 +144,14 @@ def _solve_spine_rows(
     found = points
     rows = np.arange(count)
     for _ in range(steps):
-        far = (norm(head - tip) > _SPINE_MISS * length)[:, 0]
+        missing = head - tip
+        far = (norm(missing) > _SPINE_MISS * length)[:, 0]
         if not far.any():
             break
         if not far.all():
-            rows, points, tip = rows[far], points[far], tip[far]
+            rows, points, tip, missing = rows[far], points[far], tip[far], missing[far]
             base, bones, length, head = base[far], bones[far], length[far], head[far]
-        bent = _bend_spine(turned[rows], points, tip, length, head)
+        bent = _bend_spine(turned[rows], points, tip, length, missing)
         points, tip = _spine_points(bent, base, bones)
         turned[rows] = bent
         found[rows] = points
@@ -162,25 +165,22 @@ def _spine_points(turned: Array, base: Array, bones: Array) -> tuple[Array, Arra
     return points, ends[..., 3, :]
 
 
-def _bend_spine(turned: Array, points: Array, tip: Array, length: Array, head: Array) -> Array:
+def _bend_spine(turned: Array, points: Array, tip: Array, length: Array, missing: Array) -> Array:
     """One step of :func:`solve_spine`."""
     xp = namespace(turned)
-    missing = head - tip
     # A larger step than this leaves the range in which the linear model means anything.
-    missing = missing * xp.clip(0.4 * length / norm(missing), None, 1.0)
+    missing = missing * clamp(0.4 * length / norm(missing), high=1.0)
     # A nearly straight spine can hardly get longer or shorter: that direction is what is left
     # of large numbers after a subtraction, and single precision would leave noise.
     levers = double(tip[..., None, :] - points)
     outer = transpose(levers) @ levers
-    square = outer[..., 0, 0] + outer[..., 1, 1] + outer[..., 2, 2]
+    square = xp.einsum("...ii->...", outer)
     stiff = _DAMPING * double(length * length)[..., 0] + square
-    eye = constant(_EYE, levers)
-    pull = xp.linalg.solve(stiff[..., None, None] * eye - outer, double(missing)[..., None])
-    own = from_rotation_vector(single_as(cross(levers, pull.swapaxes(-1, -2)), turned))
-    turns = [own[..., 0, :, :]]
-    for joint in range(1, 4):
-        turns.append(turns[-1] @ own[..., joint, :, :])
-    return xp.stack(turns, -3) @ turned
+    matrix = stiff[..., None, None] * constant(_EYE, levers) - outer
+    pull = xp.linalg.solve(matrix, double(missing)[..., None])
+    own = single_as(cross(levers, transpose(pull)), turned)
+    # What turns a joint turns all that it carries.
+    return from_rotation_vector(own.cumsum(-2)) @ turned
 
 
 def give_clavicles(
@@ -210,8 +210,8 @@ def give_clavicles(
     needed = (length * length + distance * distance - reach * reach) / (2.0 * length * distance)
     axis = cross(bone, aim)
     # Off the ends, where the slope is infinite and no gradient could pass.
-    needed = xp.arccos(xp.clip(needed, -0.99999, 0.99999))
-    angle = xp.clip(xp.arctan2(norm(axis), dot(bone, aim)) - needed, 0.0, _CLAVICLE_LIMIT)
+    needed = xp.arccos(clamp(needed, -0.99999, 0.99999))
+    angle = clamp(xp.arctan2(norm(axis), dot(bone, aim)) - needed, 0.0, _CLAVICLE_LIMIT)
     turn = from_rotation_vector(normalize(axis) * angle)
     return turn @ turned, clavicles + rotate(turn, bone)
 
@@ -247,7 +247,7 @@ def close_limbs(
     nearest = xp.sqrt(a * a + b * b - 2.0 * float(_FOLDED) * a * b)
     distance = xp.maximum(whole * reached, nearest)
     cosine = (a * a + distance * distance - b * b) / (2.0 * a * distance)
-    sine = xp.sqrt(xp.clip(1.0 - cosine * cosine, 1e-8, None))
+    sine = xp.sqrt(clamp(1.0 - cosine * cosine, 1e-8))
     middle = a * (cosine * along + sine * normalize(reject(poles, along)))
     both = xp.stack([uppers, lowers], -3)
     bones = xp.stack(

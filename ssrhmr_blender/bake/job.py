@@ -96,6 +96,7 @@ def bake(scene: bpy.types.Scene) -> Steps:
 
     from ssrhmr_core.calibration import Calibration
     from ssrhmr_core.reconstruct import Reconstructor
+    from ssrhmr_core.smoothing import Smoothing
 
     setup = setup_of(scene)
     armature, trackers = check_character(setup), check_trackers(setup)
@@ -105,7 +106,16 @@ def bake(scene: bpy.types.Scene) -> Steps:
     calibration = Calibration.from_json(setup.calibration)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
     bones = read_bones(armature, character)
-    reconstructor = Reconstructor(character.rest.skeleton)
+    smoothing = Smoothing(
+        auto=setup.smoothing == "AUTO",
+        cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
+    )
+    reconstructor = Reconstructor(
+        character.rest.skeleton,
+        smoothing=smoothing,
+        planting=setup.planting,
+        trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
+    )
     report = Report(
         bones=sum(bone.joint >= 0 for bone in bones), notes=_notes(armature, character.bones)
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import bpy
 
 from ..panels import SidebarPanel, draw_text
-from ..settings import setup_of
+from ..settings import TRACKERS, setup_of
 from .ops import is_running
 
 
@@ -38,4 +40,27 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
             draw_text(layout, context, setup.message)
 
 
-CLASSES = (SSRHMR_PT_bake,)
+class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):
+    """What is done to the trackers first."""
+
+    bl_label = "Cleanup"
+    bl_idname = "SSRHMR_PT_cleanup"
+    bl_parent_id = "SSRHMR_PT_bake"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw smoothing, planting and the trackers' weights."""
+        layout, setup = self.layout, setup_of(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not is_running()
+        layout.prop(setup, "smoothing")
+        if setup.smoothing == "CUTOFF":
+            layout.prop(setup, "cutoff", text="Cutoff (Hz)")
+        layout.prop(setup, "planting", slider=True)
+        column = layout.column(align=True, heading="Weights")
+        for role in TRACKERS:
+            column.prop(setup, f"{role}_weight", slider=True)
+
+
+CLASSES = (SSRHMR_PT_bake, SSRHMR_PT_cleanup)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import math
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -14,6 +15,7 @@ from mathutils import Matrix, Quaternion
 from ssrhmr_blender.bake.job import bake
 from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
 from ssrhmr_core.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
+from ssrhmr_core.smoothing import Smoothing
 
 from .conftest import (
     TO_BLENDER,
@@ -35,7 +37,10 @@ LIMBS = [
 
 
 def core_result(
-    skeleton: Skeleton, trackers: dict[str, bpy.types.Object], frames: np.ndarray
+    skeleton: Skeleton,
+    trackers: dict[str, bpy.types.Object],
+    frames: np.ndarray,
+    **cleanup: Any,
 ) -> Motion:
     """What the core makes of the same empties, read here without the add-on's code."""
     scene, setup = bpy.context.scene, bpy.context.scene.ssrhmr
@@ -53,7 +58,8 @@ def core_result(
         np.array(turns, np.float32),
         np.ones((len(frames), 6), bool),
     )
-    return Reconstructor(skeleton).clip(Calibration.from_json(setup.calibration).apply(take))
+    reconstructor = Reconstructor(skeleton, **cleanup)
+    return reconstructor.clip(Calibration.from_json(setup.calibration).apply(take))
 
 
 def directions(points: np.ndarray) -> np.ndarray:
@@ -452,3 +458,52 @@ def test_keys_of_the_object_and_of_other_bones_go_on(performance: Motion, tmp_pa
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     assert old in bpy.data.actions
+
+
+@pytest.mark.parametrize(
+    ("settings", "cleanup"),
+    [
+        ({"planting": 1.0}, {"planting": 1.0}),
+        (
+            {"smoothing": "CUTOFF", "cutoff": 3.0},
+            {"smoothing": Smoothing(auto=False, cutoff=3.0)},
+        ),
+        (
+            {"left_hand_weight": 0.0, "pelvis_weight": 0.5},
+            {"trust": (0.5, 1.0, 0.0, 1.0, 1.0, 1.0)},
+        ),
+    ],
+)
+def test_cleanup_is_the_cores(performance: Motion, settings: dict, cleanup: dict) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    take = Take.from_motion(performance)
+    # A standing foot that slides by four centimetres.
+    take.positions[:60, 4, 0] += np.linspace(0.0, 0.04, 60)
+    trackers = make_trackers(take)
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    bpy.ops.ssrhmr.calibrate()
+    run(1, 120)
+    frames = np.arange(1, 121)
+    plain, _ = joint_worlds(armature, frames)
+    for name, value in settings.items():
+        setattr(setup, name, value)
+    run(1, 120)
+    places, _ = joint_worlds(armature, frames)
+    wanted = core_result(skeleton_of_setup(), trackers, frames, **cleanup).positions()
+    assert np.abs(places - wanted @ TO_BLENDER.T).max() < 1e-3
+    assert np.abs(places - plain).max() > 2e-3, "the setting does something"
+
+
+def test_no_weight_on_pelvis_and_head_is_explained(performance: Motion) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    choose(armature, make_trackers(Take.from_motion(performance)))
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    bpy.ops.ssrhmr.calibrate()
+    setup.pelvis_weight = setup.head_weight = 0.5
+    setup.frame_start, setup.frame_end = 1, 20
+    with pytest.raises(RuntimeError, match="pelvis or head must count fully"):
+        bpy.ops.ssrhmr.bake()
+    assert armature.animation_data is None or armature.animation_data.action is None

@@ -129,6 +129,29 @@ def test_a_body_from_few_trackers(motion: Motion, worn: tuple[str, ...]) -> None
     assert missed.mean() < 0.005, "the head is where it was measured"
 
 
+def test_trust_is_a_share_between_both(take: Take, skeleton: Skeleton) -> None:
+    unseen = without(take, 0, len(take), LEFT_HAND)
+    free = Completion(load_weights(), skeleton).clip(unseen).positions[:, LEFT_HAND]
+    for share in (0.0, 0.5, 1.0):
+        trust = [share if tracker == LEFT_HAND else 1.0 for tracker in range(6)]
+        completion = Completion(load_weights(), skeleton, trust)
+        found = completion.clip(take)
+        wanted = free + share * (take.positions[:, LEFT_HAND] - free)
+        np.testing.assert_allclose(found.positions[:, LEFT_HAND], wanted, atol=1e-4)
+        others = [tracker for tracker in range(6) if tracker != LEFT_HAND]
+        np.testing.assert_allclose(found.positions[:, others], take.positions[:, others], atol=1e-5)
+        for frame in range(40):
+            turns = quat.to_matrix(take.rotations[frame])
+            spots, turned = completion.frame(take.positions[frame], turns, take.valid[frame])
+            np.testing.assert_allclose(spots, found.positions[frame], atol=1e-4)
+            np.testing.assert_allclose(turned, quat.to_matrix(found.rotations[frame]), atol=2e-3)
+
+
+def test_something_must_be_trusted(skeleton: Skeleton) -> None:
+    with pytest.raises(TrackerError, match="pelvis or head"):
+        Completion(load_weights(), skeleton, (0.5, 0.9, 1.0, 1.0, 1.0, 1.0))
+
+
 def test_nothing_to_go_by_is_said(motion: Motion) -> None:
     take = without(Take.from_motion(motion), 0, len(motion), PELVIS, HEAD)
     with pytest.raises(TrackerError, match="pelvis and head"):
