@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..formats import find_motions
+from ..weights import weights_header
 from .progress import Bar
 
 
@@ -18,7 +19,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
     parser.add_argument("--minutes", type=float, default=60.0, help="length of the run")
+    parser.add_argument(
+        "--steps", type=int, default=0, help="length in steps instead, for the same result again"
+    )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE.npz", help="go on from these weights, on your own data"
+    )
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -35,7 +42,15 @@ def run(chosen: argparse.Namespace) -> None:
     paths = find_motions([f"{split}#train" if split.is_file() else chosen.data])
     bar = Bar("train")
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(minutes=chosen.minutes, seed=chosen.seed)
-    train(paths, chosen.out, recipe, progress=lambda share, text: bar.show(min(share, 0.99), text))
+    recipe = Recipe(minutes=chosen.minutes, steps=chosen.steps, seed=chosen.seed)
+
+    def show(share: float, text: str) -> None:
+        bar.show(min(share, 0.99), text)
+
+    train(paths, chosen.out, recipe, show, chosen.start)
     bar.show(1.0)
-    print(f"{chosen.out}: trained on {len(paths)} clips for {chosen.minutes:g} minutes")
+    header = weights_header(chosen.out)
+    print(
+        f"{chosen.out}: trained on {len(paths)} clips, {header['steps']} steps in"
+        f" {header['minutes']:g} minutes"
+    )

@@ -82,7 +82,11 @@ def train(
     def read(done: int, total: int) -> None:
         progress(0.0, f"reading clip {done} of {total}")
 
+    if rank:
+        distributed.barrier()  # The first process reads the clips, the others its cache.
     corpus = load_corpus(paths, out.parent / "cache", progress=read)
+    if world > 1 and not rank:
+        distributed.barrier()
     windows = Windows(corpus, recipe.frames, recipe.augmentation, device)
     sensors = SensorModel(recipe.sensors, device)
     generator = torch.Generator(device).manual_seed(recipe.seed)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +15,14 @@ import torch
 
 from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.network import HISTORY
-from ssrhmr_core.skeleton import PARENTS, Skeleton
+from ssrhmr_core.skeleton import PARENTS, TRACKER_JOINTS, Skeleton
 from ssrhmr_core.training import train as training
 from ssrhmr_core.training.augment import Augmentation, Windows
 from ssrhmr_core.training.corpus import Corpus, load_corpus
 from ssrhmr_core.training.model import Stages
+from ssrhmr_core.training.muon import Muon, orthogonal
 from ssrhmr_core.training.sensors import SensorModel, Sensors
+from ssrhmr_core.weights import load_weights, weights_header
 
 from ..conftest import make_motion
 
@@ -100,27 +106,122 @@ def test_loss_falls(corpus: Corpus) -> None:
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
-def test_an_interrupted_run_goes_on(
+RECIPE = training.Recipe(steps=8, windows=4)
+
+
+def losses(out: Path) -> list[str]:
+    with out.with_suffix(".log.csv").open() as file:
+        return [row["loss"] for row in csv.DictReader(file)]
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "run.npz"
-    monkeypatch.setattr(training, "_SAVE_SECONDS", 0.0)
+    """Killed between two checkpoints and started again: the same log, the same weights."""
     monkeypatch.setattr(training, "_LOG_STEPS", 1)
+    whole, broken = tmp_path / "whole" / "run.npz", tmp_path / "broken" / "run.npz"
+    training.train(files, whole, RECIPE, lambda share, text: None)
 
-    class Stop(Exception):
+    class Killed(Exception):
         pass
 
-    def stop(share: float, text: str) -> None:
-        if text.startswith("step 3,"):
-            raise Stop
+    def kill(share: float, text: str) -> None:
+        # The step after the last checkpoint is lost and done again.
+        monkeypatch.setattr(training, "_SAVE_SECONDS", 0.0 if "step 2," in text else 1e9)
+        if text.startswith("step 5,"):
+            raise Killed
 
-    recipe = training.Recipe(minutes=0.05, windows=4)
-    with pytest.raises(Stop):
-        training.train(files, out, recipe, stop)
-    assert out.with_suffix(".checkpoint.pt").exists()
-    training.train(files, out, recipe, lambda share, text: None)
-    with out.with_suffix(".log.csv").open() as file:
-        steps = [int(row["step"]) for row in csv.DictReader(file)]
-    # The step whose checkpoint was not written is done again; none is left out.
-    assert steps[:4] in ([1, 2, 3, 3], [1, 2, 3, 4])
-    assert steps[-1] > 3
+    with pytest.raises(Killed):
+        training.train(files, broken, RECIPE, kill)
+    assert broken.with_suffix(".checkpoint.pt").exists()
+    training.train(files, broken, RECIPE, lambda share, text: None)
+    assert losses(broken) == losses(whole)
+    for name, array in load_weights(whole).items():
+        np.testing.assert_array_equal(load_weights(broken)[name], array, err_msg=name)
+    assert not broken.with_suffix(".checkpoint.pt").exists()
+
+
+def test_minutes_become_steps(files: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "run.npz"
+    training.train(files, out, training.Recipe(minutes=0.01, windows=2), lambda share, text: None)
+    assert weights_header(out)["steps"] >= 41
+
+
+def test_starting_from_weights(files: list[Path], tmp_path: Path) -> None:
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    training.train(files, first, RECIPE, lambda share, text: None)
+    tiny = replace(RECIPE, steps=1, rate=1e-9, decay=0.0)
+    training.train(files, second, tiny, lambda share, text: None, start=first)
+    for name, array in load_weights(first).items():
+        np.testing.assert_allclose(load_weights(second)[name], array, atol=1e-5, err_msg=name)
+    assert weights_header(second)["start"] == "first.npz"
+
+
+_WORKER = """
+import sys
+from pathlib import Path
+import torch
+from ssrhmr_core.training import train as training
+torch.set_num_threads(1)
+training._LOG_STEPS = 1
+windows, out, *paths = sys.argv[1:]
+recipe = training.Recipe(steps=4, windows=int(windows))
+training.train([Path(path) for path in paths], Path(out), recipe, lambda share, text: None)
+"""
+
+
+def test_two_processes_learn_as_one_with_the_doubled_batch(
+    files: list[Path], tmp_path: Path
+) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(_WORKER)
+    one, two = tmp_path / "one" / "run.npz", tmp_path / "two" / "run.npz"
+    # The clips are read once, so that two processes find them in the cache.
+    for out in (one, two):
+        load_corpus(files, out.parent / "cache", workers=1)
+    paths = [str(path) for path in files]
+    python = [sys.executable, str(worker), "8", str(one), *paths]
+    run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    address = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    root = Path(__file__).resolve().parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    for command in (python, [*run, *address, str(worker), "4", str(two), *paths]):
+        subprocess.run(command, check=True, timeout=240, env=environment)
+    for name, array in load_weights(one).items():
+        np.testing.assert_allclose(load_weights(two)[name], array, atol=2e-3, err_msg=name)
+    for mine, theirs in zip(losses(one), losses(two), strict=True):
+        assert float(mine) == pytest.approx(float(theirs), rel=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(30, 12), (12, 30), (16, 16)])
+def test_muon_steps_are_orthogonal(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    values = torch.linalg.svdvals(orthogonal(matrix))
+    assert values.min() > 0.5 and values.max() < 1.3
+    with pytest.raises(ValueError, match="matrices"):
+        Muon([torch.nn.Parameter(torch.zeros(3))], 1e-3)
+
+
+def test_readings_of_ideal_sensors_are_the_joints(corpus: Corpus) -> None:
+    generator = torch.Generator().manual_seed(2)
+    batch = Windows(corpus, 8, Augmentation(), CPU).draw(16, generator)
+    joints = list(TRACKER_JOINTS)
+    readings = SensorModel(IDEAL, CPU).read(batch, generator)
+    assert readings.known.all()
+    assert torch.allclose(readings.positions, batch.positions[:, :, joints], atol=1e-5)
+    assert torch.allclose(readings.rotations, batch.rotations[:, :, joints], atol=1e-4)
+
+
+def test_readings_of_bad_sensors(corpus: Corpus) -> None:
+    generator = torch.Generator().manual_seed(2)
+    batch = Windows(corpus, 8, Augmentation(), CPU).draw(256, generator)
+    joints = list(TRACKER_JOINTS)
+    readings = SensorModel(Sensors(worn=1.0, lost=0.5), CPU).read(batch, generator)
+    away = (readings.positions - batch.positions[:, :, joints]).norm(dim=-1)
+    assert 0.003 < float(away.mean()) < 0.03
+    lost = ~readings.known
+    assert 0.2 < float(lost.any(-1).any(-1).float().mean()) < 0.5
+    # Pelvis and head are never lost together: there would be nothing to go by.
+    assert not (lost[..., 0] & lost[..., 1]).any()
+    turned = readings.rotations @ readings.rotations.mT
+    assert torch.allclose(turned, torch.eye(3).expand(turned.shape), atol=1e-4)

@@ -1,0 +1,83 @@
+"""The stress set: no NaN, no pops, no joint bent the wrong way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ssrhmr_core.motion import Motion
+from ssrhmr_core.reconstruct import Reconstructor
+from ssrhmr_core.skeleton import TRACKER_JOINTS
+from ssrhmr_core.solve import ARMS, LEGS
+from ssrhmr_core.trackers import Take
+
+from .stress import CASES
+
+ENDS = list(TRACKER_JOINTS)
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def case(request: pytest.FixtureRequest) -> tuple[str, Motion, Take, Motion]:
+    motion, take = CASES[request.param]()
+    return request.param, motion, take, Reconstructor(motion.skeleton).clip(take)
+
+
+def turns_per_frame(rotations: np.ndarray) -> np.ndarray:
+    same = np.abs((rotations[1:] * rotations[:-1]).sum(-1))
+    return np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0)))
+
+
+def test_all_is_finite(case: tuple[str, Motion, Take, Motion]) -> None:
+    *_, body = case
+    assert np.isfinite(body.rotations).all() and np.isfinite(body.root).all()
+    np.testing.assert_allclose(np.linalg.norm(body.rotations, axis=-1), 1.0, atol=1e-4)
+
+
+def test_nothing_pops(case: tuple[str, Motion, Take, Motion]) -> None:
+    _, _, take, body = case
+    fastest = turns_per_frame(take.rotations).max(1)
+    assert (turns_per_frame(body.rotations).max(1) <= np.maximum(25.0, fastest)).all()
+
+
+def test_ends_are_where_they_can_be(case: tuple[str, Motion, Take, Motion]) -> None:
+    name, _, take, body = case
+    missed = np.linalg.norm(body.positions()[:, ENDS] - take.positions, axis=-1)
+    if "reach" in name:
+        # The miss is the distance and no more; the limb points where it cannot go.
+        assert missed.max() < 0.4
+        return
+    # Noise takes ends of stretched arms out of reach.
+    assert 1000.0 * missed.mean() < (0.6 if "noise" in name else 0.2)
+    assert 1000.0 * np.percentile(missed, 99) < 3.0
+
+
+def test_knees_and_elbows_bend_the_right_way(case: tuple[str, Motion, Take, Motion]) -> None:
+    _, motion, _, body = case
+    for limb in (*LEGS, *ARMS):
+        bent, true = (bend_of(m, limb.upper, limb.lower, limb.end) for m in (body, motion))
+        clear = (np.linalg.norm(bent, axis=-1) > 0.05) & (np.linalg.norm(true, axis=-1) > 0.05)
+        side = (bent * true).sum(-1)[clear]
+        # On the same side as the true one: never inverted.
+        assert (side > 0.0).all()
+
+
+def bend_of(motion: Motion, upper: int, lower: int, end: int) -> np.ndarray:
+    """Where the middle joint is off the line between the others (F, 3), in limbs' lengths."""
+    points = motion.positions()
+    line = points[:, end] - points[:, upper]
+    length = np.linalg.norm(line, axis=-1, keepdims=True)
+    away = points[:, lower] - points[:, upper]
+    along = (away * line).sum(-1, keepdims=True) / np.maximum(length**2, 1e-9)
+    whole = np.linalg.norm(motion.skeleton.offsets[[lower, end]], axis=-1).sum()
+    return (away - along * line) / whole
+
+
+def test_a_millimetre_of_noise_turns_an_elbow_little() -> None:
+    motion, noisy = CASES["arms through full extension, 1 mm noise"]()
+    calm = Reconstructor(motion.skeleton).clip(Take.from_motion(motion))
+    shaken = Reconstructor(motion.skeleton).clip(noisy)
+    same = np.abs((calm.rotations * shaken.rotations).sum(-1))
+    turned = np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0)))
+    for arm in ARMS:
+        assert np.median(turned[:, arm.lower]) < 1.5
+        assert np.percentile(turned[:, arm.lower], 99) < 8.0
