@@ -43,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TRACKER:SECONDS",
-        help="a tracker is lost for so long, from a third of each clip on",
+        help="a tracker is lost for so long, from a third of each clip on; TRACKER:all is not worn",
     )
     parser.add_argument(
         "--bodies",
@@ -118,6 +118,8 @@ def _drop(text: str) -> tuple[str, float]:
     if tracker not in TRACKERS:
         raise argparse.ArgumentTypeError("trackers are " + ", ".join(TRACKERS))
     try:
-        return tracker, float(seconds)
+        return tracker, float("inf") if seconds == "all" else float(seconds)
     except ValueError as error:
-        raise argparse.ArgumentTypeError("write TRACKER:SECONDS, as in pelvis:2") from error
+        raise argparse.ArgumentTypeError(
+            "write TRACKER:SECONDS, as in pelvis:2, or TRACKER:all"
+        ) from error

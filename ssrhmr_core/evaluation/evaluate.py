@@ -29,7 +29,8 @@ class Disturbance:
     Attributes:
         noise_mm: spread of white noise on each axis of the positions.
         noise_deg: spread of white noise of the rotations about each axis.
-        lost: (tracker, seconds) pairs: not seen for that long, from a third of the clip on.
+        lost: (tracker, seconds) pairs: not seen for that long, from a third of the clip on; of an
+            infinite time, from its start.
     """
 
     noise_mm: float = 0.0
@@ -47,7 +48,8 @@ class Disturbance:
         valid = take.valid.copy()
         begin = take.times[0] + (take.times[-1] - take.times[0]) / 3.0
         for tracker, seconds in self.lost:
-            gone = (take.times >= begin) & (take.times < begin + seconds)
+            after = begin if np.isfinite(seconds) else -np.inf
+            gone = (take.times >= after) & ~(take.times >= after + seconds)
             valid[gone, TRACKERS.index(tracker)] = False
         return Take(take.times, positions.astype("f4"), rotations.astype("f4"), valid)
 
