@@ -24,6 +24,9 @@ _JUMP_SLACK = 0.05
 _JUMP_DRIFT = 2.0
 """Metres a second by which the place where a tracker may come back grows after a jump."""
 _FROZEN_SECONDS = 0.2
+_FROZEN_FRAMES = round(_FROZEN_SECONDS * MODEL_RATE)
+_ALIVE_FRAMES = 30
+"""Frames with changes after which a live tracker is known to shake as sensors do."""
 _FROZEN_RELEASE = 0.05
 """Metres by which a tracker that was frozen, not resting, is somewhere else afterwards."""
 _CUT = 4
@@ -34,6 +37,7 @@ _BLEND_SPEED = 1.2
 """Metres a second that a blend adds at most."""
 _CALM = 0.3
 """Share of the way to where the net has a lost tracker that is gone in a frame (3.4 Hz)."""
+_NO_TURN = 1e-6
 _CHUNK = 2048
 
 
@@ -93,6 +97,63 @@ def _mark_jumps(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -
         near = np.flatnonzero(away <= allowed)
         at = last + 1 + (int(near[0]) if len(near) else len(away))
         valid[seen[last + 1 : at], tracker] = False
+
+
+class Watch:
+    """Finds lost trackers as they come, frame by frame: the causal twin of :func:`find_lost`.
+
+    A live tracker that gives the very same numbers for a while, having shaken before as sensors do,
+    is frozen; it need not wait for where it comes back.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._raw: tuple[np.ndarray, np.ndarray] | None = None
+        self._step = np.zeros((6, 3))
+        self._good = np.zeros((6, 3))
+        self._waited = np.full(6, np.inf)
+        self._alive, self._same = np.zeros(6, int), np.zeros(6, int)
+
+    def frame(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Say which trackers (6,) can be believed in the next frame.
+
+        Args:
+            positions: (6, 3), metres, as they came.
+            rotations: (6, 4) quaternions.
+            known: (6,) bool, what the source says.
+        """
+        usable = np.isfinite(positions).all(-1) & np.isfinite(rotations).all(-1)
+        known = known & usable & (np.abs(rotations).max(-1) > _NO_TURN)
+        self._waited += 1.0 / MODEL_RATE
+        cut = False
+        if self._raw is not None:
+            same = (positions == self._raw[0]).all(-1) & (rotations == self._raw[1]).all(-1)
+            self._same = np.where(same, self._same + 1, 0)
+            self._alive = np.where(same, self._alive, self._alive + 1)
+            step = np.where(usable[:, None], positions - self._raw[0], 0.0)
+            step = np.nan_to_num(step)
+            cut = (np.linalg.norm(step - self._step, axis=-1) > _FROZEN_RELEASE).sum() >= _CUT
+            self._step = step
+            frozen = (self._same >= _FROZEN_FRAMES) & (self._alive >= _ALIVE_FRAMES)
+            # When all stand still the source has paused; there is nothing to fill in from.
+            if 0 < frozen.sum() < _CUT:
+                known = known & ~frozen
+        self._raw = (np.array(positions), np.array(rotations))
+        if not cut:
+            away = np.linalg.norm(np.where(known[:, None], positions, 0.0) - self._good, axis=-1)
+            allowed = (
+                _JUMP_SPEED * np.minimum(self._waited, 0.02)
+                + _JUMP_SLACK
+                + _JUMP_DRIFT * self._waited
+            )
+            known = known & (away <= allowed)
+        self._good = np.where(known[:, None], positions, self._good)
+        self._waited = np.where(known, 0.0, self._waited)
+        return known
 
 
 class Completion:

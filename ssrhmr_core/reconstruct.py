@@ -10,7 +10,7 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from .ik import predict_ik
-from .loss import Completion, find_lost
+from .loss import Completion, Watch, find_lost
 from .motion import Motion, interpolate, interpolate_rotations
 from .network import HISTORY, frame_features, predict, step_features
 from .planting import find_contacts, keep_toes_flat, plant
@@ -69,12 +69,14 @@ class Reconstructor:
         self._smoothing = smoothing or Smoothing()
         self._planting = planting
         self._filter = OneEuro(self._smoothing.cutoff)
+        self._watch = Watch()
         self._completion = Completion(self._weights, skeleton, trust)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next frame is the first one of a take."""
         self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._watch.reset()
         self._filter.reset()
         self._completion.reset()
 
@@ -94,6 +96,7 @@ class Reconstructor:
         """
         positions, rotations = np.asarray(positions, np.float32), np.asarray(rotations, np.float32)
         known = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
+        known = self._watch.frame(positions, rotations, known)
         positions, rotations = self._filter.frame(positions, rotations, known)
         spots, turns = self._completion.frame(positions, quat.to_matrix(rotations), known)
         spots, turns = spots[None], turns[None].astype(np.float32)

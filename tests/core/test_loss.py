@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.loss import Completion, find_lost
+from ssrhmr_core.loss import Completion, Watch, find_lost
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.reconstruct import Reconstructor
 from ssrhmr_core.skeleton import TRACKERS, Skeleton
@@ -168,4 +168,49 @@ def test_live_frames_may_miss_trackers(take: Take, skeleton: Skeleton) -> None:
         rotations, root = reconstructor.frame(
             worse.positions[frame], worse.rotations[frame], worse.valid[frame]
         )
+        assert np.isfinite(rotations).all() and np.isfinite(root).all()
+
+
+def watched(take: Take) -> np.ndarray:
+    """What the causal twin believes of each frame (F, 6)."""
+    watch = Watch()
+    frames = zip(take.positions, take.rotations, take.valid, strict=True)
+    return np.array([watch.frame(*frame) for frame in frames])
+
+
+def test_watch_believes_a_good_take(take: Take) -> None:
+    assert watched(take).all()
+
+
+@pytest.mark.parametrize("frames", [1, 5, 20])
+def test_watch_finds_jumps_as_whole_takes_do(take: Take, frames: int) -> None:
+    spots = take.positions.copy()
+    spots[100 : 100 + frames, LEFT_HAND] += (1.5, 0.5, 0.0)
+    worse = replace(take, positions=spots)
+    np.testing.assert_array_equal(watched(worse), find_lost(worse).valid)
+
+
+def test_watch_finds_frozen_trackers_after_a_while(take: Take) -> None:
+    spots, turns = take.positions.copy(), take.rotations.copy()
+    spots[100:160, LEFT_HAND], turns[100:160, LEFT_HAND] = spots[100, 2], turns[100, 2]
+    valid = watched(replace(take, positions=spots, rotations=turns))
+    assert valid[:110, LEFT_HAND].all() and not valid[114:160, LEFT_HAND].any()
+    assert valid[200:, LEFT_HAND].all()
+    others = [tracker for tracker in range(6) if tracker != LEFT_HAND]
+    assert valid[:, others].all()
+
+
+def test_watch_lets_pauses_and_cuts_pass(take: Take) -> None:
+    spots, turns = take.positions.copy(), take.rotations.copy()
+    spots[100:160], turns[100:160] = spots[100], turns[100]
+    spots[200:] += (2.0, 0.0, 0.0)
+    assert watched(replace(take, positions=spots, rotations=turns)).all()
+
+
+def test_live_frames_with_rubbish_marked_as_seen(take: Take, skeleton: Skeleton) -> None:
+    reconstructor = Reconstructor(skeleton)
+    spots, turns = take.positions.copy(), take.rotations.copy()
+    spots[40:60, LEFT_FOOT], turns[50:55, HEAD] = np.nan, 0.0
+    for frame in range(90):
+        rotations, root = reconstructor.frame(spots[frame], turns[frame])
         assert np.isfinite(rotations).all() and np.isfinite(root).all()
