@@ -76,8 +76,8 @@ LIMBS = (*LEGS, *ARMS)
 _EYE = np.eye(3)
 SPINE_STEPS = 8
 """Three are mostly enough; the rest is for heads far from where they belong."""
-_SPINE_MISS = 5e-7
-"""A head this near to its tracker is there; share of its length (0.3 micrometres)."""
+_SPINE_MISS = 2e-6
+"""A head this near to its tracker is there; share of its length (about a micrometre)."""
 _DAMPING = 1e-5
 """Keeps the spine's step finite when it is stretched straight at its target; share of length^2."""
 _REACH, _REACH_SOFT = 0.9995, 3e-4
