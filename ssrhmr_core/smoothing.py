@@ -37,8 +37,11 @@ _QUIET = 0.3
 _UNEVEN = 0.1
 _QUIET_LENGTH = 1.193
 """Length that this share of normal vectors of three numbers does not reach."""
-_DIFFERENCES = 6
-_DIFFERENCES_GAIN = np.sqrt(924.0)
+_DIFFERENCES = ((2, 6.0**0.5), (6, 924.0**0.5))
+"""Orders of differences that noise is read from, and how many times it is larger in them."""
+_FEWEST = 13
+_SLOWEST = 50.0
+"""Frames a second below which what changes from frame to frame may as well be motion."""
 _CLEAN = (0.0018, np.radians(0.6))
 """Metres and radians: what looks like that much noise may be motion and is left alone."""
 
@@ -48,7 +51,8 @@ class Smoothing:
     """How trackers are smoothed.
 
     Attributes:
-        auto: find the noise of each tracker and remove it; clean ones stay as they are.
+        auto: find the noise of each tracker and remove it; clean ones, and takes of fewer than 50
+            frames a second, stay as they are.
         cutoff: where not auto, how fast a motion must be to be lost, Hz; 0 is off.
     """
 
@@ -67,10 +71,12 @@ def smooth(take: Take, smoothing: Smoothing) -> Take:
         The take, on an even clock where its own was not; the same object where there is nothing
         to do.
     """
-    if len(take) <= 2 * _DIFFERENCES or not (smoothing.auto or smoothing.cutoff > 0.0):
+    if len(take) < _FEWEST or not (smoothing.auto or smoothing.cutoff > 0.0):
         return take
     steps = np.diff(take.times)
     rate = 1.0 / float(steps.mean())
+    if smoothing.auto and rate < _SLOWEST:
+        return take
     if np.ptp(steps) > _UNEVEN * steps.mean():
         even = take.resampled(max(rate, MODEL_RATE))
         smoothed = smooth(even, smoothing)
@@ -99,15 +105,20 @@ def smooth(take: Take, smoothing: Smoothing) -> Take:
 def noise_of(track: np.ndarray) -> float:
     """Spread of white noise along each of three directions, in the unit of the values.
 
-    Read from the frames in which the sixth differences are smallest, where least is motion.
+    Read from the frames in which differences are smallest, where least is motion. Sixth differences
+    tell noise from motion; second ones are nothing between the keys of a slower take that was
+    resampled, whose corners sixth ones take for noise.
 
     Args:
         track: (F, 3) positions, or (F, 4) twice the quaternions: those move in three directions.
     """
-    if len(track) <= 2 * _DIFFERENCES:
-        return 0.0
-    steps = np.linalg.norm(np.diff(track, _DIFFERENCES, axis=0), axis=-1)
-    return float(np.quantile(steps, _QUIET)) / (_DIFFERENCES_GAIN * _QUIET_LENGTH)
+    found = []
+    for order, gain in _DIFFERENCES:
+        if len(track) <= 2 * order:
+            return 0.0
+        steps = np.linalg.norm(np.diff(track, order, axis=0), axis=-1)
+        found.append(float(np.quantile(steps, _QUIET)) / (gain * _QUIET_LENGTH))
+    return min(found)
 
 
 def _smoothed(
@@ -117,7 +128,7 @@ def _smoothed(
     if not smoothing.auto:
         return _filtered(track, _kernel(_CUTOFF_SPREAD / smoothing.cutoff * rate))
     noise = noise_of(track)
-    if noise <= clean or len(track) <= 2 * _DIFFERENCES:
+    if noise <= clean:
         return None
     noise = np.sqrt(noise * noise - clean * clean)
     pilot = _gauss(_PILOT * rate)

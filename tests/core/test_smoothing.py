@@ -49,6 +49,16 @@ def test_clean_takes_stay_as_they_are(take: Take) -> None:
     assert smooth(take, Smoothing(auto=False, cutoff=0.0)) is take
 
 
+@pytest.mark.parametrize("rate", [12.0, 24.0, 30.0])
+def test_the_corners_of_a_slower_take_are_no_noise(skeleton: Skeleton, rate: float) -> None:
+    """Fast motion, keyed at a lower rate and read between its keys, as Blender does."""
+    motion = make_motion(skeleton, frames=int(8 * rate), rate=rate / 3.0)
+    fast = replace(Take.from_motion(motion), times=motion.times / 3.0)
+    assert smooth(fast, Smoothing()) is fast
+    between = fast.resampled(72.0)
+    assert smooth(between, Smoothing()) is between
+
+
 def test_noise_is_measured(take: Take) -> None:
     noisy = shaken(take)
     for tracker in range(6):
