@@ -134,7 +134,7 @@ def random_body(skeleton: Skeleton, seed: int) -> Skeleton:
     random = np.random.default_rng(seed)
     offsets = skeleton.offsets.astype(np.float64)
     scale = np.exp(random.uniform(np.log(0.75), np.log(1.3), len(JOINTS)))
-    scale = np.sqrt(scale * scale[list(MIRROR)])
+    scale = scale[np.minimum(np.arange(len(JOINTS)), MIRROR)]
     # Both sides alike but for two percent, as people are.
     offsets *= (scale * np.exp(0.02 * random.standard_normal(len(JOINTS))))[:, None]
     moved = 0.015 * skeleton.size * random.standard_normal((len(JOINTS), 3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.evaluation.metrics import ENDS, FIRST_FRAME, measure, pool, summarize
+from ssrhmr_core.evaluation.metrics import ENDS, FIRST_FRAME, detail, measure, pool, summarize
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import INDEX, Skeleton
 
@@ -90,3 +90,32 @@ def test_clips_are_pooled_by_frames(motion: Motion) -> None:
     share = 20 / (len(motion) - FIRST_FRAME + 20)
     assert pooled["mpjpe_mm"] == pytest.approx(share * 10.0 * 3.0**0.5, rel=1e-3)
     assert len(ENDS) == 5
+
+
+def test_what_the_body_does_and_joint_by_joint(motion: Motion) -> None:
+    figures = detail(measure(motion, motion))
+    assert sum(kind["frames"] for kind in figures["kinds"].values()) == len(motion) - FIRST_FRAME
+    assert set(figures["joints"].values()) == {0.0}
+
+
+def test_seams_are_leaps_where_a_tracker_goes_or_comes(motion: Motion) -> None:
+    valid = np.ones((len(motion), 6), bool)
+    valid[60:90, 2] = False
+    root = motion.root.copy()
+    root[60:90] += (0.0, 0.04, 0.0)
+    errors = measure(changed(motion, root=root), motion, valid)
+    figures = summarize(errors)
+    assert figures["lost_mpjpe_mm"] == pytest.approx(40.0, abs=0.1)
+    assert 20.0 < figures["lost_jump_mm"] <= 40.1
+    assert len(errors.seams) == 2
+    assert summarize(measure(motion, motion))["lost_jump_mm"] is None
+
+
+def test_sunk_is_how_far_feet_are_under_their_contact(skeleton: Skeleton) -> None:
+    still = make_motion(skeleton, frames=120)
+    still = changed(
+        still, rotations=still.rotations[:1].repeat(120, 0), root=still.root[:1].repeat(120, 0)
+    )
+    lower = changed(still, root=still.root - np.array([0.0, 0.007, 0.0], np.float32))
+    assert summarize(measure(lower, still))["foot_sunk_p99_mm"] == pytest.approx(7.0, abs=0.01)
+    assert summarize(measure(still, still))["foot_sunk_p99_mm"] == pytest.approx(0.0, abs=0.01)
