@@ -21,6 +21,8 @@ Array = Any
 """A ``numpy.ndarray`` or a ``torch.Tensor`` of floats."""
 
 _TINY = 1e-8
+_SMALL = 400
+"""Numbers up to which calling einsum takes longer than what it saves."""
 _IDENTITY = np.eye(3, dtype=np.float32)
 # Rows x, y, z of the matrix of the vector product, each laid out flat.
 _CROSS = np.array(
@@ -66,7 +68,7 @@ def single_as(array: Array, like: Array) -> Array:
 
 def dot(a: Array, b: Array) -> Array:
     """Scalar product over the last axis, kept: (..., n) x (..., n) -> (..., 1)."""
-    if namespace(a) is np:
+    if isinstance(a, np.ndarray) and a.size > _SMALL:
         return np.einsum("...i,...i->...", a, b)[..., None]
     return (a * b).sum(-1)[..., None]
 
@@ -89,8 +91,10 @@ def cross(a: Array, b: Array) -> Array:
 
 def rotate(matrix: Array, vector: Array) -> Array:
     """Apply rotations to vectors: (..., 3, 3) x (..., 3) -> (..., 3)."""
-    if namespace(matrix) is np:
-        return np.einsum("...ij,...j->...i", matrix, vector)
+    if isinstance(matrix, np.ndarray):
+        if matrix.size > _SMALL:
+            return np.einsum("...ij,...j->...i", matrix, vector)
+        return (matrix @ vector[..., None])[..., 0]
     return (matrix * vector[..., None, :]).sum(-1)
 
 

@@ -48,7 +48,7 @@ def test_ends_are_where_they_can_be(case: tuple[str, Motion, Take, Motion]) -> N
         return
     # Noise takes ends of stretched arms out of reach.
     assert 1000.0 * missed.mean() < (0.6 if "noise" in name else 0.2)
-    assert 1000.0 * np.percentile(missed, 99) < 3.0
+    assert 1000.0 * np.percentile(missed, 99) < (5.0 if "noise" in name else 3.0)
 
 
 def test_knees_and_elbows_bend_the_right_way(case: tuple[str, Motion, Take, Motion]) -> None:
