@@ -21,6 +21,8 @@ Array = Any
 """A ``numpy.ndarray`` or a ``torch.Tensor`` of floats."""
 
 _TINY = 1e-8
+UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
+"""No rotation, as :func:`to_6d` gives it."""
 _SMALL = 400
 """Numbers up to which calling einsum takes longer than what it saves."""
 _IDENTITY = np.eye(3, dtype=np.float32)
@@ -166,6 +168,15 @@ def from_rotation_vector(vector: Array) -> Array:
 def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
     """A layer: (..., inputs) -> (..., outputs) by the weights ``name.w`` and ``name.b``."""
     return x @ weights[f"{name}.w"] + weights[f"{name}.b"]
+
+
+def residual_net(weights: Mapping[str, Array], name: str, blocks: int, x: Array) -> Array:
+    """A net of residual blocks: ``name.in``, ``name.0.a`` and ``.b`` and so on, ``name.out``."""
+    hidden = silu(linear(weights, f"{name}.in", x))
+    for block in range(blocks):
+        inner = silu(linear(weights, f"{name}.{block}.a", hidden))
+        hidden = hidden + silu(linear(weights, f"{name}.{block}.b", inner))
+    return linear(weights, f"{name}.out", hidden)
 
 
 def silu(x: Array) -> Array:

@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from .skeleton import TRACKER_JOINTS, TRACKERS, Skeleton
+from .skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS, Skeleton
 from .trackers import Take, TrackerError
 
-_ADULT_SIZE = 1.4
 _STRANGE_ARM = 0.22
 """Metres on an adult beyond which a tracker is not where the reference pose has its joint."""
 _STRANGE_SCALE = 0.12
@@ -194,7 +193,7 @@ def still_enough(speeds: np.ndarray) -> tuple[str, ...]:
 
 def quality(calibration: Calibration, skeleton: Skeleton) -> np.ndarray:
     """How well each tracker (6,) fitted the reference pose: 1 on its joint, 0 not believable."""
-    size = skeleton.size / (calibration.scale * _ADULT_SIZE)
+    size = skeleton.size / (calibration.scale * ADULT_SIZE)
     return np.clip(1.0 - calibration.misses / (2.0 * _STRANGE_ARM * size), 0.0, 1.0)
 
 
@@ -214,7 +213,7 @@ def _warnings(
         found.append("left and right look swapped on the hands or on the feet")
     elif hands < 0.5 * (skeleton.t_pose()[17, 0] - skeleton.t_pose()[21, 0]) / fitted:
         found.append("the hands are not held out to the sides: is this the T-pose?")
-    size = skeleton.size / (fitted * _ADULT_SIZE)
+    size = skeleton.size / (fitted * ADULT_SIZE)
     found += [
         f"{TRACKERS[tracker]} is {100.0 * misses[tracker]:.0f} cm away from where a T-pose has it:"
         " wrong frame, or trackers swapped?"

@@ -15,14 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import (
+    UNIT_6D,
     Array,
     constant,
     from_6d,
     heading,
-    linear,
     namespace,
+    residual_net,
     rotate,
-    silu,
     to_6d,
     transpose,
 )
@@ -35,7 +35,6 @@ _MOMENT_FEATURES = len(AGO) * len(TRACKERS) * (3 + 6 + 1)
 _BODY_FEATURES = 3 * (len(JOINTS) - 1)
 _INPUTS = _MOMENT_FEATURES + 2 + _BODY_FEATURES
 _WIDTH, _BLOCKS = 256, 2
-_UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
 _FLOOR_RANGE = 4.0
 """Heights over the floor beyond this many sizes of the body say nothing: there is no floor."""
 
@@ -104,11 +103,8 @@ def fill(weights: dict[str, Array], seen: Seen, offsets: Array, size: Array) -> 
         height,
         body[..., 1:, :].reshape(*lead, _BODY_FEATURES),
     ]
-    hidden = silu(linear(weights, "filling.in", xp.concatenate(inputs, -1)))
-    for block in range(_BLOCKS):
-        inner = silu(linear(weights, f"filling.{block}.a", hidden))
-        hidden = hidden + silu(linear(weights, f"filling.{block}.b", inner))
-    out = linear(weights, "filling.out", hidden).reshape(*lead, len(TRACKERS), 9)
+    out = residual_net(weights, "filling", _BLOCKS, xp.concatenate(inputs, -1))
+    out = out.reshape(*lead, len(TRACKERS), 9)
     positions = origin[..., None, :] + rotate(turn[..., None, :, :], out[..., :3]) * scale[..., 0]
-    rotations = turn[..., None, :, :] @ from_6d(out[..., 3:] + constant(_UNIT_6D, out))
+    rotations = turn[..., None, :, :] @ from_6d(out[..., 3:] + constant(UNIT_6D, out))
     return positions, rotations

@@ -16,7 +16,7 @@ from .arrays import heading, rotate, transpose
 from .filling import AGO, Seen, fill
 from .motion import MODEL_RATE, runs
 from .skeleton import Skeleton
-from .trackers import Take, TrackerError
+from .trackers import Take, TrackerError, usable
 
 _JUMP_SPEED = 20.0
 """Metres a second that no hand or foot reaches, of an adult."""
@@ -37,7 +37,6 @@ _BLEND_SPEED = 1.2
 """Metres a second that a blend adds at most."""
 _CALM = 0.3
 """Share of the way to where the net has a lost tracker that is gone in a frame (3.4 Hz)."""
-_NO_TURN = 1e-6
 _CHUNK = 2048
 
 
@@ -93,10 +92,14 @@ def _mark_jumps(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -
         last = int(jumps[0])
         away = np.linalg.norm(spots[last + 1 :] - spots[last], axis=-1)
         waited = times[last + 1 :] - times[last]
-        allowed = _JUMP_SPEED * np.minimum(waited, 0.02) + _JUMP_SLACK + _JUMP_DRIFT * waited
-        near = np.flatnonzero(away <= allowed)
+        near = np.flatnonzero(away <= _allowed(waited))
         at = last + 1 + (int(near[0]) if len(near) else len(away))
         valid[seen[last + 1 : at], tracker] = False
+
+
+def _allowed(waited: np.ndarray) -> np.ndarray:
+    """Metres from where it was last believed that a tracker may be after so many seconds."""
+    return _JUMP_SPEED * np.minimum(waited, 0.02) + _JUMP_SLACK + _JUMP_DRIFT * waited
 
 
 class Watch:
@@ -126,15 +129,15 @@ class Watch:
             rotations: (6, 4) quaternions.
             known: (6,) bool, what the source says.
         """
-        usable = np.isfinite(positions).all(-1) & np.isfinite(rotations).all(-1)
-        known = known & usable & (np.abs(rotations).max(-1) > _NO_TURN)
+        sound = usable(positions, rotations)
+        known = known & sound
         self._waited += 1.0 / MODEL_RATE
         cut = False
         if self._raw is not None:
             same = (positions == self._raw[0]).all(-1) & (rotations == self._raw[1]).all(-1)
             self._same = np.where(same, self._same + 1, 0)
             self._alive = np.where(same, self._alive, self._alive + 1)
-            step = np.where(usable[:, None], positions - self._raw[0], 0.0)
+            step = np.where(sound[:, None], positions - self._raw[0], 0.0)
             step = np.nan_to_num(step)
             cut = (np.linalg.norm(step - self._step, axis=-1) > _FROZEN_RELEASE).sum() >= _CUT
             self._step = step
@@ -145,12 +148,7 @@ class Watch:
         self._raw = (np.array(positions), np.array(rotations))
         if not cut:
             away = np.linalg.norm(np.where(known[:, None], positions, 0.0) - self._good, axis=-1)
-            allowed = (
-                _JUMP_SPEED * np.minimum(self._waited, 0.02)
-                + _JUMP_SLACK
-                + _JUMP_DRIFT * self._waited
-            )
-            known = known & (away <= allowed)
+            known = known & (away <= _allowed(self._waited))
         self._good = np.where(known[:, None], positions, self._good)
         self._waited = np.where(known, 0.0, self._waited)
         return known

@@ -22,7 +22,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import Array, constant, from_6d, linear, namespace, rotate, silu, to_6d, transpose
+from .arrays import (
+    UNIT_6D,
+    Array,
+    constant,
+    from_6d,
+    linear,
+    namespace,
+    residual_net,
+    rotate,
+    silu,
+    to_6d,
+    transpose,
+)
 from .skeleton import INDEX, JOINTS, TRACKER_JOINTS
 from .solve import (
     ARMS,
@@ -145,7 +157,7 @@ def step_features(now: Array, past: Array, positions: Array, turns: Array, size:
     changes = [
         past - now[..., None, :],
         travel / _expand(size, travel, 2),
-        six - constant(_UNIT_6D, six),
+        six - constant(UNIT_6D, six),
     ]
     return xp.concatenate(changes, -1).reshape(*now.shape[:-1], len(HISTORY) * STEP_FEATURES)
 
@@ -182,13 +194,10 @@ def predict(
     lead = features.shape[:-1]
 
     body = _broadcast(scaled[..., 1:, :].reshape(*scaled.shape[:-2], 63), lead)
-    hidden = silu(linear(weights, "generator.in", xp.concatenate([features, steps, body], -1)))
-    for block in range(BLOCKS):
-        inner = silu(linear(weights, f"generator.{block}.a", hidden))
-        hidden = hidden + silu(linear(weights, f"generator.{block}.b", inner))
-    out = linear(weights, "generator.out", hidden)
+    seen = xp.concatenate([features, steps, body], -1)
+    out = residual_net(weights, "generator", BLOCKS, seen)
     split = 6 * len(FREE)
-    sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(_UNIT_6D, out)
+    sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(UNIT_6D, out)
     latent = out[..., split:]
     guessed = hips[..., None, :, :] @ from_6d(sixes)
     guess = _with_measured(guessed, measured)
@@ -307,7 +316,6 @@ _LEG_BONES = [[leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS]
 _ARM_JOINTS = [[FREE.index(joint) for joint in (arm.upper, arm.lower)] for arm in ARMS]
 _ARM_BONES = [[arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS]
 _FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
-_UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
 
 
 def _stage(weights: Weights, name: str, inputs: list[Array]) -> Array:

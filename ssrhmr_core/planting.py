@@ -17,7 +17,7 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from .motion import MODEL_RATE, runs
-from .skeleton import INDEX, TRACKERS, Skeleton
+from .skeleton import ADULT_SIZE, INDEX, TRACKERS, Skeleton
 from .trackers import Take
 
 FEET = (TRACKERS.index("left_foot"), TRACKERS.index("right_foot"))
@@ -25,7 +25,6 @@ TOES = (INDEX["left_toe"], INDEX["right_toe"])
 
 _SLOW, _FAST = 0.16, 0.32
 """Metres a second at which contact begins and ends, on an adult."""
-_ADULT_SIZE = 1.4
 _SHORTEST = 6
 """Frames; a shorter rest is no contact."""
 _LIFTED = 0.06
@@ -60,7 +59,7 @@ def find_contacts(take: Take, skeleton: Skeleton) -> Contacts:
         take: joint frames on the model's clock.
         skeleton: the body.
     """
-    adult = skeleton.size / _ADULT_SIZE
+    adult = skeleton.size / ADULT_SIZE
     ball = np.zeros((len(take), 2), bool)
     flat = np.zeros((len(take), 2), bool)
     for side, (foot, toe) in enumerate(zip(FEET, TOES, strict=True)):
@@ -161,7 +160,7 @@ def _lowest(heights: np.ndarray) -> np.ndarray:
 
 
 def _hysteresis(speed: np.ndarray, slow: float, fast: float) -> np.ndarray:
-    """True from a frame below ``slow`` until one above ``fast``, and back before it likewise."""
+    """True from a frame below ``slow`` until one above ``fast``."""
     state = np.where(speed < slow, 1, np.where(speed > fast, 0, -1))
     frames = np.arange(len(state))
     before = np.maximum.accumulate(np.where(state >= 0, frames, 0))

@@ -13,6 +13,9 @@ import numpy as np
 
 from .arrays import Array, constant, rotate
 
+ADULT_SIZE = 1.4
+"""About the size of an adult, see :attr:`Skeleton.size`: what limits in metres are meant for."""
+
 JOINTS = (
     "hips",
     "left_hip",

@@ -48,9 +48,7 @@ class Take:
         if not np.isfinite(self.times).all() or (np.diff(self.times) <= 0.0).any():
             raise TrackerError("the times of a take must rise")
         # What is no number, or no turn, was not seen, whatever the source says.
-        usable = np.isfinite(self.positions).all(-1) & np.isfinite(self.rotations).all(-1)
-        usable &= (np.abs(self.rotations) > _NO_TURN).any(-1)
-        object.__setattr__(self, "valid", self.valid & usable)
+        object.__setattr__(self, "valid", self.valid & usable(self.positions, self.rotations))
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -94,3 +92,9 @@ class Take:
     def resampled(self, rate: float = MODEL_RATE) -> Take:
         """Return the take on an even clock of ``rate`` frames a second from its first frame."""
         return self.at(even_times(self.times, rate))
+
+
+def usable(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+    """Whether positions (..., 3) and quaternions (..., 4) are a place and a turn: (...) bool."""
+    finite = np.isfinite(positions).all(-1) & np.isfinite(rotations).all(-1)
+    return finite & (np.abs(rotations) > _NO_TURN).any(-1)

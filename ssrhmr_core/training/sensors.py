@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..arrays import from_rotation_vector, rotate
-from ..skeleton import TRACKER_JOINTS, TRACKERS
+from ..skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS
 from .augment import Batch
 
 _SMOOTH_FRAMES = 8
@@ -114,7 +114,7 @@ class SensorModel:
         known = self._known(count, length, uniform, generator)
         # Each window and tracker has its own quality, down to none of it.
         bad = (uniform(count, 1, 1, 1) < wish.worn) * uniform(count, 1, 6, 1)
-        size = batch.sizes[:, None, None, None] / 1.4
+        size = batch.sizes[:, None, None, None] / ADULT_SIZE
 
         late = bad * wish.delay * _FRAME_RATE
         before = torch.cat([positions[:, :1], positions[:, :-1]], 1)
