@@ -25,7 +25,7 @@ UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
 """No rotation, as :func:`to_6d` gives it."""
 _SMALL = 400
 """Numbers up to which calling einsum takes longer than what it saves."""
-_IDENTITY = np.eye(3, dtype=np.float32)
+IDENTITY = np.eye(3, dtype=np.float32)
 # Rows x, y, z of the matrix of the vector product, each laid out flat.
 _CROSS = np.array(
     [[0, 0, 0, 0, 0, -1, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]],
@@ -70,8 +70,10 @@ def single_as(array: Array, like: Array) -> Array:
 
 def dot(a: Array, b: Array) -> Array:
     """Scalar product over the last axis, kept: (..., n) x (..., n) -> (..., 1)."""
-    if isinstance(a, np.ndarray) and a.size > _SMALL:
-        return np.einsum("...i,...i->...", a, b)[..., None]
+    if isinstance(a, np.ndarray):
+        if a.size > _SMALL:
+            return np.einsum("...i,...i->...", a, b)[..., None]
+        return (a[..., None, :] @ b[..., :, None])[..., 0]
     return (a * b).sum(-1)[..., None]
 
 
@@ -151,7 +153,7 @@ def between(a: Array, b: Array) -> Array:
     skew = _skew(cross(a, b))
     cosine = dot(a, b)[..., None]
     factor = 1.0 / clamp(1.0 + cosine, 1e-6)
-    rotation = constant(_IDENTITY, a) + skew + factor * (skew @ skew)
+    rotation = constant(IDENTITY, a) + skew + factor * (skew @ skew)
     opposite = cosine < -0.9999
     return xp.where(opposite, _half_turn(a), rotation) if opposite.any() else rotation
 
@@ -162,7 +164,19 @@ def from_rotation_vector(vector: Array) -> Array:
     angle = norm(vector)[..., None]
     skew = _skew(vector / angle[..., 0])
     turned = xp.sin(angle) * skew + (1.0 - xp.cos(angle)) * (skew @ skew)
-    return constant(_IDENTITY, vector) + turned
+    return constant(IDENTITY, vector) + turned
+
+
+def small_turn(vector: Array) -> Array:
+    """Rotations about ``vector`` by nearly ``|vector|`` radians: (..., 3) -> (..., 3, 3).
+
+    Cayley's transform, half as dear as :func:`from_rotation_vector`; the angle is short by a
+    twelfth of its cube.
+    """
+    half = 0.5 * vector
+    skew = _skew(half)
+    factor = 2.0 / (1.0 + dot(half, half))
+    return constant(IDENTITY, vector) + factor[..., None] * (skew + skew @ skew)
 
 
 def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
@@ -201,4 +215,4 @@ def _half_turn(a: Array) -> Array:
     # The helper that is less parallel to `a` keeps the axis well defined.
     flat = (abs(z) < 0.9)[..., None]
     axis = normalize(xp.where(flat, xp.stack([-y, x, zero], -1), xp.stack([zero, -z, y], -1)))
-    return 2.0 * axis[..., :, None] * axis[..., None, :] - constant(_IDENTITY, a)
+    return 2.0 * axis[..., :, None] * axis[..., None, :] - constant(IDENTITY, a)

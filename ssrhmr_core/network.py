@@ -40,7 +40,9 @@ from .solve import (
     ARMS,
     LEGS,
     SPINE_STEPS,
+    Body,
     assemble,
+    body_of,
     carried_clavicles,
     close_limbs,
     give_clavicles,
@@ -114,6 +116,46 @@ class Prediction(NamedTuple):
     exact: Array
 
 
+class Proportions(NamedTuple):
+    """What the stages need of a skeleton; worked out once, used in every frame.
+
+    Attributes:
+        size: (...) or scalar, size of the body, see :attr:`Skeleton.size`.
+        joints: (..., 63) all offsets but the root's, in sizes of the body.
+        torso: (..., 27) those of spine, head, clavicles and shoulders.
+        legs: (..., 2, 12) those of both legs, the right one seen in a mirror.
+        arms: (..., 2, 12) those of both arms, the same.
+        body: in metres, for the solve.
+    """
+
+    size: Array
+    joints: Array
+    torso: Array
+    legs: Array
+    arms: Array
+    body: Body
+
+
+def proportions_of(offsets: Array, size: Array) -> Proportions:
+    """Work out what the stages need of bodies.
+
+    Args:
+        offsets: (..., 22, 3), metres.
+        size: (...) or scalar, size of the body.
+    """
+    scaled = offsets / _expand(size, offsets, 2)
+    lead = offsets.shape[:-2]
+    mirror = constant(_MIRROR_VECTORS, scaled)[:, None]
+    return Proportions(
+        size,
+        scaled[..., 1:, :].reshape(*lead, 63),
+        scaled[..., _CARRIED, :].reshape(*lead, 27),
+        (scaled[..., _LEG_BONES, :] * mirror).reshape(*lead, 2, 12),
+        (scaled[..., _ARM_BONES, :] * mirror).reshape(*lead, 2, 12),
+        body_of(offsets),
+    )
+
+
 def frame_features(positions: Array, rotations: Array, size: Array) -> Array:
     """What one frame looks like from the pelvis.
 
@@ -168,8 +210,7 @@ def predict(
     steps: Array,
     positions: Array,
     measured: Array,
-    offsets: Array,
-    size: Array,
+    proportions: Proportions,
     spine_steps: int = SPINE_STEPS,
 ) -> Prediction:
     """Run the three stages.
@@ -180,8 +221,7 @@ def predict(
         steps: (..., 285) from :func:`step_features`.
         positions: (..., 6, 3) of the tracked joints, metres.
         measured: (..., 6, 3, 3) of the tracked joints.
-        offsets: (..., 22, 3) of the body, metres.
-        size: (...) or scalar, size of the body.
+        proportions: of the body, from :func:`proportions_of`.
         spine_steps: steps of the spine's solve at most.
 
     Returns:
@@ -190,11 +230,10 @@ def predict(
     xp = namespace(features)
     hips = measured[..., 0, :, :]
     ends = positions[..., 1:, :] - positions[..., :1, :]
-    scaled = offsets / _expand(size, features, 2)
+    size, body = proportions.size, proportions.body
     lead = features.shape[:-1]
 
-    body = _broadcast(scaled[..., 1:, :].reshape(*scaled.shape[:-2], 63), lead)
-    seen = xp.concatenate([features, steps, body], -1)
+    seen = xp.concatenate([features, steps, _broadcast(proportions.joints, lead)], -1)
     out = residual_net(weights, "generator", BLOCKS, seen)
     split = 6 * len(FREE)
     sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(UNIT_6D, out)
@@ -209,7 +248,7 @@ def predict(
         "torso",
         [
             features,
-            _broadcast(scaled[..., _CARRIED, :].reshape(*scaled.shape[:-2], 27), lead),
+            _broadcast(proportions.torso, lead),
             torso_sixes.reshape(*lead, 6 * len(TORSO)),
             latent[..., :TORSO_LATENT],
         ],
@@ -217,11 +256,11 @@ def predict(
     torso = from_6d(torso_sixes + change.reshape(*lead, len(TORSO), 6))
     torso = hips[..., None, :, :] @ torso
     learned_spine, learned_clavicles = torso[..., :4, :, :], torso[..., 4:, :, :]
-    spine, points = solve_spine(learned_spine, offsets, hips, ends[..., 0, :], spine_steps)
+    spine, points = solve_spine(learned_spine, body, hips, ends[..., 0, :], spine_steps)
     chest = spine[..., 2, :, :]
     clavicles, shoulders = give_clavicles(
         carried_clavicles(learned_clavicles, learned_spine, spine),
-        offsets,
+        body,
         chest,
         points[..., 2, :],
         ends[..., 1:3, :],
@@ -229,13 +268,13 @@ def predict(
 
     # Limbs, each in the frame of what carries it.
     latents = latent[..., TORSO_LATENT:].reshape(*lead, 4, LIMB_LATENT)
-    starts = hip_points(hips, offsets)
+    starts = hip_points(hips, body)
     aims = (ends[..., 3:, :] - starts) / _expand(size, starts, 2)
     legs, leg_poles = _limb_stage(
         weights,
         "leg",
         hips,
-        [aims, measured[..., 4:, :, :], scaled[..., _LEG_BONES, :], latents[..., :2, :]],
+        [aims, measured[..., 4:, :, :], proportions.legs, latents[..., :2, :]],
         guessed[..., _LEG_JOINTS, :, :],
     )
     aims = (ends[..., 1:3, :] - shoulders) / _expand(size, shoulders, 2)
@@ -243,7 +282,7 @@ def predict(
         weights,
         "arm",
         chest,
-        [aims, measured[..., 2:4, :, :], scaled[..., _ARM_BONES, :], latents[..., 2:, :]],
+        [aims, measured[..., 2:4, :, :], proportions.arms, latents[..., 2:, :]],
         xp.concatenate([clavicles[..., None, :, :], guessed[..., _ARM_JOINTS, :, :]], -3),
     )
     uppers = xp.concatenate([legs[..., 0, :, :], arms[..., 0, :, :]], -3)
@@ -254,7 +293,7 @@ def predict(
         uppers,
         lowers,
         xp.concatenate([starts, shoulders], -2),
-        offsets,
+        body,
         xp.concatenate([ends[..., 3:, :], ends[..., 1:3, :]], -2),
         xp.concatenate([leg_poles, arm_poles], -2),
     )
@@ -271,7 +310,8 @@ def _limb_stage(
         stage: "leg" or "arm".
         carrier: (..., 3, 3) rotation of what carries them: hips or chest.
         facts: (..., 2, 3) where the ends are from the first joints, in sizes of the body; their
-            (..., 2, 3, 3) rotations; (..., 2, 4, 3) bones in sizes of the body; latent numbers.
+            (..., 2, 3, 3) rotations; (..., 2, 12) bones in sizes of the body, the right ones seen
+            in a mirror; latent numbers.
         guessed: (..., 2, 3, 3, 3) rotations: thigh, shin and toe, or clavicle, upper arm and
             forearm.
 
@@ -280,18 +320,16 @@ def _limb_stage(
         bend directions (..., 2, 3).
     """
     aims, ends, bones, latents = facts
-    xp = namespace(aims)
     vector, six = constant(_MIRROR_VECTORS, aims), constant(_MIRROR_SIXES, aims)
     inverse = transpose(carrier)
     lead = aims.shape[:-2]
     sixes = to_6d(inverse[..., None, None, :, :] @ guessed) * six[:, None]
     up = (inverse[..., None, :, 1] * vector).reshape(*lead, 2, 3)
-    bones = xp.broadcast_to((bones * vector[:, None]), (*lead, 2, 4, 3))
     inputs = [
         rotate(inverse[..., None, :, :], aims) * vector,
         to_6d(inverse[..., None, :, :] @ ends) * six,
         up,
-        bones.reshape(*lead, 2, 12),
+        _broadcast(bones, (*lead, 2)),
         sixes.reshape(*lead, 2, 18),
         latents,
     ]
@@ -330,4 +368,6 @@ def _expand(size: Array, like: Array, axes: int) -> Array:
 
 
 def _broadcast(x: Array, lead: tuple[int, ...]) -> Array:
+    if x.shape[:-1] == lead:
+        return x
     return namespace(x).broadcast_to(x, (*lead, x.shape[-1]))

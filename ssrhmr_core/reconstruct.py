@@ -12,7 +12,7 @@ from pymotion.rotations import quat_np as quat
 from .ik import predict_ik
 from .loss import Completion, Watch, find_lost
 from .motion import Motion, interpolate, interpolate_rotations
-from .network import HISTORY, frame_features, predict, step_features
+from .network import HISTORY, frame_features, predict, proportions_of, step_features
 from .planting import find_contacts, keep_toes_flat, plant
 from .skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing
 from .smoothing import OneEuro, Smoothing, smooth
@@ -65,7 +65,7 @@ class Reconstructor:
         self.skeleton = skeleton
         self._weights = load_weights(weights) if preset == "ssrhmr" else {}
         self._preset, self._exact = preset, stage == "exact"
-        self._size = np.float32(skeleton.size)
+        self._proportions = proportions_of(skeleton.offsets, np.float32(skeleton.size))
         self._smoothing = smoothing or Smoothing()
         self._planting = planting
         self._filter = OneEuro(self._smoothing.cutoff)
@@ -100,7 +100,7 @@ class Reconstructor:
         positions, rotations = self._filter.frame(positions, rotations, known)
         spots, turns = self._completion.frame(positions, quat.to_matrix(rotations), known)
         spots, turns = spots[None], turns[None].astype(np.float32)
-        now = (frame_features(spots, turns, self._size), spots[:, 0], turns[:, 0])
+        now = (frame_features(spots, turns, self._proportions.size), spots[:, 0], turns[:, 0])
         self._past = [now, *self._past[: max(HISTORY)]]
         oldest = len(self._past) - 1
         pasts = [self._past[min(ago, oldest)] for ago in (0, *HISTORY)]
@@ -144,7 +144,7 @@ class Reconstructor:
         if contacts:
             clock = plant(clock, contacts, self.skeleton, self._planting)
         turns = quat.to_matrix(clock.rotations).astype(np.float32)
-        features = frame_features(clock.positions, turns, self._size)
+        features = frame_features(clock.positions, turns, self._proportions.size)
         parts = []
         for begin in range(0, len(clock), _CHUNK):
             now = np.arange(begin, min(begin + _CHUNK, len(clock)))
@@ -182,14 +182,15 @@ class Reconstructor:
         turns: np.ndarray,
     ) -> np.ndarray:
         """Global rotations (F, 22, 3, 3) of some frames."""
-        offsets = self.skeleton.offsets
         if self._preset == "ik":
-            body, poles = predict_ik(quat.from_matrix(turns))
-            return solve(body, poles, positions, turns, offsets) if self._exact else body
+            guess, poles = predict_ik(quat.from_matrix(turns))
+            if not self._exact:
+                return guess
+            return solve(guess, poles, positions, turns, self._proportions.body)
         features, roots, turns_of_roots = seen
         now = features[:, 0]
-        steps = step_features(now, features[:, 1:], roots, turns_of_roots, self._size)
-        found = predict(self._weights, now, steps, positions, turns, offsets, self._size)
+        steps = step_features(now, features[:, 1:], roots, turns_of_roots, self._proportions.size)
+        found = predict(self._weights, now, steps, positions, turns, self._proportions)
         return found.exact if self._exact else found.learned
 
     def _finished(self, body: np.ndarray) -> np.ndarray:
@@ -212,7 +213,7 @@ class Reconstructor:
             1,
         )
         measured = quat.to_matrix(wanted.rotations).astype(np.float32)
-        body = solve(turned, poles, wanted.positions, measured, self.skeleton.offsets)
+        body = solve(turned, poles, wanted.positions, measured, self._proportions.body)
         return Motion(self.skeleton, wanted.times, self._finished(body), root)
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import (
+    IDENTITY,
     Array,
     between,
     clamp,
@@ -31,6 +32,7 @@ from .arrays import (
     reject,
     rotate,
     single_as,
+    small_turn,
     transpose,
 )
 from .skeleton import INDEX, JOINTS, TRACKER_JOINTS, TRACKERS
@@ -73,11 +75,12 @@ ARMS = tuple(
 )
 LIMBS = (*LEGS, *ARMS)
 
-_EYE = np.eye(3)
 SPINE_STEPS = 8
 """Three are mostly enough; the rest is for heads far from where they belong."""
-_SPINE_MISS = 2e-6
-"""A head this near to its tracker is there; share of its length (about a micrometre)."""
+_SPINE_MISS = 1e-5
+"""A head this near to its tracker is there; share of its length (some micrometres)."""
+_LARGEST_STEP = 0.4
+"""Share of the spine's length."""
 _DAMPING = 1e-5
 """Keeps the spine's step finite when it is stretched straight at its target; share of length^2."""
 _REACH, _REACH_SOFT = 0.9995, 3e-4
@@ -91,8 +94,57 @@ _CLAVICLE_LIMIT = 0.7
 """Largest turn of a clavicle beyond the predicted one, radians."""
 
 
+class Body(NamedTuple):
+    """What the solve needs of a skeleton; worked out once, used in every frame.
+
+    Attributes:
+        first: (..., 3) offset of the first joint of the spine.
+        spine: (..., 4, 3) offsets of what each joint of the spine carries, the head last.
+        length: (..., 1) of the spine from the hips to the head.
+        hips: (..., 2, 3) offsets of both hip joints.
+        collars: (..., 2, 3) offsets of both clavicles.
+        shoulders: (..., 2, 3) offsets of both shoulder joints.
+        collar: (..., 2, 1) length of the clavicles.
+        uppers: (..., 4, 1) length of thighs and upper arms, in the order of :data:`LIMBS`.
+        lowers: (..., 4, 1) of shins and forearms.
+        limbs: (..., 4, 2, 3) unit vectors along both bones of each limb.
+    """
+
+    first: Array
+    spine: Array
+    length: Array
+    hips: Array
+    collars: Array
+    shoulders: Array
+    collar: Array
+    uppers: Array
+    lowers: Array
+    limbs: Array
+
+
+def body_of(offsets: Array) -> Body:
+    """Work out what the solve needs of bodies with offsets (..., 22, 3), metres."""
+    first, spine = offsets[..., SPINE[0], :], offsets[..., _AFTER_SPINE, :]
+    shoulders = offsets[..., [arm.upper for arm in ARMS], :]
+    upper = offsets[..., [limb.lower for limb in LIMBS], :]
+    lower = offsets[..., [limb.end for limb in LIMBS], :]
+    a, b = norm(upper), norm(lower)
+    return Body(
+        first,
+        spine,
+        norm(first + spine.sum(-2)),
+        offsets[..., [leg.upper for leg in LEGS], :],
+        offsets[..., CLAVICLES, :],
+        shoulders,
+        norm(shoulders),
+        a,
+        b,
+        namespace(offsets).stack([upper / a, lower / b], -2),
+    )
+
+
 def solve_spine(
-    turned: Array, offsets: Array, hips: Array, head: Array, steps: int = SPINE_STEPS
+    turned: Array, body: Body, hips: Array, head: Array, steps: int = SPINE_STEPS
 ) -> tuple[Array, Array]:
     """Bend spine and neck so that the head lands on its tracker.
 
@@ -102,7 +154,7 @@ def solve_spine(
 
     Args:
         turned: (..., 4, 3, 3) predicted global rotations of the joints of :data:`SPINE`.
-        offsets: (..., 22, 3) or (22, 3) of the body, metres.
+        body: from :func:`body_of`.
         hips: (..., 3, 3) rotation of the hips.
         head: (..., 3) where the head joint was measured, from the hips.
         steps: how many steps are made at most.
@@ -111,17 +163,15 @@ def solve_spine(
         The new rotations, and the positions (..., 4, 3) of the joints.
     """
     xp = namespace(turned)
-    base = rotate(hips, offsets[..., SPINE[0], :])
-    bones = offsets[..., _AFTER_SPINE, :]
-    length = norm(offsets[..., SPINE[0], :] + bones.sum(-2))
+    base, bones, length = rotate(hips, body.first), body.spine, body.length
     if xp is np:
         return _solve_spine_rows(turned, base, bones, length, head, steps)
     for _ in range(steps):
         points, tip = _spine_points(turned, base, bones)
         missing = head - tip
-        far = norm(missing) > _SPINE_MISS * length
-        bent = _bend_spine(turned, points, tip, length, missing)
-        turned = xp.where(far[..., None, None], bent, turned)
+        away = norm(missing) / length
+        bent = _bend_spine(turned, points, tip, length, missing, away)
+        turned = xp.where((away > _SPINE_MISS)[..., None, None], bent, turned)
     return turned, _spine_points(turned, base, bones)[0]
 
 
@@ -137,24 +187,25 @@ def _solve_spine_rows(
     lead = turned.shape[:-3]
     turned = turned.reshape(-1, 4, 3, 3).copy()
     base, head = base.reshape(-1, 3), head.reshape(-1, 3)
-    count = len(turned)
     bones = np.broadcast_to(bones, (*lead, 4, 3)).reshape(-1, 4, 3)
     length = np.broadcast_to(length, (*lead, 1)).reshape(-1, 1)
     points, tip = _spine_points(turned, base, bones)
     found = points
-    rows = np.arange(count)
+    rows: slice | np.ndarray = slice(None)
     for _ in range(steps):
         missing = head - tip
-        far = (norm(missing) > _SPINE_MISS * length)[:, 0]
-        if not far.any():
+        away = norm(missing) / length
+        far = away[:, 0] > _SPINE_MISS
+        left = np.count_nonzero(far)
+        if not left:
             break
-        if not far.all():
-            rows, points, tip, missing = rows[far], points[far], tip[far], missing[far]
+        if left < len(far):
+            rows = np.flatnonzero(far) if isinstance(rows, slice) else rows[far]
+            points, tip, missing, away = points[far], tip[far], missing[far], away[far]
             base, bones, length, head = base[far], bones[far], length[far], head[far]
-        bent = _bend_spine(turned[rows], points, tip, length, missing)
+        bent = _bend_spine(turned[rows], points, tip, length, missing, away)
         points, tip = _spine_points(bent, base, bones)
-        turned[rows] = bent
-        found[rows] = points
+        turned[rows], found[rows] = bent, points
     return turned.reshape(*lead, 4, 3, 3), found.reshape(*lead, 4, 3)
 
 
@@ -165,32 +216,32 @@ def _spine_points(turned: Array, base: Array, bones: Array) -> tuple[Array, Arra
     return points, ends[..., 3, :]
 
 
-def _bend_spine(turned: Array, points: Array, tip: Array, length: Array, missing: Array) -> Array:
-    """One step of :func:`solve_spine`."""
+def _bend_spine(
+    turned: Array, points: Array, tip: Array, length: Array, missing: Array, away: Array
+) -> Array:
+    """One step of :func:`solve_spine`; ``away`` is how much is missing, in lengths of the spine."""
     xp = namespace(turned)
-    # A larger step than this leaves the range in which the linear model means anything.
-    missing = missing * clamp(0.4 * length / norm(missing), high=1.0)
     # A nearly straight spine can hardly get longer or shorter: that direction is what is left
     # of large numbers after a subtraction, and single precision would leave noise.
     levers = double(tip[..., None, :] - points)
-    outer = transpose(levers) @ levers
-    square = xp.einsum("...ii->...", outer)
-    stiff = _DAMPING * double(length * length)[..., 0] + square
-    matrix = stiff[..., None, None] * constant(_EYE, levers) - outer
+    stiff = (levers * levers).sum((-1, -2)) + _DAMPING * double(length * length)[..., 0]
+    matrix = stiff[..., None, None] * constant(IDENTITY, levers) - transpose(levers) @ levers
+    # A larger step than this leaves the range in which the linear model means anything.
+    missing = missing * clamp(_LARGEST_STEP / away, high=1.0)
     pull = xp.linalg.solve(matrix, double(missing)[..., None])
-    own = single_as(cross(levers, transpose(pull)), turned)
     # What turns a joint turns all that it carries.
-    return from_rotation_vector(own.cumsum(-2)) @ turned
+    own = cross(levers.cumsum(-2), transpose(pull))
+    return small_turn(single_as(own, turned)) @ turned
 
 
 def give_clavicles(
-    turned: Array, offsets: Array, chest_turn: Array, chest: Array, hands: Array
+    turned: Array, body: Body, chest_turn: Array, chest: Array, hands: Array
 ) -> tuple[Array, Array]:
     """Turn clavicles towards the hands' trackers, as far as those are out of the arms' reach.
 
     Args:
         turned: (..., 2, 3, 3) predicted global rotations of both clavicles.
-        offsets: (..., 22, 3) or (22, 3) of the body, metres.
+        body: from :func:`body_of`.
         chest_turn: (..., 3, 3) rotation of the chest.
         chest: (..., 3) its position.
         hands: (..., 2, 3) where the wrists were measured.
@@ -199,25 +250,25 @@ def give_clavicles(
         The new rotations, and the positions (..., 2, 3) of the shoulder joints.
     """
     xp = namespace(turned)
-    bases = offsets[..., CLAVICLES, :]
-    clavicles = chest[..., None, :] + rotate(chest_turn[..., None, :, :], bases)
-    bone = rotate(turned, offsets[..., [arm.upper for arm in ARMS], :])
-    length, aim = norm(bone), hands - clavicles
+    clavicles = chest[..., None, :] + rotate(chest_turn[..., None, :, :], body.collars)
+    bone = rotate(turned, body.shoulders)
+    length, aim = body.collar, hands - clavicles
     distance = norm(aim)
-    uppers, lowers = _limb_lengths(offsets, ARMS)
-    reach = _ARM_REACH * (uppers + lowers)
+    reach = _ARM_REACH * (body.uppers + body.lowers)[..., 2:, :]
     # Law of cosines: the angle between clavicle and target at which the arm just reaches.
     needed = (length * length + distance * distance - reach * reach) / (2.0 * length * distance)
     axis = cross(bone, aim)
     # Off the ends, where the slope is infinite and no gradient could pass.
     needed = xp.arccos(clamp(needed, -0.99999, 0.99999))
     angle = clamp(xp.arctan2(norm(axis), dot(bone, aim)) - needed, 0.0, _CLAVICLE_LIMIT)
+    if not (angle > 0.0).any():
+        return turned, clavicles + bone
     turn = from_rotation_vector(normalize(axis) * angle)
     return turn @ turned, clavicles + rotate(turn, bone)
 
 
 def close_limbs(
-    uppers: Array, lowers: Array, starts: Array, offsets: Array, targets: Array, poles: Array
+    uppers: Array, lowers: Array, starts: Array, body: Body, targets: Array, poles: Array
 ) -> tuple[Array, Array]:
     """Close arms and legs onto their trackers.
 
@@ -228,7 +279,7 @@ def close_limbs(
         uppers: (..., 4, 3, 3) global rotations of thighs and upper arms, as :data:`LIMBS`.
         lowers: (..., 4, 3, 3) of shins and forearms.
         starts: (..., 4, 3) positions of the first joints.
-        offsets: (..., 22, 3) or (22, 3) of the body, metres.
+        body: from :func:`body_of`.
         targets: (..., 4, 3) where the ends were measured.
         poles: (..., 4, 3) global directions towards which knees and elbows bend, of any length.
 
@@ -236,7 +287,7 @@ def close_limbs(
         The new rotations of both.
     """
     xp = namespace(targets)
-    a, b = _limb_lengths(offsets, LIMBS)
+    a, b = body.uppers, body.lowers
     aim = targets - starts
     distance = norm(aim)
     along = aim / distance
@@ -250,21 +301,12 @@ def close_limbs(
     sine = xp.sqrt(clamp(1.0 - cosine * cosine, 1e-8))
     middle = a * (cosine * along + sine * normalize(reject(poles, along)))
     both = xp.stack([uppers, lowers], -3)
-    bones = xp.stack(
-        [
-            offsets[..., [limb.lower for limb in LIMBS], :] / a,
-            offsets[..., [limb.end for limb in LIMBS], :] / b,
-        ],
-        -2,
-    )
     directions = xp.stack([middle / a, (distance * along - middle) / b], -2)
-    aimed = between(rotate(both, bones), directions) @ both
+    aimed = between(rotate(both, body.limbs), directions) @ both
     return aimed[..., 0, :, :], aimed[..., 1, :, :]
 
 
-def solve(
-    rotations: Array, poles: Array, positions: Array, measured: Array, offsets: Array
-) -> Array:
+def solve(rotations: Array, poles: Array, positions: Array, measured: Array, body: Body) -> Array:
     """The whole exact solve at once, for predictions that did not come through the stages.
 
     Args:
@@ -272,7 +314,7 @@ def solve(
         poles: (..., 4, 3) global bend directions of left and right leg, left and right arm.
         positions: (..., 6, 3) measured positions of the tracked joints, metres.
         measured: (..., 6, 3, 3) their measured rotations.
-        offsets: (..., 22, 3) or (22, 3), metres.
+        body: from :func:`body_of`.
 
     Returns:
         Global rotations (..., 22, 3, 3). The root's position is the pelvis tracker's.
@@ -281,17 +323,17 @@ def solve(
     hips = measured[..., 0, :, :]
     ends = positions[..., 1:, :] - positions[..., :1, :]
     before = rotations[..., SPINE, :, :]
-    spine, points = solve_spine(before, offsets, hips, ends[..., 0, :])
+    spine, points = solve_spine(before, body, hips, ends[..., 0, :])
     clavicles = carried_clavicles(rotations[..., CLAVICLES, :, :], before, spine)
     clavicles, shoulders = give_clavicles(
-        clavicles, offsets, spine[..., _CHEST, :, :], points[..., _CHEST, :], ends[..., 1:3, :]
+        clavicles, body, spine[..., _CHEST, :, :], points[..., _CHEST, :], ends[..., 1:3, :]
     )
-    starts = xp.concatenate([hip_points(hips, offsets), shoulders], -2)
+    starts = xp.concatenate([hip_points(hips, body), shoulders], -2)
     uppers, lowers = close_limbs(
         rotations[..., [limb.upper for limb in LIMBS], :, :],
         rotations[..., [limb.lower for limb in LIMBS], :, :],
         starts,
-        offsets,
+        body,
         ends[..., [limb.tracker - 1 for limb in LIMBS], :],
         poles,
     )
@@ -305,9 +347,9 @@ def carried_clavicles(clavicles: Array, before: Array, after: Array) -> Array:
     return turn[..., None, :, :] @ clavicles
 
 
-def hip_points(hips: Array, offsets: Array) -> Array:
+def hip_points(hips: Array, body: Body) -> Array:
     """Positions (..., 2, 3) of the legs' first joints."""
-    return rotate(hips[..., None, :, :], offsets[..., [leg.upper for leg in LEGS], :])
+    return rotate(hips[..., None, :, :], body.hips)
 
 
 _PARTS = (
@@ -327,9 +369,3 @@ def assemble(
     """Put the parts of a body, (..., n, 3, 3) each, in the order of its joints."""
     parts = [measured, spine, clavicles, uppers, lowers, toes]
     return namespace(spine).concatenate(parts, -3)[..., _ORDER, :, :]
-
-
-def _limb_lengths(offsets: Array, limbs: tuple[Limb, ...]) -> tuple[Array, Array]:
-    """Lengths (..., n, 1) of the two bones of each limb."""
-    uppers = norm(offsets[..., [limb.lower for limb in limbs], :])
-    return uppers, norm(offsets[..., [limb.end for limb in limbs], :])

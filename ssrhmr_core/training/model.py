@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..filling import AGO, Seen, fill
-from ..network import HISTORY, frame_features, predict, step_features
+from ..network import HISTORY, frame_features, predict, proportions_of, step_features
 from ..skeleton import TRACKER_JOINTS, forward_kinematics
 from ..weights import shapes
 from .augment import Batch
@@ -77,8 +77,7 @@ class Stages(nn.Module):
             steps,
             spots[:, now],
             turns[:, now],
-            offsets,
-            sizes[:, now],
+            proportions_of(offsets, batch.sizes[:, None]),
             _SPINE_STEPS,
         )
         root = spots[:, now, 0]

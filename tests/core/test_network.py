@@ -8,7 +8,14 @@ import torch
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.motion import Motion
-from ssrhmr_core.network import HISTORY, Prediction, frame_features, predict, step_features
+from ssrhmr_core.network import (
+    HISTORY,
+    Prediction,
+    frame_features,
+    predict,
+    proportions_of,
+    step_features,
+)
 from ssrhmr_core.skeleton import MIRROR, TRACKER_JOINTS, Skeleton, forward_kinematics
 from ssrhmr_core.training.model import Stages
 from ssrhmr_core.weights import load_weights
@@ -28,7 +35,8 @@ def run(weights: dict, motion: Motion, library: type) -> Prediction:
     features = frame_features(spots, turns, size)
     then = np.maximum(np.arange(len(motion))[:, None] - np.array([0, *HISTORY]), 0)
     steps = step_features(features, features[then[:, 1:]], spots[then, 0], turns[then, 0], size)
-    return predict(weights, features, steps, spots, turns, made(motion.skeleton.offsets), size)
+    body = proportions_of(made(motion.skeleton.offsets), size)
+    return predict(weights, features, steps, spots, turns, body)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import INDEX, TRACKER_JOINTS, Skeleton, forward_kinematics
-from ssrhmr_core.solve import ARMS, LEGS, solve
+from ssrhmr_core.solve import ARMS, LEGS, body_of, solve
 
 ENDS = list(TRACKER_JOINTS)
 
@@ -36,7 +36,7 @@ def true_poles(motion: Motion) -> np.ndarray:
 def test_truth_is_left_alone(motion: Motion) -> None:
     spots, turns = trackers(motion)
     offsets = motion.skeleton.offsets
-    found = solve(motion.matrices(), true_poles(motion), spots, turns, offsets)
+    found = solve(motion.matrices(), true_poles(motion), spots, turns, body_of(offsets))
     np.testing.assert_allclose(found, motion.matrices(), atol=2e-3)
 
 
@@ -44,7 +44,7 @@ def test_truth_is_left_alone(motion: Motion) -> None:
 def test_ends_meet_their_trackers(motion: Motion, degrees: float) -> None:
     spots, turns = trackers(motion)
     offsets = motion.skeleton.offsets
-    found = solve(disturbed(motion, degrees), true_poles(motion), spots, turns, offsets)
+    found = solve(disturbed(motion, degrees), true_poles(motion), spots, turns, body_of(offsets))
     points = forward_kinematics(found, spots[:, 0], offsets)
     missed = 1000.0 * np.linalg.norm(points[:, ENDS] - spots, axis=-1)
     assert missed.mean() < 0.1, "mm"
@@ -56,7 +56,7 @@ def test_solving_brings_the_whole_body_closer(motion: Motion) -> None:
     spots, turns = trackers(motion)
     offsets = motion.skeleton.offsets
     wrong = disturbed(motion, 10.0)
-    found = solve(wrong, true_poles(motion), spots, turns, offsets)
+    found = solve(wrong, true_poles(motion), spots, turns, body_of(offsets))
     before = np.linalg.norm(
         forward_kinematics(wrong, spots[:, 0], offsets) - motion.positions(), axis=-1
     )
@@ -71,7 +71,7 @@ def test_knees_and_elbows_bend_towards_their_pole(motion: Motion) -> None:
     offsets = motion.skeleton.offsets
     poles = true_poles(motion)
     points = forward_kinematics(
-        solve(disturbed(motion, 10.0), poles, spots, turns, offsets), spots[:, 0], offsets
+        solve(disturbed(motion, 10.0), poles, spots, turns, body_of(offsets)), spots[:, 0], offsets
     )
     for number, limb in enumerate((*LEGS, *ARMS)):
         bend = points[:, limb.lower] - 0.5 * (points[:, limb.upper] + points[:, limb.end])
@@ -86,7 +86,7 @@ def test_an_arm_out_of_reach_points_at_its_target(skeleton: Skeleton) -> None:
     spots[0, 2] += away
     poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (1, 4, 1))
     points = forward_kinematics(
-        solve(still, poles, spots, turns, skeleton.offsets), spots[:, 0], skeleton.offsets
+        solve(still, poles, spots, turns, body_of(skeleton.offsets)), spots[:, 0], skeleton.offsets
     )[0]
     arm = points[INDEX["left_wrist"]] - points[INDEX["left_shoulder"]]
     aim = spots[0, 2] - points[INDEX["left_shoulder"]]
@@ -107,7 +107,7 @@ def test_joints_without_length_do_no_harm(
         offsets[child] = 0.0
     short = Motion(Skeleton(offsets), motion.times, motion.rotations, motion.root)
     spots, turns = trackers(short)
-    found = solve(disturbed(short, 5.0), true_poles(short), spots, turns, offsets)
+    found = solve(disturbed(short, 5.0), true_poles(short), spots, turns, body_of(offsets))
     points = forward_kinematics(found, spots[:, 0], offsets)
     assert np.isfinite(points).all()
     assert np.linalg.norm(points[:, ENDS] - spots, axis=-1).mean() < 1e-4
@@ -117,10 +117,10 @@ def test_numpy_and_torch_agree_and_gradients_flow(motion: Motion) -> None:
     spots, turns = trackers(motion)
     inputs = (disturbed(motion, 8.0), true_poles(motion), spots, turns, motion.skeleton.offsets)
     doubles = [np.asarray(array, np.float64) for array in inputs]
-    expected = solve(*doubles)
+    expected = solve(*doubles[:4], body_of(doubles[4]))
     tensors = [torch.as_tensor(array) for array in doubles]
     tensors[0].requires_grad_()
-    found = solve(*tensors)
+    found = solve(*tensors[:4], body_of(tensors[4]))
     np.testing.assert_allclose(found.detach().numpy(), expected, atol=1e-9)
     found.square().sum().backward()
     assert tensors[0].grad is not None and torch.isfinite(tensors[0].grad).all()
