@@ -167,18 +167,6 @@ def from_rotation_vector(vector: Array) -> Array:
     return constant(IDENTITY, vector) + turned
 
 
-def small_turn(vector: Array) -> Array:
-    """Rotations about ``vector`` by nearly ``|vector|`` radians: (..., 3) -> (..., 3, 3).
-
-    Cayley's transform, half as dear as :func:`from_rotation_vector`; the angle is short by a
-    twelfth of its cube.
-    """
-    half = 0.5 * vector
-    skew = _skew(half)
-    factor = 2.0 / (1.0 + dot(half, half))
-    return constant(IDENTITY, vector) + factor[..., None] * (skew + skew @ skew)
-
-
 def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
     """A layer: (..., inputs) -> (..., outputs) by the weights ``name.w`` and ``name.b``."""
     return x @ weights[f"{name}.w"] + weights[f"{name}.b"]

@@ -32,7 +32,6 @@ from .arrays import (
     reject,
     rotate,
     single_as,
-    small_turn,
     transpose,
 )
 from .skeleton import INDEX, JOINTS, TRACKER_JOINTS, TRACKERS
@@ -231,7 +230,7 @@ def _bend_spine(
     pull = xp.linalg.solve(matrix, double(missing)[..., None])
     # What turns a joint turns all that it carries.
     own = cross(levers.cumsum(-2), transpose(pull))
-    return small_turn(single_as(own, turned)) @ turned
+    return from_rotation_vector(single_as(own, turned)) @ turned
 
 
 def give_clavicles(

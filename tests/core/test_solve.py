@@ -116,11 +116,11 @@ def test_joints_without_length_do_no_harm(
 def test_numpy_and_torch_agree_and_gradients_flow(motion: Motion) -> None:
     spots, turns = trackers(motion)
     inputs = (disturbed(motion, 8.0), true_poles(motion), spots, turns, motion.skeleton.offsets)
-    doubles = [np.asarray(array, np.float64) for array in inputs]
-    expected = solve(*doubles[:4], body_of(doubles[4]))
-    tensors = [torch.as_tensor(array) for array in doubles]
+    rotations, poles, places, measured, offsets = (np.asarray(x, np.float64) for x in inputs)
+    expected = solve(rotations, poles, places, measured, body_of(offsets))
+    tensors = [torch.as_tensor(x) for x in (rotations, poles, places, measured, offsets)]
     tensors[0].requires_grad_()
-    found = solve(*tensors[:4], body_of(tensors[4]))
+    found = solve(tensors[0], tensors[1], tensors[2], tensors[3], body_of(tensors[4]))
     np.testing.assert_allclose(found.detach().numpy(), expected, atol=1e-9)
     found.square().sum().backward()
     assert tensors[0].grad is not None and torch.isfinite(tensors[0].grad).all()
