@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig import matching
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 
 
@@ -59,6 +58,8 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Assign those that are clear, report the others."""
+        from ssrhmr_core.roles import assign
+
         setup = setup_of(context.scene)
         candidates = [
             obj for obj in context.scene.objects if obj.type != "ARMATURE" and obj != setup.armature
@@ -66,9 +67,9 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         chosen = [obj for obj in candidates if obj.select_get()]
         # Empties are what importers and tracking tools make; other objects only if asked for.
         empties = [obj for obj in candidates if obj.type == "EMPTY"]
-        sure, unsure = matching.assign(obj.name for obj in chosen)
+        sure, unsure = assign(obj.name for obj in chosen)
         if not sure and not unsure:
-            sure, unsure = matching.assign(obj.name for obj in empties)
+            sure, unsure = assign(obj.name for obj in empties)
         for role, name in sure.items():
             setattr(setup, role, context.scene.objects[name])
         left = [TRACKER_LABELS[role] for role in TRACKERS if getattr(setup, role) is None]

@@ -1,4 +1,4 @@
-"""Which object is which tracker, by name."""
+"""Which object or device is which tracker, by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIDE = "(?:left|right)?"
 
 
 def role_of(name: str) -> str | None:
-    """Return the tracker that an object's name speaks of, or None.
+    """Return the tracker that a name speaks of, or None.
 
     Names are split into words at punctuation, digits and capitals: ``Tracker_LeftFoot.001``,
     ``foot.L`` and ``vive_l_foot`` are all the left foot.
@@ -42,13 +42,13 @@ def role_of(name: str) -> str | None:
 
 
 def assign(names: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Find an object for each tracker.
+    """Find a name for each tracker.
 
     Args:
-        names: of the objects in question.
+        names: of the objects or devices in question.
 
     Returns:
-        Object by tracker where exactly one name fits, and all names by tracker where several do.
+        Name by tracker where exactly one name fits, and all names by tracker where several do.
     """
     fitting: dict[str, list[str]] = {}
     for name in names:

@@ -1,0 +1,25 @@
+"""Trackers that stream in over the network: no Blender, no model, only readings.
+
+>>> with Receiver("vmc") as receiver:
+...     readings = receiver.drain()
+"""
+
+from .devices import Device, DeviceTable, assign_role, guess_roles
+from .readings import FeedError, MalformedError, Reading
+from .receiver import ANYWHERE, LOCALHOST, PORTS, Counters, ProtocolName, Receiver
+
+__all__ = [
+    "ANYWHERE",
+    "LOCALHOST",
+    "PORTS",
+    "Counters",
+    "Device",
+    "DeviceTable",
+    "FeedError",
+    "MalformedError",
+    "ProtocolName",
+    "Reading",
+    "Receiver",
+    "assign_role",
+    "guess_roles",
+]
