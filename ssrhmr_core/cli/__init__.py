@@ -6,9 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import evaluate, reconstruct, train
+from . import bench, evaluate, reconstruct, train
 
-_COMMANDS = {"reconstruct": reconstruct, "evaluate": evaluate, "train": train}
+_COMMANDS = {
+    "reconstruct": reconstruct,
+    "evaluate": evaluate,
+    "train": train,
+    "bench": bench,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

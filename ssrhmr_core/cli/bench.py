@@ -1,0 +1,55 @@
+"""Measure how fast the model is on this machine, with one thread."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+from ..evaluation.bench import measure
+from .progress import Bar
+
+_TITLES = {
+    ("frame", "ssrhmr"): "one frame, live",
+    ("frame", "ik"): "one frame, ik preset",
+    ("frame", "solve"): "one frame, solve alone",
+    ("solve", "60"): "solve alone, 60 s",
+}
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures here")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Measure, print a table, write the figures.
+
+    Raises:
+        ValueError: if a case fails.
+    """
+    bar = Bar("bench")
+    rows = measure(bar.show)
+    if chosen.json:
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    print(f"{platform.machine()}, Python {platform.python_version()}, one thread")
+    columns = ("median ms", "99 % ms", "seconds", "frames/s", "peak MB")
+    print(f"{'':26}", *(f"{title:>10}" for title in columns))
+    for row in rows:
+        keys = ("median_ms", "p99_ms", "seconds", "frames_per_second", "memory_mb")
+        print(f"{_title(row):26}", *(f"{_shown(row.get(key)):>10}" for key in keys))
+
+
+def _title(row: dict) -> str:
+    case, argument = row["case"], row["argument"]
+    if case == "characters":
+        return f"{argument} live at once"
+    return _TITLES.get((case, argument), f"clip of {argument} s")
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100.0 else f"{value:.2f}"

@@ -1,0 +1,39 @@
+"""The bench measures what it says; how fast that is, no test can know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssrhmr_core.cli import main
+from ssrhmr_core.evaluation import bench
+
+
+def test_a_table_and_its_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "CASES", (("frame", "solve"), ("clip", "1")))
+    out = tmp_path / "bench.json"
+    assert main(["bench", "--json", str(out)]) == 0
+    frame, clip = json.loads(out.read_text())
+    assert 0.0 < frame["median_ms"] <= frame["p99_ms"]
+    np.testing.assert_allclose(clip["frames_per_second"], 60.0 / clip["seconds"], rtol=1e-6)
+    assert "solve alone" in capsys.readouterr().out
+
+
+def test_a_case_that_fails_is_explained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "CASES", (("clip", "nonsense"),))
+    assert main(["bench"]) == 1
+    assert "clip nonsense failed" in capsys.readouterr().err
+
+
+def test_the_performance_moves_like_a_body() -> None:
+    motion = bench.performance(2.0)
+    assert len(motion) == 120 and motion.skeleton.present.all()
+    speed = np.linalg.norm(np.diff(motion.positions(), axis=0), axis=-1) * 60.0
+    assert 0.05 < speed.max() < 8.0
