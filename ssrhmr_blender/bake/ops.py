@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ..errors import UserError
+from ..rig.baking import Report, Steps, bake
 from ..settings import setup_of
-from .job import Report, Steps, bake
 
 # What a user can do something about; anything else is a bug and should be seen as one.
 _EXPLAINED = (UserError, ValueError)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ..rig import matching
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
-from . import matching
 
 
 class SSRHMR_OT_detect_bones(bpy.types.Operator):

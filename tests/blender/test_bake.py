@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Quaternion
 
-from ssrhmr_blender.bake.job import bake
+from ssrhmr_blender.rig.baking import bake
 from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
 from ssrhmr_core.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.smoothing import Smoothing

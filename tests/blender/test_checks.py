@@ -120,7 +120,7 @@ def test_an_empty_range(ready: SSRHMR_Setup) -> None:
 
 
 def test_ranges(ready: SSRHMR_Setup) -> None:
-    from ssrhmr_blender.bake.job import frame_range
+    from ssrhmr_blender.rig.baking import frame_range
 
     scene = bpy.context.scene
     ready.range = "TRACKERS"

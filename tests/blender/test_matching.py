@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ssrhmr_blender.setup.matching import assign, role_of
+from ssrhmr_blender.rig.matching import assign, role_of
 
 
 @pytest.mark.parametrize(
