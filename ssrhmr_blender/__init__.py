@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import bpy
 
-from . import settings
+from . import characters, jobs, settings
 from .bake import ops as bake_ops
 from .bake import panel as bake_panel
 from .calibrate import ops as calibrate_ops
 from .calibrate import panel as calibrate_panel
 from .setup import ops as setup_ops
 from .setup import panel as setup_panel
+from .setups import ops as setups_ops
+from .setups import panel as setups_panel
 
 # In this order: property groups before those that hold them, parent panels before children.
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
+    *characters.CLASSES,
+    *setups_ops.CLASSES,
     *setup_ops.CLASSES,
     *calibrate_ops.CLASSES,
     *bake_ops.CLASSES,
+    *setups_panel.CLASSES,
     *setup_panel.CLASSES,
     *calibrate_panel.CLASSES,
     *bake_panel.CLASSES,
@@ -28,12 +33,12 @@ def register() -> None:
     """Make classes and settings known to Blender; nothing heavy is imported here."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.ssrhmr = bpy.props.PointerProperty(type=settings.SSRHMR_Setup, name="SSR-HMR")
+    characters.register()
 
 
 def unregister() -> None:
     """Take everything back, a running bake included."""
-    bake_ops.stop_running()
-    del bpy.types.Scene.ssrhmr
+    jobs.stop_running()
+    characters.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import bpy
 
+from ..jobs import draw_progress, is_running
 from ..panels import SidebarPanel, draw_text
 from ..settings import TRACKERS, setup_of
-from .ops import is_running
 
 
 class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
@@ -29,9 +29,7 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
             column.prop(setup, "frame_end")
         if scene.render.fps < 60:
             layout.prop(setup, "between_frames")
-        if is_running():
-            layout.progress(factor=setup.progress, text=setup.message)
-            layout.label(text="Esc cancels", icon="INFO")
+        if draw_progress(layout, context):
             return
         row = layout.row()
         row.scale_y = 1.5

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import ssrhmr_blender
-from ssrhmr_blender import settings
-from ssrhmr_blender.bake import ops as bake_ops
+from ssrhmr_blender import jobs, settings
 from ssrhmr_core import Motion, Take, skeleton
 
 from .conftest import choose, make_armature, make_trackers, snapshot
@@ -25,7 +24,7 @@ def test_names_are_those_of_the_core() -> None:
 
 def test_unregister_leaves_nothing_and_register_works_again() -> None:
     handlers = {
-        name: list(getattr(bpy.app.handlers, name))
+        name: [f for f in getattr(bpy.app.handlers, name) if "ssrhmr" not in f.__module__]
         for name in dir(bpy.app.handlers)
         if isinstance(getattr(bpy.app.handlers, name), list)
     }
@@ -72,7 +71,7 @@ def test_a_bake_is_undone_in_one_step(performance: Motion) -> None:
     after = snapshot()
     assert after["actions"] == before["actions"]
     assert after["Hero action"] is None
-    assert not bake_ops.is_running()
+    assert not jobs.is_running()
 
 
 def test_enabling_is_quick_and_loads_no_model() -> None:

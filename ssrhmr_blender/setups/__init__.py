@@ -1,0 +1,1 @@
+"""Several characters in one scene, each with its own setup."""

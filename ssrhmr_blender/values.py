@@ -1,0 +1,175 @@
+"""Property groups as plain values: read, checked against what Blender declares, written back.
+
+Works from the declarations alone, so settings that features add later come along.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import bpy
+
+_PASSES = 4
+_LONGEST = 100_000
+"""Characters of a text; calibrations are the longest."""
+_MOST = 1_000
+"""Items of a collection."""
+
+Values = dict[str, Any]
+
+
+class ValuesError(ValueError):
+    """Values that do not fit a property group; the message names the property."""
+
+
+def read_values(group: bpy.types.PropertyGroup, names: Iterable[str] | None = None) -> Values:
+    """Return properties as numbers, texts, lists and dictionaries; ID pointers stay what they are.
+
+    Args:
+        group: to read.
+        names: of its properties; all that are saved with a file if not given.
+    """
+    return {prop.identifier: _read(group, prop) for prop in _properties(group, names)}
+
+
+def write_values(group: bpy.types.PropertyGroup, values: Values) -> None:
+    """Set properties to values that :func:`read_values` or :func:`check_values` returned.
+
+    Setting a property may make Blender call back and reset others (another character forgets its
+    calibration), so what differs afterwards is set again.
+    """
+    for _ in range(_PASSES):
+        differing = [
+            prop
+            for prop in _properties(group, values)
+            if not _same(_read(group, prop), values[prop.identifier])
+        ]
+        if not differing:
+            return
+        for prop in differing:
+            _write(group, prop, values[prop.identifier])
+
+
+def check_values(
+    kind: type[bpy.types.PropertyGroup], values: object, names: Iterable[str] | None = None
+) -> Values:
+    """Return what of foreign ``values`` fits a kind of property group.
+
+    Unknown names are left out: a newer version may have written them.
+
+    Args:
+        kind: of property group.
+        values: anything, such as what a JSON file held.
+        names: of properties that may be set; all if not given.
+
+    Raises:
+        ValuesError: naming the property whose value cannot be.
+    """
+    if not isinstance(values, dict):
+        raise ValuesError("settings must be pairs of names and values")
+    wanted = None if names is None else set(names)
+    found: Values = {}
+    for prop in kind.bl_rna.properties:
+        name = prop.identifier
+        if name == "rna_type" or name not in values or (wanted is not None and name not in wanted):
+            continue
+        found[name] = _checked(prop, values[name])
+    return found
+
+
+def _properties(
+    group: bpy.types.PropertyGroup, names: Iterable[str] | None
+) -> list[bpy.types.Property]:
+    declared = group.bl_rna.properties
+    if names is not None:
+        return [declared[name] for name in names if name in declared]
+    return [p for p in declared if p.identifier != "rna_type" and not p.is_skip_save]
+
+
+def _is_group(prop: bpy.types.Property) -> bool:
+    """Whether a pointer holds settings of its own instead of showing to a data-block."""
+    return prop.fixed_type.base is not None and prop.fixed_type.base.identifier == "PropertyGroup"
+
+
+def _read(group: bpy.types.PropertyGroup, prop: bpy.types.Property) -> Any:
+    value = getattr(group, prop.identifier)
+    if prop.type == "COLLECTION":
+        return [read_values(item) for item in value]
+    if prop.type == "POINTER":
+        return read_values(value) if _is_group(prop) else value
+    return list(value) if getattr(prop, "is_array", False) else value
+
+
+def _write(group: bpy.types.PropertyGroup, prop: bpy.types.Property, value: Any) -> None:
+    name = prop.identifier
+    if prop.type == "COLLECTION":
+        items = getattr(group, name)
+        items.clear()
+        for entry in value:
+            write_values(items.add(), entry)
+    elif prop.type == "POINTER" and _is_group(prop):
+        write_values(getattr(group, name), value)
+    else:
+        setattr(group, name, value)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, (int, float)):
+        # Blender keeps single precision.
+        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-12)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return all(name in a and _same(a[name], b[name]) for name in b)
+    return bool(a == b)
+
+
+def _checked(prop: bpy.types.Property, value: object) -> Any:
+    name = prop.identifier
+    if prop.type == "COLLECTION":
+        if not isinstance(value, list) or len(value) > _MOST:
+            raise ValuesError(f"'{name}' must be a list of at most {_MOST:,}")
+        kind = _class_of(prop)
+        return [check_values(kind, entry) for entry in value]
+    if prop.type == "POINTER":
+        if _is_group(prop):
+            return check_values(_class_of(prop), value)
+        raise ValuesError(f"'{name}' cannot be stored in a file")
+    if getattr(prop, "is_array", False):
+        if not isinstance(value, list) or len(value) != prop.array_length:
+            raise ValuesError(f"'{name}' must be a list of {prop.array_length}")
+        return [_scalar(prop, entry) for entry in value]
+    return _scalar(prop, value)
+
+
+def _class_of(prop: bpy.types.Property) -> type[bpy.types.PropertyGroup]:
+    return getattr(bpy.types, prop.fixed_type.identifier)
+
+
+def _scalar(prop: bpy.types.Property, value: object) -> Any:
+    name = prop.identifier
+    if prop.type == "BOOLEAN":
+        if not isinstance(value, bool):
+            raise ValuesError(f"'{name}' must be true or false")
+        return value
+    if prop.type in ("INT", "FLOAT"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValuesError(f"'{name}' must be a number")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValuesError(f"'{name}' must be a finite number")
+        if prop.type == "INT" and value != int(value):
+            raise ValuesError(f"'{name}' must be a whole number")
+        if not prop.hard_min <= value <= prop.hard_max:
+            raise ValuesError(f"'{name}' must be from {prop.hard_min:g} to {prop.hard_max:g}")
+        return int(value) if prop.type == "INT" else float(value)
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise ValuesError(f"'{name}' must be a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValuesError(f"'{name}' holds broken characters") from error
+    if prop.type == "ENUM" and value not in prop.enum_items:
+        raise ValuesError(f"'{name}' cannot be '{value[:40]}'")
+    return value
