@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import evaluate, reconstruct, train
+from . import evaluate, reconstruct, send, train
 
-_COMMANDS = {"reconstruct": reconstruct, "evaluate": evaluate, "train": train}
+_COMMANDS = {"reconstruct": reconstruct, "evaluate": evaluate, "train": train, "send": send}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
