@@ -16,6 +16,8 @@ _STRANGE_ARM = 0.22
 _STRANGE_SCALE = 0.12
 _STILL_SPEED = 0.15
 """Metres a second below which a tracker counts as still."""
+_AVERAGED = 3
+"""Frames before and after a moment that the noise of trackers is averaged over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +191,49 @@ def still_enough(speeds: np.ndarray) -> tuple[str, ...]:
         " choose a frame where the performer stands still"
         for tracker in np.flatnonzero(speeds > _STILL_SPEED)
     )
+
+
+def calibrate_stillest(
+    skeleton: Skeleton, take: Take, fit_scale: bool = False
+) -> tuple[Calibration, np.ndarray]:
+    """Calibrate from the moment of a take in which the performer stands stillest.
+
+    Args:
+        skeleton: the character.
+        take: a second or so in a T-pose, on an even clock.
+        fit_scale: whether trackers are scaled to the character; else they are taken 1:1.
+
+    Returns:
+        The calibration, and the speed of each tracker (6,) at that moment, metres a second.
+
+    Raises:
+        TrackerError: if the trackers are never all seen for a tenth of a second, or do not look
+            like a body.
+    """
+    unseen = [name for name, seen in zip(TRACKERS, take.valid.any(0), strict=True) if not seen]
+    if unseen:
+        raise TrackerError(f"not seen: {', '.join(unseen)}; calibration needs all six trackers")
+    width = 2 * _AVERAGED + 1
+    begins = [b for b in range(len(take) - width + 1) if take.valid[b : b + width].all()]
+    moments = [slice(begin, begin + width) for begin in begins]
+    if not moments:
+        raise TrackerError(
+            "the trackers were not all seen at once: stand where they are, try again"
+        )
+    speeds = [_drift(take.times[near], take.positions[near]) for near in moments]
+    best = min(range(len(moments)), key=lambda moment: speeds[moment].max())
+    spots = take.positions[moments[best]].mean(0)
+    turns = take.rotations[moments[best]]
+    turns = turns * np.where((turns * turns[_AVERAGED]).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
+    found = calibrate(skeleton, spots, quat.normalize(turns.mean(0)), fit_scale)
+    return found, speeds[best]
+
+
+def _drift(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Speed (6,) of the straight line that fits positions (F, 6, 3) best: noise averages out."""
+    away = times - times.mean()
+    slope = np.tensordot(away, positions, 1) / (away * away).sum()
+    return np.linalg.norm(slope, axis=-1).astype(np.float32)
 
 
 def quality(calibration: Calibration, skeleton: Skeleton) -> np.ndarray:

@@ -5,20 +5,42 @@ Plain Python without threads: everything happens in :meth:`LiveSession.tick`.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from .calibration import Calibration
-from .feed.devices import Device
-from .feed.readings import Reading
+from .calibration import Calibration, calibrate_stillest, still_enough
+from .feed.devices import Device, DeviceTable, checked_roles
+from .feed.readings import FeedError, Reading
+from .formats.trackers_csv import Recorder, load_trackers
+from .motion import MODEL_RATE
 from .reconstruct import Reconstructor
-from .skeleton import Skeleton
-from .trackers import Take
+from .skeleton import TRACKERS, Skeleton
+from .trackers import Take, TrackerError
+from .tracks import WIDEST_GAP, Sample, Track
+
+_KEPT = 2.0
+"""Seconds of readings that are kept."""
+_LOOKED_AT = 1.0
+"""Seconds before the end of a countdown in which the stillest moment is looked for."""
+_GATHER = 0.5
+"""Seconds to wait at the start until all bound trackers were heard of."""
+_SILENT = 1.0
+"""Seconds without any reading after which the model stands still."""
+_MOST_FRAMES = 120
+"""Frames computed in one tick at most; older ones are left out."""
+_FLUSHED = 0.5
+"""Seconds between two flushes of a recording."""
+_RECENT = 1.0
+"""Seconds that figures for the panel are taken over."""
+_NO_ANCHOR = "neither pelvis nor head is seen: the body can begin only where one of them is"
 
 
 class Source(Protocol):
@@ -123,7 +145,7 @@ class RawTake:
             TrackerFileError: if nothing was recorded, or the file was changed since.
             OSError: if it cannot be opened.
         """
-        raise NotImplementedError
+        return load_trackers(self.path)
 
 
 class LiveSession:
@@ -139,7 +161,8 @@ class LiveSession:
         roles: Mapping[str, str] | None = None,
         calibration: Calibration | None = None,
         wait: float = 0.05,
-        clock: Callable[[], float] = time.monotonic,
+        budget: float = 0.5,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Get ready.
 
@@ -152,40 +175,73 @@ class LiveSession:
                 computed as soon as all worn trackers have a reading at or after its time, so that
                 it lies between two and nothing is guessed; that is at once with the packet that
                 completes it. Only when a tracker stays silent for so long is it taken as lost.
+                Senders slower than 25 readings a second need more.
+            budget: seconds that one tick computes at most, so that a computer that is too slow
+                for the model still answers.
             clock: the receiver's.
+
+        Raises:
+            FeedError: if a role is unknown or a device has two.
         """
-        raise NotImplementedError
+        self._source, self._clock, self._wait, self._budget = source, clock, wait, budget
+        self._reconstructor, self._calibration = reconstructor, calibration
+        self._table = DeviceTable()
+        self._now = clock()
+        self._paused = False
+        self._message = ""
+        self._countdown: _Countdown | None = None
+        self._calibrations = 0
+        self._warnings: tuple[str, ...] = ()
+        self._recorder: Recorder | None = None
+        self._began = self._flushed = self._recorded_until = 0.0
+        self._frames = self._lost = self._waited = 0
+        self._costs: deque[tuple[float, float]] = deque()
+        self._delays: deque[tuple[float, float]] = deque()
+        self._roles: dict[str, str] = {}
+        self._tracks: dict[str, Track] = {}
+        self._restart(-np.inf)
+        self.bind(roles or {})
 
     @property
     def roles(self) -> dict[str, str]:
         """Device name by role."""
-        raise NotImplementedError
+        return dict(self._roles)
 
     def bind(self, roles: Mapping[str, str]) -> None:
         """Bind devices to roles anew, at any time.
 
         Raises:
-            FeedError: if a role is unknown or a device is in two of them.
+            FeedError: if a role is unknown or a device has two.
         """
-        raise NotImplementedError
+        found = checked_roles(roles)
+        # A role that keeps its device keeps its past.
+        self._tracks = {
+            role: self._tracks[role] if self._roles.get(role) == device else Track(_KEPT)
+            for role, device in found.items()
+        }
+        self._roles = found
+        self._role_of = {device: role for role, device in found.items()}
+        self._restart(self._now)
 
     @property
     def reconstructor(self) -> Reconstructor | None:
         """Of the character; may be set at any time."""
-        raise NotImplementedError
+        return self._reconstructor
 
     @reconstructor.setter
     def reconstructor(self, reconstructor: Reconstructor | None) -> None:
-        raise NotImplementedError
+        self._reconstructor = reconstructor
+        self._restart(self._now)
 
     @property
     def calibration(self) -> Calibration | None:
         """How trackers sit on joints; may be set at any time."""
-        raise NotImplementedError
+        return self._calibration
 
     @calibration.setter
     def calibration(self, calibration: Calibration | None) -> None:
-        raise NotImplementedError
+        self._calibration = calibration
+        self._restart(self._now)
 
     def tick(self, now: float | None = None) -> LivePose | None:
         """Take in all that came, compute all model frames that are due.
@@ -199,24 +255,44 @@ class LiveSession:
             The newest pose, None if no new one is due (no character, not calibrated, paused, no
             trackers, or called twice within a frame).
         """
-        raise NotImplementedError
+        began = self._clock()
+        self._now = began if now is None else now
+        self._take_in(self._source.drain())
+        if self._countdown and self._now >= self._countdown.end:
+            self._finish_countdown(self._countdown)
+        times = self._due()
+        return self._compute(times, began) if len(times) else None
 
     def trackers(self) -> list[TrackerState]:
         """The six roles in order, as of the last tick; also before any calibration."""
-        raise NotImplementedError
+        return [self._state(role) for role in TRACKERS]
 
     def devices(self) -> list[Device]:
         """All devices of the feed, as of the last tick."""
-        raise NotImplementedError
+        return self._table.devices(self._now)
 
     def wiggled(self) -> str | None:
         """Name of the device that moved lately while all others stood still, or None."""
-        raise NotImplementedError
+        return self._table.wiggled(self._now)
 
     @property
     def status(self) -> LiveStatus:
         """How it goes, as of the last tick."""
-        raise NotImplementedError
+        bound = [device for device in self.devices() if device.name in self._role_of]
+        delays = [value for _, value in self._delays]
+        return LiveStatus(
+            rate=max((device.rate for device in bound), default=0.0),
+            model_ms=1000.0 * float(np.mean([v for _, v in self._costs])) if self._costs else 0.0,
+            latency_ms=1000.0 * float(np.median(delays)) if delays else 0.0,
+            frames=self._frames,
+            frames_lost=self._lost,
+            frames_waited=self._waited,
+            countdown=max(self._countdown.end - self._now, 0.0) if self._countdown else 0.0,
+            paused=self._paused,
+            recording=self._recorder.readings if self._recorder else -1,
+            recorded_seconds=self._recorded_until if self._recorder else 0.0,
+            message=self._message,
+        )
 
     def begin_calibration(
         self, seconds: float = 3.0, fit_scale: bool = False, skeleton: Skeleton | None = None
@@ -234,29 +310,35 @@ class LiveSession:
         Raises:
             TrackerError: if there is no character to calibrate to.
         """
-        raise NotImplementedError
+        body = skeleton or (self._reconstructor.skeleton if self._reconstructor else None)
+        if body is None:
+            raise TrackerError("choose a character before calibrating")
+        self._message = ""
+        self._countdown = _Countdown(self._now + seconds, body, fit_scale)
 
     def cancel_calibration(self) -> None:
         """End the countdown."""
-        raise NotImplementedError
+        self._countdown = None
 
     @property
     def calibrations(self) -> int:
         """How many countdowns have ended in a calibration: changes when there is a new one."""
-        raise NotImplementedError
+        return self._calibrations
 
     @property
     def calibration_warnings(self) -> Sequence[str]:
         """What looked wrong at the last calibration, with trackers that moved; plain words."""
-        raise NotImplementedError
+        return self._warnings
 
     def pause(self) -> None:
         """Keep the pose; readings are still taken in and recorded."""
-        raise NotImplementedError
+        self._paused = True
 
     def resume(self) -> None:
         """Go on with the newest readings."""
-        raise NotImplementedError
+        if self._paused:
+            self._paused = False
+            self._restart(self._now)
 
     def start_recording(self, path: str | Path) -> float:
         """Write all readings of bound trackers to a tracker CSV from now on, as they come.
@@ -271,7 +353,14 @@ class LiveSession:
             FeedError: if it records already.
             OSError: if the file cannot be written.
         """
-        raise NotImplementedError
+        if self._recorder:
+            raise FeedError("it is recording already")
+        # What came before the button was pressed is not part of it.
+        self._take_in(self._source.drain())
+        self._recorder = Recorder(path)
+        self._began = self._flushed = self._now = self._clock()
+        self._recorded_until = 0.0
+        return self._began
 
     def stop_recording(self) -> RawTake:
         """Close the file, after what came until now is in it.
@@ -280,4 +369,197 @@ class LiveSession:
             FeedError: if it does not record.
             OSError: if the rest could not be written.
         """
-        raise NotImplementedError
+        self._take_in(self._source.drain())
+        recorder = self._recorder
+        if not recorder:
+            raise FeedError(self._message or "it is not recording")
+        self._recorder = None
+        recorder.close()
+        return RawTake(recorder.path, recorder.readings, self._recorded_until, self._began)
+
+    def _restart(self, since: float) -> None:
+        """Begin the model's clock anew, not before a time."""
+        self._start: float | None = None
+        self._since, self._index = since, 0
+        self._first_heard = np.inf
+        if self._reconstructor:
+            self._reconstructor.reset()
+
+    def _take_in(self, readings: list[Reading]) -> None:
+        self._table.note(readings)
+        for reading in readings:
+            role = self._role_of.get(reading.device)
+            if role:
+                track = self._tracks[role]
+                track.add(
+                    Sample(
+                        reading.time,
+                        reading.position,
+                        reading.rotation,
+                        reading.valid,
+                        reading.arrival,
+                    )
+                )
+                self._record(role, reading)
+        if self._recorder and self._now - self._flushed >= _FLUSHED:
+            self._flushed = self._now
+            self._guarded(self._recorder.flush)
+
+    def _record(self, role: str, reading: Reading) -> None:
+        if self._recorder:
+            time = reading.time - self._began
+            self._recorded_until = max(self._recorded_until, time)
+            values = (time, role, reading.position, reading.rotation, reading.valid, reading.device)
+            self._guarded(partial(self._recorder.add, *values))
+
+    def _guarded(self, write: Callable[[], None]) -> None:
+        """Write to the recording; a full disk ends it, not the performance."""
+        try:
+            write()
+        except OSError as error:
+            recorder, self._recorder = self._recorder, None
+            self._message = f"the recording ended: {error.strerror or error}"
+            if recorder:
+                with contextlib.suppress(OSError):
+                    recorder.close()
+
+    def _state(self, role: str) -> TrackerState:
+        track = self._tracks.get(role)
+        last = track.seen if track else None
+        if track is None or last is None:
+            unit = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+            device = self._roles.get(role, "")
+            return TrackerState(role, device, np.zeros(3, np.float32), unit, False, False)
+        return TrackerState(
+            role,
+            self._roles[role],
+            np.array(last.position, np.float32),
+            np.array(last.rotation, np.float32),
+            self._now - last.time <= WIDEST_GAP and track.newest <= last.time,
+            True,
+        )
+
+    def _finish_countdown(self, countdown: _Countdown) -> None:
+        self._countdown = None
+        steps = np.arange(round(_LOOKED_AT * MODEL_RATE) + 1) / MODEL_RATE
+        # What is younger than `wait` may still be on its way.
+        take = self._take(countdown.end - self._wait - steps[::-1])
+        try:
+            found, speeds = calibrate_stillest(countdown.skeleton, take, countdown.fit_scale)
+        except TrackerError as error:
+            self._message = f"not calibrated: {error}"
+            return
+        self._warnings = (*found.warnings, *still_enough(speeds))
+        self._calibrations += 1
+        self.calibration = found
+
+    def _take(self, times: np.ndarray) -> Take:
+        """Return all six trackers at some times; those without a device are not seen."""
+        positions = np.zeros((len(times), 6, 3), np.float32)
+        rotations = np.zeros((len(times), 6, 4), np.float32)
+        rotations[..., 0] = 1.0
+        valid = np.zeros((len(times), 6), bool)
+        for index, role in enumerate(TRACKERS):
+            if role in self._tracks:
+                there = self._tracks[role].at(times)
+                positions[:, index], rotations[:, index], valid[:, index] = there
+        return Take(times, positions, rotations, valid)
+
+    def _due(self) -> np.ndarray:
+        """Times of the model frames that can be computed now."""
+        if self._paused or self._reconstructor is None or self._calibration is None:
+            return np.empty(0)
+        newest = max((track.newest for track in self._tracks.values()), default=-np.inf)
+        if self._start is not None and newest < self._now - _SILENT:
+            # Nothing comes any more: the pose stays, and what comes next is a new beginning.
+            self._restart(self._now)
+        if self._start is None and not self._begun():
+            return np.empty(0)
+        times = []
+        index = self._index
+        while (time := self._time(index)) <= self._now and self._complete(time):
+            times.append(time)
+            index += 1
+        skipped = len(times) - _MOST_FRAMES
+        if skipped > 0:
+            self._lost += skipped
+            self._reconstructor.reset()
+            times = times[skipped:]
+        self._index = index
+        return np.array(times)
+
+    def _time(self, index: int) -> float:
+        return (self._start or 0.0) + index / MODEL_RATE
+
+    def _begun(self) -> bool:
+        """Begin the model's clock, with a reading, once the trackers are there."""
+        heard = [track for track in self._tracks.values() if track.newest >= self._since]
+        live = [track for track in heard if track.newest >= self._now - WIDEST_GAP]
+        if not live:
+            return False
+        self._first_heard = min(self._first_heard, self._now)
+        if len(live) < len(self._tracks) and self._now - self._first_heard < _GATHER:
+            return False
+        begin = -np.inf
+        for track in live:
+            first = track.after(max(self._since, track.first))
+            begin = max(begin, first.time if first else track.newest)
+        anchors = [self._tracks[role] for role in TRACKERS[:2] if role in self._tracks]
+        if not any(track.at(np.array([begin]))[2][0] for track in anchors):
+            # Nothing to begin from; once begun, the body stays where it was seen last.
+            self._message = _NO_ANCHOR
+            return False
+        if self._message == _NO_ANCHOR:
+            self._message = ""
+        self._start, self._index = begin, 0
+        return True
+
+    def _complete(self, time: float) -> bool:
+        """Whether nothing is to be waited for at a frame."""
+        if time <= self._now - self._wait:
+            return True
+        # One that was silent for longer is lost; frames do not wait for it any more.
+        return all(
+            track.newest >= time or track.newest < time - WIDEST_GAP
+            for track in self._tracks.values()
+        )
+
+    def _compute(self, times: np.ndarray, began: float) -> LivePose | None:
+        if self._reconstructor is None or self._calibration is None:
+            return None
+        raw = self._take(times)
+        take = self._calibration.apply(raw)
+        pose = None
+        for frame, at in enumerate(times):
+            before = self._clock()
+            if pose and before - began > self._budget:
+                self._lost += len(times) - frame
+                self._reconstructor.reset()
+                break
+            rotations, root = self._reconstructor.frame(
+                take.positions[frame], take.rotations[frame], take.valid[frame]
+            )
+            pose = LivePose(float(at), rotations, root, take.valid[frame])
+            after = self._clock()
+            self._frames += 1
+            self._costs.append((self._now, after - before))
+            self._note_delay(float(at), self._now + after - began)
+        for figures in (self._costs, self._delays):
+            while figures and figures[0][0] < self._now - _RECENT:
+                figures.popleft()
+        return pose
+
+    def _note_delay(self, time: float, done: float) -> None:
+        """Note how long a pose took since its last packet, or that it lacked one."""
+        completing = [track.after(time) for track in self._tracks.values()]
+        arrivals = [sample.arrival for sample in completing if sample]
+        self._waited += len(arrivals) < len(completing)
+        if arrivals:
+            self._delays.append((self._now, done - max(arrivals)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Countdown:
+    end: float
+    skeleton: Skeleton
+    fit_scale: bool

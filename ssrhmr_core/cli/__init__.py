@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import bench, evaluate, reconstruct, train
+from . import bench, evaluate, reconstruct, send, train
 
 _COMMANDS = {
     "reconstruct": reconstruct,
     "evaluate": evaluate,
     "train": train,
+    "send": send,
     "bench": bench,
 }
 

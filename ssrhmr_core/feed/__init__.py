@@ -5,8 +5,9 @@
 """
 
 from .devices import Device, DeviceTable, assign_role, guess_roles
+from .intake import PORTS, Counters, ProtocolName
 from .readings import FeedError, MalformedError, Reading
-from .receiver import ANYWHERE, LOCALHOST, PORTS, Counters, ProtocolName, Receiver
+from .receiver import ANYWHERE, LOCALHOST, Receiver
 
 __all__ = [
     "ANYWHERE",

@@ -34,7 +34,8 @@ class Reading(NamedTuple):
         valid: False where the sender says that it does not see the device; position and rotation
             then mean nothing.
         kind: "hmd", "controller", "tracker" or "bone".
-        arrival: seconds on the receiver's clock when the packet came.
+        arrival: seconds on the receiver's clock when the packet came; from a decoder, nan if that
+            is the packet at hand.
     """
 
     device: str

@@ -3,20 +3,29 @@
 The columns are ``time,tracker,x,y,z,qw,qx,qy,qz,valid``. The rows of a frame stand together and
 have the same time; a tracker that was not seen has a row with ``valid`` 0, whose numbers may be
 ``nan`` or empty.
+
+A recording of a live feed has one column more, ``device``, the serial or name. Its rows are the
+readings as they came: each with a time of its own, not all trackers at each time, late ones late.
+It may have been cut off by a crash in its last line. Read, it is a take of frames like any other.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..skeleton import TRACKERS
 from ..trackers import Take, TrackerError
+from ..tracks import sample
 
 _COLUMNS = ["time", "tracker", "x", "y", "z", "qw", "qx", "qy", "qz", "valid"]
+_RECORDED = [*_COLUMNS, "device"]
+_TOGETHER = 0.5
+"""Share of the time between two frames within which readings belong to the same one."""
 _VALID = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -33,11 +42,16 @@ def load_trackers(path: str | Path) -> Take:
         OSError: if it cannot be opened.
     """
     path = Path(path)
-    times: list[float] = []
-    frames: list[list[list[float]]] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
         try:
+            heads = [word.strip().lower() for word in next(reader, [])]
+            if heads == _RECORDED:
+                return _assembled(list(_readings(reader)))
+            if heads != _COLUMNS:
+                raise ValueError("the columns must be " + ",".join(_COLUMNS))
+            times: list[float] = []
+            frames: list[list[list[float]]] = []
             for time, frame in _frames(reader):
                 times.append(time)
                 frames.append(frame)
@@ -73,14 +87,160 @@ def save_trackers(path: str | Path, take: Take) -> None:
     partial.replace(path)
 
 
+class Recorder:
+    """Writes readings of a live feed as they come.
+
+    What was written up to the last ``flush`` survives a crash of the program.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the file; an existing one is replaced.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        self.path = Path(path)
+        self.readings = 0
+        self._file = self.path.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(_RECORDED)
+
+    def add(
+        self,
+        time: float,
+        tracker: str,
+        position: Iterable[float],
+        rotation: Iterable[float],
+        valid: bool,
+        device: str,
+    ) -> None:
+        """Write a reading.
+
+        Args:
+            time: seconds, to a tenth of a microsecond; need not rise.
+            tracker: one of :data:`ssrhmr_core.skeleton.TRACKERS`.
+            position: x, y, z in metres.
+            rotation: quaternion w, x, y, z.
+            valid: whether it was seen.
+            device: serial or name.
+
+        Raises:
+            OSError: if the disk is full.
+        """
+        # One line a reading, in characters of one byte: a crash may cut it off anywhere.
+        name = " ".join(device.split()).encode("ascii", "backslashreplace").decode()
+        numbers = [f"{x:.9g}" for x in (*position, *rotation)]
+        self._writer.writerow([f"{time:.7f}", tracker, *numbers, int(valid), name])
+        self.readings += 1
+
+    def flush(self) -> None:
+        """Hand all that was written to the system.
+
+        Raises:
+            OSError: if the disk is full.
+        """
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file.
+
+        Raises:
+            OSError: if the disk is full; the file is closed all the same.
+        """
+        self._file.close()
+
+
+class _Reading(NamedTuple):
+    time: float
+    tracker: int
+    numbers: list[float]
+
+
+def _readings(rows: Iterator[list[str]]) -> Iterator[_Reading]:
+    """Read the rows of a recording.
+
+    Raises:
+        ValueError: saying what is wrong with the row that was read last.
+    """
+    damaged: ValueError | None = None
+    for row in rows:
+        if damaged:
+            raise ValueError(f"{damaged}; one line before this one")
+        if not row:
+            continue
+        try:
+            if len(row) != len(_RECORDED):
+                raise ValueError(f"{len(row)} values where {len(_RECORDED)} belong")
+            time, name, numbers = _row(row[:-1])
+        except ValueError as error:
+            # Only the last row may be damaged: there the program ended in the middle of it.
+            damaged = error
+            continue
+        yield _Reading(time, TRACKERS.index(name), numbers)
+
+
+def _assembled(readings: list[_Reading]) -> Take:
+    """Make frames of readings.
+
+    Readings that are close together are a frame; its time is theirs, or the mean of them where
+    trackers are not sent together. Each tracker is brought to that time from its own readings.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    if not readings:
+        raise ValueError("no readings: nothing was recorded")
+    readings.sort(key=lambda reading: reading.time)
+    tracks: list[dict[float, list[float]]] = [{} for _ in TRACKERS]
+    for reading in readings:
+        tracks[reading.tracker][reading.time] = reading.numbers
+    steps = np.diff(list(max(tracks, key=lambda track: len(track))))
+    together = _TOGETHER * float(np.median(steps)) if len(steps) else 0.0
+    frames: list[list[_Reading]] = []
+    present: set[int] = set()
+    for reading in readings:
+        apart = not frames or reading.time - frames[-1][0].time > together
+        again = reading.tracker in present and reading.time != frames[-1][-1].time
+        if apart or again:
+            frames.append([])
+            present = set()
+        frames[-1].append(reading)
+        present.add(reading.tracker)
+    times = np.array([_middle(frame) for frame in frames])
+    columns = [_column(track, times) for track in tracks]
+    return Take(
+        times,
+        np.stack([places for places, _, _ in columns], 1),
+        np.stack([turns for _, turns, _ in columns], 1),
+        np.stack([seen for _, _, seen in columns], 1),
+    )
+
+
+def _middle(frame: list[_Reading]) -> float:
+    first, last = frame[0].time, frame[-1].time
+    # Exactly that time, not a mean that is off by its rounding.
+    return first if first == last else sum(reading.time for reading in frame) / len(frame)
+
+
+def _column(
+    track: dict[float, list[float]], times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions (F, 3), rotations (F, 4) and validity (F,) of one tracker at some times."""
+    if not track:
+        unit = np.tile(np.array([1.0, 0.0, 0.0, 0.0], np.float32), (len(times), 1))
+        return np.zeros((len(times), 3), np.float32), unit, np.zeros(len(times), bool)
+    values = np.array(list(track.values()))
+    usable = values[:, 7] > 0.5
+    values[~usable] = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+    return sample(np.array(list(track)), values[:, :3], values[:, 3:7], usable, times)
+
+
 def _frames(rows: Iterator[list[str]]) -> Iterator[tuple[float, list[list[float]]]]:
     """Time and rows (6 trackers, 8 numbers) of each frame.
 
     Raises:
         ValueError: saying what is wrong with the row that was read last.
     """
-    if [word.strip().lower() for word in next(rows, [])] != _COLUMNS:
-        raise ValueError("the columns must be " + ",".join(_COLUMNS))
     last = -np.inf
     time = np.nan
     frame: dict[str, list[float]] = {}
@@ -112,11 +272,11 @@ def _row(row: list[str]) -> tuple[float, str, list[float]]:
     """Time, tracker, and place, turn and validity as eight numbers."""
     if len(row) != len(_COLUMNS):
         raise ValueError(f"{len(row)} values where {len(_COLUMNS)} belong; cut off?")
-    name, valid = row[1].strip(), _VALID.get(row[-1].strip().lower())
+    name, valid = row[1].strip(), _VALID.get(row[9].strip().lower())
     if name not in TRACKERS:
         raise ValueError(f"unknown tracker {name!r}; known are {', '.join(TRACKERS)}")
     if valid is None:
-        raise ValueError(f"valid is {row[-1]!r}, not 0 or 1")
+        raise ValueError(f"valid is {row[9]!r}, not 0 or 1")
     time = float(row[0])
     if not np.isfinite(time):
         raise ValueError(f"the time is {row[0]!r}")

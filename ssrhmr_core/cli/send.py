@@ -1,0 +1,87 @@
+"""Send a take over the network as a tracking system would: a performer without hardware.
+
+TAKE is a tracker .csv, or a motion file whose own six joints become the trackers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..formats import load_motion
+from ..formats.trackers_csv import load_trackers
+from ..motion import even_times
+from ..trackers import Take
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("take", type=Path, help="tracker .csv, or a .bvh, .bvh.xz or AMASS .npz")
+    parser.add_argument("--protocol", choices=("vmc", "vrchat", "json"), default="vmc")
+    parser.add_argument("--host", default="127.0.0.1", help="where the receiver runs")
+    parser.add_argument("--port", type=int, help="the protocol's own if not given")
+    parser.add_argument("--tcp", action="store_true", help="over TCP instead of UDP (json only)")
+    parser.add_argument("--rate", type=float, metavar="HZ", help="the take's own if not given")
+    parser.add_argument("--loop", action="store_true", help="begin anew at the end, until Ctrl-C")
+    parser.add_argument(
+        "--noise", type=_noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
+    )
+    for name, unit, text in (
+        ("loss", "PERCENT", "of packets are lost"),
+        ("reorder", "PERCENT", "of packets come after the next one"),
+        ("duplicate", "PERCENT", "of packets come twice"),
+        ("jitter", "MS", "that packets are late on average"),
+        ("burst", "MS", "of every second in which packets are held back, then come at once"),
+        ("drift", "PPM", "by which the sender's clock is fast"),
+    ):
+        parser.add_argument(f"--{name}", type=float, default=0.0, metavar=unit, help=text)
+    parser.add_argument("--seed", type=int, default=0, help="of all that is random")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Send until the end, or Ctrl-C.
+
+    Raises:
+        ValueError: if the take cannot be used, or nobody listens on a TCP port.
+    """
+    from ..feed.intake import PORTS
+    from ..feed.sender import Conditions, device_names, packets, play
+
+    if chosen.tcp and chosen.protocol != "json":
+        raise ValueError("--tcp goes with --protocol json only")
+    take = _take(chosen.take)
+    if chosen.rate:
+        if not 1.0 <= chosen.rate <= 1000.0:
+            raise ValueError("--rate is 1 to 1000 frames a second")
+        take = take.at(even_times(take.times, chosen.rate))
+    conditions = Conditions(
+        noise_mm=chosen.noise[0],
+        noise_deg=chosen.noise[1],
+        loss=0.01 * chosen.loss,
+        jitter=0.001 * chosen.jitter,
+        reorder=0.01 * chosen.reorder,
+        duplicate=0.01 * chosen.duplicate,
+        burst=min(0.001 * chosen.burst, 1.0),
+        drift=1e-6 * chosen.drift,
+        seed=chosen.seed,
+    )
+    port = PORTS[chosen.protocol] if chosen.port is None else chosen.port
+    names = ", ".join(f"{role}: {name}" for role, name in device_names(chosen.protocol).items())
+    print(f"{chosen.protocol} to {chosen.host}, port {port}; {names}", flush=True)
+    made = packets(take, chosen.protocol, chosen.loop, conditions)
+    sent = play(made, chosen.host, port, chosen.tcp)
+    print(f"{sent} packets sent")
+
+
+def _take(path: Path) -> Take:
+    if path.suffix.lower() == ".csv":
+        return load_trackers(path)
+    return Take.from_motion(load_motion(path))
+
+
+def _noise(text: str) -> tuple[float, float]:
+    try:
+        millimetres, degrees = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("write MM,DEG, as in 5,1") from error
+    return millimetres, degrees
