@@ -114,6 +114,98 @@ def _weight(role: str) -> bpy.props.FloatProperty:
     )
 
 
+PORTS = {"VMC": 39539, "VRCHAT": 9000, "JSON_UDP": 39600, "JSON_TCP": 39600}
+"""The port on which each protocol is usually sent."""
+
+
+def _usual_port(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    self.port = PORTS[self.protocol]
+
+
+class SSRHMR_Device(bpy.types.PropertyGroup):
+    """A tracking device that was heard of, and where it is worn."""
+
+    name: bpy.props.StringProperty(name="Device", description="Its name or serial number")
+    role: bpy.props.EnumProperty(
+        name="Worn On",
+        description="Which of the six trackers this device is",
+        items=(
+            ("NONE", "Not Used", "Listed, but not part of the capture"),
+            *((role, label, f"Worn as {label}") for role, label in TRACKER_LABELS.items()),
+        ),
+    )
+
+
+class SSRHMR_Live(bpy.types.PropertyGroup):
+    """Where live trackers come from, and what becomes of them."""
+
+    protocol: bpy.props.EnumProperty(
+        name="Protocol",
+        description="What the tracking software sends",
+        items=(
+            ("VMC", "VMC", "Virtual Motion Capture protocol (OSC): VMC, VSeeFace, Warudo, ..."),
+            ("VRCHAT", "VRChat OSC", "OSC trackers as sent to VRChat: SlimeVR, AXIS, ..."),
+            ("JSON_UDP", "JSON over UDP", "One JSON object a line, in datagrams"),
+            ("JSON_TCP", "JSON over TCP", "One JSON object a line, in a stream"),
+        ),
+        update=_usual_port,
+    )
+    port: bpy.props.IntProperty(
+        name="Port",
+        description="Number of the port that the tracking software sends to",
+        default=PORTS["VMC"],
+        min=1,
+        max=65535,
+    )
+    everywhere: bpy.props.BoolProperty(
+        name="From Other Computers",
+        description="Listen on all network interfaces. Off, only this computer is heard",
+    )
+    devices: bpy.props.CollectionProperty(type=SSRHMR_Device)
+    active_device: bpy.props.IntProperty(name="Device", description="Device of the table")
+    countdown: bpy.props.FloatProperty(
+        name="Countdown",
+        description="Time to walk to the spot and stand still before calibration",
+        default=3.0,
+        min=0.0,
+        soft_max=10.0,
+        max=60.0,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+    )
+    overlay: bpy.props.BoolProperty(
+        name="Overlay",
+        description="Draw trackers, floor and skeleton into the 3D view while capturing",
+        default=True,
+    )
+    folder: bpy.props.StringProperty(
+        name="Takes",
+        description="Folder for recorded takes, one CSV file each. Empty: a folder 'takes' beside"
+        " the saved file, or in Blender's user folder",
+        subtype="DIR_PATH",
+    )
+    pre_roll: bpy.props.FloatProperty(
+        name="Pre-Roll",
+        description="Time between pressing Record and the first recorded frame",
+        default=0.0,
+        min=0.0,
+        soft_max=10.0,
+        max=60.0,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+    )
+    play: bpy.props.BoolProperty(
+        name="Play Timeline",
+        description="Play from the scene's first frame while recording, for music and other"
+        " characters to act with",
+    )
+    bake: bpy.props.BoolProperty(
+        name="Bake After Recording",
+        description="Turn each take into keyframes as soon as it is recorded",
+        default=True,
+    )
+
+
 class SSRHMR_Setup(bpy.types.PropertyGroup):
     """A character, its trackers and how they belong together."""
 
@@ -232,6 +324,8 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     left_foot_weight: _weight("left_foot")
     right_foot_weight: _weight("right_foot")
 
+    live: bpy.props.PointerProperty(type=SSRHMR_Live)
+
     message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
     progress: bpy.props.FloatProperty(
         name="Progress", min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
@@ -243,4 +337,11 @@ def setup_of(scene: bpy.types.Scene | None) -> SSRHMR_Setup:
     return scene.ssrhmr
 
 
-CLASSES = (SSRHMR_BoneSlot, SSRHMR_TrackerFit, SSRHMR_Warning, SSRHMR_Setup)
+CLASSES = (
+    SSRHMR_BoneSlot,
+    SSRHMR_TrackerFit,
+    SSRHMR_Warning,
+    SSRHMR_Device,
+    SSRHMR_Live,
+    SSRHMR_Setup,
+)

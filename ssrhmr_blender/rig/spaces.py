@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import bpy
     import numpy as np
     from mathutils import Matrix
 
@@ -43,3 +44,8 @@ def split(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     with np.errstate(divide="ignore", invalid="ignore"):
         rotations = basis / scales[..., None, :]
     return matrices[..., :3, 3], rotations, scales
+
+
+def metre(scene: bpy.types.Scene) -> float:
+    """Length of a metre in scene units."""
+    return 1.0 / scene.unit_settings.scale_length

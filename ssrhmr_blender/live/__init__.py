@@ -1,0 +1,1 @@
+"""Live capture: trackers stream in, the character moves, takes are recorded."""

@@ -1,0 +1,104 @@
+"""Showing single poses on a character without keys, and taking them back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .channels import rotation_values
+from .posing import pose_bones, read_bones
+from .reading import Character
+from .sampling import GoneError, find, key_of
+from .spaces import numbers
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_CHANNELS = {
+    "location": 3,
+    "rotation_quaternion": 4,
+    "rotation_axis_angle": 4,
+    "rotation_euler": 3,
+}
+
+
+class Preview:
+    """Poses one character. Keeps names only, so that undo and deletion do no harm."""
+
+    def __init__(self, armature: bpy.types.Object, character: Character) -> None:
+        """Remember how the character stands.
+
+        Raises:
+            RigError: if it cannot be posed; see :func:`~ssrhmr_blender.rig.posing.read_bones`.
+        """
+        self._owner = key_of(armature)
+        self._character = character
+        self._bones = read_bones(armature, character)
+        self._before = {channel: _read(armature, channel) for channel in _CHANNELS}
+
+    def show(self, rotations: np.ndarray, root: np.ndarray) -> None:
+        """Put the character into a pose.
+
+        Args:
+            rotations: (22, 4) global canonical quaternions, in the core's axes.
+            root: (3,) place of the hips, in the core's axes and scene units.
+
+        Raises:
+            GoneError: if the character was deleted, or lost bones.
+        """
+        import numpy as np
+
+        from ssrhmr_core.motion import Motion
+
+        armature = self._armature()
+        motion = Motion(self._character.rest.skeleton, np.zeros(1), rotations[None], root[None])
+        world = np.array(numbers(armature.matrix_world)).reshape(1, 4, 4)
+        index = {bone.name: number for number, bone in enumerate(armature.pose.bones)}
+        values: dict[str, np.ndarray] = {}
+        for channels in pose_bones(motion, self._character, self._bones, world):
+            if channels.bone not in index:
+                raise GoneError(f"bone '{channels.bone}' was deleted: start again")
+            row = index[channels.bone]
+            name, turn = rotation_values(channels.rotations, channels.rotation_mode)
+            written = [(name, turn)]
+            if channels.places is not None:
+                written.append(("location", channels.places))
+            for channel, value in written:
+                if channel not in values:
+                    values[channel] = _read(armature, channel)
+                values[channel][row] = value[0]
+        for channel, table in values.items():
+            _write(armature, channel, table)
+
+    def take_back(self) -> None:
+        """Let the character stand as before, if it is still there."""
+        armature = find(self._owner)
+        if armature is None or armature.pose is None:
+            return
+        for channel, table in self._before.items():
+            if len(table) == len(armature.pose.bones):
+                _write(armature, channel, table)
+
+    def _armature(self) -> bpy.types.Object:
+        armature = find(self._owner)
+        if armature is None or armature.pose is None:
+            raise GoneError(f"'{self._owner[0]}' was deleted")
+        return armature
+
+
+def _read(armature: bpy.types.Object, channel: str) -> np.ndarray:
+    """One channel of all pose bones, (bones, 3 or 4)."""
+    import numpy as np
+
+    table = np.empty((len(armature.pose.bones), _CHANNELS[channel]), np.float32)
+    armature.pose.bones.foreach_get(channel, table.ravel())
+    return table
+
+
+def _write(armature: bpy.types.Object, channel: str, table: np.ndarray) -> None:
+    import numpy as np
+
+    armature.pose.bones.foreach_set(channel, np.ascontiguousarray(table, np.float32).ravel())
+    # The pose alone: tagging everything would evaluate the character's action over it.
+    armature.update_tag(refresh={"DATA"})

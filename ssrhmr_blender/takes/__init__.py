@@ -1,0 +1,1 @@
+"""Recorded takes: from files to animated trackers."""

@@ -1,0 +1,117 @@
+"""Importing a take as six animated empties."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+from bpy_extras.io_utils import ImportHelper
+
+from ..errors import UserError
+from ..rig.actions import ActionWriter
+from ..rig.spaces import core_axes, metre
+from ..settings import TRACKER_LABELS, TRACKERS, setup_of
+
+if TYPE_CHECKING:
+    from ssrhmr_core.trackers import Take
+
+_DISPLAY_SIZE = 0.1
+"""Of the empties, metres."""
+
+
+class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
+    """Import six trackers from a tracker CSV, or the joints of a BVH, as animated empties."""
+
+    bl_idname = "ssrhmr.import_take"
+    bl_label = "Import Take"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    filter_glob: bpy.props.StringProperty(default="*.csv;*.bvh", options={"HIDDEN"})
+    use_in_setup: bpy.props.BoolProperty(
+        name="Use as Trackers",
+        description="Choose the new empties as the trackers of the active setup",
+        default=True,
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Import the file from the scene's first frame on."""
+        path = Path(bpy.path.abspath(self.filepath))
+        try:
+            take = _load(path)
+            empties = make_empties(context.scene, path.stem, take)
+        except (UserError, ValueError, OSError) as error:
+            self.report({"ERROR"}, f"'{path.name}' was not imported: {error}")
+            return {"CANCELLED"}
+        if self.use_in_setup:
+            setup = setup_of(context.scene)
+            for role in TRACKERS:
+                setattr(setup, role, empties.get(role))
+            setup.range = "TRACKERS"
+            setup.calibration_frame = context.scene.frame_start
+        left = [TRACKER_LABELS[role] for role in TRACKERS if role not in empties]
+        text = f"'{path.name}': {take.times[-1] - take.times[0]:.1f} s, {len(take)} frames"
+        if left:
+            text += f"; never seen: {', '.join(left)}"
+        self.report({"INFO"}, text)
+        return {"FINISHED"}
+
+
+def make_empties(
+    scene: bpy.types.Scene, name: str, take: Take
+) -> dict[str, bpy.types.Object]:
+    """Put a take into the scene, a key for every frame that a tracker was seen.
+
+    Args:
+        scene: gets a new collection with the empties; its first frame is the take's first.
+        name: of the collection.
+        take: in metres.
+
+    Returns:
+        The empties by tracker; trackers that were never seen have none.
+    """
+    import numpy as np
+    from pymotion.rotations import quat_np as quat
+
+    axes, unit = core_axes().T, metre(scene)
+    turn = quat.from_matrix(axes)
+    rate = scene.render.fps / scene.render.fps_base
+    frames = scene.frame_start + (take.times - take.times[0]) * rate
+    places = take.positions @ axes.T * unit
+    turns = quat.mul(quat.mul(turn, take.rotations), quat.inverse(turn))
+    collection = bpy.data.collections.new(name)
+    scene.collection.children.link(collection)
+    empties = {}
+    for number, role in enumerate(TRACKERS):
+        seen = take.valid[:, number]
+        if not seen.any():
+            continue
+        empty = bpy.data.objects.new(f"{name} {TRACKER_LABELS[role]}", None)
+        empty.empty_display_type, empty.empty_display_size = "ARROWS", _DISPLAY_SIZE * unit
+        empty.rotation_mode = "QUATERNION"
+        collection.objects.link(empty)
+        writer = ActionWriter(empty.name, empty)
+        writer.write("Tracker", "location", frames[seen], places[seen, number])
+        around = quat.unroll(np.asarray(turns[seen, number], np.float64), axis=0)
+        writer.write("Tracker", "rotation_quaternion", frames[seen], around)
+        writer.assign(empty)
+        empties[role] = empty
+    return empties
+
+
+def _load(path: Path) -> Take:
+    from ssrhmr_core.formats import load_motion
+    from ssrhmr_core.formats.trackers_csv import load_trackers
+    from ssrhmr_core.trackers import Take
+
+    if path.suffix.lower() == ".csv":
+        return load_trackers(path)
+    return Take.from_motion(load_motion(path))
+
+
+def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """Entry of File > Import."""
+    self.layout.operator("ssrhmr.import_take", text="SSR-HMR Trackers (.csv, .bvh)")
+
+
+CLASSES = (SSRHMR_OT_import_take,)
