@@ -9,10 +9,13 @@ from .bake import ops as bake_ops
 from .bake import panel as bake_panel
 from .calibrate import ops as calibrate_ops
 from .calibrate import panel as calibrate_panel
+from .live import ops as live_ops
+from .live import panel as live_panel
 from .setup import ops as setup_ops
 from .setup import panel as setup_panel
 from .setups import ops as setups_ops
 from .setups import panel as setups_panel
+from .takes import ops as takes_ops
 
 # In this order: property groups before those that hold them, parent panels before children.
 CLASSES: tuple[type, ...] = (
@@ -21,11 +24,14 @@ CLASSES: tuple[type, ...] = (
     *setups_ops.CLASSES,
     *setup_ops.CLASSES,
     *calibrate_ops.CLASSES,
+    *takes_ops.CLASSES,
     *bake_ops.CLASSES,
+    *live_ops.CLASSES,
     *setups_panel.CLASSES,
     *setup_panel.CLASSES,
     *calibrate_panel.CLASSES,
     *bake_panel.CLASSES,
+    *live_panel.CLASSES,
 )
 
 
@@ -34,11 +40,16 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     characters.register()
+    bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=settings.SSRHMR_Live)
+    bpy.types.TOPBAR_MT_file_import.append(takes_ops.draw_menu)
 
 
 def unregister() -> None:
-    """Take everything back, a running bake included."""
+    """Take everything back, a running bake or capture included."""
+    live_ops.stop_running()
     jobs.stop_running()
+    bpy.types.TOPBAR_MT_file_import.remove(takes_ops.draw_menu)
+    del bpy.types.Scene.ssrhmr_live
     characters.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -11,7 +11,7 @@ from .errors import UserError
 from .settings import setup_of
 
 # What a user can do something about; anything else is a bug and should be seen as one.
-EXPLAINED = (UserError, ValueError)
+EXPLAINED = (UserError, ValueError, OSError)
 _INTERVAL = 0.01
 
 Steps = Generator[tuple[float, str], None, Any]
@@ -59,6 +59,10 @@ class StepsOperator:
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Do it step by step; Esc cancels."""
+        return self.begin(context)
+
+    def begin(self, context: bpy.types.Context) -> set[str]:
+        """Go on step by step from here; Esc cancels."""
         global _running
         if _running is not None:
             self.report(

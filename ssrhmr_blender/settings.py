@@ -114,12 +114,21 @@ def _weight(role: str) -> bpy.props.FloatProperty:
     )
 
 
-PORTS = {"VMC": 39539, "VRCHAT": 9000, "JSON_UDP": 39600, "JSON_TCP": 39600}
+PORTS = {"VMC": 39539, "VRCHAT": 9000, "JSON": 39560}
 """The port on which each protocol is usually sent."""
 
 
 def _usual_port(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
     self.port = PORTS[self.protocol]
+
+
+def _worn_once(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """A role has one device: the one that was chosen last."""
+    if self.role == "NONE":
+        return
+    for device in live_of(self.id_data).devices:
+        if device.role == self.role and device.name != self.name:
+            device.role = "NONE"
 
 
 class SSRHMR_Device(bpy.types.PropertyGroup):
@@ -133,6 +142,7 @@ class SSRHMR_Device(bpy.types.PropertyGroup):
             ("NONE", "Not Used", "Listed, but not part of the capture"),
             *((role, label, f"Worn as {label}") for role, label in TRACKER_LABELS.items()),
         ),
+        update=_worn_once,
     )
 
 
@@ -145,8 +155,7 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         items=(
             ("VMC", "VMC", "Virtual Motion Capture protocol (OSC): VMC, VSeeFace, Warudo, ..."),
             ("VRCHAT", "VRChat OSC", "OSC trackers as sent to VRChat: SlimeVR, AXIS, ..."),
-            ("JSON_UDP", "JSON over UDP", "One JSON object a line, in datagrams"),
-            ("JSON_TCP", "JSON over TCP", "One JSON object a line, in a stream"),
+            ("JSON", "JSON Lines", "One JSON object a line, over UDP or TCP"),
         ),
         update=_usual_port,
     )
@@ -324,8 +333,6 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     left_foot_weight: _weight("left_foot")
     right_foot_weight: _weight("right_foot")
 
-    live: bpy.props.PointerProperty(type=SSRHMR_Live)
-
     message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
     progress: bpy.props.FloatProperty(
         name="Progress", min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
@@ -335,6 +342,11 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
 def setup_of(scene: bpy.types.Scene | None) -> SSRHMR_Setup:
     """Return the scene's setup, typed."""
     return scene.ssrhmr
+
+
+def live_of(scene: bpy.types.Scene | None) -> SSRHMR_Live:
+    """Return where the scene's live trackers come from, typed."""
+    return scene.ssrhmr_live
 
 
 CLASSES = (

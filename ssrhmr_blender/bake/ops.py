@@ -1,25 +1,22 @@
-"""The bake operator."""
+"""The bake operators."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import ClassVar
+
 import bpy
+from bpy_extras.io_utils import ImportHelper
 
 from ..jobs import Steps, StepsOperator
-from ..rig.baking import Report, bake
+from ..rig.baking import Report, bake, bake_take
 from ..settings import setup_of
 
 
-class SSRHMR_OT_bake(StepsOperator, bpy.types.Operator):
-    """Turn the trackers' animation into keyframes on the character, as a new action."""
+class _Baking(StepsOperator):
+    """What both operators say at their end."""
 
-    bl_idname = "ssrhmr.bake"
-    bl_label = "Bake"
-    bl_options = {"REGISTER", "UNDO"}
     job = "Bake"
-
-    def start(self, context: bpy.types.Context) -> Steps:
-        """Bake the scene's setup."""
-        return bake(context.scene)
 
     def finish(self, context: bpy.types.Context, result: Report) -> set[str]:
         """Say what was baked."""
@@ -30,4 +27,50 @@ class SSRHMR_OT_bake(StepsOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (SSRHMR_OT_bake,)
+class SSRHMR_OT_bake(_Baking, bpy.types.Operator):
+    """Turn the trackers' animation into keyframes on the character, as a new action."""
+
+    bl_idname = "ssrhmr.bake"
+    bl_label = "Bake"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    def start(self, context: bpy.types.Context) -> Steps:
+        """Bake the scene's setup."""
+        return bake(context.scene)
+
+
+class SSRHMR_OT_bake_take(_Baking, bpy.types.Operator, ImportHelper):
+    """Turn a recorded take into keyframes on the character, as a new action."""
+
+    bl_idname = "ssrhmr.bake_take"
+    bl_label = "Bake Recorded Take"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    filter_glob: bpy.props.StringProperty(default="*.csv", options={"HIDDEN"})
+    frame_start: bpy.props.IntProperty(
+        name="Start",
+        description="Frame at which the take begins; the scene's first frame if not set",
+    )
+    _asked = False
+
+    def start(self, context: bpy.types.Context) -> Steps:
+        """Bake the file onto the character of the scene's setup."""
+        known = self.properties.is_property_set("frame_start")
+        start = self.frame_start if known else context.scene.frame_start
+        return bake_take(context.scene, Path(bpy.path.abspath(self.filepath)), start)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask for the file unless it is known."""
+        if self.filepath:
+            return self.begin(context)
+        self._asked = True
+        self.frame_start = context.scene.frame_start
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Bake at once, or step by step if a file was asked for."""
+        return self.begin(context) if self._asked else super().execute(context)
+
+
+CLASSES = (SSRHMR_OT_bake, SSRHMR_OT_bake_take)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import bpy
 
 from ..checks import SetupError, check_character, check_trackers
-from ..rig.actions import ActionWriter, curves_of
-from ..rig.keys import write_bone
-from ..rig.posing import pose_bones, read_bones
-from ..rig.reading import read_character
-from ..rig.sampling import Key, find, is_animated, key_of, sample
-from ..rig.takes import to_take
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
+from .actions import ActionWriter, curves_of
+from .keys import write_bone
+from .posing import pose_bones, read_bones
+from .reading import read_character
+from .sampling import Key, find, is_animated, key_of, sample
+from .spaces import metre
+from .takes import to_take
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ssrhmr_core.trackers import Take
 
     from ..settings import SSRHMR_Setup
@@ -82,7 +86,7 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
 
 
 def bake(scene: bpy.types.Scene) -> Steps:
-    """Bake the scene's setup onto its character as a new action.
+    """Bake the setup's tracker objects onto its character as a new action.
 
     Nothing is changed before the last step; closing the generator earlier leaves no trace.
 
@@ -94,58 +98,118 @@ def bake(scene: bpy.types.Scene) -> Steps:
     """
     import numpy as np
 
-    from ssrhmr_core.calibration import Calibration
-    from ssrhmr_core.reconstruct import Reconstructor
-    from ssrhmr_core.smoothing import Smoothing
-
     setup = setup_of(scene)
     armature, trackers = check_character(setup), check_trackers(setup)
     start, end = frame_range(scene, setup)
-    if not setup.calibration:
-        raise SetupError("Not calibrated yet: choose the T-pose frame and press Calibrate")
-    calibration = Calibration.from_json(setup.calibration)
-    character = read_character(armature, tuple(slot.bone for slot in setup.bones))
-    bones = read_bones(armature, character)
-    smoothing = Smoothing(
-        auto=setup.smoothing == "AUTO",
-        cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
-    )
-    reconstructor = Reconstructor(
-        character.rest.skeleton,
-        smoothing=smoothing,
-        planting=setup.planting,
-        trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
-    )
-    report = Report(
-        bones=sum(bone.joint >= 0 for bone in bones), notes=_notes(armature, character.bones)
-    )
-
-    rate = scene.render.fps / scene.render.fps_base
-    between = int(np.ceil(_MODEL_RATE / rate - 1e-3)) if setup.between_frames else 1
-    frames = np.arange(start, end + 1)
+    plan = _Plan(scene, setup, armature, f"{armature.name} SSR-HMR")
+    between = int(np.ceil(_MODEL_RATE / plan.rate - 1e-3)) if setup.between_frames else 1
     sampled = start + np.arange((end - start) * between + 1) / between
     names, keys = [obj.name for obj in trackers], [key_of(obj) for obj in trackers]
     moved = [is_animated(obj) for obj in trackers]
-    owner, scene_name = key_of(armature), scene.name
 
     clock = time.perf_counter()
-    steps = sample(scene_name, [*keys, owner], list(sampled))
+    steps = sample(plan.scene, [*keys, plan.owner], list(sampled))
     worlds = yield from _within(steps, "sampling", "Reading trackers", 0.0)
-    take = to_take(worlds[:, :6], sampled, rate, names)
+    take = to_take(worlds[:, :6], sampled, plan.rate, names)
     if len(take) > 1:
         _check_moving(take, names, moved)
-    clock = _lap(report, "sampling", clock)
+    _lap(plan.report, "sampling", clock)
+    frames = np.arange(start, end + 1)
+    return (yield from _write(plan, take, frames, worlds[::between, 6]))
 
-    thinking = reconstructor.steps(calibration.apply(take), (frames - start) / rate)
+
+def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
+    """Bake a recorded take onto the setup's character, as :func:`bake` does with objects.
+
+    Args:
+        scene: its setup must be calibrated for the trackers of the take.
+        path: a tracker CSV, in metres.
+        start: frame of the scene at which the take begins.
+
+    Raises:
+        UserError, ValueError, OSError: with a message for the user.
+    """
+    import numpy as np
+
+    from ssrhmr_core.formats.trackers_csv import load_trackers
+    from ssrhmr_core.trackers import Take
+
+    setup = setup_of(scene)
+    armature = check_character(setup)
+    plan = _Plan(scene, setup, armature, path.stem)
+    take = load_trackers(path)
+    seconds = take.times - take.times[0]
+    take = Take(seconds, take.positions * np.float32(metre(scene)), take.rotations, take.valid)
+    # The last frame may be a little late: a take of one second has a frame at its end.
+    frames = start + np.arange(int(seconds[-1] * plan.rate + 1e-3) + 1)
+
+    clock = time.perf_counter()
+    steps = sample(plan.scene, [plan.owner], list(frames))
+    worlds = yield from _within(steps, "sampling", "Reading the character's place", 0.0)
+    _lap(plan.report, "sampling", clock)
+    return (yield from _write(plan, take, frames, worlds[:, 0]))
+
+
+class _Plan:
+    """What a bake needs of the setup, read once: the setup may change while it runs."""
+
+    def __init__(
+        self, scene: bpy.types.Scene, setup: SSRHMR_Setup, armature: bpy.types.Object, action: str
+    ) -> None:
+        """Read everything.
+
+        Raises:
+            SetupError: if the setup is not calibrated.
+            RigError: if the character cannot be used.
+        """
+        from ssrhmr_core.calibration import Calibration
+        from ssrhmr_core.reconstruct import Reconstructor
+        from ssrhmr_core.smoothing import Smoothing
+
+        if not setup.calibration:
+            raise SetupError("Not calibrated yet: choose the T-pose frame and press Calibrate")
+        self.calibration = Calibration.from_json(setup.calibration)
+        self.character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+        self.bones = read_bones(armature, self.character)
+        smoothing = Smoothing(
+            auto=setup.smoothing == "AUTO",
+            cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
+        )
+        self.reconstructor = Reconstructor(
+            self.character.rest.skeleton,
+            smoothing=smoothing,
+            planting=setup.planting,
+            trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
+        )
+        self.report = Report(
+            bones=sum(bone.joint >= 0 for bone in self.bones),
+            notes=_notes(armature, self.character.bones),
+        )
+        self.rate = scene.render.fps / scene.render.fps_base
+        self.owner, self.scene, self.action = key_of(armature), scene.name, action
+
+
+def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> Steps:
+    """Reconstruct a take and key it.
+
+    Args:
+        plan: of the bake.
+        take: in scene units, its first frame at ``frames[0]``.
+        frames: (F,) frame numbers to key.
+        worlds: (F, 4, 4) the character's world transform at each.
+    """
+    report = plan.report
+    clock = time.perf_counter()
+    times = take.times[0] + (frames - frames[0]) / plan.rate
+    thinking = plan.reconstructor.steps(plan.calibration.apply(take), times)
     motion = yield from _within(thinking, "model", "Reconstructing", _SHARES["sampling"])
     clock = _lap(report, "model", clock)
 
-    every = worlds[::between, 6]
-    writer = ActionWriter(f"{owner[0]} SSR-HMR", _find_owner(owner))
+    writer = ActionWriter(plan.action, _find_owner(plan.owner))
     written: set[str] = set()
     done = False
     try:
-        for channel in pose_bones(motion, character, bones, every):
+        for channel in pose_bones(motion, plan.character, plan.bones, worlds):
             clock = _lap(report, "posing", clock)
             written.add(write_bone(writer, channel, frames))
             clock = _lap(report, "keys", clock)
@@ -154,14 +218,14 @@ def bake(scene: bpy.types.Scene) -> Steps:
             report.keys += curves * len(frames)
             share = len(written) / report.bones
             yield 1.0 - _SHARES["keys"] * (1.0 - share), "Writing keys"
-        _hand_over(_find_owner(owner), writer, written, report)
+        _hand_over(_find_owner(plan.owner), writer, written, report)
         done = True
     finally:
         if not done:
             writer.remove()
     report.action = writer.name
     # The new pose shows at once.
-    scene = bpy.data.scenes[scene_name]
+    scene = bpy.data.scenes[plan.scene]
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return report
 

@@ -71,6 +71,10 @@ class Preview:
         for channel, table in values.items():
             _write(armature, channel, table)
 
+    def shows(self, armature: bpy.types.Object | None) -> bool:
+        """Tell whether this is the character."""
+        return armature is not None and key_of(armature) == self._owner
+
     def take_back(self) -> None:
         """Let the character stand as before, if it is still there."""
         armature = find(self._owner)

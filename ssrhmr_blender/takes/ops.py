@@ -57,9 +57,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
         return {"FINISHED"}
 
 
-def make_empties(
-    scene: bpy.types.Scene, name: str, take: Take
-) -> dict[str, bpy.types.Object]:
+def make_empties(scene: bpy.types.Scene, name: str, take: Take) -> dict[str, bpy.types.Object]:
     """Put a take into the scene, a key for every frame that a tracker was seen.
 
     Args:

@@ -1,0 +1,343 @@
+"""The capture that is running: the core's session, and what of Blender it moves.
+
+There is at most one. It holds names, never references, so that undo, File > Open and deleted
+objects do no harm; everything is released by :func:`stop`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..checks import check_character
+from ..errors import UserError
+from ..rig.preview import Preview
+from ..rig.reading import read_character
+from ..rig.spaces import core_axes, metre
+from ..settings import TRACKER_LABELS, TRACKERS, live_of, setup_of
+from .overlay import Overlay, Picture, add_skeleton, picture_of_trackers
+
+if TYPE_CHECKING:
+    from ssrhmr_core.feed import Device, Receiver
+    from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
+
+    from ssrhmr_core.calibration import Calibration
+
+    from ..settings import SSRHMR_Live, SSRHMR_Setup
+
+_PROTOCOLS = {"VMC": "vmc", "VRCHAT": "vrchat", "JSON": "json"}
+
+_running: Capture | None = None
+
+
+class CaptureError(UserError):
+    """Capture cannot be started or used; the message says what to do."""
+
+
+def running() -> Capture | None:
+    """Return the capture that is running."""
+    return _running
+
+
+def start(scene: bpy.types.Scene) -> Capture:
+    """Start capturing for a scene's setup.
+
+    Raises:
+        UserError, ValueError: with a message for the user; nothing is left open.
+    """
+    global _running
+    if _running is not None:
+        raise CaptureError("Live capture is running already: stop it first")
+    _running = Capture(scene)
+    return _running
+
+
+def stop() -> RawTake | None:
+    """End the capture that is running; what it has recorded is complete on disk.
+
+    Returns:
+        The recording, if one was under way.
+    """
+    global _running
+    capture, _running = _running, None
+    return capture.close() if capture is not None else None
+
+
+class Capture:
+    """Receiver, session, preview and overlay of one scene.
+
+    Attributes:
+        scene: its name.
+        unit: length of a metre in it.
+        receiver: hears the trackers.
+        session: makes poses of them.
+        heard: devices by name, as of the last tick.
+    """
+
+    def __init__(self, scene: bpy.types.Scene) -> None:
+        """Open the port and get the character ready, if there is one."""
+        from ssrhmr_core.feed import ANYWHERE, LOCALHOST, Receiver
+        from ssrhmr_core.live import LiveSession
+
+        setup, live = setup_of(scene), live_of(scene)
+        self.scene, self.unit = scene.name, metre(scene)
+        self.heard: dict[str, Device] = {}
+        self._preview: Preview | None = None
+        self._shown: LivePose | None = None
+        self._picture: Picture | None = None
+        self._calibrations = 0
+        self._due: float | None = None
+        self._path = Path()
+        self.receiver: Receiver = Receiver(
+            _PROTOCOLS[live.protocol],  # type: ignore[arg-type]
+            live.port,
+            ANYWHERE if live.everywhere else LOCALHOST,
+        )
+        self.session: LiveSession = LiveSession(self.receiver, roles=_roles(live))
+        self.take_character(setup)
+        self.receiver.start()
+        self._overlay = Overlay(lambda: self._picture)
+
+    @property
+    def status(self) -> LiveStatus:
+        """How the session goes."""
+        return self.session.status
+
+    @property
+    def has_character(self) -> bool:
+        """Whether poses are shown on a character."""
+        return self._preview is not None
+
+    def take_character(self, setup: SSRHMR_Setup) -> None:
+        """Show poses on the setup's character from now on.
+
+        A setup without a character is no error: trackers can be watched without one.
+
+        Raises:
+            UserError: if the character cannot be used.
+        """
+        from ssrhmr_core.reconstruct import Reconstructor
+        from ssrhmr_core.smoothing import Smoothing
+
+        if self._preview is not None:
+            self._preview.take_back()
+            self._preview = None
+        if setup.armature is None:
+            self.session.reconstructor = None
+            return
+        armature = check_character(setup)
+        character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+        self.session.reconstructor = Reconstructor(
+            character.rest.skeleton.scaled(1.0 / self.unit),
+            smoothing=Smoothing(cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0),
+            trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
+        )
+        self.session.calibration = self._stored_calibration(setup)
+        self._preview = Preview(armature, character)
+
+    def tick(self, now: float | None = None) -> bool:
+        """Take in all that came, and show the newest pose.
+
+        Args:
+            now: seconds on the clock of ``time.monotonic``; its time now if not given.
+
+        Returns:
+            Whether there is something new to draw.
+
+        Raises:
+            GoneError: if the character was deleted.
+        """
+        scene = bpy.data.scenes.get(self.scene)
+        if scene is None:
+            raise CaptureError(f"The scene '{self.scene}' was deleted")
+        live = live_of(scene)
+        roles = _roles(live)
+        if roles != self.session.roles:
+            self.session.bind(roles)
+        pose = self.session.tick(now)
+        self._note_devices(live)
+        self._keep_calibration(setup_of(scene))
+        if pose is not None:
+            self._shown = pose
+            if self._preview is not None:
+                self._preview.show(pose.rotations, pose.root * self.unit)
+        self._draw(live)
+        return pose is not None or self._picture is not None
+
+    def show_again(self) -> None:
+        """Put the newest pose over what a frame change made of it."""
+        if self._preview is not None and self._shown is not None:
+            self._preview.show(self._shown.rotations, self._shown.root * self.unit)
+
+    def _note_devices(self, live: SSRHMR_Live) -> None:
+        """List devices that are new, on the role that their name speaks of."""
+        from ssrhmr_core.feed import guess_roles
+
+        listed = {device.name for device in live.devices}
+        found = self.session.devices()
+        self.heard = {device.name: device for device in found}
+        if all(device.name in listed for device in found):
+            return
+        known = _roles(live)
+        guessed = {name: role for role, name in guess_roles(found, known).items()}
+        for device in found:
+            if device.name not in listed:
+                row = live.devices.add()
+                row.name = device.name
+                if device.name in guessed and guessed[device.name] not in known:
+                    row.role = guessed[device.name]
+
+    @property
+    def recording(self) -> bool:
+        """Whether a recording runs, or will when its pre-roll is over."""
+        return self._due is not None or self.status.recording >= 0
+
+    @property
+    def pre_roll(self) -> float:
+        """Seconds until the recording begins, 0 when none is due."""
+        return 0.0 if self._due is None else max(0.0, self._due - time.monotonic())
+
+    def record(self, folder: Path, pre_roll: float = 0.0) -> Path:
+        """Begin to record into the next free file of a folder.
+
+        Args:
+            folder: is made if it is not there.
+            pre_roll: seconds to wait first.
+
+        Raises:
+            CaptureError: if nothing is worn, or the folder cannot be written to.
+        """
+        if not self.session.roles:
+            raise CaptureError(
+                "No device is worn: say in the table where each is worn, then record"
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._path = next_take(folder)
+            self._path.touch()
+        except OSError as error:
+            raise CaptureError(
+                f"'{folder}' cannot be written to ({error.strerror}): choose another folder"
+            ) from error
+        self._due = time.monotonic() + pre_roll
+        if pre_roll == 0.0:
+            self.begin_if_due()
+        return self._path
+
+    def begin_if_due(self) -> bool:
+        """Begin the recording whose pre-roll is over; tell whether one has just begun."""
+        if self._due is None or time.monotonic() < self._due:
+            return False
+        self._due = None
+        self.session.start_recording(self._path)
+        return True
+
+    def end_recording(self) -> RawTake | None:
+        """Close the recording; None if it had not begun yet."""
+        if self._due is not None:
+            self._due = None
+            self._path.unlink(missing_ok=True)
+            return None
+        return self.session.stop_recording()
+
+    def close(self) -> RawTake | None:
+        """Release everything; the character stands as before."""
+        take = None
+        try:
+            if self.recording:
+                take = self.end_recording()
+        finally:
+            self.receiver.stop()
+            self._overlay.close()
+            if self._preview is not None:
+                self._preview.take_back()
+        return take
+
+    def _stored_calibration(self, setup: SSRHMR_Setup) -> Calibration | None:
+        from ssrhmr_core.calibration import Calibration
+
+        if not setup.calibration:
+            return None
+        return _scaled(Calibration.from_json(setup.calibration), 1.0 / self.unit)
+
+    def _keep_calibration(self, setup: SSRHMR_Setup) -> None:
+        """Put a calibration that has just been made into the setup."""
+        if self.session.calibrations == self._calibrations:
+            return
+        self._calibrations = self.session.calibrations
+        found = self.session.calibration
+        if found is None or self._preview is None or not self._preview.shows(setup.armature):
+            # Another character's settings are shown meanwhile.
+            return
+        setup.calibration = _scaled(found, self.unit).to_json()
+        setup.fits.clear()
+        setup.warnings.clear()
+        for warning in self.session.calibration_warnings:
+            setup.warnings.add().name = warning[:1].upper() + warning[1:]
+
+    def _draw(self, live: SSRHMR_Live) -> None:
+        """Prepare what the overlay shows."""
+        import numpy as np
+        from pymotion.rotations import quat_np as quat
+
+        from ssrhmr_core.skeleton import PARENTS, forward_kinematics
+
+        if not live.overlay or bpy.app.background:
+            self._picture = None
+            return
+        axes = core_axes().T
+        known = [tracker for tracker in self.session.trackers() if tracker.known]
+        places = np.array([axes @ tracker.position for tracker in known]).reshape(-1, 3)
+        turned = np.array([tracker.rotation for tracker in known], float).reshape(-1, 4)
+        picture = picture_of_trackers(
+            [TRACKER_LABELS[tracker.role] for tracker in known],
+            places * self.unit,
+            axes @ quat.to_matrix(turned) @ axes.T,
+            np.array([tracker.valid for tracker in known], bool),
+            self.unit,
+        )
+        if self._shown is not None and self.session.reconstructor is not None:
+            rotations = quat.to_matrix(self._shown.rotations)
+            offsets = self.session.reconstructor.skeleton.offsets
+            joints = forward_kinematics(rotations, self._shown.root, offsets)
+            bones = np.array([(joint, parent) for joint, parent in enumerate(PARENTS) if joint])
+            add_skeleton(picture, joints @ axes.T * self.unit, bones)
+        self._picture = picture
+
+
+def _roles(live: SSRHMR_Live) -> dict[str, str]:
+    """Device name by role."""
+    return {device.role: device.name for device in live.devices if device.role != "NONE"}
+
+
+def takes_folder(live: SSRHMR_Live) -> Path:
+    """Where takes are recorded."""
+    if live.folder:
+        return Path(bpy.path.abspath(live.folder))
+    if bpy.data.filepath:
+        return Path(bpy.data.filepath).parent / "takes"
+    return Path(bpy.utils.user_resource("DATAFILES", path=os.path.join("ssrhmr", "takes")))
+
+
+def next_take(folder: Path) -> Path:
+    """Return the first number of ``take_001.csv`` and on that was never used in a folder."""
+    used = [re.match(r"take_(\d+)\b", path.name) for path in folder.glob("take_*")]
+    number = max((int(match.group(1)) for match in used if match), default=0) + 1
+    return folder / f"take_{number:03d}.csv"
+
+
+def _scaled(calibration: Calibration, factor: float) -> Calibration:
+    """Return a calibration in other units of length."""
+    import numpy as np
+
+    return replace(
+        calibration,
+        arms=(calibration.arms * factor).astype(np.float32),
+        misses=(calibration.misses * factor).astype(np.float32),
+    )

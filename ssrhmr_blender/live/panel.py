@@ -1,0 +1,170 @@
+"""The live panel."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+
+from ..panels import SidebarPanel, draw_text
+from ..settings import live_of, setup_of
+from . import capture
+
+
+class SSRHMR_UL_devices(bpy.types.UIList):
+    """Devices that were heard of, and where they are worn."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: bpy.types.AnyType,
+        item: bpy.types.AnyType,
+        icon: int,
+        active_data: bpy.types.AnyType,
+        active_property: str,
+    ) -> None:
+        """Draw a device, how it is heard, and its role."""
+        found = capture.running()
+        heard = found.heard.get(item.name) if found else None
+        mark = "UNLINKED"
+        if heard is not None:
+            mark = "CHECKMARK" if heard.valid else "ERROR"
+        split = layout.split(factor=0.6, align=True)
+        row = split.row()
+        row.label(text=item.name, icon=mark)
+        if heard is not None:
+            row.label(text=f"{heard.rate:.0f}/s" if heard.valid else f"{heard.ago:.0f} s ago")
+        split.prop(item, "role", text="")
+
+
+class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
+    """Trackers that stream in."""
+
+    bl_label = "Live"
+    bl_idname = "SSRHMR_PT_live"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the source, or how the capture goes."""
+        layout, setup = self.layout, setup_of(context.scene)
+        live, found = live_of(context.scene), capture.running()
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        if found is None:
+            layout.prop(live, "protocol")
+            layout.prop(live, "port")
+            layout.prop(live, "everywhere")
+            row = layout.row()
+            row.scale_y = 1.5
+            row.operator("ssrhmr.live_start", icon="PLAY")
+            if setup.message:
+                draw_text(layout, context, setup.message)
+            return
+        self._draw_running(context, found)
+
+    def _draw_running(self, context: bpy.types.Context, found: capture.Capture) -> None:
+        layout, setup = self.layout, setup_of(context.scene)
+        live, status = live_of(context.scene), found.status
+        row = layout.row(align=True)
+        row.scale_y = 1.5
+        row.operator("ssrhmr.live_stop", icon="SNAP_FACE")
+        row.operator(
+            "ssrhmr.live_pause",
+            text="Go On" if status.paused else "Pause",
+            icon="PLAY" if status.paused else "PAUSE",
+            depress=status.paused,
+        )
+        column = layout.column(align=True)
+        heard = found.receiver.counters
+        if not found.heard:
+            draw_text(
+                layout,
+                context,
+                f"Nothing heard yet on port {found.receiver.port}: start the tracking software"
+                " and let it send there",
+                icon="INFO",
+            )
+        else:
+            column.label(text=f"{status.rate:.0f} readings/s, {heard.datagrams:,} packets")
+            column.label(text=f"Model {status.model_ms:.1f} ms, latency {status.latency_ms:.0f} ms")
+            lost = heard.dropped + heard.malformed + heard.oversized
+            column.label(
+                text=f"Lost: {status.frames_lost} frames, {lost} packets",
+                icon="ERROR" if status.frames_lost or lost else "CHECKMARK",
+            )
+        if status.message:
+            draw_text(layout, context, status.message, icon="INFO")
+
+        if found.has_character:
+            if status.countdown > 0.0:
+                row = layout.row()
+                row.scale_y = 1.5
+                row.operator(
+                    "ssrhmr.live_calibrate",
+                    text=f"T-pose! {status.countdown:.0f}",
+                    icon="TIME",
+                    depress=True,
+                )
+            else:
+                layout.prop(live, "countdown")
+                layout.operator("ssrhmr.live_calibrate", icon="OUTLINER_OB_ARMATURE")
+                for warning in setup.warnings:
+                    draw_text(layout, context, warning.name, icon="ERROR")
+        else:
+            draw_text(layout, context, "No character: choose one above, then", icon="INFO")
+        layout.operator("ssrhmr.live_character", icon="ARMATURE_DATA")
+
+
+class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
+    """Which device is worn where."""
+
+    bl_label = "Devices"
+    bl_idname = "SSRHMR_PT_devices"
+    bl_parent_id = "SSRHMR_PT_live"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the table."""
+        layout, live = self.layout, live_of(context.scene)
+        layout.template_list(
+            "SSRHMR_UL_devices", "", live, "devices", live, "active_device", rows=6
+        )
+        row = layout.row(align=True)
+        row.operator_menu_enum("ssrhmr.live_wiggle", "role", icon="MOD_WAVE")
+        row.operator("ssrhmr.live_forget", text="", icon="TRASH")
+        layout.prop(live, "overlay")
+
+
+class SSRHMR_PT_record(SidebarPanel, bpy.types.Panel):
+    """Recording takes."""
+
+    bl_label = "Record"
+    bl_idname = "SSRHMR_PT_record"
+    bl_parent_id = "SSRHMR_PT_live"
+    bl_options: ClassVar = set()
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the button and the choices."""
+        layout, live, found = self.layout, live_of(context.scene), capture.running()
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        row = layout.row()
+        row.scale_y = 1.5
+        recording = found is not None and found.recording
+        text = "Record"
+        if recording and found is not None:
+            wait = found.pre_roll
+            text = f"In {wait:.0f} s" if wait else f"Stop  ({found.status.recorded_seconds:.1f} s)"
+        row.alert = recording
+        row.operator(
+            "ssrhmr.record", text=text, icon="SNAP_FACE" if recording else "REC", depress=recording
+        )
+        column = layout.column()
+        column.enabled = not recording
+        column.prop(live, "bake")
+        column.prop(live, "pre_roll")
+        column.prop(live, "play")
+        column.prop(live, "folder")
+        column.operator("ssrhmr.bake_take", icon="FILE_MOVIE")
+
+
+CLASSES = (SSRHMR_UL_devices, SSRHMR_PT_live, SSRHMR_PT_devices, SSRHMR_PT_record)
