@@ -6,7 +6,6 @@ objects do no harm; everything is released by :func:`stop`.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from dataclasses import replace
@@ -24,10 +23,9 @@ from ..settings import TRACKER_LABELS, TRACKERS, live_of, setup_of
 from .overlay import Overlay, Picture, add_skeleton, picture_of_trackers
 
 if TYPE_CHECKING:
+    from ssrhmr_core.calibration import Calibration
     from ssrhmr_core.feed import Device, Receiver
     from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
-
-    from ssrhmr_core.calibration import Calibration
 
     from ..settings import SSRHMR_Live, SSRHMR_Setup
 
@@ -95,7 +93,7 @@ class Capture:
         self._due: float | None = None
         self._path = Path()
         self.receiver: Receiver = Receiver(
-            _PROTOCOLS[live.protocol],  # type: ignore[arg-type]
+            _PROTOCOLS[live.protocol],
             live.port,
             ANYWHERE if live.everywhere else LOCALHOST,
         )
@@ -322,7 +320,7 @@ def takes_folder(live: SSRHMR_Live) -> Path:
         return Path(bpy.path.abspath(live.folder))
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "takes"
-    return Path(bpy.utils.user_resource("DATAFILES", path=os.path.join("ssrhmr", "takes")))
+    return Path(bpy.utils.user_resource("DATAFILES", path="ssrhmr")) / "takes"
 
 
 def next_take(folder: Path) -> Path:

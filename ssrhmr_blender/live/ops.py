@@ -6,7 +6,6 @@ import time
 from typing import ClassVar
 
 import bpy
-from bpy.app.handlers import persistent
 
 from ..errors import UserError
 from ..settings import TRACKER_LABELS, live_of, setup_of
@@ -325,7 +324,6 @@ def _running() -> capture.Capture:
     return found
 
 
-@persistent
 def _before_load(*_: object) -> None:
     """Another file is opened: nothing of this one may be touched any more."""
     if capture.running() is not None:
@@ -333,7 +331,6 @@ def _before_load(*_: object) -> None:
     _remove_handlers()
 
 
-@persistent
 def _after_frame(scene: bpy.types.Scene, *_: object) -> None:
     """The character's action has posed it for the new frame; the performance goes over it."""
     found = capture.running()

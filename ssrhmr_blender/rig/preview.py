@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from .channels import rotation_values
 from .posing import pose_bones, read_bones
 from .reading import Character
 from .sampling import GoneError, find, key_of
@@ -50,6 +49,8 @@ class Preview:
         import numpy as np
 
         from ssrhmr_core.motion import Motion
+
+        from .channels import rotation_values
 
         armature = self._armature()
         motion = Motion(self._character.rest.skeleton, np.zeros(1), rotations[None], root[None])
