@@ -76,6 +76,7 @@ class Capture:
         receiver: hears the trackers.
         session: makes poses of them.
         heard: devices by name, as of the last tick.
+        pose: the newest one, None before the first.
     """
 
     def __init__(self, scene: bpy.types.Scene) -> None:
@@ -87,7 +88,7 @@ class Capture:
         self.scene, self.unit = scene.name, metre(scene)
         self.heard: dict[str, Device] = {}
         self._preview: Preview | None = None
-        self._shown: LivePose | None = None
+        self.pose: LivePose | None = None
         self._picture: Picture | None = None
         self._calibrations = 0
         self._due: float | None = None
@@ -162,7 +163,7 @@ class Capture:
         self._note_devices(live)
         self._keep_calibration(setup_of(scene))
         if pose is not None:
-            self._shown = pose
+            self.pose = pose
             if self._preview is not None:
                 self._preview.show(pose.rotations, pose.root * self.unit)
         self._draw(live)
@@ -170,8 +171,8 @@ class Capture:
 
     def show_again(self) -> None:
         """Put the newest pose over what a frame change made of it."""
-        if self._preview is not None and self._shown is not None:
-            self._preview.show(self._shown.rotations, self._shown.root * self.unit)
+        if self._preview is not None and self.pose is not None:
+            self._preview.show(self.pose.rotations, self.pose.root * self.unit)
 
     def _note_devices(self, live: SSRHMR_Live) -> None:
         """List devices that are new, on the role that their name speaks of."""
@@ -300,10 +301,10 @@ class Capture:
             np.array([tracker.valid for tracker in known], bool),
             self.unit,
         )
-        if self._shown is not None and self.session.reconstructor is not None:
-            rotations = quat.to_matrix(self._shown.rotations)
+        if self.pose is not None and self.session.reconstructor is not None:
+            rotations = quat.to_matrix(self.pose.rotations)
             offsets = self.session.reconstructor.skeleton.offsets
-            joints = forward_kinematics(rotations, self._shown.root, offsets)
+            joints = forward_kinematics(rotations, self.pose.root, offsets)
             bones = np.array([(joint, parent) for joint, parent in enumerate(PARENTS) if joint])
             add_skeleton(picture, joints @ axes.T * self.unit, bones)
         self._picture = picture

@@ -1,0 +1,315 @@
+"""Live capture in the real Blender, with real sockets; the ticks of its window are made by hand."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+import ssrhmr_blender
+from ssrhmr_blender.live import capture, ops
+from ssrhmr_core import Calibration, Motion, Take
+from ssrhmr_core.formats.trackers_csv import load_trackers
+from ssrhmr_core.skeleton import TRACKERS
+
+from .conftest import TO_BLENDER, choose, joint_worlds, make_armature, snapshot
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that nobody has, and that is free again afterwards."""
+    found = free_port()
+    bpy.context.scene.ssrhmr.live.port = found
+    yield found
+    capture.stop()
+    assert_free(found)
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def assert_free(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", port))
+
+
+class Sender:
+    """Plays a take as a VMC sender does, one datagram a tracker."""
+
+    def __init__(self, port: int, take: Take) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._port, self._take = port, take
+        self.sent = 0
+
+    def send(self, row: int) -> None:
+        for tracker, role in enumerate(TRACKERS):
+            x, y, z = self._take.positions[row, tracker].tolist()
+            w, a, b, c = self._take.rotations[row, tracker].tolist()
+            message = OscMessageBuilder("/VMC/Ext/Tra/Pos")
+            # Unity is left-handed: X is mirrored.
+            for value in (f"vive {role}", -x, y, z, a, -b, -c, w):
+                message.add_arg(value)
+            self._socket.sendto(message.build().dgram, ("127.0.0.1", self._port))
+            self.sent += 1
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def sender(port: int, performance: Motion) -> Iterator[Sender]:
+    made = Sender(port, Take.from_motion(performance))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hero(performance: Motion) -> bpy.types.Object:
+    armature = make_armature("Hero", performance.skeleton)
+    choose(armature, {})
+    bpy.context.scene.ssrhmr.calibration = Calibration.none().to_json()
+    return armature
+
+
+def start() -> capture.Capture:
+    assert bpy.ops.ssrhmr.live_start() == {"FINISHED"}, bpy.context.scene.ssrhmr.message
+    found = capture.running()
+    assert found is not None
+    return found
+
+
+def stream(found: capture.Capture, sender: Sender, rows: range) -> None:
+    """Send and tick in real time, 60 frames a second."""
+    begin = time.monotonic()
+    for number, row in enumerate(rows):
+        sender.send(row)
+        while time.monotonic() < begin + (number + 1) / 60.0:
+            found.tick()
+            time.sleep(0.002)
+
+
+def until(found: capture.Capture, done: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 3.0
+    while not done() and time.monotonic() < limit:
+        found.tick()
+        time.sleep(0.005)
+    assert done()
+
+
+def test_the_character_stands_as_the_session_says(
+    hero: bpy.types.Object, sender: Sender, performance: Motion
+) -> None:
+    before = snapshot()
+    found = start()
+    stream(found, sender, range(60, 100))
+    pose = found.pose
+    assert pose is not None and pose.seen.all()
+    assert found.status.frames > 20 and found.status.frames_lost == 0
+    skeleton = found.session.reconstructor.skeleton
+    wanted = Motion(skeleton, np.zeros(1), pose.rotations[None], pose.root[None]).positions()[0]
+    bpy.context.view_layer.update()
+    for joint, slot in enumerate(bpy.context.scene.ssrhmr.bones):
+        head = hero.matrix_world @ hero.pose.bones[slot.bone].head
+        np.testing.assert_allclose(np.array(head), TO_BLENDER @ wanted[joint], atol=1e-3)
+    # Six devices by the names that they have; no order was promised.
+    worn = {row.role: row.name for row in bpy.context.scene.ssrhmr.live.devices}
+    assert worn == {role: f"vive {role}" for role in TRACKERS}
+    assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
+    assert {k: v for k, v in snapshot().items() if k in before} == before
+
+
+def test_the_performance_goes_over_the_characters_action(
+    hero: bpy.types.Object, sender: Sender
+) -> None:
+    bone = hero.pose.bones[bpy.context.scene.ssrhmr.bones[0].bone]
+    for frame, place in ((1, 0.0), (50, 40.0)):
+        bone.location = (place, 0.0, 0.0)
+        bone.keyframe_insert("location", frame=frame)
+    found = start()
+    stream(found, sender, range(60, 75))
+    bpy.context.scene.frame_set(50)
+    bpy.context.view_layer.update()
+    shown = np.array(hero.matrix_world @ bone.head)
+    np.testing.assert_allclose(shown, TO_BLENDER @ found.pose.root, atol=1e-3)
+    bpy.ops.ssrhmr.live_stop()
+    assert bone.location[0] == pytest.approx(40.0, abs=1e-3)
+
+
+def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
+    hero: bpy.types.Object, sender: Sender, tmp_path: Path
+) -> None:
+    scene, setup = bpy.context.scene, bpy.context.scene.ssrhmr
+    setup.live.folder = str(tmp_path)
+    found = start()
+    stream(found, sender, range(5))
+    sender.sent = 0
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    stream(found, sender, range(5, 95))
+    until(found, lambda: found.status.recording >= sender.sent)
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
+    take = load_trackers(tmp_path / "take_001.csv")
+    assert take.valid.sum() == sender.sent == 540
+    first = hero.animation_data.action
+    assert first.name == "take_001"
+    frames = np.arange(scene.frame_start, scene.frame_start + 80)
+    places, _ = joint_worlds(hero, frames)
+    bpy.ops.ssrhmr.bake_take(filepath=str(tmp_path / "take_001.csv"))
+    assert hero.animation_data.action != first
+    again, _ = joint_worlds(hero, frames)
+    assert np.abs(places - again).max() < 1e-4
+
+
+def test_takes_are_numbered(tmp_path: Path) -> None:
+    assert capture.next_take(tmp_path).name == "take_001.csv"
+    (tmp_path / "take_009 the good one.csv").touch()
+    assert capture.next_take(tmp_path).name == "take_010.csv"
+
+
+def test_recording_needs_a_device_and_a_folder(port: int, tmp_path: Path) -> None:
+    start()
+    with pytest.raises(RuntimeError, match="No device is worn"):
+        bpy.ops.ssrhmr.record()
+    setup = bpy.context.scene.ssrhmr
+    row = setup.live.devices.add()
+    row.name, row.role = "puck", "pelvis"
+    capture.running().tick()
+    blocked = tmp_path / "file"
+    blocked.touch()
+    setup.live.folder = str(blocked)
+    with pytest.raises(RuntimeError, match="choose another folder"):
+        bpy.ops.ssrhmr.record()
+
+
+def test_pre_roll(hero: bpy.types.Object, sender: Sender, tmp_path: Path) -> None:
+    live = bpy.context.scene.ssrhmr.live
+    live.folder, live.pre_roll, live.bake = str(tmp_path), 0.3, False
+    found = start()
+    stream(found, sender, range(5))
+    bpy.ops.ssrhmr.record()
+    assert found.recording and found.pre_roll > 0.0 and found.status.recording < 0
+    stream(found, sender, range(5, 35))
+    assert found.begin_if_due()
+    stream(found, sender, range(35, 50))
+    bpy.ops.ssrhmr.record()
+    assert 0 < load_trackers(tmp_path / "take_001.csv").valid.sum() <= 6 * 16
+    # Stopped before it is over: nothing is left.
+    bpy.ops.ssrhmr.record()
+    bpy.ops.ssrhmr.record()
+    assert [path.name for path in tmp_path.iterdir()] == ["take_001.csv"]
+
+
+def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration = ""
+    setup.live.countdown = 0.4
+    found = start()
+    stream(found, sender, range(3))
+    assert found.pose is None
+    assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
+    # The performance begins with 40 frames of a T-pose.
+    stream(found, sender, range(36))
+    until(found, lambda: bool(setup.calibration))
+    arms = Calibration.from_json(setup.calibration).arm_lengths
+    assert arms.max() < 0.05
+    stream(found, sender, range(36, 45))
+    assert found.pose is not None
+
+
+def test_watching_without_a_character(port: int, sender: Sender) -> None:
+    found = start()
+    stream(found, sender, range(5))
+    assert not found.has_character and found.pose is None
+    assert all(tracker.known and tracker.valid for tracker in found.session.trackers())
+
+
+def test_starting_twice_and_taken_ports_are_refused(port: int) -> None:
+    start()
+    with pytest.raises(RuntimeError, match="running already"):
+        bpy.ops.ssrhmr.live_start()
+    bpy.ops.ssrhmr.live_stop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", port))
+        with pytest.raises(RuntimeError, match=str(port)):
+            bpy.ops.ssrhmr.live_start()
+    assert capture.running() is None
+
+
+def test_a_role_has_one_device(port: int) -> None:
+    devices = bpy.context.scene.ssrhmr.live.devices
+    for name in ("a", "b"):
+        devices.add().name = name
+    devices["a"].role = "head"
+    devices["b"].role = "head"
+    assert devices["a"].role == "NONE"
+    found = start()
+    assert found.tick() is False or found.session.roles == {"head": "b"}
+    assert found.session.roles == {"head": "b"}
+
+
+def test_a_character_that_is_deleted_ends_it(hero: bpy.types.Object, sender: Sender) -> None:
+    found = start()
+    stream(found, sender, range(60, 66))
+    bpy.data.objects.remove(hero)
+    with pytest.raises(Exception, match="deleted"):
+        stream(found, sender, range(66, 80))
+    bpy.ops.ssrhmr.live_stop()
+
+
+@pytest.mark.parametrize("how", ["open", "new", "disable"])
+def test_nothing_is_left_behind(
+    how: str, hero: bpy.types.Object, sender: Sender, port: int, tmp_path: Path
+) -> None:
+    threads = threading.active_count()
+    file = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    found = start()
+    stream(found, sender, range(60, 66))
+    assert threading.active_count() == threads + 1
+    if how == "open":
+        bpy.ops.wm.open_mainfile(filepath=file)
+    elif how == "new":
+        bpy.ops.wm.read_homefile(use_empty=True)
+    else:
+        ssrhmr_blender.unregister()
+        ssrhmr_blender.register()
+    assert capture.running() is None
+    assert threading.active_count() == threads
+    assert_free(port)
+    for handlers, handler in ops._HANDLERS:
+        assert handler not in handlers
+
+
+def test_fifty_starts_and_stops(hero: bpy.types.Object, sender: Sender, port: int) -> None:
+    threads = threading.active_count()
+    for _ in range(50):
+        found = start()
+        sender.send(60)
+        found.tick()
+        bpy.ops.ssrhmr.live_stop()
+        assert_free(port)
+    assert threading.active_count() == threads
+    assert all(handler not in handlers for handlers, handler in ops._HANDLERS)
+
+
+def test_scenes_in_centimetres(performance: Motion, sender: Sender) -> None:
+    scene = bpy.context.scene
+    scene.unit_settings.scale_length = 0.01
+    armature = make_armature("Giant", performance.skeleton.scaled(100.0))
+    choose(armature, {})
+    scene.ssrhmr.calibration = Calibration.none().to_json()
+    found = start()
+    stream(found, sender, range(60, 75))
+    bpy.context.view_layer.update()
+    hips = armature.matrix_world @ armature.pose.bones[scene.ssrhmr.bones[0].bone].head
+    np.testing.assert_allclose(np.array(hips), 100.0 * TO_BLENDER @ found.pose.root, rtol=1e-4)
