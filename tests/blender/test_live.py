@@ -26,7 +26,7 @@ from .conftest import TO_BLENDER, choose, joint_worlds, make_armature, snapshot
 def port() -> Iterator[int]:
     """A port that nobody has, and that is free again afterwards."""
     found = free_port()
-    bpy.context.scene.ssrhmr.live.port = found
+    bpy.context.scene.ssrhmr_live.port = found
     yield found
     capture.stop()
     assert_free(found)
@@ -122,7 +122,7 @@ def test_the_character_stands_as_the_session_says(
         head = hero.matrix_world @ hero.pose.bones[slot.bone].head
         np.testing.assert_allclose(np.array(head), TO_BLENDER @ wanted[joint], atol=1e-3)
     # Six devices by the names that they have; no order was promised.
-    worn = {row.role: row.name for row in bpy.context.scene.ssrhmr.live.devices}
+    worn = {row.role: row.name for row in bpy.context.scene.ssrhmr_live.devices}
     assert worn == {role: f"vive {role}" for role in TRACKERS}
     assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
     assert {k: v for k, v in snapshot().items() if k in before} == before
@@ -148,8 +148,8 @@ def test_the_performance_goes_over_the_characters_action(
 def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
     hero: bpy.types.Object, sender: Sender, tmp_path: Path
 ) -> None:
-    scene, setup = bpy.context.scene, bpy.context.scene.ssrhmr
-    setup.live.folder = str(tmp_path)
+    scene, live = bpy.context.scene, bpy.context.scene.ssrhmr_live
+    live.folder = str(tmp_path)
     found = start()
     stream(found, sender, range(5))
     sender.sent = 0
@@ -180,19 +180,19 @@ def test_recording_needs_a_device_and_a_folder(port: int, tmp_path: Path) -> Non
     start()
     with pytest.raises(RuntimeError, match="No device is worn"):
         bpy.ops.ssrhmr.record()
-    setup = bpy.context.scene.ssrhmr
-    row = setup.live.devices.add()
+    live = bpy.context.scene.ssrhmr_live
+    row = live.devices.add()
     row.name, row.role = "puck", "pelvis"
     capture.running().tick()
     blocked = tmp_path / "file"
     blocked.touch()
-    setup.live.folder = str(blocked)
+    live.folder = str(blocked)
     with pytest.raises(RuntimeError, match="choose another folder"):
         bpy.ops.ssrhmr.record()
 
 
 def test_pre_roll(hero: bpy.types.Object, sender: Sender, tmp_path: Path) -> None:
-    live = bpy.context.scene.ssrhmr.live
+    live = bpy.context.scene.ssrhmr_live
     live.folder, live.pre_roll, live.bake = str(tmp_path), 0.3, False
     found = start()
     stream(found, sender, range(5))
@@ -212,7 +212,7 @@ def test_pre_roll(hero: bpy.types.Object, sender: Sender, tmp_path: Path) -> Non
 def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
     setup = bpy.context.scene.ssrhmr
     setup.calibration = ""
-    setup.live.countdown = 0.4
+    bpy.context.scene.ssrhmr_live.countdown = 0.4
     found = start()
     stream(found, sender, range(3))
     assert found.pose is None
@@ -246,7 +246,7 @@ def test_starting_twice_and_taken_ports_are_refused(port: int) -> None:
 
 
 def test_a_role_has_one_device(port: int) -> None:
-    devices = bpy.context.scene.ssrhmr.live.devices
+    devices = bpy.context.scene.ssrhmr_live.devices
     for name in ("a", "b"):
         devices.add().name = name
     devices["a"].role = "head"
