@@ -16,7 +16,6 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 import ssrhmr_blender
 from ssrhmr_blender.live import capture, ops
 from ssrhmr_core import Calibration, Motion, Take
-from ssrhmr_core.formats.trackers_csv import load_trackers
 from ssrhmr_core.skeleton import TRACKERS
 
 from .conftest import TO_BLENDER, choose, joint_worlds, make_armature, snapshot
@@ -93,9 +92,15 @@ def stream(found: capture.Capture, sender: Sender, rows: range) -> None:
     begin = time.monotonic()
     for number, row in enumerate(rows):
         sender.send(row)
+        found.tick()
         while time.monotonic() < begin + (number + 1) / 60.0:
-            found.tick()
             time.sleep(0.002)
+            found.tick()
+
+
+def readings_in(path: Path) -> int:
+    """Rows below the title; the add-on reads the file with the core's reader in other tests."""
+    return len(path.read_text(encoding="utf-8").splitlines()) - 1
 
 
 def until(found: capture.Capture, done: Callable[[], bool]) -> None:
@@ -152,14 +157,14 @@ def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
     live.folder = str(tmp_path)
     found = start()
     stream(found, sender, range(5))
+    until(found, lambda: found.receiver.counters.readings >= sender.sent)
     sender.sent = 0
     assert bpy.ops.ssrhmr.record() == {"FINISHED"}
     stream(found, sender, range(5, 95))
     until(found, lambda: found.status.recording >= sender.sent)
     assert bpy.ops.ssrhmr.record() == {"FINISHED"}
     assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
-    take = load_trackers(tmp_path / "take_001.csv")
-    assert take.valid.sum() == sender.sent == 540
+    assert readings_in(tmp_path / "take_001.csv") == sender.sent == 540
     first = hero.animation_data.action
     assert first.name == "take_001"
     frames = np.arange(scene.frame_start, scene.frame_start + 80)
@@ -202,7 +207,7 @@ def test_pre_roll(hero: bpy.types.Object, sender: Sender, tmp_path: Path) -> Non
     assert found.begin_if_due()
     stream(found, sender, range(35, 50))
     bpy.ops.ssrhmr.record()
-    assert 0 < load_trackers(tmp_path / "take_001.csv").valid.sum() <= 6 * 16
+    assert 6 * 14 <= readings_in(tmp_path / "take_001.csv") <= 6 * 16
     # Stopped before it is over: nothing is left.
     bpy.ops.ssrhmr.record()
     bpy.ops.ssrhmr.record()
@@ -229,6 +234,7 @@ def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
 def test_watching_without_a_character(port: int, sender: Sender) -> None:
     found = start()
     stream(found, sender, range(5))
+    until(found, lambda: all(tracker.valid for tracker in found.session.trackers()))
     assert not found.has_character and found.pose is None
     assert all(tracker.known and tracker.valid for tracker in found.session.trackers())
 
