@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -30,8 +31,13 @@ BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.2": "3.13"}
 MAIN_PYTHON = BLENDERS["4.5"]
 
 
-class MissingPython(Exception):
-    """No Python of the wanted version is on this machine."""
+# Recipes for a Blender with a window on a bare machine, where they lie beside the checkout.
+WINDOW_RECIPES = ROOT.parent / "shared" / "blender"
+WINDOW_BLENDER = Path(tempfile.gettempdir()) / "ssrhmr-blender-window"
+
+
+class Missing(Exception):
+    """Something that a stage needs is not on this machine."""
 
 
 def find_python(version: str) -> Path:
@@ -52,7 +58,7 @@ def find_python(version: str) -> Path:
         lines = found.stdout.splitlines()
         if found.returncode == 0 and lines[0] == version:
             return Path(lines[1])
-    raise MissingPython(f"needs Python {version}")
+    raise Missing(f"needs Python {version}")
 
 
 def digest(path: Path) -> str:
@@ -139,6 +145,33 @@ def install_test(blender: str) -> None:
     run(python, "tests/run_pytest_bpy.py", "tests/install")
 
 
+def window_test() -> None:
+    """Use the built zip in a real Blender window, with mouse and keys, on a display of its own.
+
+    Blender is started by the command in ``SSRHMR_BLENDER``, else the one on the path, else one that
+    the recipes set up (Linux, as root: Debian's newest, in a folder of its own).
+    """
+    python, folder = interpreter(".venv"), str(ROOT)
+    if os.environ.get("SSRHMR_BLENDER") or shutil.which("blender"):
+        run(python, "-m", "pytest", "-s", "tests/window")
+        return
+    setup, start, leave = (
+        WINDOW_RECIPES / f"{name}.sh"
+        for name in ("setup_chroot_blender", "chroot_run", "chroot_umount")
+    )
+    if not setup.exists() or sys.platform != "linux" or os.geteuid() != 0:
+        raise Missing("needs Blender with a window: put it on the path, or into SSRHMR_BLENDER")
+    try:
+        run(setup, "sid", str(WINDOW_BLENDER))
+    except (subprocess.CalledProcessError, OSError) as error:
+        raise Missing("Blender with a window could not be set up here") from error
+    os.environ.update(SSRHMR_BLENDER=f"{start} {WINDOW_BLENDER} blender", BIND=folder)
+    try:
+        run(python, "-m", "pytest", "-s", "tests/window")
+    finally:
+        run(leave, str(WINDOW_BLENDER))
+
+
 def demo() -> None:
     """Run the main job on the sample take."""
     run(main_environment("dev.txt"), "examples/demo.py")
@@ -155,7 +188,7 @@ def test(quick: bool) -> bool:
         try:
             action()
             result = "passed"
-        except MissingPython as reason:
+        except Missing as reason:
             result = f"skipped: {reason}"
         except subprocess.CalledProcessError as error:
             result = f"FAILED with exit code {error.returncode}"
@@ -173,6 +206,7 @@ def test(quick: bool) -> bool:
         stage("zip", lambda: run(python, "build_addon.py"))
         for blender in ["4.5"] if quick else sorted(BLENDERS):
             stage(f"install-{blender}", partial(install_test, blender))
+        stage("window", window_test)
 
     print(f"\n{'stage':<14}{'seconds':>8}  result")
     for name, result, seconds in rows:
@@ -198,7 +232,7 @@ def main() -> None:
             demo()
         elif not test(arguments.quick):
             sys.exit(1)
-    except (MissingPython, subprocess.CalledProcessError) as error:
+    except (Missing, subprocess.CalledProcessError) as error:
         sys.exit(f"{arguments.task}: {error}")
 
 

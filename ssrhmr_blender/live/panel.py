@@ -30,11 +30,11 @@ class SSRHMR_UL_devices(bpy.types.UIList):
         mark = "UNLINKED"
         if heard is not None:
             mark = "CHECKMARK" if heard.valid else "ERROR"
-        split = layout.split(factor=0.6, align=True)
-        row = split.row()
-        row.label(text=item.name, icon=mark)
+        text = item.name
         if heard is not None:
-            row.label(text=f"{heard.rate:.0f}/s" if heard.valid else f"{heard.ago:.0f} s ago")
+            text += f"  {heard.rate:.0f}/s" if heard.valid else f"  {heard.ago:.0f} s ago"
+        split = layout.split(factor=0.6, align=True)
+        split.label(text=text, icon=mark)
         split.prop(item, "role", text="")
 
 

@@ -1,0 +1,191 @@
+"""A real Blender window on a display, with the built extension installed, and a mouse and keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ssrhmr_core import Calibration, Motion
+from ssrhmr_core.formats import load_motion
+from ssrhmr_core.skeleton import JOINTS, PARENTS
+from tests.core.conftest import CORPUS
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "build" / "window"
+"""Inside the checkout, so that a Blender in a container sees it under the same name."""
+PATIENCE = 60.0
+BONES = {
+    "hips": "Hips",
+    "hip": "UpLeg",
+    "knee": "Leg",
+    "ankle": "Foot",
+    "toe": "ToeBase",
+    "lower_spine": "Spine",
+    "middle_spine": "Spine1",
+    "chest": "Spine2",
+    "neck": "Neck",
+    "head": "Head",
+    "clavicle": "Shoulder",
+    "shoulder": "Arm",
+    "elbow": "ForeArm",
+    "wrist": "Hand",
+}
+
+
+def bone_of(joint: str) -> str:
+    side, _, part = joint.partition("_")
+    sided = side in ("left", "right")
+    return f"mixamorig:{side.title()}{BONES[part]}" if sided else f"mixamorig:{BONES[joint]}"
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def performance() -> Motion:
+    """Seconds of a validation take; of the made sample where the corpus is not at hand."""
+    listing = CORPUS / "split.json"
+    if listing.is_file():
+        paths = [CORPUS / path for path in json.loads(listing.read_text())["validation"]]
+        path = next(path for path in paths if path.name.startswith("05_"))
+    else:
+        path = ROOT / "examples" / "sample_take.bvh"
+    motion = load_motion(path).resampled()
+    print(f"plays {path.name}")
+    begin, end = 60, min(len(motion), 60 + 8 * 60)
+    return Motion(
+        motion.skeleton,
+        motion.times[begin:end] - motion.times[begin],
+        motion.rotations[begin:end],
+        motion.root[begin:end],
+    )
+
+
+class Window:
+    """Blender's window: gives orders to the script inside, moves the mouse, takes pictures."""
+
+    def __init__(self, process: subprocess.Popen, display: str, port: int) -> None:
+        self._process, self.port, self._number = process, port, 0
+        self._environment = {**os.environ, "DISPLAY": display}
+
+    def order(self, do: str, **values: object) -> None:
+        """Let the script in Blender do something, and wait for it."""
+        self._number += 1
+        partial = FOLDER / "order.partial"
+        partial.write_text(json.dumps({"number": self._number, "do": do, **values}))
+        partial.replace(FOLDER / "order.json")
+        if do != "quit":
+            number = self._number
+            self.until(lambda seen: seen["done"] >= number, do)
+
+    def seen(self) -> dict[str, Any]:
+        """The newest state that the script wrote."""
+        assert self._process.poll() is None, (FOLDER / "blender.log").read_text()[-3000:]
+        file = FOLDER / "seen.json"
+        return dict(json.loads(file.read_text())) if file.exists() else {}
+
+    def until(self, true: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Wait until the state is as wanted."""
+        limit = time.monotonic() + PATIENCE
+        while time.monotonic() < limit:
+            seen = self.seen()
+            if seen and true(seen):
+                return seen
+            time.sleep(0.1)
+        self.picture("timeout")
+        raise AssertionError(f"waited in vain: {what}; {self.seen()}")
+
+    def click(self, x: float, y: float) -> None:
+        """Press the left button of the real pointer."""
+        self._xdotool("mousemove", str(round(x)), str(round(y)))
+        time.sleep(0.3)
+        self._xdotool("click", "1")
+
+    def key(self, name: str, x: float, y: float) -> None:
+        """Press a key with the pointer at a place."""
+        self._xdotool("mousemove", str(round(x)), str(round(y)))
+        time.sleep(0.3)
+        self._xdotool("key", name)
+
+    def picture(self, name: str) -> Path:
+        """Take a picture of the whole window."""
+        path = FOLDER / f"{name}.png"
+        command = ["import", "-window", "root", str(path)]
+        subprocess.run(command, env=self._environment, check=True)
+        return path
+
+    def _xdotool(self, *arguments: str) -> None:
+        subprocess.run(["xdotool", *arguments], env=self._environment, check=True)
+
+
+@pytest.fixture(scope="session")
+def window(performance: Motion) -> Iterator[Window]:
+    """Blender with the extension of ``dist``; ``SSRHMR_BLENDER`` is the command that starts it."""
+    command = shlex.split(os.environ.get("SSRHMR_BLENDER", "blender"))
+    for tool in (command[0], "Xvfb", "xdotool", "import"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool}, which is not on this machine")
+    (package,) = (ROOT / "dist").glob("ssrhmr-*.zip")
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    shutil.copy(package, FOLDER / "extension.zip")
+    shutil.copy(Path(__file__).parent / "drive.py", FOLDER)
+    install = ["--command", "extension", "install-file", "-r", "user_default", "-e"]
+    home = {**os.environ, "BLENDER_USER_RESOURCES": str(FOLDER / "user")}
+    (FOLDER / "user").mkdir()
+    installed = subprocess.run(
+        [*command, *install, str(FOLDER / "extension.zip")],
+        env=home,
+        capture_output=True,
+        text=True,
+    )
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    port = free_port()
+    job = {
+        "bones": [bone_of(joint) for joint in JOINTS],
+        "offsets": performance.skeleton.offsets.tolist(),
+        "parents": list(PARENTS),
+        "calibration": Calibration.none().to_json(),
+        "port": port,
+        "takes": str(FOLDER / "takes"),
+    }
+    (FOLDER / "job.json").write_text(json.dumps(job))
+    display = f":{90 + os.getpid() % 100}"
+    screen = ["-screen", "0", "1280x800x24", "+extension", "GLX", "-nolisten", "tcp"]
+    with (FOLDER / "xvfb.log").open("w") as quiet, (FOLDER / "blender.log").open("w") as log:
+        server = subprocess.Popen(["Xvfb", display, *screen], stdout=quiet, stderr=quiet)
+        try:
+            time.sleep(1.5)
+            blender = subprocess.Popen(
+                [
+                    *(*command, "--factory-startup", "--window-geometry", "0", "0", "1280", "800"),
+                    *("--python", str(FOLDER / "drive.py"), "--", str(FOLDER)),
+                ],
+                env={**home, "DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1"},
+                stdout=log,
+                stderr=log,
+            )
+            made = Window(blender, display, port)
+            made.until(lambda seen: bool(seen), "Blender's window")
+            yield made
+            made.order("quit")
+            try:
+                assert blender.wait(20.0) == 0
+            finally:
+                blender.kill()
+        finally:
+            server.terminate()
+            server.wait(10.0)

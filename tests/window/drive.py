@@ -1,0 +1,205 @@
+"""Runs inside Blender's window: does what the test asks for in files, and writes what it sees.
+
+``blender --python tests/window/drive.py -- FOLDER``. The folder holds ``job.json``; orders come as
+``order.json`` with a rising number, and after each tick of a timer ``seen.json`` tells the state.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+MODULE = "bl_ext.user_default.ssrhmr"
+FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
+JOB = json.loads((FOLDER / "job.json").read_text())
+TO_BLENDER = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
+STATE: dict[str, Any] = {"phase": "begin", "done": 0, "samples": [], "number": 0}
+
+
+def turned(vector: list[float]) -> list[float]:
+    return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in TO_BLENDER]
+
+
+def build_character() -> None:
+    """Make an armature with Mixamo's names and the performer's proportions."""
+    data = bpy.data.armatures.new("Hero")
+    hero = bpy.data.objects.new("Hero", data)
+    bpy.context.scene.collection.objects.link(hero)
+    bpy.context.view_layer.objects.active = hero
+    bpy.ops.object.mode_set(mode="EDIT")
+    heads: list[list[float]] = []
+    for number, (name, offset, parent) in enumerate(
+        zip(JOB["bones"], JOB["offsets"], JOB["parents"], strict=True)
+    ):
+        above = heads[parent] if parent >= 0 else [0.0, 0.0, 0.0]
+        heads.append([a + b for a, b in zip(above, turned(offset), strict=True)])
+        bone = data.edit_bones.new(name)
+        bone.head = heads[number]
+        bone.tail = [heads[number][0], heads[number][1], heads[number][2] + 0.08]
+        if parent >= 0:
+            bone.parent = data.edit_bones[JOB["bones"][parent]]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    data.display_type = "STICK"
+
+
+def prepare() -> None:
+    scene = bpy.context.scene
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    bpy.context.preferences.view.show_splash = False
+    bpy.ops.preferences.addon_enable(module=MODULE)
+    build_character()
+    scene.render.fps = 60
+    scene.frame_start, scene.frame_end = 1, 600
+    setup = scene.ssrhmr
+    setup.armature = bpy.data.objects["Hero"]
+    bpy.ops.ssrhmr.detect_bones()
+    setup.calibration = JOB["calibration"]
+    live = scene.ssrhmr_live
+    live.port, live.folder, live.bake = JOB["port"], JOB["takes"], True
+    live.port = JOB["port"]
+    # The live panel alone, so that the mouse finds its button.
+    addon = importlib.import_module(MODULE)
+    STATE["hidden"] = [
+        cls
+        for cls in addon.CLASSES
+        if issubclass(cls, bpy.types.Panel)
+        and "SSRHMR_PT_live" not in (cls.bl_idname, getattr(cls, "bl_parent_id", ""))
+    ]
+    for cls in reversed(STATE["hidden"]):
+        bpy.utils.unregister_class(cls)
+    window = bpy.context.window_manager.windows[0]
+    area = max(
+        (a for a in window.screen.areas if a.type == "VIEW_3D"), key=lambda a: a.width * a.height
+    )
+    area.spaces.active.show_region_ui = True
+
+
+def view() -> tuple[Any, Any, Any]:
+    window = bpy.context.window_manager.windows[0]
+    area = max(
+        (a for a in window.screen.areas if a.type == "VIEW_3D"), key=lambda a: a.width * a.height
+    )
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    return window, area, sidebar
+
+
+def bone_heads() -> list[list[float]]:
+    hero = bpy.data.objects["Hero"]
+    heads = [hero.matrix_world @ hero.pose.bones[name].head for name in JOB["bones"]]
+    return [list(head) for head in heads]
+
+
+def obey(order: dict[str, Any]) -> None:
+    """Do one thing that the test asks for."""
+    scene = bpy.context.scene
+    if order["do"] == "protocol":
+        scene.ssrhmr_live.protocol = order["protocol"]
+        scene.ssrhmr_live.port = JOB["port"]
+        scene.ssrhmr_live.devices.clear()
+        STATE["samples"] = []
+    elif order["do"] == "operator":
+        window, area, _ = view()
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            name = order["name"]
+            getattr(bpy.ops.ssrhmr, name)("INVOKE_DEFAULT")
+    elif order["do"] == "read action":
+        hero = bpy.data.objects["Hero"]
+        action = hero.animation_data.action
+        first, last = (round(frame) for frame in action.frame_range)
+        places = []
+        for frame in range(first, last + 1):
+            scene.frame_set(frame)
+            places.append(bone_heads())
+        STATE["action"] = {"name": action.name, "first": first, "places": places}
+    elif order["do"] == "look":
+        _, area, _ = view()
+        space = area.spaces.active.region_3d
+        space.view_location, space.view_distance = (0.0, 0.0, 0.9), 4.2
+        space.view_rotation = (0.77, 0.60, 0.14, 0.18)
+    elif order["do"] == "quit":
+        for cls in STATE["hidden"]:
+            bpy.utils.register_class(cls)
+        sys.stdout.flush()
+        bpy.ops.wm.quit_blender()
+
+
+def look() -> None:
+    """Write what the test wants to know."""
+    capture = importlib.import_module(f"{MODULE}.live.capture")
+    jobs = importlib.import_module(f"{MODULE}.jobs")
+    found = capture.running()
+    window, _, sidebar = view()
+    seen: dict[str, Any] = {
+        "done": STATE["done"],
+        "running": found is not None,
+        "baking": jobs.is_running(),
+        "message": bpy.context.scene.ssrhmr.message,
+        # From the top of the window, as the mouse counts.
+        "sidebar": [
+            sidebar.x,
+            window.height - sidebar.y - sidebar.height,
+            sidebar.width,
+            sidebar.height,
+        ],
+        "samples": len(STATE["samples"]),
+        "action": None,
+    }
+    hero = bpy.data.objects.get("Hero")
+    if hero and hero.animation_data and hero.animation_data.action:
+        seen["action"] = hero.animation_data.action.name
+    if found is not None:
+        status = found.status
+        seen["status"] = {
+            key: getattr(status, key)
+            for key in ("rate", "model_ms", "latency_ms", "frames", "frames_lost", "recording")
+        }
+        seen["counters"] = found.receiver.counters.readings
+        if found.pose is not None and not found.status.paused:
+            bpy.context.view_layer.update()
+            STATE["samples"].append([found.pose.time, bone_heads()])
+    if "action" in STATE:
+        (FOLDER / "action.json").write_text(json.dumps(STATE.pop("action")))
+    partial = FOLDER / "seen.partial"
+    partial.write_text(json.dumps(seen))
+    partial.replace(FOLDER / "seen.json")
+
+
+def step() -> float | None:
+    try:
+        if STATE["phase"] == "begin":
+            prepare()
+            STATE["phase"] = "tab"
+            return 1.0
+        if STATE["phase"] == "tab":
+            _, _, sidebar = view()
+            sidebar.active_panel_category = "SSR-HMR"
+            STATE["phase"] = "run"
+            return 0.5
+        file = FOLDER / "order.json"
+        if file.exists():
+            order = json.loads(file.read_text())
+            if order["number"] > STATE["number"]:
+                STATE["number"] = order["number"]
+                if order["do"] == "samples":
+                    (FOLDER / "samples.json").write_text(json.dumps(STATE["samples"]))
+                else:
+                    obey(order)
+                STATE["done"] = order["number"]
+        look()
+        return 0.05
+    except Exception:
+        traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(9)
+
+
+bpy.app.timers.register(step, first_interval=1.5, persistent=True)
