@@ -7,6 +7,9 @@ import bpy
 from . import characters, jobs, settings
 from .bake import ops as bake_ops
 from .bake import panel as bake_panel
+from .batch import ops as batch_ops
+from .batch import panel as batch_panel
+from .batch import properties as batch_properties
 from .calibrate import ops as calibrate_ops
 from .calibrate import panel as calibrate_panel
 from .setup import ops as setup_ops
@@ -18,14 +21,17 @@ from .setups import panel as setups_panel
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
     *characters.CLASSES,
+    *batch_properties.CLASSES,
     *setups_ops.CLASSES,
     *setup_ops.CLASSES,
     *calibrate_ops.CLASSES,
     *bake_ops.CLASSES,
+    *batch_ops.CLASSES,
     *setups_panel.CLASSES,
     *setup_panel.CLASSES,
     *calibrate_panel.CLASSES,
     *bake_panel.CLASSES,
+    *batch_panel.CLASSES,
 )
 
 
@@ -34,11 +40,13 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     characters.register()
+    batch_properties.register()
 
 
 def unregister() -> None:
     """Take everything back, a running bake included."""
     jobs.stop_running()
+    batch_properties.unregister()
     characters.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -48,6 +48,21 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Source:
+    """What to bake instead of what the setup says.
+
+    Attributes:
+        trackers: six objects, in the order of the trackers; the setup's if empty.
+        span: first and last frame; the setup's range if not given.
+        action: name for the new action; after the character if empty.
+    """
+
+    trackers: tuple[bpy.types.Object, ...] = ()
+    span: tuple[int, int] | None = None
+    action: str = ""
+
+
 _Result = TypeVar("_Result")
 Steps = Generator[tuple[float, str], None, Report]
 
@@ -81,10 +96,14 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
     return start, end
 
 
-def bake(scene: bpy.types.Scene) -> Steps:
+def bake(scene: bpy.types.Scene, source: Source | None = None) -> Steps:
     """Bake the scene's setup onto its character as a new action.
 
     Nothing is changed before the last step; closing the generator earlier leaves no trace.
+
+    Args:
+        scene: the window's.
+        source: what differs from the setup, as in a batch.
 
     Yields:
         The share done (0..1) and what is being done.
@@ -99,8 +118,9 @@ def bake(scene: bpy.types.Scene) -> Steps:
     from ssrhmr_core.smoothing import Smoothing
 
     setup = setup_of(scene)
-    armature, trackers = check_character(setup), check_trackers(setup)
-    start, end = frame_range(scene, setup)
+    source = source or Source()
+    armature, trackers = check_character(setup), source.trackers or check_trackers(setup)
+    start, end = source.span or frame_range(scene, setup)
     if not setup.calibration:
         raise SetupError("Not calibrated yet: choose the T-pose frame and press Calibrate")
     calibration = Calibration.from_json(setup.calibration)
@@ -141,7 +161,7 @@ def bake(scene: bpy.types.Scene) -> Steps:
     clock = _lap(report, "model", clock)
 
     every = worlds[::between, 6]
-    writer = ActionWriter(f"{owner[0]} SSR-HMR", _find_owner(owner))
+    writer = ActionWriter(source.action or f"{owner[0]} SSR-HMR", _find_owner(owner))
     written: set[str] = set()
     done = False
     try:
