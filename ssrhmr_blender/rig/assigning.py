@@ -104,7 +104,7 @@ def find_action(key: Key) -> bpy.types.Action | None:
 def slots_of(action: bpy.types.Action) -> Sequence[tuple[str, str]]:
     """Identifier and name of an action's slots for objects; one without a name before 4.4."""
     if not hasattr(action, "slots"):
-        return [("", "")] if action.id_root in ("OBJECT", "UNSPECIFIED") else []
+        return [("", "")] if action.id_root in ("OBJECT", "") else []
     return [
         (slot.identifier, slot.name_display)
         for slot in action.slots
