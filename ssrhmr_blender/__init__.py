@@ -12,6 +12,8 @@ from .batch import panel as batch_panel
 from .batch import properties as batch_properties
 from .calibrate import ops as calibrate_ops
 from .calibrate import panel as calibrate_panel
+from .presets import menus as preset_menus
+from .presets import ops as preset_ops
 from .setup import ops as setup_ops
 from .setup import panel as setup_panel
 from .setups import ops as setups_ops
@@ -27,6 +29,8 @@ CLASSES: tuple[type, ...] = (
     *calibrate_ops.CLASSES,
     *bake_ops.CLASSES,
     *batch_ops.CLASSES,
+    *preset_ops.CLASSES,
+    *preset_menus.CLASSES,
     *setups_panel.CLASSES,
     *setup_panel.CLASSES,
     *calibrate_panel.CLASSES,

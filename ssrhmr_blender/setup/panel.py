@@ -42,6 +42,7 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Character"
     bl_idname = "SSRHMR_PT_character"
+    preset_menu = "SSRHMR_MT_presets_bones"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the picker and the table."""
@@ -62,6 +63,7 @@ class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Trackers"
     bl_idname = "SSRHMR_PT_trackers"
+    preset_menu = "SSRHMR_MT_presets_trackers"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the six pickers."""
