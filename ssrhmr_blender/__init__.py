@@ -12,6 +12,7 @@ from .batch import panel as batch_panel
 from .batch import properties as batch_properties
 from .calibrate import ops as calibrate_ops
 from .calibrate import panel as calibrate_panel
+from .example import ops as example_ops
 from .presets import menus as preset_menus
 from .presets import ops as preset_ops
 from .setup import ops as setup_ops
@@ -30,6 +31,7 @@ CLASSES: tuple[type, ...] = (
     *bake_ops.CLASSES,
     *batch_ops.CLASSES,
     *preset_ops.CLASSES,
+    *example_ops.CLASSES,
     *preset_menus.CLASSES,
     *setups_panel.CLASSES,
     *setup_panel.CLASSES,

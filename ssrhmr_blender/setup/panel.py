@@ -48,6 +48,8 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
         """Draw the picker and the table."""
         layout, setup = self.layout, setup_of(context.scene)
         layout.prop(setup, "armature", text="", icon="ARMATURE_DATA")
+        if setup.armature is None:
+            layout.operator("ssrhmr.load_example", icon="IMPORT")
         column = layout.column()
         column.enabled = setup.armature is not None
         column.operator("ssrhmr.detect_bones", icon="BONE_DATA")
