@@ -7,6 +7,7 @@ give the same bytes.
 
 from __future__ import annotations
 
+import lzma
 import subprocess
 import sys
 import sysconfig
@@ -58,6 +59,13 @@ def write_zip(path: Path, files: dict[str, Path]) -> None:
             archive.writestr(entry, files[name].read_bytes(), compresslevel=9)
 
 
+def compress(path: Path, folder: Path) -> Path:
+    """Write ``path`` into ``folder`` as .xz, a third smaller than the zip would make it."""
+    made = folder / f"{path.name}.xz"
+    made.write_bytes(lzma.compress(path.read_bytes(), preset=9))
+    return made
+
+
 def find_extension_tool() -> Path | None:
     """Return Blender's extension tool from a bpy wheel: this interpreter's or that of .venv."""
     sites = [
@@ -87,6 +95,9 @@ def main() -> None:
     }
     files["LICENSE"] = ROOT / "LICENSE"
     with tempfile.TemporaryDirectory() as folder:
+        files["example/sample_take.bvh.xz"] = compress(
+            ROOT / "examples" / "sample_take.bvh", Path(folder)
+        )
         wheels = make_wheels(Path(folder))
         check_wheels(manifest, wheels)
         files |= {f"wheels/{wheel.name}": wheel for wheel in wheels}

@@ -16,13 +16,23 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Quaternion, Vector
+from mathutils import Matrix, Vector
 
 ROOT = Path(__file__).resolve().parents[1]
 
 import ssrhmr_blender  # noqa: E402
-from examples.character import TO_BLENDER, bone_name, build_character  # noqa: E402
-from ssrhmr_core import Motion, load_motion  # noqa: E402
+from ssrhmr_blender.example.character import (  # noqa: E402
+    TO_BLENDER,
+    bone_name,
+    build_character,
+)
+from ssrhmr_blender.example.performance import (  # noqa: E402
+    T_POSE_SECONDS,
+    load_performance,
+    worn_trackers,
+)
+from ssrhmr_blender.rig.empties import make_trackers  # noqa: E402
+from ssrhmr_core import Motion  # noqa: E402
 from ssrhmr_core.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS  # noqa: E402
 
 OUTPUT = ROOT / "demo_output"
@@ -34,17 +44,6 @@ COLOURS = {
     "left_foot": (0.48, 0.16, 1.0),
     "right_foot": (1.0, 0.78, 0.03),
 }
-MOUNTS = {
-    "pelvis": (0.03, 0.03, 0.125),
-    "head": (0.0, 0.10, 0.135),
-    "left_hand": (0.09, -0.055, 0.01),
-    "right_hand": (-0.09, -0.055, 0.01),
-    "left_foot": (0.01, 0.01, 0.075),
-    "right_foot": (-0.01, 0.01, 0.075),
-}
-"""Where each tracker sits, from its joint in the T-pose, metres in the core's axes: a belt, a
-headset, two controllers, straps on the insteps."""
-
 MOMENTS = (
     # seconds into the take, place in the picture in metres, angle to the camera in degrees
     (5.72, -2.72, 62.0),
@@ -59,7 +58,7 @@ MOMENTS = (
 def main() -> None:
     """Make the scene, bake, measure, save, render."""
     begin = time.perf_counter()
-    performance = load_motion(ROOT / "examples" / "sample_take.bvh")
+    performance = load_performance()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     ssrhmr_blender.register()
     scene = bpy.context.scene
@@ -67,14 +66,14 @@ def main() -> None:
     scene.frame_start, scene.frame_end = 1, len(performance)
 
     print(f"Sample take: {len(performance)} frames, made by this project, no motion capture")
-    armature = build_character("Mannequin", performance.skeleton)
-    make_trackers(performance)
+    armature = build_character("Mannequin", performance.skeleton, scene.collection)
+    make_trackers(worn_trackers(performance), scene.collection, performance.rate)
     setup = scene.ssrhmr
     setup.armature = armature
     bpy.ops.ssrhmr.detect_bones()
     bpy.ops.ssrhmr.assign_trackers()
     # The character stands in its T-pose; put it where the performer does the same.
-    setup.calibration_frame = round(0.5 * performance.rate)
+    setup.calibration_frame = 1 + round(T_POSE_SECONDS * performance.rate)
     hips = armature.data.bones[bone_name("hips")].head_local
     stands = TO_BLENDER @ performance.root[setup.calibration_frame - 1].astype(float)
     armature.location = Vector(stands) - hips
@@ -92,29 +91,6 @@ def main() -> None:
     print("Rendering ...", flush=True)
     render(armature, performance, OUTPUT / "ssrhmr_demo.png")
     print(f"Saved {OUTPUT / 'ssrhmr_demo.png'}; {time.perf_counter() - begin:.0f} s in all")
-
-
-def make_trackers(performance: Motion) -> None:
-    """Key six empties that sit turned and off the performer's joints, as real trackers do."""
-    random = np.random.default_rng(7)
-    positions, turns = performance.positions(), performance.matrices()
-    frames = np.arange(1, len(performance) + 1)
-    for role, joint in zip(TRACKERS, TRACKER_JOINTS, strict=True):
-        empty = bpy.data.objects.new(f"Tracker {role}", None)
-        empty.empty_display_type, empty.empty_display_size = "ARROWS", 0.12
-        empty.rotation_mode = "QUATERNION"
-        bpy.context.scene.collection.objects.link(empty)
-        mount = Quaternion(random.standard_normal(4)).normalized().to_matrix()
-        for frame, position, turn in zip(
-            frames.tolist(), positions[:, joint], turns[:, joint], strict=True
-        ):
-            before = empty.rotation_quaternion.copy()
-            empty.location = TO_BLENDER @ (position + turn @ MOUNTS[role])
-            rotation = Matrix(TO_BLENDER @ turn @ TO_BLENDER.T) @ mount
-            empty.rotation_quaternion = rotation.to_quaternion()
-            empty.rotation_quaternion.make_compatible(before)
-            empty.keyframe_insert("location", frame=frame)
-            empty.keyframe_insert("rotation_quaternion", frame=frame)
 
 
 def measure(armature: bpy.types.Object, performance: Motion) -> None:

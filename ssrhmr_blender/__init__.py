@@ -7,10 +7,16 @@ import bpy
 from . import characters, jobs, settings
 from .bake import ops as bake_ops
 from .bake import panel as bake_panel
+from .batch import ops as batch_ops
+from .batch import panel as batch_panel
+from .batch import properties as batch_properties
 from .calibrate import ops as calibrate_ops
 from .calibrate import panel as calibrate_panel
+from .example import ops as example_ops
 from .live import ops as live_ops
 from .live import panel as live_panel
+from .presets import menus as preset_menus
+from .presets import ops as preset_ops
 from .setup import ops as setup_ops
 from .setup import panel as setup_panel
 from .setups import ops as setups_ops
@@ -21,17 +27,23 @@ from .takes import ops as takes_ops
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
     *characters.CLASSES,
+    *batch_properties.CLASSES,
     *setups_ops.CLASSES,
     *setup_ops.CLASSES,
     *calibrate_ops.CLASSES,
     *takes_ops.CLASSES,
     *bake_ops.CLASSES,
     *live_ops.CLASSES,
+    *batch_ops.CLASSES,
+    *preset_ops.CLASSES,
+    *example_ops.CLASSES,
+    *preset_menus.CLASSES,
     *setups_panel.CLASSES,
     *setup_panel.CLASSES,
     *calibrate_panel.CLASSES,
     *bake_panel.CLASSES,
     *live_panel.CLASSES,
+    *batch_panel.CLASSES,
 )
 
 
@@ -42,6 +54,7 @@ def register() -> None:
     characters.register()
     bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=settings.SSRHMR_Live)
     bpy.types.TOPBAR_MT_file_import.append(takes_ops.draw_menu)
+    batch_properties.register()
 
 
 def unregister() -> None:
@@ -50,6 +63,7 @@ def unregister() -> None:
     jobs.stop_running()
     bpy.types.TOPBAR_MT_file_import.remove(takes_ops.draw_menu)
     del bpy.types.Scene.ssrhmr_live
+    batch_properties.unregister()
     characters.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -17,6 +17,14 @@ class SidebarPanel:
     bl_region_type = "UI"
     bl_category = "SSR-HMR"
 
+    preset_menu = ""
+    """Name of a menu of presets for the panel's header."""
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        """Draw the presets' button at the right of the header."""
+        if self.preset_menu:
+            self.layout.menu(self.preset_menu, text="", icon="PRESET")
+
 
 def draw_text(
     layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"

@@ -67,11 +67,14 @@ def check_values(
     Raises:
         ValuesError: naming the property whose value cannot be.
     """
+    return _checked_group(kind.bl_rna, values, None if names is None else set(names))
+
+
+def _checked_group(kind: bpy.types.Struct, values: object, wanted: set[str] | None) -> Values:
     if not isinstance(values, dict):
         raise ValuesError("settings must be pairs of names and values")
-    wanted = None if names is None else set(names)
     found: Values = {}
-    for prop in kind.bl_rna.properties:
+    for prop in kind.properties:
         name = prop.identifier
         if name == "rna_type" or name not in values or (wanted is not None and name not in wanted):
             continue
@@ -131,21 +134,16 @@ def _checked(prop: bpy.types.Property, value: object) -> Any:
     if prop.type == "COLLECTION":
         if not isinstance(value, list) or len(value) > _MOST:
             raise ValuesError(f"'{name}' must be a list of at most {_MOST:,}")
-        kind = _class_of(prop)
-        return [check_values(kind, entry) for entry in value]
+        return [_checked_group(prop.fixed_type, entry, None) for entry in value]
     if prop.type == "POINTER":
         if _is_group(prop):
-            return check_values(_class_of(prop), value)
+            return _checked_group(prop.fixed_type, value, None)
         raise ValuesError(f"'{name}' cannot be stored in a file")
     if getattr(prop, "is_array", False):
         if not isinstance(value, list) or len(value) != prop.array_length:
             raise ValuesError(f"'{name}' must be a list of {prop.array_length}")
         return [_scalar(prop, entry) for entry in value]
     return _scalar(prop, value)
-
-
-def _class_of(prop: bpy.types.Property) -> type[bpy.types.PropertyGroup]:
-    return getattr(bpy.types, prop.fixed_type.identifier)
 
 
 def _scalar(prop: bpy.types.Property, value: object) -> Any:

@@ -20,13 +20,8 @@ def role_of(name: str) -> str | None:
     Names are split into words at punctuation, digits and capitals: ``Tracker_LeftFoot.001``,
     ``foot.L`` and ``vive_l_foot`` are all the left foot.
     """
-    spread = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    words = re.sub(r"[^a-z]+", " ", spread.lower()).split()
-    parts = [
-        part
-        for part, spoken in _WORDS.items()
-        if any(re.fullmatch(f"{_SIDE}({'|'.join(spoken)}){_SIDE}", word) for word in words)
-    ]
+    words = re.sub(r"[^a-z]+", " ", _spread(name).lower()).split()
+    parts = [part for part in _WORDS if any(_speaks_of(word, part) for word in words)]
     if len(parts) != 1:
         return None
     (part,) = parts
@@ -39,6 +34,30 @@ def role_of(name: str) -> str | None:
     if left == right:
         return None
     return ("left_" if left else "right_") + part
+
+
+def without_role(name: str) -> str:
+    """Return what of a name does not speak of a tracker.
+
+    ``Walk 2_LeftFoot`` and ``walk 2 head`` both become ``walk 2``: what trackers of a take share.
+    """
+    words = re.sub(r"[^a-z0-9]+", " ", _spread(name).lower()).split()
+    sides = ("left", "right", "l", "r") if role_of(name) else ()
+    kept = [
+        word
+        for word in words
+        if word not in sides and not any(_speaks_of(word, part) for part in _WORDS)
+    ]
+    return " ".join(kept)
+
+
+def _spread(name: str) -> str:
+    """Put spaces where small letters meet capitals."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+
+
+def _speaks_of(word: str, part: str) -> bool:
+    return re.fullmatch(f"{_SIDE}({'|'.join(_WORDS[part])}){_SIDE}", word) is not None
 
 
 def assign(names: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:

@@ -15,6 +15,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Calibration"
     bl_idname = "SSRHMR_PT_calibration"
+    preset_menu = "SSRHMR_MT_presets_calibration"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the choices, and the result tracker by tracker."""

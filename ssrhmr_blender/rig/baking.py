@@ -52,6 +52,21 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Source:
+    """What to bake instead of what the setup says.
+
+    Attributes:
+        trackers: six objects, in the order of the trackers; the setup's if empty.
+        span: first and last frame; the setup's range if not given.
+        action: name for the new action; after the character if empty.
+    """
+
+    trackers: tuple[bpy.types.Object, ...] = ()
+    span: tuple[int, int] | None = None
+    action: str = ""
+
+
 _Result = TypeVar("_Result")
 Steps = Generator[tuple[float, str], None, Report]
 
@@ -85,10 +100,14 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
     return start, end
 
 
-def bake(scene: bpy.types.Scene) -> Steps:
+def bake(scene: bpy.types.Scene, source: Source | None = None) -> Steps:
     """Bake the setup's tracker objects onto its character as a new action.
 
     Nothing is changed before the last step; closing the generator earlier leaves no trace.
+
+    Args:
+        scene: the window's.
+        source: what differs from the setup, as in a batch.
 
     Yields:
         The share done (0..1) and what is being done.
@@ -99,9 +118,10 @@ def bake(scene: bpy.types.Scene) -> Steps:
     import numpy as np
 
     setup = setup_of(scene)
-    armature, trackers = check_character(setup), check_trackers(setup)
-    start, end = frame_range(scene, setup)
-    plan = _Plan(scene, setup, armature, f"{armature.name} SSR-HMR")
+    source = source or Source()
+    armature, trackers = check_character(setup), source.trackers or check_trackers(setup)
+    start, end = source.span or frame_range(scene, setup)
+    plan = _Plan(scene, setup, armature, source.action or f"{armature.name} SSR-HMR")
     between = int(np.ceil(_MODEL_RATE / plan.rate - 1e-3)) if setup.between_frames else 1
     sampled = start + np.arange((end - start) * between + 1) / between
     names, keys = [obj.name for obj in trackers], [key_of(obj) for obj in trackers]

@@ -42,11 +42,14 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Character"
     bl_idname = "SSRHMR_PT_character"
+    preset_menu = "SSRHMR_MT_presets_bones"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the picker and the table."""
         layout, setup = self.layout, setup_of(context.scene)
         layout.prop(setup, "armature", text="", icon="ARMATURE_DATA")
+        if setup.armature is None:
+            layout.operator("ssrhmr.load_example", icon="IMPORT")
         column = layout.column()
         column.enabled = setup.armature is not None
         column.operator("ssrhmr.detect_bones", icon="BONE_DATA")
@@ -62,6 +65,7 @@ class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Trackers"
     bl_idname = "SSRHMR_PT_trackers"
+    preset_menu = "SSRHMR_MT_presets_trackers"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the six pickers."""

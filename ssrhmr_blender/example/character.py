@@ -161,28 +161,33 @@ def bone_name(joint: str) -> str:
     return side.title() + _BONES[part] if side in ("left", "right") else _BONES[joint]
 
 
-def build_character(name: str, skeleton: Skeleton) -> bpy.types.Object:
+def build_character(
+    name: str, skeleton: Skeleton, collection: bpy.types.Collection
+) -> bpy.types.Object:
     """Make the armature in the canonical T-pose, feet on the floor, with its mesh.
 
     Args:
         name: of the armature object; the mesh object is called "NAME Body".
         skeleton: proportions, metres.
+        collection: of the scene, to put both into.
 
     Returns:
         The armature object.
     """
     points = skeleton.t_pose().astype(float)
     points[:, 1] -= min(points[INDEX["left_toe"], 1], points[INDEX["right_toe"], 1]) - 0.02
-    armature = _build_armature(name, points)
-    _build_mesh(name, armature, points, skeleton.size / _ADULT)
+    armature = _build_armature(name, points, collection)
+    _build_mesh(armature, points, skeleton.size / _ADULT)
     return armature
 
 
-def _build_armature(name: str, points: np.ndarray) -> bpy.types.Object:
+def _build_armature(
+    name: str, points: np.ndarray, collection: bpy.types.Collection
+) -> bpy.types.Object:
     data = bpy.data.armatures.new(name)
     data.display_type = "STICK"
     armature = bpy.data.objects.new(name, data)
-    bpy.context.scene.collection.objects.link(armature)
+    collection.objects.link(armature)
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
     for joint, joint_name in enumerate(JOINTS):
@@ -202,7 +207,7 @@ def _build_armature(name: str, points: np.ndarray) -> bpy.types.Object:
     return armature
 
 
-def _build_mesh(name: str, armature: bpy.types.Object, points: np.ndarray, size: float) -> None:
+def _build_mesh(armature: bpy.types.Object, points: np.ndarray, size: float) -> None:
     vertices: list[np.ndarray] = []
     faces: list[tuple[int, ...]] = []
     materials: list[int] = []
@@ -222,14 +227,14 @@ def _build_mesh(name: str, armature: bpy.types.Object, points: np.ndarray, size:
                 group = weights.setdefault(bone_name(side + joint), {})
                 group.update(enumerate(weight.tolist(), first))
 
-    mesh = bpy.data.meshes.new(f"{name} Body")
+    mesh = bpy.data.meshes.new(f"{armature.name} Body")
     mesh.from_pydata((np.concatenate(vertices) @ TO_BLENDER.T).tolist(), [], faces)
     mesh.materials.append(_material("Porcelain", (0.82, 0.77, 0.70, 1.0), 0.42))
     mesh.materials.append(_material("Slate", (0.030, 0.085, 0.120, 1.0), 0.35))
     mesh.polygons.foreach_set("material_index", materials)
     mesh.polygons.foreach_set("use_smooth", [True] * len(faces))
-    body = bpy.data.objects.new(f"{name} Body", mesh)
-    bpy.context.scene.collection.objects.link(body)
+    body = bpy.data.objects.new(f"{armature.name} Body", mesh)
+    armature.users_collection[0].objects.link(body)
     body.parent = armature
     for bone, group in weights.items():
         vertex_group = body.vertex_groups.new(name=bone)

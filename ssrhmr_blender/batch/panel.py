@@ -1,0 +1,64 @@
+"""The panel for many takes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+
+from ..jobs import draw_progress
+from ..panels import SidebarPanel, draw_text
+from .properties import batch_of
+
+_ICONS = {"WAITING": "RADIOBUT_OFF", "DONE": "CHECKMARK", "SKIPPED": "ERROR"}
+
+
+class SSRHMR_UL_takes(bpy.types.UIList):
+    """The takes."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: bpy.types.AnyType,
+        item: bpy.types.AnyType,
+        icon: int,
+        active_data: bpy.types.AnyType,
+        active_property: str,
+    ) -> None:
+        """Draw a tick, the name, and what became of it."""
+        row = layout.row(align=True)
+        row.prop(item, "use", text="")
+        row.label(text=item.name, icon=_ICONS[item.state])
+        if item.state == "DONE":
+            row.operator("ssrhmr.show_take", text="", icon="PLAY", emboss=False).take = item.name
+
+
+class SSRHMR_PT_batch(SidebarPanel, bpy.types.Panel):
+    """Many takes at once."""
+
+    bl_label = "Many Takes"
+    bl_idname = "SSRHMR_PT_batch"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the list, its choices and the button."""
+        layout, batch = self.layout, batch_of(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(batch, "source")
+        layout.operator("ssrhmr.find_takes", icon="VIEWZOOM")
+        if not batch.takes:
+            return
+        layout.template_list("SSRHMR_UL_takes", "", batch, "takes", batch, "active", rows=4)
+        if 0 <= batch.active < len(batch.takes) and batch.takes[batch.active].result:
+            draw_text(layout, context, batch.takes[batch.active].result)
+        layout.prop(batch, "span")
+        layout.prop(batch, "strips")
+        if not draw_progress(layout, context):
+            row = layout.row()
+            row.scale_y = 1.5
+            row.operator("ssrhmr.bake_takes", icon="REC")
+
+
+CLASSES = (SSRHMR_UL_takes, SSRHMR_PT_batch)

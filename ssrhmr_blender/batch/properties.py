@@ -1,0 +1,93 @@
+"""The list of takes, kept in the scene."""
+
+from __future__ import annotations
+
+import bpy
+
+
+class SSRHMR_TakePart(bpy.types.PropertyGroup):
+    """An object of a take and the action that moves it; names, so that nothing is kept alive."""
+
+    name: bpy.props.StringProperty(name="Object")
+    library: bpy.props.StringProperty(name="Library of the Object")
+    action: bpy.props.StringProperty(name="Action")
+    action_library: bpy.props.StringProperty(name="Library of the Action")
+    slot: bpy.props.StringProperty(name="Slot")
+
+
+class SSRHMR_Take(bpy.types.PropertyGroup):
+    """A take to bake."""
+
+    name: bpy.props.StringProperty(name="Take", description="Name of the take and of its action")
+    use: bpy.props.BoolProperty(name="Bake", description="Bake this take", default=True)
+    trackers: bpy.props.CollectionProperty(type=SSRHMR_TakePart, name="Trackers")
+    parts: bpy.props.CollectionProperty(type=SSRHMR_TakePart, name="Actions")
+    state: bpy.props.EnumProperty(
+        name="State",
+        items=(
+            ("WAITING", "Waiting", "Not baked yet"),
+            ("DONE", "Done", "Baked"),
+            ("SKIPPED", "Skipped", "Could not be baked"),
+        ),
+    )
+    problem: bpy.props.StringProperty(name="Problem")
+    result: bpy.props.StringProperty(name="Result")
+    baked: bpy.props.StringProperty(name="Baked Action")
+
+
+class SSRHMR_Batch(bpy.types.PropertyGroup):
+    """Takes of a scene and how to bake them."""
+
+    source: bpy.props.EnumProperty(
+        name="Takes From",
+        description="Where the takes are",
+        items=(
+            ("ACTIONS", "Actions", "Actions that animate the setup's trackers"),
+            (
+                "COLLECTIONS",
+                "Collections",
+                "Collections that hold six trackers each, with names that say which is which",
+            ),
+        ),
+    )
+    takes: bpy.props.CollectionProperty(type=SSRHMR_Take, name="Takes")
+    active: bpy.props.IntProperty(name="Take", description="Take of the list")
+    span: bpy.props.EnumProperty(
+        name="Range",
+        description="Frames to bake of each take",
+        items=(
+            ("TAKE", "Whole Take", "From the first key of a take to its last"),
+            ("SETUP", "As Single Bake", "The range that the Bake panel shows, for every take"),
+        ),
+    )
+    strips: bpy.props.EnumProperty(
+        name="NLA",
+        description="Where to put the new actions besides the file's list of actions",
+        items=(
+            ("NONE", "Actions Only", "No NLA strips"),
+            (
+                "STASH",
+                "A Track Each",
+                "Each on a muted NLA track of its own, as exporters to game engines expect it",
+            ),
+            ("SEQUENCE", "In Sequence", "One after the other on one NLA track"),
+        ),
+    )
+
+
+def batch_of(scene: bpy.types.Scene) -> SSRHMR_Batch:
+    """Return the scene's batch, typed."""
+    return scene.ssrhmr_batch
+
+
+def register() -> None:
+    """Give scenes their batch."""
+    bpy.types.Scene.ssrhmr_batch = bpy.props.PointerProperty(type=SSRHMR_Batch)
+
+
+def unregister() -> None:
+    """Take it back."""
+    del bpy.types.Scene.ssrhmr_batch
+
+
+CLASSES = (SSRHMR_TakePart, SSRHMR_Take, SSRHMR_Batch)

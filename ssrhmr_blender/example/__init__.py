@@ -1,0 +1,1 @@
+"""A character and six trackers to try everything on."""

@@ -1,0 +1,70 @@
+"""Loading the example."""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+
+from .. import characters
+from ..settings import setup_of
+
+_NAME = "SSR-HMR Example"
+
+
+class SSRHMR_OT_load_example(bpy.types.Operator):
+    """Add a character and six animated trackers to this file, ready for Calibrate and Bake."""
+
+    bl_idname = "ssrhmr.load_example"
+    bl_label = "Load Example"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether objects can be added."""
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Leave the mode you are in first: object mode is needed")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Build everything in a collection of its own and fill a setup."""
+        from mathutils import Vector
+
+        from ssrhmr_core.skeleton import INDEX
+
+        from ..rig.empties import make_trackers
+        from .character import TO_BLENDER, bone_name, build_character
+        from .performance import T_POSE_SECONDS, load_performance, worn_trackers
+
+        scene = context.scene
+        collection = bpy.data.collections.new(_NAME)
+        scene.collection.children.link(collection)
+        rate = scene.render.fps / scene.render.fps_base
+        performance = load_performance()
+        armature = build_character("Mannequin", performance.skeleton, collection)
+        trackers = make_trackers(worn_trackers(performance), collection, rate)
+
+        setup = setup_of(scene)
+        if setup.armature is not None:
+            setup = characters.add(scene, armature.name)
+        setup.armature = armature
+        for role, tracker in trackers.items():
+            setattr(setup, role, tracker)
+        bpy.ops.ssrhmr.detect_bones()
+        setup.calibration_frame = 1 + round(T_POSE_SECONDS * rate)
+        # The character stands where the performer does in the T-pose, so the fit is exact.
+        row = round(T_POSE_SECONDS * performance.rate)
+        stands = TO_BLENDER @ performance.positions()[row, INDEX["hips"]].astype(float)
+        armature.location = Vector(stands) - armature.data.bones[bone_name("hips")].head_local
+        setup.reference, setup.range = "CHARACTER", "TRACKERS"
+        last = 1 + math.ceil(float(performance.times[-1] - performance.times[0]) * rate)
+        text = "Example loaded: press Calibrate, then Bake"
+        if scene.frame_end < last:
+            scene.frame_end = last
+            text += f" (the scene ends at frame {last} now, so that it can be played)"
+        self.report({"INFO"}, text)
+        return {"FINISHED"}
+
+
+CLASSES = (SSRHMR_OT_load_example,)

@@ -1,0 +1,1 @@
+"""Mappings, tracker setups and calibrations as named JSON files."""

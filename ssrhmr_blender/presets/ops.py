@@ -1,0 +1,156 @@
+"""Saving, loading, deleting, importing and exporting presets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..settings import setup_of
+from . import files
+from .kinds import KINDS, folder_of
+
+_KINDS = [(key, kind.label, f"Presets of {kind.label.lower()}") for key, kind in KINDS.items()]
+
+
+class _PresetOperator:
+    """Knows the kind of preset; says in a sentence what went wrong."""
+
+    kind: bpy.props.EnumProperty(name="Kind", items=_KINDS, options={"HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it; what the user can mend is reported."""
+        try:
+            text, notes = self.work(context)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"WARNING"} if notes else {"INFO"}, "; ".join([text, *notes]))
+        return {"FINISHED"}
+
+    def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
+        """Return what was done, and what the user should know besides."""
+        raise NotImplementedError
+
+
+class SSRHMR_OT_preset_save(_PresetOperator, bpy.types.Operator):
+    """Save these settings as a preset for other files; one of the same name is replaced."""
+
+    bl_idname = "ssrhmr.preset_save"
+    bl_label = "Save Preset"
+
+    name: bpy.props.StringProperty(name="Name", description="Name of the preset", maxlen=63)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask for the name."""
+        armature = setup_of(context.scene).armature
+        if not self.name and armature is not None:
+            self.name = armature.name
+        return context.window_manager.invoke_props_dialog(self)
+
+    def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
+        """Write the file."""
+        name = self.name.strip()
+        values = KINDS[self.kind].collect(setup_of(context.scene))
+        path = files.path_of(folder_of(self.kind, create=True), name)
+        files.save(path, files.Preset(self.kind, name, values))
+        return f"Saved '{name}'", []
+
+
+class SSRHMR_OT_preset_load(_PresetOperator, bpy.types.Operator):
+    """Use this preset for the active character."""
+
+    bl_idname = "ssrhmr.preset_load"
+    bl_label = "Load Preset"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: bpy.props.StringProperty(name="Name", description="Name of the preset")
+
+    def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
+        """Read the file and apply it."""
+        preset = files.load(files.path_of(folder_of(self.kind), self.name), self.kind)
+        notes = KINDS[self.kind].apply(setup_of(context.scene), preset.values)
+        return f"Loaded '{self.name}'", notes
+
+
+class SSRHMR_OT_preset_delete(_PresetOperator, bpy.types.Operator):
+    """Delete this preset's file; settings made with it stay."""
+
+    bl_idname = "ssrhmr.preset_delete"
+    bl_label = "Delete Preset"
+
+    name: bpy.props.StringProperty(name="Name", description="Name of the preset")
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask first: there is no undo for files."""
+        return context.window_manager.invoke_confirm(self, event)
+
+    def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
+        """Remove the file."""
+        path = files.path_of(folder_of(self.kind), self.name)
+        try:
+            path.unlink()
+        except OSError as error:
+            why = error.strerror or error
+            raise files.PresetError(f"'{self.name}' cannot be deleted: {why}") from error
+        return f"Deleted '{self.name}'", []
+
+
+class SSRHMR_OT_preset_import(_PresetOperator, bpy.types.Operator):
+    """Add a preset file to your presets and use it for the active character."""
+
+    bl_idname = "ssrhmr.preset_import"
+    bl_label = "Import Preset"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
+        """Apply first: what cannot be used is not added."""
+        preset = files.load(Path(bpy.path.abspath(self.filepath)), self.kind)
+        notes = KINDS[self.kind].apply(setup_of(context.scene), preset.values)
+        folder = folder_of(self.kind, create=True)
+        name = files.free_name(folder, preset.name)
+        files.save(files.path_of(folder, name), files.Preset(self.kind, name, preset.values))
+        return f"Imported '{name}'", notes
+
+
+class SSRHMR_OT_preset_export(_PresetOperator, bpy.types.Operator):
+    """Write these settings into a preset file to pass on."""
+
+    bl_idname = "ssrhmr.preset_export"
+    bl_label = "Export Preset"
+
+    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Open the file browser with a name proposed."""
+        armature = setup_of(context.scene).armature
+        called = armature.name if armature else "Preset"
+        self.filepath = files.path_of(Path(), f"{called[:40]} {self.kind}".strip()).name
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
+        """Write the file."""
+        path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".json"))
+        values = KINDS[self.kind].collect(setup_of(context.scene))
+        files.save(path, files.Preset(self.kind, files.name_of(path), values))
+        return f"Exported '{path.name}'", []
+
+
+CLASSES = (
+    SSRHMR_OT_preset_save,
+    SSRHMR_OT_preset_load,
+    SSRHMR_OT_preset_delete,
+    SSRHMR_OT_preset_import,
+    SSRHMR_OT_preset_export,
+)
