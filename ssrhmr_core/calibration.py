@@ -18,6 +18,8 @@ _STILL_SPEED = 0.15
 """Metres a second below which a tracker counts as still."""
 _AVERAGED = 3
 """Frames before and after a moment that the noise of trackers is averaged over."""
+_AROUND = 9
+"""Frames before and after in which they must be still too: where a hand turns back it is not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +222,11 @@ def calibrate_stillest(
         raise TrackerError(
             "the trackers were not all seen at once: stand where they are, try again"
         )
-    speeds = [_drift(take.times[near], take.positions[near]) for near in moments]
+    drifts = [_drift(take.times[near], take.positions[near]) for near in moments]
+    speeds = [
+        np.max(drifts[max(moment - _AROUND, 0) : moment + _AROUND + 1], 0)
+        for moment in range(len(moments))
+    ]
     best = min(range(len(moments)), key=lambda moment: speeds[moment].max())
     spots = take.positions[moments[best]].mean(0)
     turns = take.rotations[moments[best]]

@@ -33,7 +33,7 @@ _LOOKED_AT = 1.0
 _GATHER = 0.5
 """Seconds to wait at the start until all bound trackers were heard of."""
 _SILENT = 1.0
-"""Seconds without any reading after which the model stands still."""
+"""Seconds without any reading after which the model begins anew with the next."""
 _MOST_FRAMES = 120
 """Frames computed in one tick at most; older ones are left out."""
 _FLUSHED = 0.5
@@ -471,7 +471,7 @@ class LiveSession:
             return np.empty(0)
         newest = max((track.newest for track in self._tracks.values()), default=-np.inf)
         if self._start is not None and newest < self._now - _SILENT:
-            # Nothing comes any more: the pose stays, and what comes next is a new beginning.
+            # Nothing comes any more: what comes next is a new beginning.
             self._restart(self._now)
         if self._start is None and not self._begun():
             return np.empty(0)
@@ -516,13 +516,13 @@ class LiveSession:
 
     def _complete(self, time: float) -> bool:
         """Whether nothing is to be waited for at a frame."""
-        if time <= self._now - self._wait:
-            return True
-        # One that was silent for longer is lost; frames do not wait for it any more.
-        return all(
-            track.newest >= time or track.newest < time - WIDEST_GAP
-            for track in self._tracks.values()
-        )
+        newest = [track.newest for track in self._tracks.values()]
+        if max(newest) < time:
+            # The network holds everything back, or the sender has paused: nothing to go by.
+            return False
+        # One that was silent for longer than a gap is lost; frames do not wait for it any more.
+        late = any(time - WIDEST_GAP <= last < time for last in newest)
+        return not late or time <= self._now - self._wait
 
     def _compute(self, times: np.ndarray, began: float) -> LivePose | None:
         if self._reconstructor is None or self._calibration is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..evaluation.evaluate import Disturbance, evaluate
 from ..formats import find_motions
-from ..skeleton import TRACKERS
+from .arguments import drop, noise
 from .progress import Bar
 
 _COLUMNS = {
@@ -35,11 +35,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--stage", choices=("network", "exact"), default="exact", help="which stage's output"
     )
     parser.add_argument(
-        "--noise", type=_noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
+        "--noise", type=noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
     )
     parser.add_argument(
         "--drop",
-        type=_drop,
+        type=drop,
         action="append",
         default=[],
         metavar="TRACKER:SECONDS",
@@ -103,23 +103,3 @@ def _shown(value: float | int | None) -> str:
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) else f"{value:.2f}"
-
-
-def _noise(text: str) -> tuple[float, float]:
-    try:
-        millimetres, degrees = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("write MM,DEG, as in 5,1") from error
-    return millimetres, degrees
-
-
-def _drop(text: str) -> tuple[str, float]:
-    tracker, _, seconds = text.partition(":")
-    if tracker not in TRACKERS:
-        raise argparse.ArgumentTypeError("trackers are " + ", ".join(TRACKERS))
-    try:
-        return tracker, float("inf") if seconds == "all" else float(seconds)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            "write TRACKER:SECONDS, as in pelvis:2, or TRACKER:all"
-        ) from error

@@ -6,12 +6,15 @@ TAKE is a tracker .csv, or a motion file whose own six joints become the tracker
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
+from ..evaluation.evaluate import Disturbance
 from ..formats import load_motion
 from ..formats.trackers_csv import load_trackers
 from ..motion import even_times
 from ..trackers import Take
+from .arguments import drop, noise
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +26,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tcp", action="store_true", help="over TCP instead of UDP (json only)")
     parser.add_argument("--rate", type=float, metavar="HZ", help="the take's own if not given")
     parser.add_argument("--loop", action="store_true", help="begin anew at the end, until Ctrl-C")
+    parser.add_argument("--seconds", type=float, help="end after so many seconds")
     parser.add_argument(
-        "--noise", type=_noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
+        "--noise", type=noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
+    )
+    parser.add_argument(
+        "--drop",
+        type=drop,
+        action="append",
+        default=[],
+        metavar="TRACKER:SECONDS",
+        help="a tracker is not seen for so long, from a third of the take on",
     )
     for name, unit, text in (
         ("loss", "PERCENT", "of packets are lost"),
@@ -54,9 +66,9 @@ def run(chosen: argparse.Namespace) -> None:
         if not 1.0 <= chosen.rate <= 1000.0:
             raise ValueError("--rate is 1 to 1000 frames a second")
         take = take.at(even_times(take.times, chosen.rate))
+    millimetres, degrees = chosen.noise
+    take = Disturbance(millimetres, degrees, tuple(chosen.drop)).apply(take, chosen.seed)
     conditions = Conditions(
-        noise_mm=chosen.noise[0],
-        noise_deg=chosen.noise[1],
         loss=0.01 * chosen.loss,
         jitter=0.001 * chosen.jitter,
         reorder=0.01 * chosen.reorder,
@@ -69,6 +81,8 @@ def run(chosen: argparse.Namespace) -> None:
     names = ", ".join(f"{role}: {name}" for role, name in device_names(chosen.protocol).items())
     print(f"{chosen.protocol} to {chosen.host}, port {port}; {names}", flush=True)
     made = packets(take, chosen.protocol, chosen.loop, conditions)
+    if chosen.seconds is not None:
+        made = itertools.takewhile(lambda packet: packet[0] < chosen.seconds, made)
     sent = play(made, chosen.host, port, chosen.tcp)
     print(f"{sent} packets sent")
 
@@ -77,11 +91,3 @@ def _take(path: Path) -> Take:
     if path.suffix.lower() == ".csv":
         return load_trackers(path)
     return Take.from_motion(load_motion(path))
-
-
-def _noise(text: str) -> tuple[float, float]:
-    try:
-        millimetres, degrees = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("write MM,DEG, as in 5,1") from error
-    return millimetres, degrees

@@ -15,6 +15,8 @@ _SPAN = 0.5
 _STEP = 0.02
 """Seconds that all packets of a span must be later than expected for a clock that stood still."""
 _FEWEST = 5
+_ANY_DATE = 1e12
+"""Seconds that no clock shows, not even one that counts from the year 1."""
 
 
 class SenderClock:
@@ -47,7 +49,7 @@ class SenderClock:
             is not believable.
         """
         offset = arrival - sent
-        if not math.isfinite(offset):
+        if not abs(sent) < _ANY_DATE:
             return arrival
         if math.isnan(self._offset) or sent < self._newest - _RESTART:
             self._offset, self._newest = offset, sent

@@ -16,7 +16,8 @@ from .readings import MalformedError
 _BUNDLE = b"#bundle\x00"
 _NESTED = 4
 _LONGEST_MESSAGE = 1024
-_TYPES = frozenset(b"ifdhsTF")
+_SIZES = {ord(tag): size for tag, size in zip("ifdhsTF", (4, 4, 8, 8, 4, 0, 0), strict=True)}
+"""Bytes that an argument takes at least, by its type."""
 _MOST_ARGUMENTS = 32
 _IMMEDIATELY = 1
 
@@ -103,8 +104,12 @@ def _message(packet: bytes, wanted: Callable[[str], bool], time: float) -> Messa
     begin = end // 4 * 4 + 4
     tags = packet[begin : packet.find(b"\x00", begin)]
     # What python-osc does not know it writes to the log, as often as it comes.
-    if len(tags) > _MOST_ARGUMENTS or not _TYPES.issuperset(tags[1:]):
+    if len(tags) > _MOST_ARGUMENTS or not all(tag in _SIZES for tag in tags[1:]):
         raise MalformedError("arguments of other types than the protocol has")
+    # python-osc takes what is missing at the end for zeros.
+    values = begin + len(tags) // 4 * 4 + 4
+    if tags and values + sum(_SIZES[tag] for tag in tags[1:]) > len(packet):
+        raise MalformedError("a message that was cut off")
     try:
         arguments = OscMessage(packet).params
     except Exception as error:

@@ -139,6 +139,8 @@ class Receiver:
 
     def _open(self, opened: contextlib.ExitStack) -> list[socket.socket]:
         """Bind the sockets: UDP, and TCP on the same port where lines may come in streams."""
+        if not 0 <= self._wanted <= 65535:
+            raise FeedError(f"{self._wanted} is no port: choose one up to 65535")
         try:
             self._port = self._wanted
             made = [opened.enter_context(self._bound(socket.SOCK_DGRAM))]
@@ -149,8 +151,6 @@ class Receiver:
         except OSError as error:
             port, self._port = self._port, self._wanted
             raise FeedError(self._explained(error, port)) from error
-        except OverflowError as error:
-            raise FeedError(f"{self._wanted} is no port: choose one up to 65535") from error
         return made
 
     def _bound(self, kind: socket.SocketKind) -> socket.socket:

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pymotion.rotations import quat_np as quat
 
 from ..skeleton import TRACKERS
 from ..trackers import Take
 from . import json_lines, vmc, vrchat
 from .intake import ProtocolName
-from .readings import FeedError, Reading
+from .readings import NO_TURN, FeedError, Reading
 
 _ENCODERS: dict[ProtocolName, Callable[[Sequence[Reading]], list[bytes]]] = {
     "vmc": vmc.encode,
@@ -24,7 +23,7 @@ _ENCODERS: dict[ProtocolName, Callable[[Sequence[Reading]], list[bytes]]] = {
     "json": json_lines.encode,
 }
 _KINDS = {"head": "hmd", "left_hand": "controller", "right_hand": "controller"}
-_CLOCK = 1000.0
+_CLOCK = 10.0
 """Seconds that the sender's clock shows at the start: it has nothing to do with the receiver's."""
 _EPOCH = 3.9e9
 """The same where times are dates, in seconds since 1900."""
@@ -32,11 +31,9 @@ _EPOCH = 3.9e9
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the trackers and the network are like; nothing is wrong by default.
+    """What the network and the sender's clock are like; nothing is wrong by default.
 
     Attributes:
-        noise_mm: spread of white noise on each axis of the positions.
-        noise_deg: spread of white noise of the rotations about each axis.
         loss: share of packets that are lost, 0 to 1.
         jitter: seconds that packets are late on average, each by another time.
         reorder: share of packets that come after the one after them.
@@ -47,8 +44,6 @@ class Conditions:
         seed: of all that is random.
     """
 
-    noise_mm: float = 0.0
-    noise_deg: float = 0.0
     loss: float = 0.0
     jitter: float = 0.0
     reorder: float = 0.0
@@ -77,7 +72,7 @@ def packets(
         take: what is performed, at its own rate.
         protocol: what is spoken.
         loop: whether it begins anew at its end, for ever; the sender's clock goes on.
-        conditions: of trackers and network.
+        conditions: of the network.
 
     Yields:
         Seconds since the start when each packet arrives, never falling, and the packet.
@@ -91,8 +86,7 @@ def packets(
     counter = itertools.count()
     for now, frame in _frames(take, step, loop):
         sent = origin + now * (1.0 + conditions.drift)
-        readings = _readings(take, frame, names, sent, conditions, random)
-        for packet in encode(readings):
+        for packet in encode(_readings(take, frame, names, sent)):
             for arrival in _arrivals(now, step, conditions, random):
                 heapq.heappush(under_way, (arrival, next(counter), packet))
         # No later packet can come before this frame.
@@ -162,25 +156,12 @@ def _frames(take: Take, step: float, loop: bool) -> Iterator[tuple[float, int]]:
             yield begin + at, frame
 
 
-def _readings(
-    take: Take,
-    frame: int,
-    names: dict[str, str],
-    sent: float,
-    conditions: Conditions,
-    random: np.random.Generator,
-) -> list[Reading]:
-    positions = take.positions[frame].astype(np.float64)
-    rotations = take.rotations[frame].astype(np.float64)
-    if conditions.noise_mm or conditions.noise_deg:
-        positions = positions + 0.001 * conditions.noise_mm * random.standard_normal((6, 3))
-        turn = np.radians(conditions.noise_deg) * random.standard_normal((6, 3))
-        rotations = quat.mul(rotations, quat.from_scaled_angle_axis(turn))
+def _readings(take: Take, frame: int, names: dict[str, str], sent: float) -> list[Reading]:
     found = []
     for index, role in enumerate(TRACKERS):
         valid = bool(take.valid[frame, index])
-        x, y, z = positions[index].tolist() if valid else (0.0, 0.0, 0.0)
-        w, a, b, c = rotations[index].tolist() if valid else (1.0, 0.0, 0.0, 0.0)
+        x, y, z = take.positions[frame, index].tolist() if valid else (0.0, 0.0, 0.0)
+        w, a, b, c = take.rotations[frame, index].tolist() if valid else NO_TURN
         kind = _KINDS.get(role, "tracker")
         found.append(Reading(names[role], (x, y, z), (w, a, b, c), sent, valid, kind))
     return found

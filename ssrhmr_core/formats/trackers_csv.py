@@ -194,8 +194,8 @@ def _assembled(readings: list[_Reading]) -> Take:
     tracks: list[dict[float, list[float]]] = [{} for _ in TRACKERS]
     for reading in readings:
         tracks[reading.tracker][reading.time] = reading.numbers
-    longest = max(tracks, key=len)
-    steps = np.diff(list(longest))
+    densest = max(range(len(tracks)), key=lambda tracker: len(tracks[tracker]))
+    steps = np.diff(list(tracks[densest]))
     together = _TOGETHER * float(np.median(steps)) if len(steps) else 0.0
     frames: list[list[_Reading]] = []
     present: set[int] = set()
