@@ -24,12 +24,14 @@ from .motion import MODEL_RATE
 from .reconstruct import Reconstructor
 from .skeleton import TRACKERS, Skeleton
 from .trackers import Take, TrackerError
-from .tracks import WIDEST_GAP, Sample, Track
+from .tracks import SAME, WIDEST_GAP, Sample, Track, sample_all
 
 _KEPT = 2.0
 """Seconds of readings that are kept."""
 _LOOKED_AT = 1.0
 """Seconds before the end of a countdown in which the stillest moment is looked for."""
+_AHEAD = 0.002
+"""Seconds by which model frames are before readings: more than those are unsure by."""
 _GATHER = 0.5
 """Seconds to wait at the start until all bound trackers were heard of."""
 _SILENT = 1.0
@@ -455,15 +457,8 @@ class LiveSession:
 
     def _take(self, times: np.ndarray) -> Take:
         """Return all six trackers at some times; those without a device are not seen."""
-        positions = np.zeros((len(times), 6, 3), np.float32)
-        rotations = np.zeros((len(times), 6, 4), np.float32)
-        rotations[..., 0] = 1.0
-        valid = np.zeros((len(times), 6), bool)
-        for index, role in enumerate(TRACKERS):
-            if role in self._tracks:
-                there = self._tracks[role].at(times)
-                positions[:, index], rotations[:, index], valid[:, index] = there
-        return Take(times, positions, rotations, valid)
+        there = sample_all([self._tracks.get(role) for role in TRACKERS], times)
+        return Take(times, *there)
 
     def _due(self) -> np.ndarray:
         """Times of the model frames that can be computed now."""
@@ -492,7 +487,7 @@ class LiveSession:
         return (self._start or 0.0) + index / MODEL_RATE
 
     def _begun(self) -> bool:
-        """Begin the model's clock, with a reading, once the trackers are there."""
+        """Begin the model's clock once the trackers are there."""
         heard = [track for track in self._tracks.values() if track.newest >= self._since]
         live = [track for track in heard if track.newest >= self._now - WIDEST_GAP]
         if not live:
@@ -504,24 +499,26 @@ class LiveSession:
         for track in live:
             first = track.after(max(self._since, track.first))
             begin = max(begin, first.time if first else track.newest)
-        anchors = [self._tracks[role] for role in TRACKERS[:2] if role in self._tracks]
-        if not any(track.at(np.array([begin]))[2][0] for track in anchors):
+        anchors = [self._tracks.get(role) for role in TRACKERS[:2]]
+        if not sample_all(anchors, np.array([begin]))[2].any():
             # Nothing to begin from; once begun, the body stays where it was seen last.
             self._message = _NO_ANCHOR
             return False
         if self._message == _NO_ANCHOR:
             self._message = ""
-        self._start, self._index = begin, 0
+        # Frames of a sender with the model's rate would, at the very times of its readings, now and
+        # then just miss one and wait for the next.
+        self._start, self._index = begin + 1.0 / MODEL_RATE - _AHEAD, 0
         return True
 
     def _complete(self, time: float) -> bool:
         """Whether nothing is to be waited for at a frame."""
         newest = [track.newest for track in self._tracks.values()]
-        if max(newest) < time:
+        if max(newest) < time - SAME:
             # The network holds everything back, or the sender has paused: nothing to go by.
             return False
         # One that was silent for longer than a gap is lost; frames do not wait for it any more.
-        late = any(time - WIDEST_GAP <= last < time for last in newest)
+        late = any(time - WIDEST_GAP <= last < time - SAME for last in newest)
         return not late or time <= self._now - self._wait
 
     def _compute(self, times: np.ndarray, began: float) -> LivePose | None:

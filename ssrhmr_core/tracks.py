@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-
-from .motion import interpolate, interpolate_rotations
+from pymotion.rotations import quat_np as quat
 
 WIDEST_GAP = 0.25
 """Seconds between two readings beyond which a tracker counts as not seen in between.
@@ -15,7 +15,7 @@ WIDEST_GAP = 0.25
 Less than it takes to do anything that a straight line between both would miss by much, more than
 lost packets make.
 """
-_NOW = 1e-7
+SAME = 1e-7
 """Seconds by which two times may differ and still be the same."""
 
 
@@ -40,16 +40,44 @@ def sample(
         valid reading, and between two of them that are not far apart. What is not seen has some
         finite numbers.
     """
-    after = np.clip(np.searchsorted(times, wanted - _NOW), 0, len(times) - 1)
-    before = np.clip(np.searchsorted(times, wanted + _NOW, side="right") - 1, 0, len(times) - 1)
-    near = times[after] - times[before] <= WIDEST_GAP
-    inside = (times[before] <= wanted + _NOW) & (times[after] >= wanted - _NOW)
-    seen = valid[before] & valid[after] & near & inside
-    return (
-        interpolate(times, positions, wanted),
-        interpolate_rotations(times, rotations, wanted),
-        seen,
+    last = len(times) - 1
+    ends = (
+        np.clip(np.searchsorted(times, wanted + SAME, side="right") - 1, 0, last),
+        np.clip(np.searchsorted(times, wanted - SAME), 0, last),
     )
+    before, after = (_Moments(times[e], positions[e], rotations[e], valid[e]) for e in ends)
+    return _between(before, after, wanted)
+
+
+class _Moments(NamedTuple):
+    """Readings at one side of wanted times: (G,), (G, 3), (G, 4), (G,)."""
+
+    times: np.ndarray
+    positions: np.ndarray
+    rotations: np.ndarray
+    valid: np.ndarray
+
+
+def _between(
+    before: _Moments, after: _Moments, wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    apart = after.times - before.times
+    share = np.clip((wanted - before.times) / np.where(apart > 0.0, apart, 1.0), 0.0, 1.0)
+    share = np.where(apart > 0.0, share, 0.0)[:, None]
+    inside = (before.times <= wanted + SAME) & (after.times >= wanted - SAME)
+    return (
+        (before.positions * (1.0 - share) + after.positions * share).astype(np.float32),
+        _turned(before.rotations, after.rotations, share),
+        before.valid & after.valid & (apart <= WIDEST_GAP) & inside,
+    )
+
+
+def _turned(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndarray:
+    if not share.any():
+        return before.astype(np.float32)
+    # In double precision: the arc cosine of nearly equal quaternions is noise in single.
+    a, b = before.astype(np.float64), after.astype(np.float64)
+    return quat.normalize(quat.slerp(a, b, share, shortest=True)).astype(np.float32)
 
 
 class Sample(NamedTuple):
@@ -60,6 +88,34 @@ class Sample(NamedTuple):
     rotation: tuple[float, float, float, float]
     valid: bool
     arrival: float
+
+
+_NEVER = Sample(-np.inf, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), False, -np.inf)
+
+
+def sample_all(
+    tracks: Sequence[Track | None], times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bring several trackers to the same times, as :func:`sample` does with one.
+
+    Args:
+        tracks: T of them; None for one that there is not.
+        times: (G,) seconds.
+
+    Returns:
+        Positions (G, T, 3), rotations (G, T, 4) and validity (G, T).
+    """
+    nothing = (_NEVER, _NEVER)
+    pairs = [track.around(t) if track else nothing for t in times.tolist() for track in tracks]
+    before, after = (
+        _Moments(*(np.array(column) for column in list(zip(*side, strict=True))[:4]))
+        for side in zip(*pairs, strict=True)
+    )
+    with np.errstate(invalid="ignore"):
+        found = _between(before, after, np.repeat(times, len(tracks)))
+    shape = (len(times), len(tracks))
+    positions, rotations, valid = (values.reshape(*shape, *values.shape[1:]) for values in found)
+    return positions, rotations, valid
 
 
 class Track:
@@ -106,25 +162,16 @@ class Track:
 
     def after(self, time: float) -> Sample | None:
         """Return the first reading at or after a time."""
-        at = bisect_left(self._samples, time - _NOW, key=_time)
+        at = bisect_left(self._samples, time - SAME, key=_time)
         return self._samples[at] if at < len(self._samples) else None
 
-    def at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return positions (G, 3), rotations (G, 4) and validity (G,) at rising times (G,)."""
-        begin = max(bisect_right(self._samples, times[0], key=_time) - 2, 0)
-        end = bisect_left(self._samples, times[-1], key=_time) + 2
-        part = self._samples[begin:end] or self._samples[-1:]
-        if not part:
-            unit = np.tile(np.array([1.0, 0.0, 0.0, 0.0], np.float32), (len(times), 1))
-            return np.zeros((len(times), 3), np.float32), unit, np.zeros(len(times), bool)
-        known, places, turns, valid, _ = zip(*part, strict=True)
-        return sample(
-            np.array(known),
-            np.array(places),
-            np.array(turns),
-            np.array(valid),
-            times,
-        )
+    def around(self, time: float) -> tuple[Sample, Sample]:
+        """Return the readings at or before and at or after a time; at the ends the last one."""
+        if not self._samples:
+            return _NEVER, _NEVER
+        before = bisect_right(self._samples, time + SAME, key=_time) - 1
+        after = bisect_left(self._samples, time - SAME, key=_time)
+        return self._samples[max(before, 0)], self._samples[min(after, len(self._samples) - 1)]
 
 
 def _time(sample: Sample) -> float:

@@ -64,5 +64,6 @@ class SenderClock:
             if self._count >= _FEWEST and self._least > self._offset + _STEP:
                 self._offset = self._least
             self._begin(arrival)
-        local = sent + self._offset
+        # Large numbers, as of dates, round: never after the arrival all the same.
+        local = min(sent + self._offset, arrival)
         return local if arrival - local <= _STALE else arrival

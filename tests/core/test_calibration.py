@@ -9,6 +9,7 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.calibration import (
     Calibration,
     calibrate,
+    calibrate_stillest,
     calibrate_to_pose,
     quality,
     still_enough,
@@ -140,3 +141,46 @@ def test_a_tracker_without_a_place_is_named(motion: Motion) -> None:
         calibrate(motion.skeleton, unseen, turns)
     with pytest.raises(TrackerError, match="one place"):
         calibrate(motion.skeleton, np.ones((6, 3)), turns)
+
+
+def second(skeleton: Skeleton, sway: np.ndarray, noise: float = 0.0) -> Take:
+    """A second in a T-pose, of noisy trackers that are ``sway`` (61,) metres aside."""
+    still = t_pose(skeleton)
+    random = np.random.default_rng(3)
+    aside = sway[:, None, None] * np.array([0.0, 0.0, 1.0])
+    positions = still.positions + aside + noise * random.standard_normal((61, 6, 3))
+    rotations = np.tile(still.rotations, (61, 1, 1))
+    # Trackers may give either of both quaternions of a rotation.
+    rotations[::2] *= -1.0
+    return Take(np.arange(61) / 60.0, positions.astype("f4"), rotations, np.ones((61, 6), bool))
+
+
+def test_the_stillest_moment_is_found(skeleton: Skeleton) -> None:
+    times = np.arange(61) / 60.0
+    # Comes to rest at the second third.
+    sway = 0.3 * np.where(times < 0.66, np.sin(9.0 * (times - 0.66)), 0.0)
+    take = second(skeleton, sway, noise=0.002)
+    found, speeds = calibrate_stillest(skeleton, take)
+    expected = calibrate(skeleton, t_pose(skeleton).positions[0], t_pose(skeleton).rotations[0])
+    np.testing.assert_allclose(found.arms, expected.arms, atol=0.004)
+    assert angle(found.rotations, expected.rotations).max() < 0.1
+    # Noise of 2 mm is no movement.
+    assert still_enough(speeds) == ()
+
+
+def test_a_hand_that_turns_back_is_not_still(skeleton: Skeleton) -> None:
+    take = second(skeleton, 0.3 * np.sin(7.0 * np.arange(61) / 60.0))
+    _, speeds = calibrate_stillest(skeleton, take)
+    assert len(still_enough(speeds)) == 6
+
+
+def test_trackers_that_are_not_seen_cannot_be_calibrated(skeleton: Skeleton) -> None:
+    take = second(skeleton, np.zeros(61))
+    take.valid[:, 2] = False
+    with pytest.raises(TrackerError, match="not seen: left_hand; calibration needs all six"):
+        calibrate_stillest(skeleton, take)
+    take.valid[:, 2] = np.arange(61) % 5 > 0
+    with pytest.raises(TrackerError, match="not all seen at once"):
+        calibrate_stillest(skeleton, take)
+    take.valid[20:30, 2] = True
+    calibrate_stillest(skeleton, take)

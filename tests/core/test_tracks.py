@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.trackers import Take
-from ssrhmr_core.tracks import WIDEST_GAP, Sample, Track
+from ssrhmr_core.tracks import WIDEST_GAP, Sample, Track, sample, sample_all
 
 
 def reading(time: float, x: float | None = None, valid: bool = True) -> Sample:
@@ -15,18 +15,23 @@ def reading(time: float, x: float | None = None, valid: bool = True) -> Sample:
 
 def track(*samples: Sample) -> Track:
     made = Track(2.0)
-    for sample in samples:
-        made.add(sample)
+    for each in samples:
+        made.add(each)
     return made
 
 
+def at(made: Track, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    positions, rotations, valid = sample_all([made], times)
+    return positions[:, 0], rotations[:, 0], valid[:, 0]
+
+
 def seen(made: Track, *times: float) -> list[bool]:
-    return made.at(np.array(times))[2].tolist()
+    return at(made, np.array(times))[2].tolist()
 
 
 def test_between_two_readings() -> None:
     made = track(reading(1.0), reading(1.1), reading(1.2))
-    positions, rotations, valid = made.at(np.array([1.0, 1.05, 1.15, 1.2]))
+    positions, rotations, valid = at(made, np.array([1.0, 1.05, 1.15, 1.2]))
     np.testing.assert_allclose(positions[:, 0], [1.0, 1.05, 1.15, 1.2], atol=1e-6)
     np.testing.assert_allclose(rotations, [[1, 0, 0, 0]] * 4, atol=1e-6)
     assert valid.all()
@@ -37,23 +42,33 @@ def test_the_same_as_a_take_gives(take_of_random_turns: Take) -> None:
     take = take_of_random_turns
     times = np.linspace(take.times[0], take.times[-1], 333)
     wanted = take.at(times)
+    tracks = []
     for tracker in range(6):
         made = Track(100.0)
         for frame, time in enumerate(take.times.tolist()):
-            made.add(
-                Sample(
-                    time,
-                    tuple(take.positions[frame, tracker].tolist()),  # type: ignore[arg-type]
-                    tuple(take.rotations[frame, tracker].tolist()),  # type: ignore[arg-type]
-                    bool(take.valid[frame, tracker]),
-                    time,
-                )
-            )
-        positions, rotations, valid = made.at(times)
-        np.testing.assert_array_equal(valid, wanted.valid[:, tracker])
-        shown = valid
-        np.testing.assert_allclose(positions[shown], wanted.positions[shown, tracker], atol=1e-6)
-        np.testing.assert_allclose(rotations[shown], wanted.rotations[shown, tracker], atol=1e-6)
+            position = tuple(take.positions[frame, tracker].tolist())
+            rotation = tuple(take.rotations[frame, tracker].tolist())
+            valid = bool(take.valid[frame, tracker])
+            made.add(Sample(time, position, rotation, valid, time))
+        tracks.append(made)
+    found = sample_all(tracks, times)
+    columns = [
+        sample(take.times, take.positions[:, t], take.rotations[:, t], take.valid[:, t], times)
+        for t in range(6)
+    ]
+    for ours, others in zip(found, zip(*columns, strict=True), strict=True):
+        np.testing.assert_allclose(ours, np.stack(others, 1), atol=1e-6)
+    positions, rotations, seen = found
+    np.testing.assert_array_equal(seen, wanted.valid)
+    np.testing.assert_allclose(positions[seen], wanted.positions[seen], atol=1e-6)
+    same = np.abs((rotations[seen] * wanted.rotations[seen]).sum(-1))
+    np.testing.assert_allclose(same, 1.0, atol=1e-6)
+
+
+def test_one_that_there_is_not() -> None:
+    positions, rotations, valid = sample_all([None, track(reading(1.0))], np.array([1.0, 2.0]))
+    assert valid.tolist() == [[False, True], [False, False]]
+    assert np.isfinite(positions).all() and np.isfinite(rotations).all()
 
 
 @pytest.fixture
@@ -92,14 +107,14 @@ def test_order_of_arrival_does_not_matter() -> None:
     samples = [reading(1.0 + 0.01 * number) for number in range(20)]
     mixed = [samples[i] for i in np.random.default_rng(1).permutation(20)]
     times = np.linspace(1.0, 1.19, 77)
-    for one, other in zip(track(*samples).at(times), track(*mixed).at(times), strict=True):
+    for one, other in zip(at(track(*samples), times), at(track(*mixed), times), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_reading_of_the_same_time_replaces() -> None:
     made = track(reading(1.0), reading(1.0, 5.0))
     assert len(made) == 1
-    assert made.at(np.array([1.0]))[0][0, 0] == 5.0
+    assert at(made, np.array([1.0]))[0][0, 0] == 5.0
 
 
 def test_old_ones_are_forgotten() -> None:
@@ -113,7 +128,7 @@ def test_old_ones_are_forgotten() -> None:
 
 def test_first_reading_at_or_after() -> None:
     made = track(reading(1.0), reading(1.1))
-    assert [sample.time if (sample := made.after(t)) else None for t in (0.5, 1.0, 1.05, 1.2)] == [
+    assert [found.time if (found := made.after(t)) else None for t in (0.5, 1.0, 1.05, 1.2)] == [
         1.0,
         1.0,
         1.1,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ssrhmr_core.cli import main
+from ssrhmr_core.feed import ProtocolName, Receiver
 from ssrhmr_core.formats import load_motion
 from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.formats.trackers_csv import save_trackers
@@ -110,3 +112,38 @@ def test_train_evaluate_and_go_on(clip: Path, tmp_path: Path) -> None:
     again = [*arguments[:4], str(tmp_path / "again.npz"), "--steps", "2", "--start", str(out)]
     assert main(again) == 0
     assert weights_header(tmp_path / "again.npz")["start"] == out.name
+
+
+@pytest.mark.parametrize(
+    ("protocol", "stream"), [("vmc", False), ("vrchat", False), ("json", False), ("json", True)]
+)
+def test_send(
+    clip: Path, protocol: ProtocolName, stream: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Receiver(protocol, 0) as receiver:
+        arguments = ["send", str(clip), "--protocol", protocol, "--port", str(receiver.port)]
+        arguments += ["--tcp"] if stream else []
+        assert main([*arguments, "--rate", "240", "--seconds", "0.25", "--noise", "1,1"]) == 0
+        for _ in range(1000):
+            if receiver.counters.datagrams == 60:
+                break
+            time.sleep(0.005)
+        assert receiver.counters.readings == 360
+    out = capsys.readouterr().out
+    assert "60 packets sent" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tcp"], "--tcp goes with --protocol json"),
+        (["--rate", "0.5"], "--rate is 1 to 1000"),
+        (["--protocol", "json", "--tcp", "--port", "1"], "cannot send to 127.0.0.1, port 1"),
+        (["--host", "no.such.host.invalid"], "cannot send to no.such.host.invalid"),
+    ],
+)
+def test_what_cannot_be_sent(
+    clip: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["send", str(clip), *arguments]) == 1
+    assert message in capsys.readouterr().err

@@ -62,7 +62,9 @@ def main() -> None:
         command += ["--protocol", chosen.protocol, "--port", str(receiver.port)]
         command += ["--seconds", str(seconds), *([] if chosen.latency else BAD)]
         sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        poses, memory, delays, unseen = Poses(), [], [], 0
+        poses, unseen = Poses(), 0
+        memory: list[float] = []
+        delays: list[float] = []
         begin = time.perf_counter()
         while sender.poll() is None:
             tick = time.perf_counter()

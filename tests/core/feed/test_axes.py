@@ -27,7 +27,9 @@ def test_a_person_who_faces_forward_does_so_in_both() -> None:
 def test_turning_and_mirroring_may_be_swapped(rotation: np.ndarray) -> None:
     vector = (0.3, -1.2, 0.7)
     np.testing.assert_allclose(
-        rotate(turned(rotation), mirrored(vector)), mirrored(rotate(rotation, vector)), atol=1e-12
+        rotate(turned(rotation.tolist()), mirrored(vector)),
+        mirrored(rotate(rotation.tolist(), vector)),
+        atol=1e-12,
     )
 
 
@@ -50,7 +52,7 @@ def test_euler_angles_are_applied_z_then_x_then_y() -> None:
 
 @pytest.mark.parametrize("rotation", TURNS)
 def test_euler_angles_come_back(rotation: np.ndarray) -> None:
-    assert turn_between(from_euler(to_euler(rotation)), rotation) < 1e-6
+    assert turn_between(from_euler(to_euler(rotation.tolist())), rotation) < 1e-6
 
 
 @pytest.mark.parametrize("pitch", [90.0, -90.0, 89.9999])

@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssrhmr_core.formats.trackers_csv import TrackerFileError, load_trackers, save_trackers
+from ssrhmr_core.formats.trackers_csv import (
+    Recorder,
+    TrackerFileError,
+    load_trackers,
+    save_trackers,
+)
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import TRACKERS
 from ssrhmr_core.trackers import Take
@@ -142,4 +147,124 @@ def test_not_text(tmp_path: Path) -> None:
     path = tmp_path / "take.csv"
     path.write_bytes(bytes(range(256)))
     with pytest.raises(TrackerFileError, match=r"take\.csv: not a text file"):
+        load_trackers(path)
+
+
+# --- Recordings: readings as they came ---------------------------------------------------------
+
+
+def record(path: Path, take: Take, order: np.ndarray, device: str = "LHR-1") -> list[str]:
+    """Record the readings (frame, tracker) of a take in some order; return the lines."""
+    recorder = Recorder(path)
+    for frame, tracker in order:
+        position, rotation = take.positions[frame, tracker], take.rotations[frame, tracker]
+        valid = bool(take.valid[frame, tracker])
+        time = float(take.times[frame])
+        recorder.add(time, TRACKERS[tracker], position, rotation, valid, device)
+    assert recorder.readings == len(order)
+    recorder.close()
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def all_readings(take: Take) -> np.ndarray:
+    return np.stack(np.meshgrid(range(len(take)), range(6), indexing="ij"), -1).reshape(-1, 2)
+
+
+def test_a_recording_comes_back(tmp_path: Path, take: Take) -> None:
+    record(tmp_path / "take.csv", take, all_readings(take))
+    loaded = load_trackers(tmp_path / "take.csv")
+    np.testing.assert_allclose(loaded.times, take.times, atol=1e-7)
+    assert np.array_equal(loaded.valid, take.valid)
+    seen = take.valid
+    assert np.array_equal(loaded.positions[seen], take.positions[seen])
+    assert np.abs(loaded.rotations - take.rotations)[seen].max() < 3e-6
+    assert np.isfinite(loaded.positions).all()
+
+
+def test_the_order_of_readings_does_not_matter(tmp_path: Path, take: Take) -> None:
+    record(tmp_path / "a.csv", take, all_readings(take))
+    mixed = np.random.default_rng(1).permutation(all_readings(take))
+    record(tmp_path / "b.csv", take, mixed)
+    one, other = load_trackers(tmp_path / "a.csv"), load_trackers(tmp_path / "b.csv")
+    assert np.array_equal(one.times, other.times) and np.array_equal(one.valid, other.valid)
+    assert np.array_equal(one.positions, other.positions)
+
+
+def test_readings_that_were_lost_are_bridged_as_long_as_that_is_short(
+    tmp_path: Path, motion: Motion
+) -> None:
+    take = Take.from_motion(motion)
+    order = all_readings(take)
+    lost = (order[:, 1] == 3) & ((order[:, 0] == 20) | (np.abs(order[:, 0] - 80) < 20))
+    record(tmp_path / "take.csv", take, order[~lost])
+    loaded = load_trackers(tmp_path / "take.csv")
+    assert len(loaded) == len(take)
+    assert loaded.valid[:61].all() and loaded.valid[100:].all()
+    assert not loaded.valid[61:100, 3].any()
+    between = 0.5 * (take.positions[19, 3] + take.positions[21, 3])
+    np.testing.assert_allclose(loaded.positions[20, 3], between, atol=1e-6)
+
+
+def test_a_tracker_without_any_reading_is_never_seen(tmp_path: Path, take: Take) -> None:
+    order = all_readings(take)
+    record(tmp_path / "take.csv", take, order[order[:, 1] != 5])
+    loaded = load_trackers(tmp_path / "take.csv")
+    assert not loaded.valid[:, 5].any() and loaded.valid[:, 0].all()
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20, 40])
+def test_a_recording_that_was_cut_off_by_a_crash(tmp_path: Path, take: Take, cut: int) -> None:
+    path = tmp_path / "take.csv"
+    record(path, take, all_readings(take))
+    text = path.read_bytes()
+    path.write_bytes(text[:-cut])
+    loaded = load_trackers(path)
+    assert len(loaded) == len(take)
+
+
+def test_any_name_of_a_device_stays_in_its_column(tmp_path: Path, take: Take) -> None:
+    name = 'Tracker "1", left\r\nfoot \u8db3'
+    lines = record(tmp_path / "take.csv", take, all_readings(take), name)
+    assert len(lines) == 1 + 6 * len(take)
+    assert lines[1].isascii()
+    assert len(load_trackers(tmp_path / "take.csv")) == len(take)
+
+
+def test_readings_at_two_times_a_frame_apart_are_two_frames(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "take.csv")
+    unit = (1.0, 0.0, 0.0, 0.0)
+    for frame in range(5):
+        for tracker, name in enumerate(TRACKERS):
+            time = 0.02 * frame + 0.001 * tracker
+            recorder.add(time, name, (time, 0.0, 0.0), unit, True, "a")
+    recorder.close()
+    loaded = load_trackers(tmp_path / "take.csv")
+    np.testing.assert_allclose(loaded.times, 0.0025 + 0.02 * np.arange(5), atol=1e-9)
+    # All of them at the time of the frame, where they have readings around it.
+    np.testing.assert_allclose(
+        loaded.positions[1:-1, :, 0], np.repeat(loaded.times[1:-1, None], 6, 1), atol=1e-6
+    )
+
+
+def test_the_same_reading_twice(tmp_path: Path, take: Take) -> None:
+    record(tmp_path / "take.csv", take, np.repeat(all_readings(take), 2, 0))
+    assert len(load_trackers(tmp_path / "take.csv")) == len(take)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda rows: rows[:1], "no readings: nothing was recorded"),
+        (replace(3, "head", "hat"), "line 4: unknown tracker 'hat'.*; one line before this one"),
+        (replace(3, ",1,", ",2,"), "line 4: valid is '2'"),
+        (number(3, 2, "nan"), "line 4: head is marked as valid"),
+        (lambda rows: [*rows[:3], rows[3][:20], *rows[4:]], "line 5: .* values where 11 belong"),
+    ],
+)
+def test_damages_of_recordings(
+    tmp_path: Path, take: Take, edit: Callable[[list[str]], list[str]], message: str
+) -> None:
+    path = tmp_path / "take.csv"
+    path.write_text("\n".join(edit(record(path, take, all_readings(take)))))
+    with pytest.raises(TrackerFileError, match=message):
         load_trackers(path)
