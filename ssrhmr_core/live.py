@@ -36,8 +36,8 @@ _GATHER = 0.5
 """Seconds to wait at the start until all bound trackers were heard of."""
 _SILENT = 1.0
 """Seconds without any reading after which the model begins anew with the next."""
-_MOST_FRAMES = 120
-"""Frames computed in one tick at most; older ones are left out."""
+_MOST_FRAMES = 90
+"""Frames that may be due at once; older ones are left out."""
 _FLUSHED = 0.5
 """Seconds between two flushes of a recording."""
 _RECENT = 1.0
@@ -163,7 +163,7 @@ class LiveSession:
         roles: Mapping[str, str] | None = None,
         calibration: Calibration | None = None,
         wait: float = 0.05,
-        budget: float = 0.5,
+        budget: float = 0.25,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Get ready.
@@ -178,8 +178,8 @@ class LiveSession:
                 it lies between two and nothing is guessed; that is at once with the packet that
                 completes it. Only when a tracker stays silent for so long is it taken as lost.
                 Senders slower than 25 readings a second need more.
-            budget: seconds that one tick computes at most, so that a computer that is too slow
-                for the model still answers.
+            budget: seconds that one tick computes at most; frames beyond it have their turn at the
+                next one, so that a computer that is too slow for the model still answers.
             clock: the receiver's.
 
         Raises:
@@ -530,8 +530,7 @@ class LiveSession:
         for frame, at in enumerate(times):
             before = self._clock()
             if pose and before - began > self._budget:
-                self._lost += len(times) - frame
-                self._reconstructor.reset()
+                self._index -= len(times) - frame
                 break
             rotations, root = self._reconstructor.frame(
                 take.positions[frame], take.rotations[frame], take.valid[frame]
