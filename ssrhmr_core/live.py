@@ -201,7 +201,6 @@ class LiveSession:
         self._delays: deque[tuple[float, float]] = deque()
         self._roles: dict[str, str] = {}
         self._tracks: dict[str, Track] = {}
-        self._restart(-np.inf)
         self.bind(roles or {})
 
     @property
