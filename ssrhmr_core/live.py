@@ -36,8 +36,10 @@ _GATHER = 0.5
 """Seconds to wait at the start until all bound trackers were heard of."""
 _SILENT = 1.0
 """Seconds without any reading after which the model begins anew with the next."""
-_MOST_FRAMES = 90
+_MOST_FRAMES = 180
 """Frames that may be due at once; older ones are left out."""
+_LONGEST_TICK = 1.0
+"""Seconds that a tick computes at most, however long ago the last one was."""
 _FLUSHED = 0.5
 """Seconds between two flushes of a recording."""
 _RECENT = 1.0
@@ -178,8 +180,9 @@ class LiveSession:
                 it lies between two and nothing is guessed; that is at once with the packet that
                 completes it. Only when a tracker stays silent for so long is it taken as lost.
                 Senders slower than 25 readings a second need more.
-            budget: seconds that one tick computes at most; frames beyond it have their turn at the
-                next one, so that a computer that is too slow for the model still answers.
+            budget: seconds that one tick computes at most, or as long as the last one is ago, if
+                that is longer; frames beyond it have their turn at the next one, so that a
+                computer that is too slow for the model still answers.
             clock: the receiver's.
 
         Raises:
@@ -257,12 +260,14 @@ class LiveSession:
             trackers, or called twice within a frame).
         """
         began = self._clock()
-        self._now = began if now is None else now
+        before, self._now = self._now, began if now is None else now
         self._take_in(self._source.drain())
         if self._countdown and self._now >= self._countdown.end:
             self._finish_countdown(self._countdown)
         times = self._due()
-        return self._compute(times, began) if len(times) else None
+        # Who comes back seldom has much to make up for, and is not hurried.
+        budget = max(self._budget, min(self._now - before, _LONGEST_TICK))
+        return self._compute(times, began, budget) if len(times) else None
 
     def trackers(self) -> list[TrackerState]:
         """The six roles in order, as of the last tick; also before any calibration."""
@@ -520,7 +525,7 @@ class LiveSession:
         late = any(time - WIDEST_GAP <= last < time - SAME for last in newest)
         return not late or time <= self._now - self._wait
 
-    def _compute(self, times: np.ndarray, began: float) -> LivePose | None:
+    def _compute(self, times: np.ndarray, began: float, budget: float) -> LivePose | None:
         if self._reconstructor is None or self._calibration is None:
             return None
         raw = self._take(times)
@@ -528,7 +533,7 @@ class LiveSession:
         pose = None
         for frame, at in enumerate(times):
             before = self._clock()
-            if pose and before - began > self._budget:
+            if pose and before - began > budget:
                 self._index -= len(times) - frame
                 break
             rotations, root = self._reconstructor.frame(

@@ -162,8 +162,8 @@ def test_after_a_long_stall_the_oldest_frames_are_left_out_and_counted() -> None
     (pose,) = stage.run(session, [10.0])
     assert pose.time == pytest.approx(10.0, abs=0.02)
     status = session.status
-    assert status.frames == before + 90
-    assert status.frames_lost == pytest.approx(540 - 90, abs=2)
+    assert status.frames == before + 180
+    assert status.frames_lost == pytest.approx(540 - 180, abs=2)
 
 
 def test_a_computer_that_is_too_slow_still_answers() -> None:
@@ -178,17 +178,18 @@ def test_a_computer_that_is_too_slow_still_answers() -> None:
         return stage.now + 0.01 * calls
 
     session._clock = slow
-    stage.run(session, [0.0, 0.5])
-    # Each frame takes two looks at the clock, 0.02 s.
-    assert 1 <= session.status.frames <= 4
-    assert session.status.frames_lost == 0
+    stage.run(session, [0.0, 0.2])
+    # Each frame takes two looks at the clock, 0.02 s, and no more than the last tick is ago.
+    assert 8 <= session.status.frames <= 11
     # What is left over has its turn, as long as that is not too much.
-    poses = stage.run(session, [0.5 + 0.001 * number for number in range(20)])
-    assert session.status.frames == pytest.approx(30, abs=2)
-    assert session.status.frames_lost == 0
+    poses = stage.run(session, [0.2, 0.201, 0.202])
+    assert session.status.frames == pytest.approx(12, abs=1)
     assert away(poses, baked(take, poses)).max() < 1.0
-    stage.run(session, every(0.1, 3.9, 0.6))
-    assert session.status.frames_lost > 0
+    stage.run(session, every(0.1, 3.5, 0.3))
+    # About five of the six that each tenth of a second has.
+    status = session.status
+    assert 150 < status.frames < 195
+    assert status.frames_lost == 0
 
 
 def test_a_bad_network_does_little_harm(mounts: Calibration) -> None:
