@@ -84,12 +84,18 @@ def run(arguments: list[str]) -> int:
         except (UserError, ValueError, OSError, RuntimeError) as error:
             # RuntimeError is how Blender's operators fail, such as on a file that is no .blend.
             failed += 1
-            print(f"{label}: FAILED: {str(error).strip()}", file=sys.stderr, flush=True)
+            print(f"{label}: FAILED: {_plainly(error)}", file=sys.stderr, flush=True)
             continue
         seconds = time.monotonic() - begin
         print("; ".join([f"{label}: baked in {seconds:.1f} s", *notes]), flush=True)
     print(f"{len(jobs) - failed} of {len(jobs)} done", flush=True)
     return 1 if failed else 0
+
+
+def _plainly(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error).strip()
 
 
 def _parser() -> argparse.ArgumentParser:
