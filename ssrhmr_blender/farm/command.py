@@ -200,7 +200,7 @@ def _record(job: Job, key: str) -> None:
 def _bake(job: Job, chosen: argparse.Namespace) -> list[str]:
     """Bake one job and write its results; returns what the user should know."""
     from ..rig.baking import Source, bake
-    from ..rig.empties import make_trackers
+    from ..rig.empties import make_empties
     from ..settings import TRACKERS
 
     take, performer = _read_take(job.take)
@@ -208,20 +208,18 @@ def _bake(job: Job, chosen: argparse.Namespace) -> list[str]:
     bpy.ops.wm.open_mainfile(filepath=str(job.character), load_ui=False, use_scripts=False)
     scene: Any = bpy.context.scene
     setup = _setup(scene, job.character)
-    collection = bpy.data.collections.new(f"{job.take.stem} Trackers")
-    scene.collection.children.link(collection)
     rate = scene.render.fps / scene.render.fps_base
     calibration = setup.calibration
-    made = make_trackers(take, collection, rate)
+    made = make_empties(scene, f"{job.take.stem} Tracker", take)
     for role in TRACKERS:
-        setattr(setup, role, made[role])
+        setattr(setup, role, made.get(role))
     bpy.context.view_layer.update()
     setup.range = "TRACKERS"
     if chosen.calibrate_at is not None:
-        setup.calibration_frame = 1 + round(chosen.calibrate_at * rate)
+        setup.calibration_frame = scene.frame_start + round(chosen.calibrate_at * rate)
         bpy.ops.ssrhmr.calibrate()
     elif performer is not None:
-        setup.calibration = _of_joints(setup, performer)
+        setup.calibration = _of_joints(scene, setup, performer)
     elif calibration:
         setup.calibration = calibration
     else:
@@ -279,16 +277,17 @@ def _setup(scene: bpy.types.Scene, character: Path) -> Any:
     return setup
 
 
-def _of_joints(setup: Any, performer: Any) -> str:
+def _of_joints(scene: bpy.types.Scene, setup: Any, performer: Any) -> str:
     """Calibration for trackers that are the performer's joints, scaled to the character."""
     from dataclasses import replace
 
     from ssrhmr_core import Calibration
 
     from ..rig.reading import read_character
+    from ..rig.spaces import metre
 
     character = read_character(setup.armature, tuple(slot.bone for slot in setup.bones))
-    scale = character.rest.skeleton.size / performer.size
+    scale = character.rest.skeleton.size / (performer.size * metre(scene))
     return replace(Calibration.none(), scale=scale).to_json()
 
 
