@@ -31,7 +31,7 @@ from ssrhmr_blender.example.performance import (  # noqa: E402
     load_performance,
     worn_trackers,
 )
-from ssrhmr_blender.rig.empties import make_trackers  # noqa: E402
+from ssrhmr_blender.rig.empties import make_empties  # noqa: E402
 from ssrhmr_core import Motion  # noqa: E402
 from ssrhmr_core.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS  # noqa: E402
 
@@ -67,7 +67,7 @@ def main() -> None:
 
     print(f"Sample take: {len(performance)} frames, made by this project, no motion capture")
     armature = build_character("Mannequin", performance.skeleton, scene.collection)
-    make_trackers(worn_trackers(performance), scene.collection, performance.rate)
+    make_empties(scene, "Tracker", worn_trackers(performance), scene.collection)
     setup = scene.ssrhmr
     setup.armature = armature
     bpy.ops.ssrhmr.detect_bones()
@@ -128,7 +128,7 @@ def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
         copy.matrix_world = shift @ body.matrix_world
         scene.collection.objects.link(copy)
         for role in TRACKERS:
-            place = bpy.data.objects[f"Tracker {role}"].matrix_world.translation
+            place = getattr(scene.ssrhmr, role).matrix_world.translation
             make_bead(role, shift @ place)
     body.hide_render = True
     scene.render.engine = "CYCLES"

@@ -13,6 +13,7 @@ from .batch import properties as batch_properties
 from .calibrate import ops as calibrate_ops
 from .calibrate import panel as calibrate_panel
 from .example import ops as example_ops
+from .farm import command as farm_command
 from .live import ops as live_ops
 from .live import panel as live_panel
 from .presets import menus as preset_menus
@@ -55,6 +56,7 @@ def register() -> None:
     bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=settings.SSRHMR_Live)
     bpy.types.TOPBAR_MT_file_import.append(takes_ops.draw_menu)
     batch_properties.register()
+    farm_command.register()
 
 
 def unregister() -> None:
@@ -63,6 +65,7 @@ def unregister() -> None:
     jobs.stop_running()
     bpy.types.TOPBAR_MT_file_import.remove(takes_ops.draw_menu)
     del bpy.types.Scene.ssrhmr_live
+    farm_command.unregister()
     batch_properties.unregister()
     characters.unregister()
     for cls in reversed(CLASSES):

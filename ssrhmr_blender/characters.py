@@ -9,16 +9,13 @@ first entry of a list stands for it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
 
 from .settings import SSRHMR_Setup
 from .values import read_values, write_values
-
-if TYPE_CHECKING:
-    from typing import Any
 
 _OLD, _NEW = "ssrhmr", "ssrhmr_characters"
 
@@ -143,12 +140,12 @@ def release_deleted() -> list[str]:
     return gone
 
 
-@persistent
+@persistent  # type: ignore[untyped-decorator]
 def _before_save(*_: object) -> None:
     release_deleted()
 
 
-@persistent
+@persistent  # type: ignore[untyped-decorator]
 def _after_load(*_: object) -> None:
     take_over_old()
 
@@ -158,7 +155,7 @@ def take_over_old() -> None:
     for scene in bpy.data.scenes:
         # Since 5.0 what add-ons declare is kept apart from users' own properties.
         own = getattr(scene, "bl_system_properties_get", None)
-        values = own() if own else scene
+        values: Any = own() if own else scene
         if values is None or _OLD not in values or scene.library is not None:
             continue
         if not characters_of(scene).entries:

@@ -67,7 +67,7 @@ def find_in_actions(
     for mover in movers:
         for name, part in _candidates(mover, roles.get(mover), character, len(movers) == 1):
             takes.setdefault(name, {}).setdefault(mover, part)
-    now = {mover: part for mover in movers if (part := _current(mover))}
+    now = {mover: at for mover in movers if (at := _current(mover))}
     if now and not any(parts == now for parts in takes.values()):
         names = {part.action[0] for part in now.values() if part.action}
         label = names.pop() if len(names) == 1 else "Assigned Now"

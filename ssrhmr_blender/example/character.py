@@ -238,9 +238,9 @@ def _build_mesh(armature: bpy.types.Object, points: np.ndarray, size: float) -> 
     body.parent = armature
     for bone, group in weights.items():
         vertex_group = body.vertex_groups.new(name=bone)
-        for index, weight in group.items():
-            if weight > 0.0:
-                vertex_group.add([index], weight, "REPLACE")
+        for index, amount in group.items():
+            if amount > 0.0:
+                vertex_group.add([index], amount, "REPLACE")
     modifier = body.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
 

@@ -33,7 +33,8 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
 
         from ssrhmr_core.skeleton import INDEX
 
-        from ..rig.empties import make_trackers
+        from ..rig.empties import make_empties
+        from ..rig.spaces import metre
         from .character import TO_BLENDER, bone_name, build_character
         from .performance import T_POSE_SECONDS, load_performance, worn_trackers
 
@@ -43,7 +44,8 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
         rate = scene.render.fps / scene.render.fps_base
         performance = load_performance()
         armature = build_character("Mannequin", performance.skeleton, collection)
-        trackers = make_trackers(worn_trackers(performance), collection, rate)
+        armature.scale = (metre(scene),) * 3
+        trackers = make_empties(scene, "Tracker", worn_trackers(performance), collection)
 
         setup = setup_of(scene)
         if setup.armature is not None:
@@ -52,13 +54,15 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
         for role, tracker in trackers.items():
             setattr(setup, role, tracker)
         bpy.ops.ssrhmr.detect_bones()
-        setup.calibration_frame = 1 + round(T_POSE_SECONDS * rate)
+        setup.calibration_frame = scene.frame_start + round(T_POSE_SECONDS * rate)
         # The character stands where the performer does in the T-pose, so the fit is exact.
         row = round(T_POSE_SECONDS * performance.rate)
         stands = TO_BLENDER @ performance.positions()[row, INDEX["hips"]].astype(float)
-        armature.location = Vector(stands) - armature.data.bones[bone_name("hips")].head_local
+        hips = armature.data.bones[bone_name("hips")].head_local
+        armature.location = (Vector(stands) - hips) * metre(scene)
         setup.reference, setup.range = "CHARACTER", "TRACKERS"
-        last = 1 + math.ceil(float(performance.times[-1] - performance.times[0]) * rate)
+        seconds = float(performance.times[-1] - performance.times[0])
+        last = scene.frame_start + math.ceil(seconds * rate)
         text = "Example loaded: press Calibrate, then Bake"
         if scene.frame_end < last:
             scene.frame_end = last

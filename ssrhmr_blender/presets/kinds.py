@@ -99,7 +99,7 @@ def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
     if not isinstance(objects, dict) or not all(isinstance(n, str) for n in objects.values()):
         raise PresetError("The preset is damaged: it holds no names of trackers")
     settings: Values = check_values(SSRHMR_Setup, values.get("settings", {}), _CLEANUP)
-    scene: bpy.types.Scene = setup.id_data
+    scene: Any = setup.id_data
     missing = []
     for role in TRACKERS:
         name = objects.get(role)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -46,7 +47,8 @@ class SSRHMR_OT_preset_save(_PresetOperator, bpy.types.Operator):
         armature = setup_of(context.scene).armature
         if not self.name and armature is not None:
             self.name = armature.name
-        return context.window_manager.invoke_props_dialog(self)
+        chosen: Any = context.window_manager.invoke_props_dialog(self)
+        return chosen
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Write the file."""
@@ -83,7 +85,8 @@ class SSRHMR_OT_preset_delete(_PresetOperator, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask first: there is no undo for files."""
-        return context.window_manager.invoke_confirm(self, event)
+        chosen: Any = context.window_manager.invoke_confirm(self, event)
+        return chosen
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Remove the file."""

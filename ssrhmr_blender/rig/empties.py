@@ -6,53 +6,56 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..settings import TRACKERS
+from ..settings import TRACKER_LABELS, TRACKERS
 from .actions import ActionWriter
-from .spaces import core_axes
+from .spaces import core_axes, metre
 
 if TYPE_CHECKING:
     from ssrhmr_core.trackers import Take
 
-_SIZE = 0.12
-"""Of an empty's arrows, metres."""
+_DISPLAY_SIZE = 0.1
+"""Of the empties, metres."""
 
 
-def make_trackers(
-    take: Take, collection: bpy.types.Collection, rate: float, first_frame: float = 1.0
+def make_empties(
+    scene: bpy.types.Scene, name: str, take: Take, collection: bpy.types.Collection | None = None
 ) -> dict[str, bpy.types.Object]:
-    """Make an empty for each tracker, with a key wherever the take has seen it.
+    """Put a take into the scene, a key for every frame that a tracker was seen.
 
     Args:
-        take: in the core's axes, metres.
-        collection: to put them into.
-        rate: frames a second of the scene; keys lie between frames where the take has more.
-        first_frame: of the take.
+        scene: its first frame is the take's first.
+        name: what the empties' names begin with.
+        take: in metres.
+        collection: gets the empties; a new one of the scene, called ``name``, if not given.
 
     Returns:
-        The empties by tracker. One that was never seen has no keys.
+        The empties by tracker; trackers that were never seen have none.
     """
     import numpy as np
     from pymotion.rotations import quat_np as quat
 
-    axes = core_axes()
-    frames = first_frame + (take.times - take.times[0]) * rate
-    made = {}
+    axes, unit = core_axes().T, metre(scene)
+    turn = quat.from_matrix(axes)
+    rate = scene.render.fps / scene.render.fps_base
+    frames = scene.frame_start + (take.times - take.times[0]) * rate
+    places = take.positions @ axes.T * unit
+    turns = quat.mul(quat.mul(turn, take.rotations), quat.inverse(turn))
+    if collection is None:
+        collection = bpy.data.collections.new(name)
+        scene.collection.children.link(collection)
+    empties = {}
     for number, role in enumerate(TRACKERS):
-        empty = bpy.data.objects.new(f"Tracker {role}", None)
-        empty.empty_display_type, empty.empty_display_size = "ARROWS", _SIZE
-        empty.rotation_mode = "QUATERNION"
-        collection.objects.link(empty)
-        made[role] = empty
         seen = take.valid[:, number]
         if not seen.any():
             continue
-        places = take.positions[seen, number] @ axes
-        turns = take.rotations[seen, number].astype(np.float64)
-        # The same rotation in Blender's axes: its axis is turned along.
-        turns[:, 1:] = turns[:, 1:] @ axes
-        turns = quat.unroll(quat.normalize(turns), axis=0)
-        writer = ActionWriter(f"{empty.name} Take", empty)
-        writer.write("Object Transforms", "location", frames[seen], places)
-        writer.write("Object Transforms", "rotation_quaternion", frames[seen], turns)
+        empty = bpy.data.objects.new(f"{name} {TRACKER_LABELS[role]}", None)
+        empty.empty_display_type, empty.empty_display_size = "ARROWS", _DISPLAY_SIZE * unit
+        empty.rotation_mode = "QUATERNION"
+        collection.objects.link(empty)
+        writer = ActionWriter(empty.name, empty)
+        writer.write("Tracker", "location", frames[seen], places[seen, number])
+        around = quat.unroll(np.asarray(turns[seen, number], np.float64), axis=0)
+        writer.write("Tracker", "rotation_quaternion", frames[seen], around)
         writer.assign(empty)
-    return made
+        empties[role] = empty
+    return empties

@@ -9,15 +9,11 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from ..errors import UserError
-from ..rig.actions import ActionWriter
-from ..rig.spaces import core_axes, metre
+from ..rig.empties import make_empties
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 
 if TYPE_CHECKING:
     from ssrhmr_core.trackers import Take
-
-_DISPLAY_SIZE = 0.1
-"""Of the empties, metres."""
 
 
 class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
@@ -55,46 +51,6 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
             text += f"; never seen: {', '.join(left)}"
         self.report({"INFO"}, text)
         return {"FINISHED"}
-
-
-def make_empties(scene: bpy.types.Scene, name: str, take: Take) -> dict[str, bpy.types.Object]:
-    """Put a take into the scene, a key for every frame that a tracker was seen.
-
-    Args:
-        scene: gets a new collection with the empties; its first frame is the take's first.
-        name: of the collection.
-        take: in metres.
-
-    Returns:
-        The empties by tracker; trackers that were never seen have none.
-    """
-    import numpy as np
-    from pymotion.rotations import quat_np as quat
-
-    axes, unit = core_axes().T, metre(scene)
-    turn = quat.from_matrix(axes)
-    rate = scene.render.fps / scene.render.fps_base
-    frames = scene.frame_start + (take.times - take.times[0]) * rate
-    places = take.positions @ axes.T * unit
-    turns = quat.mul(quat.mul(turn, take.rotations), quat.inverse(turn))
-    collection = bpy.data.collections.new(name)
-    scene.collection.children.link(collection)
-    empties = {}
-    for number, role in enumerate(TRACKERS):
-        seen = take.valid[:, number]
-        if not seen.any():
-            continue
-        empty = bpy.data.objects.new(f"{name} {TRACKER_LABELS[role]}", None)
-        empty.empty_display_type, empty.empty_display_size = "ARROWS", _DISPLAY_SIZE * unit
-        empty.rotation_mode = "QUATERNION"
-        collection.objects.link(empty)
-        writer = ActionWriter(empty.name, empty)
-        writer.write("Tracker", "location", frames[seen], places[seen, number])
-        around = quat.unroll(np.asarray(turns[seen, number], np.float64), axis=0)
-        writer.write("Tracker", "rotation_quaternion", frames[seen], around)
-        writer.assign(empty)
-        empties[role] = empty
-    return empties
 
 
 def _load(path: Path) -> Take:

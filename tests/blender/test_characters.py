@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import pytest
@@ -198,7 +199,8 @@ def test_enabled_in_an_open_file_takes_its_old_setup_over(performance: Motion) -
     ssrhmr_blender.unregister()
     scene = bpy.context.scene
     own = getattr(scene, "bl_system_properties_get", None)
-    (own(do_create=True) if own else scene)["ssrhmr"] = {"armature": armature, "cutoff": 5.0}
+    values: Any = own(do_create=True) if own else scene
+    values["ssrhmr"] = {"armature": armature, "cutoff": 5.0}
     ssrhmr_blender.register()
     assert scene.ssrhmr.armature == armature and scene.ssrhmr.cutoff == 5.0
 

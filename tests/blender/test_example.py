@@ -13,9 +13,11 @@ from ssrhmr_core.skeleton import TRACKER_JOINTS
 from .conftest import joint_worlds, make_armature, snapshot
 
 
-@pytest.mark.parametrize("rate", [60, 24])
-def test_three_clicks_to_an_animated_character(scene: bpy.types.Scene, rate: int) -> None:
-    scene.render.fps = rate
+@pytest.mark.parametrize(("rate", "unit"), [(60, 1.0), (24, 0.5)])
+def test_three_clicks_to_an_animated_character(
+    scene: bpy.types.Scene, rate: int, unit: float
+) -> None:
+    scene.render.fps, scene.unit_settings.scale_length = rate, unit
     assert bpy.ops.ssrhmr.load_example() == {"FINISHED"}
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, scene.ssrhmr.message
     assert not scene.ssrhmr.warnings
@@ -26,7 +28,7 @@ def test_three_clicks_to_an_animated_character(scene: bpy.types.Scene, rate: int
     places, _ = joint_worlds(armature, frames)
     at = np.round((frames - 1) / rate * performance.rate).astype(int)
     wanted = performance.positions()[at] @ TO_BLENDER.T
-    away = 1000.0 * np.linalg.norm(places - wanted, axis=-1)
+    away = 1000.0 * np.linalg.norm(places * unit - wanted, axis=-1)
     assert away[:, list(TRACKER_JOINTS)].mean() < 2.0 and away.mean() < 20.0
     body = bpy.data.objects["Mannequin Body"]
     assert body.find_armature() == armature and len(body.data.polygons) > 1000

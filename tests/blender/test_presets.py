@@ -9,6 +9,7 @@ from typing import Any
 
 import bpy
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from ssrhmr_blender.presets import files
 from ssrhmr_blender.presets.kinds import KINDS, folder_of
@@ -250,3 +251,50 @@ def test_a_folder_that_cannot_be_written(hero: bpy.types.Object, tmp_path: Path)
         ops.preset_export(kind="bones", filepath=str(tmp_path / "no" / "such" / "x.json"))
     with pytest.raises(RuntimeError, match="not there any more"):
         ops.preset_load(kind="bones", name="Never Saved")
+
+
+JSON = strategies.recursive(
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats()
+    | strategies.text(max_size=8),
+    lambda inner: (
+        strategies.lists(inner, max_size=3)
+        | strategies.dictionaries(strategies.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = {
+    "bones": ("family", "bones"),
+    "trackers": ("objects", "settings"),
+    "calibration": ("calibration", "fits", "warnings", "reference", "calibration_frame"),
+}
+FUZZ = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@FUZZ
+@given(content=strategies.binary(max_size=200) | JSON.map(lambda v: json.dumps(v).encode()))
+def test_any_bytes_are_refused_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "any.json"
+    path.write_bytes(content)
+    with pytest.raises(files.PresetError, match=r"'any\.json'"):
+        files.load(path, "bones")
+
+
+@FUZZ
+@given(data=strategies.data())
+def test_any_values_are_applied_whole_or_refused(hero: bpy.types.Object, data: Any) -> None:
+    setup = bpy.context.scene.ssrhmr
+    kind = data.draw(strategies.sampled_from(list(KINDS)))
+    names = strategies.sampled_from(FIELDS[kind])
+    before = read_values(setup)
+    try:
+        KINDS[kind].apply(setup, data.draw(strategies.dictionaries(names, JSON)))
+    except ValueError:
+        assert read_values(setup) == before

@@ -1,0 +1,1 @@
+"""Baking without a window: many takes, many characters, one command."""
