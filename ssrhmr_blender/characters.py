@@ -140,12 +140,12 @@ def release_deleted() -> list[str]:
     return gone
 
 
-@persistent  # type: ignore[untyped-decorator]
+@persistent
 def _before_save(*_: object) -> None:
     release_deleted()
 
 
-@persistent  # type: ignore[untyped-decorator]
+@persistent
 def _after_load(*_: object) -> None:
     take_over_old()
 
