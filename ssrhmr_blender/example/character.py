@@ -295,7 +295,9 @@ def _flow(rows: np.ndarray) -> np.ndarray:
 
 def _material(name: str, color: tuple[float, ...], roughness: float) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    # Since 5.0 every material has nodes.
+    if material.node_tree is None:
+        material.use_nodes = True
     material.diffuse_color = color
     shader = material.node_tree.nodes["Principled BSDF"]
     shader.inputs["Base Color"].default_value = color
