@@ -87,6 +87,8 @@ def main() -> None:
         sent = int(found[1]) if found else 0
         counters, status = receiver.counters, session.status
         loaded = raw.load()
+    if sender.returncode:
+        print(f"the sender ended early, with {sender.returncode}")
     print(f"sent {sent} packets in {seconds:.0f} s; received {counters.datagrams}")
     print(f"{counters}")
     print(f"recorded {raw.readings} readings ({len(loaded)} frames) of {counters.readings}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -137,11 +138,19 @@ def test_what_cannot_be_listened_on(host: str, port: int, message: str) -> None:
         Receiver("vmc", port, host).start()
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="has no other address of this computer")
 def test_only_this_computer_is_heard_by_default(lines: Receiver) -> None:
     assert lines.host == "127.0.0.1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         # Would fail if the receiver had taken the port on all interfaces.
         other.bind(("127.0.0.2", lines.port))
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this computer has no IPv6")
+def test_ipv6() -> None:
+    with Receiver("json", 0, "::1") as receiver:
+        play(iter([(0.0, LINE)] * 3), "::1", receiver.port, stream=True)
+        assert len(wait_for(receiver, 3)) == 3
 
 
 def test_ports_are_those_of_the_protocols() -> None:
