@@ -43,6 +43,7 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Live"
     bl_idname = "SSRHMR_PT_live"
+    preset_menu = "SSRHMR_MT_presets_live"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the source, or how the capture goes."""

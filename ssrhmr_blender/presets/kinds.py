@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..settings import TRACKER_LABELS, TRACKERS, SSRHMR_Setup
+from ..settings import TRACKER_LABELS, TRACKERS, SSRHMR_Live, SSRHMR_Setup, live_of
 from ..values import check_values, read_values, write_values
 from .files import PresetError
 
@@ -22,6 +22,10 @@ _CLEANUP = (
     *(f"{role}_weight" for role in TRACKERS),
 )
 _CALIBRATION = ("reference", "scale", "calibration_frame", "calibration", "fits", "warnings")
+_LIVE = (
+    *("protocol", "port", "everywhere", "devices", "countdown"),
+    *("overlay", "pre_roll", "play", "bake"),
+)
 
 
 @dataclass(frozen=True)
@@ -135,8 +139,23 @@ def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]
     return []
 
 
+def _collect_live(setup: SSRHMR_Setup) -> dict[str, Any]:
+    return read_values(live_of(setup.id_data), _LIVE)
+
+
+def _apply_live(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
+    checked = check_values(SSRHMR_Live, values, _LIVE)
+    worn = [device.get("role") for device in checked.get("devices", [])]
+    worn = [role for role in worn if role in TRACKERS]
+    if len(set(worn)) < len(worn):
+        raise PresetError("The preset is damaged: two devices are worn at one place")
+    write_values(live_of(setup.id_data), {"devices": [], **checked})
+    return []
+
+
 KINDS = {
     "bones": Kind("Bones", _collect_bones, _apply_bones),
     "trackers": Kind("Trackers", _collect_trackers, _apply_trackers),
     "calibration": Kind("Calibration", _collect_calibration, _apply_calibration),
+    "live": Kind("Live", _collect_live, _apply_live),
 }

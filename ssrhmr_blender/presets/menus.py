@@ -63,6 +63,13 @@ class SSRHMR_MT_presets_calibration(_PresetMenu, bpy.types.Menu):
     kind = "calibration"
 
 
+class SSRHMR_MT_presets_live(_PresetMenu, bpy.types.Menu):
+    """Sources of live trackers, and which device is worn where."""
+
+    bl_label = "Live Presets"
+    kind = "live"
+
+
 class SSRHMR_MT_delete_bones(_DeleteMenu, bpy.types.Menu):
     """Mappings of bones to delete."""
 
@@ -84,11 +91,20 @@ class SSRHMR_MT_delete_calibration(_DeleteMenu, bpy.types.Menu):
     kind = "calibration"
 
 
+class SSRHMR_MT_delete_live(_DeleteMenu, bpy.types.Menu):
+    """Live setups to delete."""
+
+    bl_label = "Delete"
+    kind = "live"
+
+
 CLASSES = (
     SSRHMR_MT_presets_bones,
     SSRHMR_MT_presets_trackers,
     SSRHMR_MT_presets_calibration,
+    SSRHMR_MT_presets_live,
     SSRHMR_MT_delete_bones,
     SSRHMR_MT_delete_trackers,
     SSRHMR_MT_delete_calibration,
+    SSRHMR_MT_delete_live,
 )

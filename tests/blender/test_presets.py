@@ -72,6 +72,28 @@ def test_a_setup_comes_back_in_another_file(hero: bpy.types.Object, tmp_path: Pa
     assert ops.bake() == {"FINISHED"}
 
 
+def test_devices_and_where_they_are_worn(hero: bpy.types.Object) -> None:
+    live = bpy.context.scene.ssrhmr_live
+    live.protocol, live.port, live.countdown = "JSON", 40123, 7.0
+    for name, role in (("LHR-1", "pelvis"), ("LHR-2", "head"), ("LHR-3", "NONE")):
+        device = live.devices.add()
+        device.name, device.role = name, role
+    expected = read_values(live)
+    assert ops.preset_save(kind="live", name="Studio") == {"FINISHED"}
+    live.protocol = "VMC"
+    live.devices.clear()
+    assert ops.preset_load(kind="live", name="Studio") == {"FINISHED"}
+    assert read_values(live) == expected
+
+
+def test_two_devices_at_one_place_are_refused(hero: bpy.types.Object, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    devices = [{"name": "a", "role": "head"}, {"name": "b", "role": "head"}]
+    path.write_text(header(kind="live", values={"devices": devices}))
+    with pytest.raises(RuntimeError, match="two devices"):
+        ops.preset_import(kind="live", filepath=str(path))
+
+
 def test_the_folder_is_the_users(hero: bpy.types.Object, own_folder: Path) -> None:
     save_all("Studio: A/B")
     assert [path.name for path in (own_folder / "bones").iterdir()] == ["Studio%3A A%2FB.json"]
@@ -269,6 +291,7 @@ FIELDS = {
     "bones": ("family", "bones"),
     "trackers": ("objects", "settings"),
     "calibration": ("calibration", "fits", "warnings", "reference", "calibration_frame"),
+    "live": ("protocol", "port", "devices", "countdown", "bake"),
 }
 FUZZ = settings(
     max_examples=150,
