@@ -14,7 +14,7 @@ from .loss import Completion, Watch, find_lost
 from .motion import Motion, interpolate, interpolate_rotations
 from .network import HISTORY, frame_features, predict, proportions_of, step_features
 from .planting import find_contacts, keep_toes_flat, plant
-from .skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing
+from .skeleton import ADULT_SIZE, TRACKERS, Skeleton, forward_kinematics, inherit_missing
 from .smoothing import OneEuro, Smoothing, smooth
 from .solve import LIMBS, solve
 from .trackers import Take, TrackerError
@@ -25,6 +25,8 @@ __all__ = ["Preset", "Reconstructor", "Stage", "WeightsError"]
 Preset = Literal["ssrhmr", "ik"]
 Stage = Literal["network", "exact"]
 
+_HUMAN = 4.0
+"""Bodies so many times larger or smaller than an adult are measured in other units than metres."""
 _CHUNK = 1024
 """Frames computed at once: fits the caches, and Esc is heard several times a second."""
 
@@ -63,14 +65,18 @@ class Reconstructor:
             TrackerError: if neither pelvis nor head counts fully.
         """
         self.skeleton = skeleton
+        size = skeleton.size / ADULT_SIZE
+        self._unit = np.float32(1.0 if 1.0 / _HUMAN < size < _HUMAN else size)
+        # What counts as noise, as a jump or as standing is told in metres on a human body.
+        self._body = skeleton.scaled(1.0 / self._unit) if self._unit != 1.0 else skeleton
         self._weights = load_weights(weights) if preset == "ssrhmr" else {}
         self._preset, self._exact = preset, stage == "exact"
-        self._proportions = proportions_of(skeleton.offsets, np.float32(skeleton.size))
+        self._proportions = proportions_of(self._body.offsets, np.float32(self._body.size))
         self._smoothing = smoothing or Smoothing()
         self._planting = planting
         self._filter = OneEuro(self._smoothing.cutoff)
         self._watch = Watch()
-        self._completion = Completion(self._weights, skeleton, trust)
+        self._completion = Completion(self._weights, self._body, trust)
         self.reset()
 
     def reset(self) -> None:
@@ -94,7 +100,8 @@ class Reconstructor:
             Global rotations (22, 4) and the hips' position (3,). The first frame of a take is a
             pose already: the time before it counts as standing still.
         """
-        positions, rotations = np.asarray(positions, np.float32), np.asarray(rotations, np.float32)
+        positions = np.asarray(positions, np.float32) / self._unit
+        rotations = np.asarray(rotations, np.float32)
         known = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
         known = self._watch.frame(positions, rotations, known)
         positions, rotations = self._filter.frame(positions, rotations, known)
@@ -106,7 +113,7 @@ class Reconstructor:
         pasts = [self._past[min(ago, oldest)] for ago in (0, *HISTORY)]
         features, roots, roots_turned = (np.stack(table, 1) for table in zip(*pasts, strict=True))
         body = self._predict((features, roots, roots_turned), spots, turns)
-        return self._finished(body)[0], spots[0, 0]
+        return self._finished(body)[0], spots[0, 0] * self._unit
 
     def clip(
         self,
@@ -137,12 +144,14 @@ class Reconstructor:
         Returns:
             The motion at ``times``, ends exactly on the trackers as they are then.
         """
+        if self._unit != 1.0:
+            take = Take(take.times, take.positions / self._unit, take.rotations, take.valid)
         take = smooth(find_lost(take), self._smoothing)
         raw = take.resampled()
         clock = self._completed(raw)
-        contacts = find_contacts(clock, self.skeleton) if self._planting > 0.0 else None
+        contacts = find_contacts(clock, self._body) if self._planting > 0.0 else None
         if contacts:
-            clock = plant(clock, contacts, self.skeleton, self._planting)
+            clock = plant(clock, contacts, self._body, self._planting)
         turns = quat.to_matrix(clock.rotations).astype(np.float32)
         features = frame_features(clock.positions, turns, self._proportions.size)
         parts = []
@@ -156,9 +165,10 @@ class Reconstructor:
         rotations = np.concatenate(parts)
         if contacts:
             keep_toes_flat(rotations, contacts, self._planting)
-        motion = Motion(self.skeleton, clock.times, rotations, clock.positions[:, 0].copy())
+        motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
-        return self._at(motion, _changed_at(take, raw, clock, times))
+        found = self._at(motion, _changed_at(take, raw, clock, times))
+        return Motion(self.skeleton, found.times, found.rotations, found.root * self._unit)
 
     def _completed(self, take: Take) -> Take:
         """Fill in what is not seen.
@@ -203,7 +213,7 @@ class Reconstructor:
         if result.rotations is motion.rotations or not self._exact:
             return result
         turned, root = result.matrices(), wanted.positions[:, 0]
-        points = forward_kinematics(turned, result.root, self.skeleton.offsets)
+        points = forward_kinematics(turned, result.root, self._body.offsets)
         # Where knees and elbows are between two frames is the side to which they bend.
         poles = np.stack(
             [
@@ -214,7 +224,7 @@ class Reconstructor:
         )
         measured = quat.to_matrix(wanted.rotations).astype(np.float32)
         body = solve(turned, poles, wanted.positions, measured, self._proportions.body)
-        return Motion(self.skeleton, wanted.times, self._finished(body), root)
+        return Motion(self._body, wanted.times, self._finished(body), root)
 
 
 def _changed_at(take: Take, raw: Take, clock: Take, times: np.ndarray) -> Take:

@@ -104,6 +104,9 @@ def obey(order: dict[str, Any]) -> None:
         scene.ssrhmr_live.protocol = order["protocol"]
         scene.ssrhmr_live.port = JOB["port"]
         scene.ssrhmr_live.devices.clear()
+        for name, role in order["worn"].items():
+            device = scene.ssrhmr_live.devices.add()
+            device.name, device.role = name, role
         STATE["samples"] = []
     elif order["do"] == "operator":
         window, area, _ = view()
