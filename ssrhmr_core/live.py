@@ -26,8 +26,6 @@ from .skeleton import TRACKERS, Skeleton
 from .trackers import Take, TrackerError
 from .tracks import SAME, WIDEST_GAP, Sample, Track, sample_all
 
-_KEPT = 2.0
-"""Seconds of readings that are kept."""
 _LOOKED_AT = 1.0
 """Seconds before the end of a countdown in which the stillest moment is looked for."""
 _AHEAD = 0.002
@@ -38,6 +36,8 @@ _SILENT = 1.0
 """Seconds without any reading after which the model begins anew with the next."""
 _MOST_FRAMES = 180
 """Frames that may be due at once; older ones are left out."""
+_KEPT = _MOST_FRAMES / MODEL_RATE + 0.5
+"""Seconds of readings that are kept: what frames that are due need, and a gap before."""
 _LONGEST_TICK = 1.0
 """Seconds that a tick computes at most, however long ago the last one was."""
 _FLUSHED = 0.5
