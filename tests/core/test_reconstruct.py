@@ -103,7 +103,7 @@ def test_no_sign_flips_in_time(motion: Motion) -> None:
 
 @pytest.mark.parametrize("unit", [0.01, 39.4, 100.0])
 def test_units_other_than_metres(motion: Motion, unit: float) -> None:
-    """Scenes in centimetres or inches give the same body, also where trackers are lost and shake."""
+    """Scenes in centimetres or inches give the same body, with lost and noisy trackers too."""
     take = Take.from_motion(motion)
     rng = np.random.default_rng(3)
     spots = take.positions + rng.normal(0.0, 0.004, take.positions.shape).astype(np.float32)
