@@ -68,7 +68,7 @@ class Reconstructor:
         size = skeleton.size / ADULT_SIZE
         self._unit = np.float32(1.0 if 1.0 / _HUMAN < size < _HUMAN else size)
         # What counts as noise, as a jump or as standing is told in metres on a human body.
-        self._body = skeleton.scaled(1.0 / self._unit) if self._unit != 1.0 else skeleton
+        self._body = skeleton.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else skeleton
         self._weights = load_weights(weights) if preset == "ssrhmr" else {}
         self._preset, self._exact = preset, stage == "exact"
         self._proportions = proportions_of(self._body.offsets, np.float32(self._body.size))
