@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -20,12 +21,34 @@ _SPINE_STEPS = 3
 stages, and moves nothing once the spine is learned."""
 
 
+@dataclass(frozen=True)
+class Terms:
+    """How much each term of the loss counts.
+
+    Attributes:
+        position: misses of joints after the exact solve, shares of the body's size.
+        rotation: differences of rotations after it.
+        velocity: changes of the misses over 1, 3 and 5 frames.
+        learned: both kinds of misses before the solve.
+        guess: the same of the generator alone.
+        filled: misses of trackers that are filled in.
+    """
+
+    position: float = 10.0
+    rotation: float = 0.6
+    velocity: float = 5.0
+    learned: float = 2.0
+    guess: float = 1.0
+    filled: float = 50.0
+
+
 class Stages(nn.Module):
     """Holds the weights that :func:`ssrhmr_core.network.predict` needs."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, terms: Terms | None = None) -> None:
         """Draw weights; the same seed gives the same ones."""
         super().__init__()
+        self._terms = asdict(terms or Terms())
         generator = torch.Generator().manual_seed(seed)
         self.weights = nn.ParameterDict()
         for name, shape in shapes().items():
@@ -107,7 +130,7 @@ class Stages(nn.Module):
             "filled": filled,
         }
         # The solve is to change little: what goes into it is held to the truth as well.
-        return sum(_TERMS[name] * term for name, term in terms.items()), terms  # type: ignore[return-value]
+        return sum(self._terms[name] * term for name, term in terms.items()), terms  # type: ignore[return-value]
 
     def _filled(self, batch: Batch, readings: Readings) -> tuple[Tensor, Tensor, Tensor]:
         """Fill in lost trackers; what the stages see of them is not what the net learns from.
@@ -140,17 +163,6 @@ class Stages(nn.Module):
             (rows,), torch.where(lost[..., None, None], rotations, turns[rows]).detach()
         )
         return spots, turns, loss
-
-
-_TERMS = {
-    "position": 10.0,
-    "rotation": 0.6,
-    "velocity": 5.0,
-    "learned": 2.0,
-    "guess": 1.0,
-    "filled": 50.0,
-}
-"""How much each term of the loss counts."""
 
 
 def _key(name: str) -> str:

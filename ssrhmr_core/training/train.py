@@ -17,7 +17,7 @@ from torch import distributed
 from ..weights import load_weights, save_weights
 from .augment import Augmentation, Windows
 from .corpus import load_corpus
-from .model import Stages
+from .model import Stages, Terms
 from .muon import Muon
 from .sensors import SensorModel, Sensors
 
@@ -43,6 +43,7 @@ class Recipe:
         decay: of the running mean of the weights, which is what is saved.
         augmentation: how windows are varied.
         sensors: how bad trackers are.
+        terms: of the loss.
     """
 
     minutes: float = 60.0
@@ -54,6 +55,7 @@ class Recipe:
     decay: float = 0.998
     augmentation: Augmentation = field(default_factory=Augmentation)
     sensors: Sensors = field(default_factory=Sensors)
+    terms: Terms = field(default_factory=Terms)
 
 
 def train(
@@ -90,7 +92,7 @@ def train(
     windows = Windows(corpus, recipe.frames, recipe.augmentation, device)
     sensors = SensorModel(recipe.sensors, device)
     generator = torch.Generator(device).manual_seed(recipe.seed)
-    stages = Stages(recipe.seed)
+    stages = Stages(recipe.seed, recipe.terms)
     if start:
         stages.load(load_weights(start))
     mean = Stages(recipe.seed)
