@@ -1,9 +1,8 @@
 """Measure the model card's table of ingredients: docs/make_ablations.py CORPUS OUT.json [STEPS].
 
 Every row is trained for so many steps from the same random weights and windows, with one ingredient
-left out, and scored on every third of the corpus' validation clips. CORPUS is a folder with a split.json. Rows
-that OUT.json has already are not trained again, so an interrupted run goes on. The runs are short
-(a few minutes each): they rank ingredients, they do not give the shipped model's figures.
+left out, and scored on every third of the corpus' validation clips. CORPUS is a folder with a
+split.json. Rows that OUT.json has already are not trained again, so an interrupted run goes on.
 """
 
 from __future__ import annotations

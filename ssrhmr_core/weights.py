@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,14 @@ def save_weights(path: str | Path, arrays: dict[str, np.ndarray], **header: Any)
     partial.replace(path)
 
 
-def load_weights(path: str | Path | None = None) -> dict[str, np.ndarray]:
-    """Read weights; those that come with the package if no path is given.
+def load_weights(
+    path: str | Path | None = None, wanted: Mapping[str, tuple[int, ...]] | None = None
+) -> dict[str, np.ndarray]:
+    """Read weights.
+
+    Args:
+        path: the file; the one that comes with the package if not given.
+        wanted: names and shapes; those of :func:`shapes` if not given.
 
     Returns:
         float32 arrays by name.
@@ -72,7 +79,7 @@ def load_weights(path: str | Path | None = None) -> dict[str, np.ndarray]:
             " install weights and program of the same version"
         )
     arrays = {}
-    for name, shape in shapes().items():
+    for name, shape in (shapes() if wanted is None else wanted).items():
         array = stored.get(name)
         if array is None or array.shape != shape or array.dtype != np.float32:
             raise WeightsError(f"{path.name} is damaged: '{name}' is missing or misshapen")

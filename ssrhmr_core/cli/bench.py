@@ -14,6 +14,8 @@ _TITLES = {
     ("frame", "ssrhmr"): "one frame, live",
     ("frame", "ik"): "one frame, ik preset",
     ("frame", "solve"): "one frame, solve alone",
+    ("frame", "paper"): "one frame, published",
+    ("frame", "paper-onnx"): "the same, ONNX Runtime",
     ("solve", "60"): "solve alone, 60 s",
 }
 

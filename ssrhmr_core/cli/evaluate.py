@@ -30,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="+", help=".bvh, .bvh.xz, .npz, folders of them, or FILE.json#KEY"
     )
-    parser.add_argument("--preset", choices=("ssrhmr", "ik"), default="ssrhmr")
+    parser.add_argument("--preset", choices=("ssrhmr", "paper", "ik"), default="ssrhmr")
     parser.add_argument(
         "--stage", choices=("network", "exact"), default="exact", help="which stage's output"
     )

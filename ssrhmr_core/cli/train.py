@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from ..formats import find_motions
@@ -18,6 +19,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="folder of motion files (of one with a split.json, its train list), or FILE.json#KEY",
     )
     parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
+    parser.add_argument(
+        "--preset",
+        choices=("ssrhmr", "paper"),
+        default="ssrhmr",
+        help="paper: the published architecture and losses, to compare with",
+    )
     parser.add_argument("--minutes", type=float, default=60.0, help="length of the run")
     parser.add_argument(
         "--steps", type=int, default=0, help="length in steps instead, for the same result again"
@@ -35,14 +42,15 @@ def run(chosen: argparse.Namespace) -> None:
         ValueError: if there is no motion, or no torch.
     """
     try:
-        from ..training.train import Recipe, train
+        from ..training.train import PAPER, Recipe, train
     except ImportError as error:
         raise ValueError(f"training needs torch: pip install torch ({error})") from error
     split = Path(chosen.data) / "split.json"
     paths = find_motions([f"{split}#train" if split.is_file() else chosen.data])
     bar = Bar("train")
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(minutes=chosen.minutes, steps=chosen.steps, seed=chosen.seed)
+    recipe = PAPER if chosen.preset == "paper" else Recipe()
+    recipe = replace(recipe, minutes=chosen.minutes, steps=chosen.steps, seed=chosen.seed)
 
     def show(share: float, text: str) -> None:
         bar.show(min(share, 0.99), text)

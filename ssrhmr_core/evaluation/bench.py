@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -23,6 +24,8 @@ from ..solve import body_of, solve
 from ..trackers import Take
 
 _FRAMES = 1500
+_NOT_INSTALLED = 3
+"""Exit status of a case that needs a package which is not there."""
 _WARM_UP = 60
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _ADULT = {
@@ -42,7 +45,7 @@ _ADULT = {
     "left_wrist": (0.26, 0.0, 0.0),
 }
 CASES = (
-    *(("frame", what) for what in ("ssrhmr", "ik", "solve")),
+    *(("frame", what) for what in ("ssrhmr", "ik", "solve", "paper", "paper-onnx")),
     *(("characters", count) for count in ("1", "2", "4", "8")),
     ("solve", "60"),
     *(("clip", seconds) for seconds in ("1", "10", "60", "600", "3600")),
@@ -55,6 +58,8 @@ def measure(progress: Callable[[float, str], None]) -> list[dict]:
 
     Args:
         progress: called with the share done and the case that is next.
+
+    Cases that need a package which is not installed are left out.
 
     Returns:
         A row a case: ``case``, ``argument``, ``memory_mb`` (peak of its process, None where the
@@ -73,6 +78,8 @@ def measure(progress: Callable[[float, str], None]) -> list[dict]:
             capture_output=True,
             text=True,
         )
+        if done.returncode == _NOT_INSTALLED:
+            continue
         if done.returncode:
             raise ValueError(f"{case} {argument} failed:\n{done.stderr}")
         rows.append({"case": case, "argument": argument, **json.loads(done.stdout)})
@@ -131,12 +138,27 @@ def _streams(what: str, count: int) -> Iterator[Callable[[int], object]]:
         yield alone
         return
     for _ in range(count):
-        reconstructor = Reconstructor(motion.skeleton, preset="ik" if what == "ik" else "ssrhmr")
+        reconstructor = _reconstructor(motion.skeleton, what)
 
-        def whole(row: int, reconstructor: Reconstructor = reconstructor) -> object:
+        def whole(row: int, reconstructor: Any = reconstructor) -> object:
             return reconstructor.frame(take.positions[row], take.rotations[row], take.valid[row])
 
         yield whole
+
+
+def _reconstructor(skeleton: Skeleton, what: str) -> Any:
+    """A preset, or the published architecture as published: all of its 43 frames, every time."""
+    if not what.startswith("paper"):
+        return Reconstructor(skeleton, preset="ik" if what == "ik" else "ssrhmr")
+    import torch
+
+    from .paper import PublishedReconstructor
+
+    torch.set_num_threads(1)
+    published = PublishedReconstructor(skeleton, stage="network")
+    if what == "paper-onnx":
+        published.use_onnx()
+    return published
 
 
 def _frames(compute: Callable[[int], object]) -> dict:
@@ -184,4 +206,8 @@ def _peak_memory() -> float | None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run_case(sys.argv[1], sys.argv[2])))
+    try:
+        print(json.dumps(run_case(sys.argv[1], sys.argv[2])))
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        sys.exit(_NOT_INSTALLED)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -16,6 +16,12 @@ from ..reconstruct import Preset, Reconstructor, Stage
 from ..skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..trackers import Take
 from .metrics import FIRST_FRAME, Errors, detail, measure, pool, summarize
+
+if TYPE_CHECKING:
+    from .paper import PublishedReconstructor
+
+Scored = Preset | Literal["paper"]
+"""What can be scored: beside the presets, the published architecture."""
 
 _TIMED_FRAMES = 60
 """Frames of each clip that are also run one at a time, for their time."""
@@ -56,7 +62,7 @@ class Disturbance:
 
 def evaluate(
     paths: Sequence[Path],
-    preset: Preset = "ssrhmr",
+    preset: Scored = "ssrhmr",
     stage: Stage = "exact",
     disturbance: Disturbance | None = None,
     weights: Path | None = None,
@@ -100,7 +106,7 @@ def evaluate(
             take = Take.from_motion(truth)
             if disturbance:
                 take = disturbance.apply(take, seed)
-            made = Reconstructor(truth.skeleton, weights, preset, stage, planting=planting)
+            made = _reconstructor(truth.skeleton, weights, preset, stage, planting)
             parts.append(measure(made.clip(take), truth, take.valid))
         seconds += _frame_seconds(made, take)
         errors = pool(parts)
@@ -124,6 +130,18 @@ def evaluate(
         "clips": clips,
         "too_short": short,
     }
+
+
+def _reconstructor(
+    skeleton: Skeleton, weights: Path | None, preset: Scored, stage: Stage, planting: float
+) -> Reconstructor | PublishedReconstructor:
+    if preset != "paper":
+        return Reconstructor(skeleton, weights, preset, stage, planting=planting)
+    if weights is None:
+        raise ValueError("--preset paper needs --weights: train them with train --preset paper")
+    from .paper import PublishedReconstructor
+
+    return PublishedReconstructor(skeleton, weights, stage)
 
 
 def random_body(skeleton: Skeleton, seed: int) -> Skeleton:
@@ -156,7 +174,9 @@ def _set_of(path: Path) -> str:
     return "/".join(path.parts[-3:-1])
 
 
-def _frame_seconds(reconstructor: Reconstructor, take: Take) -> list[float]:
+def _frame_seconds(
+    reconstructor: Reconstructor | PublishedReconstructor, take: Take
+) -> list[float]:
     """Seconds that single frames took, as in live use."""
     reconstructor.reset()
     seconds = []

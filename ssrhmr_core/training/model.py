@@ -14,6 +14,7 @@ from ..network import HISTORY, frame_features, predict, proportions_of, step_fea
 from ..skeleton import TRACKER_JOINTS, forward_kinematics
 from ..weights import shapes
 from .augment import Batch
+from .muon import Muon
 from .sensors import Readings
 
 _SPINE_STEPS = 3
@@ -61,6 +62,12 @@ class Stages(nn.Module):
     def named(self) -> dict[str, Tensor]:
         """Weights under the names of :func:`ssrhmr_core.weights.shapes`."""
         return {name: self.weights[_key(name)] for name in shapes()}
+
+    def optimizers(self, rate: float) -> tuple[torch.optim.Optimizer, ...]:
+        """Muon for the matrices; AdamW, at half the rate, for the rest."""
+        matrices = [weight for weight in self.parameters() if weight.ndim == 2]
+        rest = [weight for weight in self.parameters() if weight.ndim != 2]
+        return Muon(matrices, rate), torch.optim.AdamW(rest, lr=0.5 * rate)
 
     def export(self) -> dict[str, np.ndarray]:
         """The same as float32 arrays."""
@@ -130,7 +137,7 @@ class Stages(nn.Module):
             "filled": filled,
         }
         # The solve is to change little: what goes into it is held to the truth as well.
-        return sum(self._terms[name] * term for name, term in terms.items()), terms  # type: ignore[return-value]
+        return sum(self._terms[name] * term for name, term in terms.items()), terms
 
     def _filled(self, batch: Batch, readings: Readings) -> tuple[Tensor, Tensor, Tensor]:
         """Fill in lost trackers; what the stages see of them is not what the net learns from.

@@ -18,7 +18,7 @@ from ..weights import load_weights, save_weights
 from .augment import Augmentation, Windows
 from .corpus import load_corpus
 from .model import Stages, Terms
-from .muon import Muon
+from .paper import Published
 from .sensors import SensorModel, Sensors
 
 _SAVE_SECONDS = 120.0
@@ -39,11 +39,12 @@ class Recipe:
         seed: of weights, windows, augmentation and sensors.
         windows: windows in a step, of each process.
         frames: frames of each window that are trained on.
-        rate: highest learning rate of the matrices (Muon); half of it goes for the rest (AdamW).
+        rate: highest learning rate.
         decay: of the running mean of the weights, which is what is saved.
         augmentation: how windows are varied.
         sensors: how bad trackers are.
-        terms: of the loss.
+        terms: of the loss of ours.
+        preset: "ssrhmr", or "paper": the published architecture, losses and optimizer.
     """
 
     minutes: float = 60.0
@@ -56,6 +57,17 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     sensors: Sensors = field(default_factory=Sensors)
     terms: Terms = field(default_factory=Terms)
+    preset: str = "ssrhmr"
+
+    def model(self) -> Stages | Published:
+        """Return a new model with weights drawn by the seed."""
+        if self.preset == "paper":
+            return Published(self.seed)
+        return Stages(self.seed, self.terms)
+
+
+PAPER = Recipe(preset="paper", windows=64, frames=32, rate=1e-3)
+"""Windows of 64 frames, as published: 32 to train on and 32 of the past."""
 
 
 def train(
@@ -92,16 +104,14 @@ def train(
     windows = Windows(corpus, recipe.frames, recipe.augmentation, device)
     sensors = SensorModel(recipe.sensors, device)
     generator = torch.Generator(device).manual_seed(recipe.seed)
-    stages = Stages(recipe.seed, recipe.terms)
+    stages = recipe.model()
     if start:
         stages.load(load_weights(start))
-    mean = Stages(recipe.seed)
+    mean = recipe.model()
     mean.load_state_dict(stages.state_dict())
     stages, mean = stages.to(device), mean.to(device)
     loss_of = torch.nn.parallel.DistributedDataParallel(stages) if world > 1 else stages
-    matrices = [weight for weight in stages.parameters() if weight.ndim == 2]
-    rest = [weight for weight in stages.parameters() if weight.ndim != 2]
-    optimizers = (Muon(matrices, recipe.rate), torch.optim.AdamW(rest, lr=0.5 * recipe.rate))
+    optimizers = stages.optimizers(recipe.rate)
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     checkpoint = out.with_suffix(".checkpoint.pt")
     state: dict[str, Any] = {"step": 0, "steps": recipe.steps, "seconds": 0.0}
