@@ -21,6 +21,7 @@ Array = Any
 """A ``numpy.ndarray`` or a ``torch.Tensor`` of floats."""
 
 _TINY = 1e-8
+_NUMPY = (np.ndarray, np.generic)
 UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
 """No rotation, as :func:`to_6d` gives it."""
 _SMALL = 400
@@ -39,7 +40,7 @@ def namespace(array: Array) -> ModuleType:
 
     torch is looked up instead of imported: whoever holds a tensor has already imported it.
     """
-    return np if isinstance(array, np.ndarray | np.generic) else sys.modules["torch"]
+    return np if isinstance(array, _NUMPY) else sys.modules["torch"]
 
 
 def constant(values: np.ndarray, like: Array) -> Array:
@@ -125,7 +126,8 @@ def from_6d(six: Array) -> Array:
     """Nearest rotations by Gram-Schmidt: (..., 6) -> (..., 3, 3), the inverse of :func:`to_6d`."""
     x = normalize(six[..., :3])
     y = normalize(reject(six[..., 3:], x))
-    return namespace(six).stack([x, y, cross(x, y)], -1)
+    columns = [x[..., None], y[..., None], cross(x, y)[..., None]]
+    return namespace(six).concatenate(columns, -1)
 
 
 def heading(matrix: Array) -> Array:

@@ -138,8 +138,9 @@ class Watch:
             self._same = np.where(same, self._same + 1, 0)
             self._alive = np.where(same, self._alive, self._alive + 1)
             step = np.where(sound[:, None], positions - self._raw[0], 0.0)
-            step = np.nan_to_num(step)
-            cut = (np.linalg.norm(step - self._step, axis=-1) > _FROZEN_RELEASE).sum() >= _CUT
+            step = np.where(np.isfinite(step), step, 0.0)
+            changed = step - self._step
+            cut = ((changed * changed).sum(-1) > _FROZEN_RELEASE**2).sum() >= _CUT
             self._step = step
             frozen = (self._same >= _FROZEN_FRAMES) & (self._alive >= _ALIVE_FRAMES)
             # When all stand still the source has paused; there is nothing to fill in from.
@@ -147,8 +148,8 @@ class Watch:
                 known = known & ~frozen
         self._raw = (np.array(positions), np.array(rotations))
         if not cut:
-            away = np.linalg.norm(np.where(known[:, None], positions, 0.0) - self._good, axis=-1)
-            known = known & (away <= _allowed(self._waited))
+            away = np.where(known[:, None], positions, 0.0) - self._good
+            known = known & ((away * away).sum(-1) <= _allowed(self._waited) ** 2)
         self._good = np.where(known[:, None], positions, self._good)
         self._waited = np.where(known, 0.0, self._waited)
         return known
@@ -268,6 +269,13 @@ class Completion:
             Positions and rotations of all six.
         """
         if self._unaided is None:
+            if valid.all() and self._settled and (self._before is None or self._before[2].all()):
+                turns = turns.astype(np.float32, copy=False)
+                self._before = (positions, turns, valid.copy())
+                self._past = [self._before, *self._past[: max(AGO)]]
+                self._anchor = (0, positions[0], turns[0])
+                self._remember(positions, turns)
+                return positions, turns
             return self._filled_frame(positions, turns, valid)
         free, turned = self._unaided.frame(positions, turns, valid & (self._trust == 1.0))
         spots, rotations = self._filled_frame(positions, turns, valid)

@@ -17,6 +17,7 @@ nothing to the network. The same functions serve NumPy at run time and torch in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -370,4 +371,6 @@ def _expand(size: Array, like: Array, axes: int) -> Array:
 def _broadcast(x: Array, lead: tuple[int, ...]) -> Array:
     if x.shape[:-1] == lead:
         return x
+    if math.prod(lead) * x.shape[-1] == math.prod(x.shape):
+        return x.reshape(*lead, x.shape[-1])
     return namespace(x).broadcast_to(x, (*lead, x.shape[-1]))

@@ -111,7 +111,9 @@ class Reconstructor:
         self._past = [now, *self._past[: max(HISTORY)]]
         oldest = len(self._past) - 1
         pasts = [self._past[min(ago, oldest)] for ago in (0, *HISTORY)]
-        features, roots, roots_turned = (np.stack(table, 1) for table in zip(*pasts, strict=True))
+        features, roots, roots_turned = (
+            np.concatenate(table)[None] for table in zip(*pasts, strict=True)
+        )
         body = self._predict((features, roots, roots_turned), spots, turns)
         return self._finished(body)[0], spots[0, 0] * self._unit
 

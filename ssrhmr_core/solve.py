@@ -299,8 +299,9 @@ def close_limbs(
     cosine = (a * a + distance * distance - b * b) / (2.0 * a * distance)
     sine = xp.sqrt(clamp(1.0 - cosine * cosine, 1e-8))
     middle = a * (cosine * along + sine * normalize(reject(poles, along)))
-    both = xp.stack([uppers, lowers], -3)
-    directions = xp.stack([middle / a, (distance * along - middle) / b], -2)
+    both = xp.concatenate([uppers[..., None, :, :], lowers[..., None, :, :]], -3)
+    shins = (distance * along - middle) / b
+    directions = xp.concatenate([(middle / a)[..., None, :], shins[..., None, :]], -2)
     aimed = between(rotate(both, body.limbs), directions) @ both
     return aimed[..., 0, :, :], aimed[..., 1, :, :]
 
