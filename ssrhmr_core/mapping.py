@@ -201,20 +201,25 @@ def _by_names(rig: _Rig, family: Family) -> BoneMapping:
     """Map a rig by one table, with the spine taken from the hierarchy."""
     bones = np.full(len(JOINTS), NONE)
     confidence = np.zeros(len(JOINTS), np.float32)
-    for name, candidates in family.joints.items():
-        bone, sure = _first(rig, candidates)
+    # From the ends of limbs upwards, so that what hangs on a bone is known.
+    for joint in range(len(JOINTS) - 1, -1, -1):
+        limb_goes_on = joint + 1 < len(JOINTS) and PARENTS[joint + 1] == joint
+        below = int(bones[joint + 1]) if limb_goes_on else NONE
+        bone, sure = _first(rig, family.joints.get(JOINTS[joint], ()), below)
         if bone not in bones:
-            bones[INDEX[name]] = bone
-            confidence[INDEX[name]] = sure * family.confidence
+            bones[joint] = bone
+            confidence[joint] = sure * family.confidence
     _place_spine(bones, confidence, rig)
     confidence[_contradicted(bones, rig)] *= _CONTRADICTED
     return BoneMapping(family.name, bones, confidence)
 
 
-def _first(rig: _Rig, candidates: Sequence[str]) -> tuple[int, float]:
-    for candidate in candidates:
-        if candidate in rig.by_name:
-            return rig.by_name[candidate], 1.0
+def _first(rig: _Rig, candidates: Sequence[str], below: int) -> tuple[int, float]:
+    """The first candidate that the rig has, or the first that carries the bone ``below``."""
+    known = [rig.by_name[candidate] for candidate in candidates if candidate in rig.by_name]
+    if known:
+        above = set(rig.ancestors(below)) if below != NONE and len(known) > 1 else set()
+        return next((bone for bone in known if bone in above), known[0]), 1.0
     for candidate in candidates:
         key = _known_key(candidate)
         if key in rig.by_key:
