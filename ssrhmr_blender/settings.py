@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 
 # The order of ssrhmr_core.skeleton.TRACKERS and JOINTS; written out here because the core is
@@ -20,6 +22,16 @@ TRACKER_LABELS = {
 def label_of(joint: str) -> str:
     """Turn ``left_upper_arm`` into ``Left Upper Arm``."""
     return joint.replace("_", " ").title()
+
+
+LIKELY = 0.3
+"""Least confidence in a bone that is more than a guess."""
+
+
+def question(joint: str, bones: Sequence[str]) -> str:
+    """Ask which of some bones stands for a joint."""
+    named = " and ".join(f"'{bone}'" for bone in bones[:3])
+    return f"Which of {named}{', ...' * (len(bones) > 3)} is the {label_of(joint).lower()}?"
 
 
 def _is_armature(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
@@ -62,6 +74,10 @@ class SSRHMR_BoneSlot(bpy.types.PropertyGroup):
         description="How sure the detection is: 1 by name and hierarchy, 0.5 by structure alone",
         min=0.0,
         max=1.0,
+    )
+    choices: bpy.props.StringProperty(
+        name="Choices",
+        description="Bones of which any could be it, one a line; empty if the detection found one",
     )
     required: bpy.props.BoolProperty(
         name="Required", description="Whether a character needs a bone for this joint"

@@ -235,3 +235,26 @@ def test_a_tracker_that_is_disabled_in_viewports(ready: SSRHMR_Setup) -> None:
 def test_a_bone_that_is_scaled_in_its_pose(ready: SSRHMR_Setup) -> None:
     ready.armature.pose.bones[mixamo_name("chest")].scale = (1.0, 0.8, 1.0)
     refused(bpy.ops.ssrhmr.bake, "'mixamorig:Spine2' is scaled in its pose.*Alt S")
+
+
+def test_two_bones_that_could_be_the_left_hand(performance: Motion) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    hand = armature.data.edit_bones["mixamorig:LeftHand"]
+    other = armature.data.edit_bones.new("hand.L")
+    other.head, other.tail, other.parent = hand.head, hand.tail, hand.parent
+    hand.name = "Left_Hand"
+    bpy.ops.object.mode_set(mode="OBJECT")
+    setup = bpy.context.scene.ssrhmr
+    choose(armature, make_trackers(Take.from_motion(performance)))
+    slot = setup.bones["left_wrist"]
+    assert slot.bone == "" and slot.confidence == 0.0
+    assert sorted(slot.choices.splitlines()) == ["Left_Hand", "hand.L"]
+    refused(bpy.ops.ssrhmr.calibrate, "'Left_Hand'.*'hand.L'.* is the left wrist")
+    with pytest.raises(RuntimeError, match="no bone 'nose'"):
+        bpy.ops.ssrhmr.choose_bone(joint="left_wrist", bone="nose")
+    assert bpy.ops.ssrhmr.choose_bone(joint="left_wrist", bone="hand.L") == {"FINISHED"}
+    assert slot.bone == "hand.L" and slot.confidence == 1.0
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
