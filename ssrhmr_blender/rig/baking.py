@@ -202,7 +202,7 @@ class _Plan:
             trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
         )
         self.report = Report(
-            bones=sum(bone.joint >= 0 for bone in self.bones),
+            bones=sum(bone.keyed for bone in self.bones),
             notes=_notes(armature, self.character.bones),
         )
         self.rate = scene.render.fps / scene.render.fps_base

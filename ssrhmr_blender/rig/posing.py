@@ -32,6 +32,7 @@ class Bone:
         rest: (4, 4) at rest, in the armature's space.
         static: (4, 4) its own pose as it stands; used for bones that stand for no joint.
         joint: index of the joint it stands for, or -1.
+        keyed: whether it is posed: for a joint, or as a bone between joints.
         turns_along: whether it turns with its parent.
         local_place: whether its location channels are along its own axes.
         movable: whether it may have location keys.
@@ -43,6 +44,7 @@ class Bone:
     rest: np.ndarray
     static: np.ndarray
     joint: int
+    keyed: bool
     turns_along: bool
     local_place: bool
     movable: bool
@@ -67,7 +69,7 @@ class Channels:
 
 
 def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
-    """Read the mapped bones and all their ancestors, parents before children.
+    """Read the bones to pose and all their ancestors, parents before children.
 
     Raises:
         RigError: if the hips cannot be moved, or a bone is scaled in its pose.
@@ -75,8 +77,9 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
     import numpy as np
 
     wanted = {name: joint for joint, name in enumerate(character.bones) if name}
+    shared = {name for segment in character.segments for name in segment.bones}
     needed: set[str] = set()
-    for name in wanted:
+    for name in {*wanted, *shared}:
         bone = armature.data.bones[name]
         needed |= {name, *(parent.name for parent in bone.parent_recursive)}
     found: list[Bone] = []
@@ -106,6 +109,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 np.array(numbers(bone.matrix_local)).reshape(4, 4),
                 np.array(numbers(pose.matrix_basis)).reshape(4, 4),
                 joint,
+                joint >= 0 or pose.name in shared,
                 bone.use_inherit_rotation,
                 bone.use_local_location,
                 not connected,
@@ -127,9 +131,11 @@ def pose_bones(
         worlds: (F, 4, 4) the armature object's world transform at each frame.
 
     Yields:
-        Channels of the mapped bones, one bone at a time.
+        Channels of the bones that are keyed, one bone at a time.
     """
     import numpy as np
+
+    from ssrhmr_core.shares import spread
 
     axes = core_axes()
     places, turns, scales = split(worlds)
@@ -138,6 +144,13 @@ def pose_bones(
     joints = ((axes.T @ motion.positions()[..., None])[..., 0] - places[:, None]) @ turns
     joints = joints * size[:, None]
     turned = character.rest.from_canonical(motion.matrices().astype(np.float64))
+
+    # The ends of what bends come a little nearer.
+    slide = {character.bones[segment.end] for segment in character.segments if segment.bends}
+    since_rest = {name: turned[:, joint] for joint, name in enumerate(character.bones) if name}
+    for segment in character.segments:
+        spread_out = spread(segment, turned)
+        since_rest |= {name: spread_out[:, n] for n, name in enumerate(segment.bones)}
 
     frames = len(motion)
     poses: list[tuple[np.ndarray, np.ndarray]] = []
@@ -158,17 +171,19 @@ def pose_bones(
                 else np.broadcast_to(bone.rest[:3, :3], (frames, 3, 3))
             )
         along = _location_axes(bone, turn, up_turn if bone.parent >= 0 else None, relative)
-        if bone.joint < 0:
+        if not bone.keyed:
             poses.append((turn @ bone.static[:3, :3], head + along @ bone.static[:3, 3]))
             continue
-        wanted = to_armature @ turned[:, bone.joint] @ (axes @ bone.rest[:3, :3])
+        wanted = to_armature @ since_rest[bone.name] @ (axes @ bone.rest[:3, :3])
         local = turn.swapaxes(-1, -2) @ wanted
         moved = None
-        away = joints[:, bone.joint] - head
-        off = float(np.linalg.norm(away, axis=-1).max())
-        if bone.joint == 0 or (bone.movable and off > margin):
-            moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
-            head = joints[:, bone.joint]
+        if bone.joint >= 0:
+            away = joints[:, bone.joint] - head
+            off = float(np.linalg.norm(away, axis=-1).max())
+            slides = bone.joint == 0 or bone.name in slide
+            if slides or (bone.movable and off > margin):
+                moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
+                head = joints[:, bone.joint]
         poses.append((wanted, head))
         yield Channels(bone.name, bone.rotation_mode, local, moved)
 

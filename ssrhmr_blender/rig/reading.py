@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ssrhmr_core.rest import Rest
+    from ssrhmr_core.shares import Segment
 
 _UNEVEN = 0.01
 
@@ -30,11 +31,13 @@ class Character:
         rest: rest pose in the core's terms, in the scene's units.
         bones: name of each joint's bone, empty where there is none.
         scale: size of the armature object, scene units in one unit of the armature.
+        segments: bones between the joints that share what turns there.
     """
 
     rest: Rest
     bones: tuple[str, ...]
     scale: float
+    segments: tuple[Segment, ...] = ()
 
 
 def uniform_scale(armature: bpy.types.Object) -> float:
@@ -111,4 +114,29 @@ def read_character(armature: bpy.types.Object, bones: tuple[str, ...]) -> Charac
         )
     except ValueError as error:
         raise RigError(f"'{armature.name}': {error}") from error
-    return Character(rest, bones, scale)
+    return Character(rest, bones, scale, _segments(armature, bones))
+
+
+def _segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[Segment, ...]:
+    """Twist bones and the like, but for those that the rig turns itself."""
+    import numpy as np
+
+    from ssrhmr_core.mapping import NONE
+    from ssrhmr_core.shares import find_segments, without
+
+    data = armature.data.bones
+    index = {bone.name: number for number, bone in enumerate(data)}
+    parents = [index[bone.parent.name] if bone.parent else NONE for bone in data]
+    heads = np.array([list(bone.head_local) for bone in data]) @ core_axes().T
+    joints = np.array([index[name] if name else NONE for name in bones])
+    held = {
+        bone.name
+        for bone in armature.pose.bones
+        if any(not constraint.mute for constraint in bone.constraints)
+    }
+    found = []
+    for segment in find_segments(list(index), parents, heads, joints):
+        # A bend shortens the way a little: the bone at its end has to be moved by as much.
+        if not (segment.bends and data[bones[segment.end]].use_connect):
+            found.append(without(segment, held))
+    return tuple(segment for segment in found if segment is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import bpy
 import numpy as np
@@ -60,6 +60,22 @@ def table() -> Iterator[None]:
     print("\n".join(_TABLE))
 
 
+def middle(_name: str) -> float:
+    """Where a twist bone lies along its limb if its kind of rig says nothing else."""
+    return 0.5
+
+
+# Where twist bones that hang on a limb lie along it.
+TWIST_AT: dict[str, Callable[[str], float]] = {
+    "Character Creator and AccuRig": lambda name: 0.0 if name.endswith("01") else 0.5,
+    "DAZ Genesis 9": lambda name: 0.25 if name.endswith("1") else 0.7,
+    "Unreal mannequin: MetaHuman": lambda name: (
+        0.33 if ("_02_" in name) == ("low" in name) else 0.67
+    ),
+    "Unreal mannequin: UE5": lambda name: 0.33 if ("_02_" in name) == ("low" in name) else 0.67,
+}
+
+
 def rest_of(skeleton: Skeleton, hanging: float) -> np.ndarray:
     """Joints (22, 3) at rest in Blender's axes, arms hanging by so many degrees."""
     heads = np.zeros((len(JOINTS), 3))
@@ -85,6 +101,15 @@ def build(rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> bp
     names, parents = rig.names, rig.parents
     places: dict[str, np.ndarray] = {}
 
+    def limb_of(bone: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Both ends of the limb that a twist bone hangs on."""
+        while parents[bone] >= 0:
+            bone = parents[bone]
+            if names[bone] in known:
+                below = chain_to_joint(bone)
+                return (known[names[bone]], known[names[below[-1]]]) if below else None
+        return None
+
     def chain_to_joint(bone: int) -> list[int] | None:
         """Bones from here down to the next joint, if there is one."""
         children = [child for child, parent in enumerate(parents) if parent == bone]
@@ -104,7 +129,10 @@ def build(rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> bp
             places[name] = known[name]
             continue
         below = chain_to_joint(bone)
-        if parent < 0 or (below is None and names[parent] not in known):
+        limb = limb_of(bone) if "twist" in name.lower() and below is None else None
+        if limb:
+            places[name] = limb[0] + TWIST_AT.get(kind, middle)(name) * (limb[1] - limb[0])
+        elif parent < 0 or (below is None and names[parent] not in known):
             places[name] = above + np.array([0.0, -_TINY, 0.0])
         elif below is None:
             places[name] = above + np.array([0.0, -_TINY, _TINY])
