@@ -315,6 +315,13 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         default=True,
     )
 
+    key_switches: bpy.props.BoolProperty(
+        name="Key FK Switches",
+        description="Key the control rig's switches to FK at the first frame, in the new action."
+        " Off, they are set once and not keyed",
+        default=True,
+    )
+
     smoothing: bpy.props.EnumProperty(
         name="Smoothing",
         description="How noise is taken out of the trackers; nothing gets late by it",

@@ -13,9 +13,9 @@ import bpy
 from ..checks import SetupError, check_character, check_trackers
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 from .actions import ActionWriter, curves_of
-from .keys import write_bone
+from .keys import write_bone, write_switch
 from .posing import pose_bones, read_bones
-from .reading import read_character
+from .reading import Character, read_character
 from .sampling import Key, find, is_animated, key_of, sample
 from .spaces import metre
 from .takes import to_take
@@ -203,8 +203,9 @@ class _Plan:
         )
         self.report = Report(
             bones=sum(bone.keyed for bone in self.bones),
-            notes=_notes(armature, self.character.bones),
+            notes=_notes(armature, self.character),
         )
+        self.key_switches = setup.key_switches
         self.rate = scene.render.fps / scene.render.fps_base
         self.owner, self.scene, self.action = key_of(armature), scene.name, action
 
@@ -238,6 +239,7 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
             report.keys += curves * len(frames)
             share = len(written) / report.bones
             yield 1.0 - _SHARES["keys"] * (1.0 - share), "Writing keys"
+        _set_switches(plan, writer, int(frames[0]))
         _hand_over(_find_owner(plan.owner), writer, written, report)
         done = True
     finally:
@@ -248,6 +250,17 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
     scene = bpy.data.scenes[plan.scene]
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return report
+
+
+def _set_switches(plan: _Plan, writer: ActionWriter, frame: int) -> None:
+    """Let a control rig follow the controls that were keyed."""
+    controls = plan.character.controls
+    bones = _find_owner(plan.owner).pose.bones
+    for bone, name, value in controls.switches if controls else ():
+        if plan.key_switches:
+            write_switch(writer, bone, name, frame, value)
+        else:
+            bones[bone][name] = value
 
 
 def _hand_over(
@@ -302,11 +315,13 @@ def _check_moving(take: Take, names: list[str], moved: list[bool]) -> None:
             )
 
 
-def _notes(armature: bpy.types.Object, bones: tuple[str, ...]) -> list[str]:
+def _notes(armature: bpy.types.Object, character: Character) -> list[str]:
     """Say what will keep bones from following their keys."""
+    controls = character.controls
+    keyed = (controls.torso, *controls.joints) if controls else character.bones
     held = [
         name
-        for name in bones
+        for name in keyed
         if name and any(not c.mute for c in armature.pose.bones[name].constraints)
     ]
     notes = []

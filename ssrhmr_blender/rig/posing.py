@@ -28,14 +28,16 @@ class Bone:
 
     Attributes:
         name: of the bone.
-        parent: index of the parent in the list of bones, or -1.
+        parent: index in the list of bones of the one that it follows, or -1.
         rest: (4, 4) at rest, in the armature's space.
-        static: (4, 4) its own pose as it stands; used for bones that stand for no joint.
-        joint: index of the joint it stands for, or -1.
-        keyed: whether it is posed: for a joint, or as a bone between joints.
+        static: (4, 4) its own pose as it stands; used for bones that are not keyed.
+        keyed: whether it is posed.
+        joint: index of the joint that it is put onto, or -1.
+        arm: (3,) that joint's place at rest, from the bone's head along its axes.
+        moves: whether it has location keys in any case.
+        movable: whether it may have location keys.
         turns_along: whether it turns with its parent.
         local_place: whether its location channels are along its own axes.
-        movable: whether it may have location keys.
         rotation_mode: Blender's name of it.
     """
 
@@ -43,11 +45,13 @@ class Bone:
     parent: int
     rest: np.ndarray
     static: np.ndarray
-    joint: int
     keyed: bool
+    joint: int
+    arm: np.ndarray
+    moves: bool
+    movable: bool
     turns_along: bool
     local_place: bool
-    movable: bool
     rotation_mode: str
 
 
@@ -69,29 +73,33 @@ class Channels:
 
 
 def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
-    """Read the bones to pose and all their ancestors, parents before children.
+    """Read the bones to pose and all that they follow, parents before children.
 
     Raises:
         RigError: if the hips cannot be moved, or a bone is scaled in its pose.
     """
     import numpy as np
 
-    wanted = {name: joint for joint, name in enumerate(character.bones) if name}
-    shared = {name for segment in character.segments for name in segment.bones}
-    needed: set[str] = set()
-    for name in {*wanted, *shared}:
-        bone = armature.data.bones[name]
-        needed |= {name, *(parent.name for parent in bone.parent_recursive)}
+    controls = character.controls
+    follows = controls.parents if controls else {}
+    put = _put_onto(character)
+    keyed = {*put, *_turned_as(character), *(controls.at_rest if controls else ())}
+    keyed |= {name for segment in character.segments for name in segment.bones}
+    moving = {controls.torso} if controls else {character.bones[0]}
+    # The ends of what bends come a little nearer.
+    moving |= {character.bones[segment.end] for segment in character.segments if segment.bends}
     found: list[Bone] = []
     index: dict[str, int] = {}
-    # Blender keeps bones sorted so that parents come first only within a hierarchy level.
-    for pose in sorted(armature.pose.bones, key=lambda bone: len(bone.parent_recursive)):
-        if pose.name not in needed:
-            continue
-        bone = pose.bone
-        joint = wanted.get(pose.name, -1)
+
+    def add(name: str) -> int:
+        """Index of a bone, read after those that it follows."""
+        if name in index:
+            return index[name]
+        pose, bone = armature.pose.bones[name], armature.data.bones[name]
+        above = follows.get(name, bone.parent.name if bone.parent else "")
+        parent = add(above) if above else -1
         connected = bone.use_connect and bone.parent is not None
-        if joint == 0 and connected:
+        if name in moving and connected:
             raise RigError(
                 f"the hips' bone '{bone.name}' is connected to '{bone.parent.name}' and cannot"
                 " move: disconnect it in edit mode, or choose another bone"
@@ -101,22 +109,49 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 f"bone '{pose.name}' is scaled in its pose, so the bones below it are not where"
                 " their joints are: clear its scale (Alt S in pose mode)"
             )
-        index[pose.name] = len(found)
+        rest = np.array(numbers(bone.matrix_local)).reshape(4, 4)
+        joint = put.get(name, -1)
+        arm = np.zeros(3)
+        if controls and joint >= 0:
+            head = np.array(armature.data.bones[character.bones[joint]].head_local)
+            arm = rest[:3, :3].T @ (head - rest[:3, 3])
+        index[name] = len(found)
         found.append(
             Bone(
-                pose.name,
-                index[bone.parent.name] if bone.parent else -1,
-                np.array(numbers(bone.matrix_local)).reshape(4, 4),
+                name,
+                parent,
+                rest,
                 np.array(numbers(pose.matrix_basis)).reshape(4, 4),
+                name in keyed,
                 joint,
-                joint >= 0 or pose.name in shared,
+                arm,
+                name in moving,
+                not connected,
                 bone.use_inherit_rotation,
                 bone.use_local_location,
-                not connected,
                 pose.rotation_mode,
             )
         )
+        return index[name]
+
+    for bone in armature.data.bones:
+        if bone.name in keyed:
+            add(bone.name)
     return found
+
+
+def _put_onto(character: Character) -> dict[str, int]:
+    """Bones that are put onto joints."""
+    if character.controls:
+        return {character.controls.torso: character.controls.pivot}
+    return {name: joint for joint, name in enumerate(character.bones) if name}
+
+
+def _turned_as(character: Character) -> dict[str, int]:
+    """Bones that turn as joints do."""
+    if character.controls:
+        return {**character.controls.joints, character.controls.torso: 0}
+    return _put_onto(character)
 
 
 def pose_bones(
@@ -145,9 +180,7 @@ def pose_bones(
     joints = joints * size[:, None]
     turned = character.rest.from_canonical(motion.matrices().astype(np.float64))
 
-    # The ends of what bends come a little nearer.
-    slide = {character.bones[segment.end] for segment in character.segments if segment.bends}
-    since_rest = {name: turned[:, joint] for joint, name in enumerate(character.bones) if name}
+    since_rest = {name: turned[:, joint] for name, joint in _turned_as(character).items()}
     for segment in character.segments:
         spread_out = spread(segment, turned)
         since_rest |= {name: spread_out[:, n] for n, name in enumerate(segment.bones)}
@@ -174,16 +207,20 @@ def pose_bones(
         if not bone.keyed:
             poses.append((turn @ bone.static[:3, :3], head + along @ bone.static[:3, 3]))
             continue
+        if bone.name not in since_rest:  # keyed to stay at rest
+            poses.append((turn, head))
+            still = np.zeros((frames, 3))
+            yield Channels(bone.name, bone.rotation_mode, still[..., None] + np.eye(3), still)
+            continue
         wanted = to_armature @ since_rest[bone.name] @ (axes @ bone.rest[:3, :3])
         local = turn.swapaxes(-1, -2) @ wanted
         moved = None
         if bone.joint >= 0:
-            away = joints[:, bone.joint] - head
+            away = joints[:, bone.joint] - wanted @ bone.arm - head
             off = float(np.linalg.norm(away, axis=-1).max())
-            slides = bone.joint == 0 or bone.name in slide
-            if slides or (bone.movable and off > margin):
+            if bone.moves or (bone.movable and off > margin):
                 moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
-                head = joints[:, bone.joint]
+                head = head + away
         poses.append((wanted, head))
         yield Channels(bone.name, bone.rotation_mode, local, moved)
 

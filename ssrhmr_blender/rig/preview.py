@@ -35,6 +35,11 @@ class Preview:
         self._character = character
         self._bones = read_bones(armature, character)
         self._before = {channel: _read(armature, channel) for channel in _CHANNELS}
+        switches = character.controls.switches if character.controls else ()
+        self._switches = {(bone, name): value for bone, name, value in switches}
+        self._switched = {
+            (bone, name): armature.pose.bones[bone][name] for bone, name in self._switches
+        }
 
     def show(self, rotations: np.ndarray, root: np.ndarray) -> None:
         """Put the character into a pose.
@@ -69,6 +74,7 @@ class Preview:
                 if channel not in values:
                     values[channel] = _read(armature, channel)
                 values[channel][row] = value[0]
+        _switch(armature, self._switches)
         for channel, table in values.items():
             _write(armature, channel, table)
 
@@ -81,6 +87,7 @@ class Preview:
         armature = find(self._owner)
         if armature is None or armature.pose is None:
             return
+        _switch(armature, self._switched)
         for channel, table in self._before.items():
             if len(table) == len(armature.pose.bones):
                 _write(armature, channel, table)
@@ -90,6 +97,14 @@ class Preview:
         if armature is None or armature.pose is None:
             raise GoneError(f"'{self._owner[0]}' was deleted")
         return armature
+
+
+def _switch(armature: bpy.types.Object, values: dict[tuple[str, str], float]) -> None:
+    """Set custom properties of bones that are still there."""
+    for (bone, name), value in values.items():
+        pose = armature.pose.bones.get(bone)
+        if pose is not None and pose.get(name) not in (None, value):
+            pose[name] = value
 
 
 def _read(armature: bpy.types.Object, channel: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..errors import UserError
+from .rigify import Controls, find_controls
 from .spaces import core_axes, numbers, split
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ class Character:
         bones: name of each joint's bone, empty where there is none.
         scale: size of the armature object, scene units in one unit of the armature.
         segments: bones between the joints that share what turns there.
+        controls: what is keyed instead of the bones, on a control rig.
     """
 
     rest: Rest
     bones: tuple[str, ...]
     scale: float
     segments: tuple[Segment, ...] = ()
+    controls: Controls | None = None
 
 
 def uniform_scale(armature: bpy.types.Object) -> float:
@@ -114,7 +117,8 @@ def read_character(armature: bpy.types.Object, bones: tuple[str, ...]) -> Charac
         )
     except ValueError as error:
         raise RigError(f"'{armature.name}': {error}") from error
-    return Character(rest, bones, scale, _segments(armature, bones))
+    segments, controls = _segments(armature, bones), find_controls(armature, bones)
+    return Character(rest, bones, scale, segments, controls)
 
 
 def _segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[Segment, ...]:
