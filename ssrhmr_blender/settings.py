@@ -322,6 +322,12 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         default=True,
     )
 
+    ik_controls: bpy.props.BoolProperty(
+        name="IK Controls Too",
+        description="Key hands, feet and poles as well, so that limbs may be switched to IK with"
+        " hands, elbows, knees and feet in their places. IK stretch is off then",
+    )
+
     smoothing: bpy.props.EnumProperty(
         name="Smoothing",
         description="How noise is taken out of the trackers; nothing gets late by it",

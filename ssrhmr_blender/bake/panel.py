@@ -31,7 +31,9 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
         if scene.render.fps < 60:
             layout.prop(setup, "between_frames")
         if setup.armature is not None and is_generated(setup.armature):
-            layout.prop(setup, "key_switches")
+            column = layout.column(heading="Control Rig")
+            column.prop(setup, "key_switches")
+            column.prop(setup, "ik_controls")
         if draw_progress(layout, context):
             return
         row = layout.row()

@@ -13,9 +13,10 @@ import bpy
 from ..checks import SetupError, check_character, check_trackers
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 from .actions import ActionWriter, curves_of
-from .keys import write_bone, write_switch
+from .keys import write_bone
 from .posing import pose_bones, read_bones
 from .reading import Character, read_character
+from .rigify import set_switch, switch_path
 from .sampling import Key, find, is_animated, key_of, sample
 from .spaces import metre
 from .takes import to_take
@@ -189,7 +190,9 @@ class _Plan:
         if not setup.calibration:
             raise SetupError("Not calibrated yet: choose the T-pose frame and press Calibrate")
         self.calibration = Calibration.from_json(setup.calibration)
-        self.character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+        self.character = read_character(
+            armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
+        )
         self.bones = read_bones(armature, self.character)
         smoothing = Smoothing(
             auto=setup.smoothing == "AUTO",
@@ -254,13 +257,16 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
 
 def _set_switches(plan: _Plan, writer: ActionWriter, frame: int) -> None:
     """Let a control rig follow the controls that were keyed."""
+    import numpy as np
+
     controls = plan.character.controls
-    bones = _find_owner(plan.owner).pose.bones
+    armature = _find_owner(plan.owner)
     for bone, name, value in controls.switches if controls else ():
         if plan.key_switches:
-            write_switch(writer, bone, name, frame, value)
+            path = switch_path(bone, name)
+            writer.write(bone, path, np.array([frame]), np.array([[float(value)]]))
         else:
-            bones[bone][name] = value
+            set_switch(armature, bone, name, value)
 
 
 def _hand_over(
@@ -318,7 +324,7 @@ def _check_moving(take: Take, names: list[str], moved: list[bool]) -> None:
 def _notes(armature: bpy.types.Object, character: Character) -> list[str]:
     """Say what will keep bones from following their keys."""
     controls = character.controls
-    keyed = (controls.torso, *controls.joints) if controls else character.bones
+    keyed = tuple(controls.joints) if controls else character.bones
     held = [
         name
         for name in keyed

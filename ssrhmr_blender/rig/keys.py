@@ -13,15 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def write_switch(writer: ActionWriter, bone: str, name: str, frame: int, value: float) -> None:
-    """Key a bone's custom property once, at the first frame."""
-    import numpy as np
-
-    path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"]'
-    path += f'["{bpy.utils.escape_identifier(name)}"]'
-    writer.write(bone, path, np.array([frame]), np.array([[value]]))
-
-
 def write_bone(writer: ActionWriter, channels: Channels, frames: np.ndarray) -> str:
     """Write rotation keys as the bone's rotation mode wants them, and location keys if it moves.
 

@@ -21,6 +21,9 @@ _OFF_PLACE = 1e-4
 
 _SCALED = 1e-3
 
+_STRAIGHT = 0.01
+"""How far the middle of a limb is out of line, as a share of its length, where its bend fades."""
+
 
 @dataclass(frozen=True)
 class Bone:
@@ -83,9 +86,10 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
     controls = character.controls
     follows = controls.parents if controls else {}
     put = _put_onto(character)
-    keyed = {*put, *_turned_as(character), *(controls.at_rest if controls else ())}
+    keyed = {*put, *_turned_as(character)}
+    keyed |= {*controls.at_rest, *controls.poles} if controls else set()
     keyed |= {name for segment in character.segments for name in segment.bones}
-    moving = {controls.torso} if controls else {character.bones[0]}
+    moving = {*controls.places} if controls else {character.bones[0]}
     # The ends of what bends come a little nearer.
     moving |= {character.bones[segment.end] for segment in character.segments if segment.bends}
     found: list[Bone] = []
@@ -111,6 +115,8 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
             )
         rest = np.array(numbers(bone.matrix_local)).reshape(4, 4)
         joint = put.get(name, -1)
+        if controls and name in controls.poles:
+            joint = controls.poles[name] + 1
         arm = np.zeros(3)
         if controls and joint >= 0:
             head = np.array(armature.data.bones[character.bones[joint]].head_local)
@@ -143,14 +149,14 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
 def _put_onto(character: Character) -> dict[str, int]:
     """Bones that are put onto joints."""
     if character.controls:
-        return {character.controls.torso: character.controls.pivot}
+        return character.controls.places
     return {name: joint for joint, name in enumerate(character.bones) if name}
 
 
 def _turned_as(character: Character) -> dict[str, int]:
     """Bones that turn as joints do."""
     if character.controls:
-        return {**character.controls.joints, character.controls.torso: 0}
+        return character.controls.joints
     return _put_onto(character)
 
 
@@ -207,10 +213,17 @@ def pose_bones(
         if not bone.keyed:
             poses.append((turn @ bone.static[:3, :3], head + along @ bone.static[:3, 3]))
             continue
-        if bone.name not in since_rest:  # keyed to stay at rest
+        if bone.name not in since_rest:  # keyed to stay at rest, but for the places of poles
+            moved = np.zeros((frames, 3))
+            if bone.joint >= 0:
+                start = bone.joint - 1
+                upper = to_armature @ turned[:, start] @ axes
+                out = -upper @ (bone.rest[:3, :3] @ bone.arm)
+                away = _pole(joints[:, start : start + 3], out) - head
+                moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
             poses.append((turn, head))
-            still = np.zeros((frames, 3))
-            yield Channels(bone.name, bone.rotation_mode, still[..., None] + np.eye(3), still)
+            still = np.broadcast_to(np.eye(3), (frames, 3, 3))
+            yield Channels(bone.name, bone.rotation_mode, still, moved)
             continue
         wanted = to_armature @ since_rest[bone.name] @ (axes @ bone.rest[:3, :3])
         local = turn.swapaxes(-1, -2) @ wanted
@@ -223,6 +236,31 @@ def pose_bones(
                 head = head + away
         poses.append((wanted, head))
         yield Channels(bone.name, bone.rotation_mode, local, moved)
+
+
+def _pole(limb: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Where the pole of a limb belongs: out of its bend, in its plane.
+
+    Args:
+        limb: (F, 3, 3) places of its three joints.
+        out: (F, 3) from the middle joint to the pole, if the pole were fixed to the limb's first
+            bone; what a straight limb has instead of a plane.
+
+    Returns:
+        (F, 3) places.
+    """
+    import numpy as np
+
+    line = limb[:, 2] - limb[:, 0]
+    line = line / np.linalg.norm(line, axis=-1, keepdims=True)
+    bend, out_of_line = (
+        v - (v * line).sum(-1, keepdims=True) * line for v in (limb[:, 1] - limb[:, 0], out)
+    )
+    length = np.linalg.norm(out, axis=-1, keepdims=True)
+    reach = np.linalg.norm(limb[:, 1] - limb[:, 0], axis=-1, keepdims=True)
+    share = np.linalg.norm(bend, axis=-1, keepdims=True) / (_STRAIGHT * reach)
+    bend = bend + _STRAIGHT * reach * np.exp(-(share**2)) * out_of_line / length
+    return limb[:, 1] + length * bend / np.linalg.norm(bend, axis=-1, keepdims=True)
 
 
 def _location_axes(

@@ -8,6 +8,7 @@ import bpy
 
 from .posing import pose_bones, read_bones
 from .reading import Character
+from .rigify import read_switch, set_switch
 from .sampling import GoneError, find, key_of
 from .spaces import numbers
 
@@ -38,7 +39,7 @@ class Preview:
         switches = character.controls.switches if character.controls else ()
         self._switches = {(bone, name): value for bone, name, value in switches}
         self._switched = {
-            (bone, name): armature.pose.bones[bone][name] for bone, name in self._switches
+            (bone, name): read_switch(armature, bone, name) for bone, name in self._switches
         }
 
     def show(self, rotations: np.ndarray, root: np.ndarray) -> None:
@@ -74,7 +75,8 @@ class Preview:
                 if channel not in values:
                     values[channel] = _read(armature, channel)
                 values[channel][row] = value[0]
-        _switch(armature, self._switches)
+        for (bone, name), switch in self._switches.items():
+            set_switch(armature, bone, name, switch)
         for channel, table in values.items():
             _write(armature, channel, table)
 
@@ -87,7 +89,8 @@ class Preview:
         armature = find(self._owner)
         if armature is None or armature.pose is None:
             return
-        _switch(armature, self._switched)
+        for (bone, name), switch in self._switched.items():
+            set_switch(armature, bone, name, switch)
         for channel, table in self._before.items():
             if len(table) == len(armature.pose.bones):
                 _write(armature, channel, table)
@@ -97,14 +100,6 @@ class Preview:
         if armature is None or armature.pose is None:
             raise GoneError(f"'{self._owner[0]}' was deleted")
         return armature
-
-
-def _switch(armature: bpy.types.Object, values: dict[tuple[str, str], float]) -> None:
-    """Set custom properties of bones that are still there."""
-    for (bone, name), value in values.items():
-        pose = armature.pose.bones.get(bone)
-        if pose is not None and pose.get(name) not in (None, value):
-            pose[name] = value
 
 
 def _read(armature: bpy.types.Object, channel: str) -> np.ndarray:

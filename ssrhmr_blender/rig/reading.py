@@ -63,12 +63,15 @@ def uniform_scale(armature: bpy.types.Object) -> float:
     return size
 
 
-def read_character(armature: bpy.types.Object, bones: tuple[str, ...]) -> Character:
+def read_character(
+    armature: bpy.types.Object, bones: tuple[str, ...], ik_controls: bool = False
+) -> Character:
     """Read the rest pose of the bones that stand for the 22 joints.
 
     Args:
         armature: an armature object.
         bones: bone name of each joint, in the core's order, empty where there is none.
+        ik_controls: whether a control rig's IK controls are to be keyed too.
 
     Raises:
         RigError: naming the bone or joint at fault.
@@ -117,8 +120,8 @@ def read_character(armature: bpy.types.Object, bones: tuple[str, ...]) -> Charac
         )
     except ValueError as error:
         raise RigError(f"'{armature.name}': {error}") from error
-    segments, controls = _segments(armature, bones), find_controls(armature, bones)
-    return Character(rest, bones, scale, segments, controls)
+    controls = find_controls(armature, bones, ik_controls)
+    return Character(rest, bones, scale, _segments(armature, bones), controls)
 
 
 def _segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[Segment, ...]:
