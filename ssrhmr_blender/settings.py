@@ -45,7 +45,7 @@ def _is_tracker(self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> b
 def _forget_bones(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
     """Bones and calibration belong to one character."""
     self.bones.clear()
-    self.family = ""
+    self.family = self.obstacles = ""
     _forget_calibration(self, _context)
 
 
@@ -252,6 +252,11 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     active_bone: bpy.props.IntProperty(name="Joint", description="Joint of the table")
     family: bpy.props.StringProperty(
         name="Rig Family", description="Naming scheme that fitted the character best"
+    )
+
+    obstacles: bpy.props.StringProperty(
+        name="Obstacles",
+        description="What keeps bones from following their keys, found with the bones",
     )
 
     calibration_frame: bpy.props.IntProperty(

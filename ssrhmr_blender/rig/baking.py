@@ -14,6 +14,7 @@ from ..checks import SetupError, check_character, check_trackers
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 from .actions import ActionWriter, curves_of
 from .keys import write_bone
+from .obstacles import obstacles
 from .posing import pose_bones, read_bones
 from .reading import Character, read_character
 from .rigify import set_switch, switch_path
@@ -323,16 +324,7 @@ def _check_moving(take: Take, names: list[str], moved: list[bool]) -> None:
 
 def _notes(armature: bpy.types.Object, character: Character) -> list[str]:
     """Say what will keep bones from following their keys."""
-    controls = character.controls
-    keyed = tuple(controls.joints) if controls else character.bones
-    held = [
-        name
-        for name in keyed
-        if name and any(not c.mute for c in armature.pose.bones[name].constraints)
-    ]
-    notes = []
-    if held:
-        notes.append(f"constraints still act on {', '.join(held[:3])}{'...' * (len(held) > 3)}")
+    notes = obstacles(armature, character.keyed, character.keyed[0])
     data = armature.animation_data
     if data and any(not track.mute for track in data.nla_tracks):
         notes.append("NLA tracks are combined with the new action")

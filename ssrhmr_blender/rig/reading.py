@@ -42,6 +42,13 @@ class Character:
     segments: tuple[Segment, ...] = ()
     controls: Controls | None = None
 
+    @property
+    def keyed(self) -> tuple[str, ...]:
+        """Names of the bones that stand for joints when it is keyed, the moved one first."""
+        if self.controls:
+            return (*self.controls.places, *self.controls.joints)
+        return tuple(name for name in self.bones if name)
+
 
 def uniform_scale(armature: bpy.types.Object) -> float:
     """Scale of an armature object.

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import bpy
 
+from ..rig.obstacles import obstacles
+from ..rig.rigify import find_controls
 from ..settings import LIKELY, TRACKER_LABELS, TRACKERS, label_of, question, setup_of
 
 
@@ -43,6 +45,7 @@ class SSRHMR_OT_detect_bones(bpy.types.Operator):
             slot.confidence = float(mapping.confidence[joint])
             slot.choices = "\n".join(names[bone] for bone in mapping.ambiguous.get(joint, ()))
         setup.family = mapping.family
+        setup.obstacles = _obstacles(armature, [slot.bone for slot in setup.bones])
         if mapping.ambiguous:
             joint, found = next(iter(mapping.ambiguous.items()))
             others = len(mapping.ambiguous) - 1
@@ -60,6 +63,13 @@ class SSRHMR_OT_detect_bones(bpy.types.Operator):
             count = int((mapping.bones != NONE).sum())
             self.report({"INFO"}, f"{mapping.family} rig: {count} of {len(JOINTS)} joints found")
         return {"FINISHED"}
+
+
+def _obstacles(armature: bpy.types.Object, bones: list[str]) -> str:
+    """What the rig has against being keyed, one sentence a line."""
+    controls = find_controls(armature, tuple(bones))
+    keyed = [*controls.places, *controls.joints] if controls else [bone for bone in bones if bone]
+    return "\n".join(obstacles(armature, keyed, keyed[0])) if keyed else ""
 
 
 class SSRHMR_OT_choose_bone(bpy.types.Operator):
@@ -83,6 +93,7 @@ class SSRHMR_OT_choose_bone(bpy.types.Operator):
             self.report({"ERROR"}, f"'{setup.armature.name}' has no bone '{self.bone}'")
             return {"CANCELLED"}
         slot.bone = self.bone
+        setup.obstacles = _obstacles(setup.armature, [slot.bone for slot in setup.bones])
         return {"FINISHED"}
 
 

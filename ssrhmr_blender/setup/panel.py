@@ -68,6 +68,8 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
             asked = next((slot for slot in setup.bones if slot.choices and not slot.bone), None)
             if asked is not None:
                 _ask(column.box(), context, asked)
+            for line in setup.obstacles.splitlines():
+                draw_text(column, context, line[:1].upper() + line[1:], "INFO")
 
 
 def _ask(layout: bpy.types.UILayout, context: bpy.types.Context, slot: SSRHMR_BoneSlot) -> None:

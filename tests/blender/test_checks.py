@@ -258,3 +258,28 @@ def test_two_bones_that_could_be_the_left_hand(performance: Motion) -> None:
     assert slot.bone == "hand.L" and slot.confidence == 1.0
     setup.calibration_frame = 20
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+
+
+def test_what_holds_bones_is_told_before_the_bake(ready: SSRHMR_Setup) -> None:
+    armature = ready.armature
+    bones = armature.pose.bones
+    assert ready.obstacles == ""
+    bones[mixamo_name("left_knee")].constraints.new("LIMIT_ROTATION")
+    bones[mixamo_name("head")].constraints.new("COPY_ROTATION")
+    bones[mixamo_name("neck")].constraints.new("COPY_ROTATION").mute = True
+    bones[mixamo_name("left_wrist")].constraints.new("COPY_ROTATION").influence = 0.0
+    bones[mixamo_name("chest")].driver_add("rotation_quaternion", 1)
+    bones[mixamo_name("chest")].driver_add("scale", 1)
+    bones[mixamo_name("hips")].lock_location[2] = True
+    bones[mixamo_name("right_elbow")].lock_rotation[0] = True
+    bones[mixamo_name("left_elbow")].lock_location[0] = True
+    bpy.ops.ssrhmr.detect_bones()
+    told = ready.obstacles.replace("mixamorig:", "").splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        "constraints act on 'Head'",
+        "limits hold 'LeftLeg' back",
+        "drivers move 'Spine2'",
+        "locked channels of 'Hips', 'RightForeArm' are keyed all the same",
+    ]
+    ready.armature = None
+    assert ready.obstacles == ""
