@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .errors import UserError
-from .settings import TRACKER_LABELS, TRACKERS, label_of
+from .settings import TRACKER_LABELS, TRACKERS, label_of, question
 
 if TYPE_CHECKING:
     from .settings import SSRHMR_Setup
@@ -40,6 +40,9 @@ def check_character(setup: SSRHMR_Setup) -> bpy.types.Object:
         raise SetupError(f"'{armature.name}' is in NLA tweak mode: leave it first (Tab in the NLA)")
     if not setup.bones:
         raise SetupError("The bones are not known yet: press Detect Bones")
+    for slot in setup.bones:
+        if slot.required and slot.choices and not slot.bone:
+            raise SetupError(f"{question(slot.name, slot.choices.splitlines())} Choose one")
     missing = [label_of(slot.name) for slot in setup.bones if slot.required and not slot.bone]
     if missing:
         raise SetupError(f"No bone for {', '.join(missing)}: choose it in the table of bones")

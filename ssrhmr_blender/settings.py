@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 
 # The order of ssrhmr_core.skeleton.TRACKERS and JOINTS; written out here because the core is
@@ -22,6 +24,16 @@ def label_of(joint: str) -> str:
     return joint.replace("_", " ").title()
 
 
+LIKELY = 0.3
+"""Least confidence in a bone that is more than a guess."""
+
+
+def question(joint: str, bones: Sequence[str]) -> str:
+    """Ask which of some bones stands for a joint."""
+    named = " and ".join(f"'{bone}'" for bone in bones[:3])
+    return f"Which of {named}{', ...' * (len(bones) > 3)} is the {label_of(joint).lower()}?"
+
+
 def _is_armature(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
     return candidate.type == "ARMATURE"
 
@@ -33,7 +45,7 @@ def _is_tracker(self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> b
 def _forget_bones(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
     """Bones and calibration belong to one character."""
     self.bones.clear()
-    self.family = ""
+    self.family = self.obstacles = ""
     _forget_calibration(self, _context)
 
 
@@ -62,6 +74,10 @@ class SSRHMR_BoneSlot(bpy.types.PropertyGroup):
         description="How sure the detection is: 1 by name and hierarchy, 0.5 by structure alone",
         min=0.0,
         max=1.0,
+    )
+    choices: bpy.props.StringProperty(
+        name="Choices",
+        description="Bones of which any could be it, one a line; empty if the detection found one",
     )
     required: bpy.props.BoolProperty(
         name="Required", description="Whether a character needs a bone for this joint"
@@ -238,6 +254,11 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         name="Rig Family", description="Naming scheme that fitted the character best"
     )
 
+    obstacles: bpy.props.StringProperty(
+        name="Obstacles",
+        description="What keeps bones from following their keys, found with the bones",
+    )
+
     calibration_frame: bpy.props.IntProperty(
         name="Frame",
         description="Frame at which the performer stands still in the reference pose",
@@ -297,6 +318,19 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         name="Sample Between Frames",
         description="Read the trackers at least 60 times a second where the scene has fewer frames",
         default=True,
+    )
+
+    key_switches: bpy.props.BoolProperty(
+        name="Key FK Switches",
+        description="Key the control rig's switches to FK at the first frame, in the new action."
+        " Off, they are set once and not keyed",
+        default=True,
+    )
+
+    ik_controls: bpy.props.BoolProperty(
+        name="IK Controls Too",
+        description="Key hands, feet and poles as well, so that limbs may be switched to IK with"
+        " hands, elbows, knees and feet in their places. IK stretch is off then",
     )
 
     smoothing: bpy.props.EnumProperty(

@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from itertools import combinations, pairwise
@@ -30,6 +30,8 @@ _COUNTED = 0.8
 """Confidence in a spine bone that is known by its place between hips and neck only."""
 _SHAPE = 0.5
 """Confidence in a bone found by hierarchy and position alone."""
+_GUESSED = 0.2
+"""Confidence in limbs whose side no name, no foot and no custom tells."""
 _CONTRADICTED = 0.5
 """Factor on the confidence in a bone whose place in the hierarchy does not fit."""
 
@@ -70,12 +72,14 @@ class BoneMapping:
         confidence: (22,) float32 in 0..1, how sure each one is: 1 for a name of the family in its
             right place, 0.9 for a name that had to be stripped, 0.8 for a spine bone known by its
             place only, 0.5 and less for a bone found by shape or one whose place in the hierarchy
-            contradicts its name; 0 without a bone.
+            contradicts its name; 0.2 where left and right are a guess; 0 without a bone.
+        ambiguous: joints without a bone because several fit equally well: their bones.
     """
 
     family: str
     bones: np.ndarray
     confidence: np.ndarray
+    ambiguous: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:
@@ -129,11 +133,15 @@ def map_bones(
     # max() keeps the first of equals, so the order of the files settles ties.
     unknown = BoneMapping("unknown", np.full(len(JOINTS), NONE), np.zeros(len(JOINTS), np.float32))
     mappings = [unknown, *(_by_names(rig, family) for family in families())]
-    best = max(mappings, key=lambda mapping: mapping.confidence.sum())
+    best = max(mappings, key=lambda found: (found.confidence.sum(), len(found.ambiguous)))
+    # A family may know fewer joints than words that are common everywhere.
+    for mapping, family in zip(mappings[1:], families(), strict=True):
+        if family.confidence < 1.0 and mapping is not best:
+            _fill(best, mapping, rig)
     if positions is None or (best.bones != NONE).all():
         return best
     shape = _by_shape(rig, np.asarray(positions, np.float64))
-    if shape.confidence.sum() > best.confidence.sum():
+    if shape.confidence.sum() > best.confidence.sum() and not best.ambiguous:
         return shape
     _fill(best, shape, rig)
     return best
@@ -153,9 +161,10 @@ class _Rig:
         self.words = words
         self.keys = [_key(w) for w in words]
         # The first of equal names counts.
-        backwards = list(enumerate(self.names))[::-1]
-        self.by_name = {name: bone for bone, name in backwards}
-        self.by_key = {self.keys[bone]: bone for bone, _ in backwards}
+        self.by_name = {name: bone for bone, name in list(enumerate(self.names))[::-1]}
+        self.by_key: dict[tuple[str, str], list[int]] = {}
+        for bone, key in enumerate(self.keys):
+            self.by_key.setdefault(key, []).append(bone)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -201,25 +210,72 @@ def _by_names(rig: _Rig, family: Family) -> BoneMapping:
     """Map a rig by one table, with the spine taken from the hierarchy."""
     bones = np.full(len(JOINTS), NONE)
     confidence = np.zeros(len(JOINTS), np.float32)
-    for name, candidates in family.joints.items():
-        bone, sure = _first(rig, candidates)
-        if bone not in bones:
-            bones[INDEX[name]] = bone
-            confidence[INDEX[name]] = sure * family.confidence
+    several: dict[int, list[int]] = {}
+    # From the ends of limbs upwards, so that what hangs on a bone is known.
+    for joint in range(len(JOINTS) - 1, -1, -1):
+        found, sure = _candidates(rig, family, JOINTS[joint], _next(bones, joint))
+        confidence[joint] = sure * family.confidence
+        if len(found) == 1 and found[0] not in bones:
+            bones[joint] = found[0]
+        elif len(found) > 1:
+            several[joint] = found
+    for joint, found in reversed(several.items()):
+        several[joint] = _best_placed(bones, rig, joint, found)
+        if len(several[joint]) == 1:
+            bones[joint] = several[joint][0]
+    confidence[bones == NONE] = 0.0
     _place_spine(bones, confidence, rig)
     confidence[_contradicted(bones, rig)] *= _CONTRADICTED
-    return BoneMapping(family.name, bones, confidence)
+    placed = _SPINE if bones[INDEX["chest"]] != NONE else ()
+    ambiguous = {
+        joint: found
+        for joint, found in sorted(several.items())
+        if bones[joint] == NONE and joint not in placed and len(found) > 1
+    }
+    return BoneMapping(family.name, bones, confidence, ambiguous)
 
 
-def _first(rig: _Rig, candidates: Sequence[str]) -> tuple[int, float]:
-    for candidate in candidates:
-        if candidate in rig.by_name:
-            return rig.by_name[candidate], 1.0
-    for candidate in candidates:
-        key = _known_key(candidate)
-        if key in rig.by_key:
-            return rig.by_key[key], _TOLERANT
-    return NONE, 0.0
+def _next(bones: np.ndarray, joint: int) -> int:
+    """The bone of the joint that follows in a limb or along the trunk, or NONE."""
+    goes_on = joint + 1 < len(JOINTS) and PARENTS[joint + 1] == joint
+    return int(bones[joint + 1]) if goes_on else NONE
+
+
+def _candidates(rig: _Rig, family: Family, joint: str, below: int) -> tuple[list[int], float]:
+    """Bones with the best of a joint's names, and how sure that is.
+
+    Of several exact names, one that carries the bone ``below`` counts before the others.
+    """
+    names = family.joints.get(joint, [])
+    known = [rig.by_name[name] for name in names if name in rig.by_name]
+    if known:
+        above = set(rig.ancestors(below)) if below != NONE and len(known) > 1 else set()
+        return [next((bone for bone in known if bone in above), known[0])], 1.0
+    for name in names:
+        found = rig.by_key.get(_known_key(name))
+        if found:
+            return found, _TOLERANT
+    return [], 0.0
+
+
+def _best_placed(bones: np.ndarray, rig: _Rig, joint: int, found: Sequence[int]) -> list[int]:
+    """Those of some bones that hang best between the bones of the joints around."""
+    joint_of = {int(bone): j for j, bone in enumerate(bones) if bone != NONE}
+    below = set(rig.ancestors(_next(bones, joint))) if _next(bones, joint) != NONE else set()
+    points: dict[int, float] = {}
+    for bone in found:
+        if bone in joint_of:
+            continue
+        above = next((joint_of[a] for a in rig.ancestors(bone) if a in joint_of), None)
+        if above is None:
+            points[bone] = 0.0
+        elif not _may_hang(joint, above):
+            points[bone] = -1.0
+        else:  # the nearer the joint, the better
+            skipped = _above(joint)[: _above(joint).index(above)] if above in _above(joint) else ()
+            points[bone] = 1.0 / (1.0 + sum(bones[j] != NONE for j in skipped))
+        points[bone] += bone in below
+    return [bone for bone in points if points[bone] == max(points.values())]
 
 
 def _place_spine(bones: np.ndarray, confidence: np.ndarray, rig: _Rig) -> None:
@@ -255,10 +311,15 @@ def _contradicted(bones: np.ndarray, rig: _Rig) -> np.ndarray:
         above = next((joint_of[a] for a in rig.ancestors(bone) if a in joint_of), None)
         if above is None:
             loose[joint] = joint not in (*_TRUNK, INDEX["head"], *_LIMB_STARTS)
-        elif joint not in _LIMB_STARTS or above not in _TRUNK:
-            wrong[joint] = above not in _above(joint)
+        else:
+            wrong[joint] = not _may_hang(joint, above)
     # Where most limbs are loose, the rig has no hierarchy to hold against the names.
     return wrong | loose if loose.sum() <= 4 else wrong
+
+
+def _may_hang(joint: int, above: int) -> bool:
+    """Tell whether a joint's bone may hang on another's; limbs may on any bone of the trunk."""
+    return above in _above(joint) or (joint in _LIMB_STARTS and above in _TRUNK)
 
 
 def _above(joint: int) -> list[int]:
@@ -269,18 +330,18 @@ def _above(joint: int) -> list[int]:
     return found
 
 
-def _fill(best: BoneMapping, shape: BoneMapping, rig: _Rig) -> None:
-    """Give joints that no name was found for the bone that their shape suggests, where it fits."""
+def _fill(best: BoneMapping, other: BoneMapping, rig: _Rig) -> None:
+    """Give joints that no bone was found for the one of another mapping, where it fits."""
     for joint in np.flatnonzero(best.bones == NONE):
-        bone = shape.bones[joint]
+        bone = other.bones[joint]
         short_spine = joint in _SPINE and best.bones[INDEX["chest"]] != NONE
-        if bone == NONE or bone in best.bones or short_spine:
+        if bone == NONE or bone in best.bones or short_spine or joint in best.ambiguous:
             continue
         tried = best.bones.copy()
         tried[joint] = bone
         if not (_contradicted(tried, rig) & ~_contradicted(best.bones, rig)).any():
             best.bones[joint] = bone
-            best.confidence[joint] = _SHAPE
+            best.confidence[joint] = other.confidence[joint]
     _place_spine(best.bones, best.confidence, rig)
 
 
@@ -396,7 +457,7 @@ def _by_shape(rig: _Rig, points: np.ndarray) -> BoneMapping:
     if body is not None:
         bones[0] = body.hips
         bones[[INDEX["neck"], INDEX["head"]]] = _neck_and_head(shape, body.crown)
-        left = _left(shape, body)
+        left, known = _left(shape, body)
         for side, leg in zip(("left", "right"), _left_first(shape, body.legs, left), strict=True):
             start = INDEX[f"{side}_hip"]
             bones[start : start + 4] = [*leg.joints, leg.after]
@@ -404,6 +465,9 @@ def _by_shape(rig: _Rig, points: np.ndarray) -> BoneMapping:
             start = INDEX[f"{side}_clavicle"]
             bones[start : start + 4] = [arm.before, *arm.joints]
     confidence = np.where(bones == NONE, 0.0, _SHAPE).astype(np.float32)
+    if body is not None and not known:
+        sided = [joint for joint, name in enumerate(JOINTS) if name.startswith(("left", "right"))]
+        confidence[sided] = np.minimum(confidence[sided], _GUESSED)
     _place_spine(bones, confidence, rig)
     return BoneMapping("unknown", bones, confidence)
 
@@ -465,21 +529,25 @@ def _neck_and_head(shape: _Shape, crown: int) -> tuple[int, int]:
     return (chain[0] if head else NONE), chain[head]
 
 
-def _left(shape: _Shape, body: _Body) -> np.ndarray:
-    """Which way (3,) is left: by names that tell the sides, else by the feet, else by custom."""
+def _left(shape: _Shape, body: _Body) -> tuple[np.ndarray, bool]:
+    """Which way (3,) is left: by names that tell the sides, else by the feet, else by custom.
+
+    The second value tells whether any of these says so; else it is a guess.
+    """
     for a, b in (body.legs, body.arms):
         sides = [shape.sides[limb.joints[0]] for limb in (a, b)]
         if sorted(sides) == ["l", "r"]:
             across = shape.points[a.joints[0]] - shape.points[b.joints[0]]
-            return across if sides[0] == "l" else -across
+            return (across if sides[0] == "l" else -across), True
     up = shape.points[body.chest] - shape.points[body.hips]
     if all(leg.after != NONE for leg in body.legs):
         ahead = sum(shape.points[leg.after] - shape.points[leg.joints[2]] for leg in body.legs)
-        return np.cross(up, ahead)
+        return np.cross(up, ahead), True
     across = shape.points[body.legs[0].joints[0]] - shape.points[body.legs[1].joints[0]]
     x = np.array([1.0, 0.0, 0.0])
     # Bodies face +Z where Y is up and -Y where Z is up: left is +X; else they face +X.
-    return x if abs(across @ x) > 0.7 * np.linalg.norm(across) else np.cross(up, x)
+    usual = bool(abs(across @ x) > 0.7 * np.linalg.norm(across))
+    return (x if usual else np.cross(up, x)), usual
 
 
 def _left_first(shape: _Shape, pair: tuple[_Limb, _Limb], left: np.ndarray) -> tuple[_Limb, _Limb]:

@@ -8,6 +8,7 @@ import bpy
 
 from ..jobs import draw_progress, is_running
 from ..panels import SidebarPanel, draw_text
+from ..rig.rigify import is_generated
 from ..settings import TRACKERS, setup_of
 
 
@@ -29,6 +30,10 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
             column.prop(setup, "frame_end")
         if scene.render.fps < 60:
             layout.prop(setup, "between_frames")
+        if setup.armature is not None and is_generated(setup.armature):
+            column = layout.column(heading="Control Rig")
+            column.prop(setup, "key_switches")
+            column.prop(setup, "ik_controls")
         if draw_progress(layout, context):
             return
         row = layout.row()

@@ -73,11 +73,14 @@ class ActionWriter:
 
         Args:
             owner: whose current action it is.
-            written: data paths up to the channel's name, such as ``pose.bones["Hips"]``.
+            written: data paths up to the channel's name, such as ``pose.bones["Hips"]``; curves
+                that were written are left out in any case.
         """
         bag = self._bag()
         for curve in list(curves_of(owner)):
-            if curve.data_path.rpartition(".")[0] in written:
+            if curve.data_path.rpartition(".")[0] in written or bag.fcurves.find(
+                curve.data_path, index=curve.array_index
+            ):
                 continue
             new = bag.fcurves.new(curve.data_path, index=curve.array_index)
             new.extrapolation, new.mute = curve.extrapolation, curve.mute

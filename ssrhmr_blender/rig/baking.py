@@ -14,8 +14,10 @@ from ..checks import SetupError, check_character, check_trackers
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 from .actions import ActionWriter, curves_of
 from .keys import write_bone
+from .obstacles import obstacles
 from .posing import pose_bones, read_bones
-from .reading import read_character
+from .reading import Character, read_character
+from .rigify import set_switch, switch_path
 from .sampling import Key, find, is_animated, key_of, sample
 from .spaces import metre
 from .takes import to_take
@@ -189,7 +191,9 @@ class _Plan:
         if not setup.calibration:
             raise SetupError("Not calibrated yet: choose the T-pose frame and press Calibrate")
         self.calibration = Calibration.from_json(setup.calibration)
-        self.character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+        self.character = read_character(
+            armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
+        )
         self.bones = read_bones(armature, self.character)
         smoothing = Smoothing(
             auto=setup.smoothing == "AUTO",
@@ -202,9 +206,10 @@ class _Plan:
             trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
         )
         self.report = Report(
-            bones=sum(bone.joint >= 0 for bone in self.bones),
-            notes=_notes(armature, self.character.bones),
+            bones=sum(bone.keyed for bone in self.bones),
+            notes=_notes(armature, self.character),
         )
+        self.key_switches = setup.key_switches
         self.rate = scene.render.fps / scene.render.fps_base
         self.owner, self.scene, self.action = key_of(armature), scene.name, action
 
@@ -238,6 +243,7 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
             report.keys += curves * len(frames)
             share = len(written) / report.bones
             yield 1.0 - _SHARES["keys"] * (1.0 - share), "Writing keys"
+        _set_switches(plan, writer, int(frames[0]))
         _hand_over(_find_owner(plan.owner), writer, written, report)
         done = True
     finally:
@@ -248,6 +254,20 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
     scene = bpy.data.scenes[plan.scene]
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return report
+
+
+def _set_switches(plan: _Plan, writer: ActionWriter, frame: int) -> None:
+    """Let a control rig follow the controls that were keyed."""
+    import numpy as np
+
+    controls = plan.character.controls
+    armature = _find_owner(plan.owner)
+    for bone, name, value in controls.switches if controls else ():
+        if plan.key_switches:
+            path = switch_path(bone, name)
+            writer.write(bone, path, np.array([frame]), np.array([[float(value)]]))
+        else:
+            set_switch(armature, bone, name, value)
 
 
 def _hand_over(
@@ -302,16 +322,9 @@ def _check_moving(take: Take, names: list[str], moved: list[bool]) -> None:
             )
 
 
-def _notes(armature: bpy.types.Object, bones: tuple[str, ...]) -> list[str]:
+def _notes(armature: bpy.types.Object, character: Character) -> list[str]:
     """Say what will keep bones from following their keys."""
-    held = [
-        name
-        for name in bones
-        if name and any(not c.mute for c in armature.pose.bones[name].constraints)
-    ]
-    notes = []
-    if held:
-        notes.append(f"constraints still act on {', '.join(held[:3])}{'...' * (len(held) > 3)}")
+    notes = obstacles(armature, character.keyed, character.keyed[0])
     data = armature.animation_data
     if data and any(not track.mute for track in data.nla_tracks):
         notes.append("NLA tracks are combined with the new action")

@@ -21,6 +21,9 @@ _OFF_PLACE = 1e-4
 
 _SCALED = 1e-3
 
+_STRAIGHT = 0.01
+"""How far the middle of a limb is out of line, as a share of its length, where its bend fades."""
+
 
 @dataclass(frozen=True)
 class Bone:
@@ -28,13 +31,16 @@ class Bone:
 
     Attributes:
         name: of the bone.
-        parent: index of the parent in the list of bones, or -1.
+        parent: index in the list of bones of the one that it follows, or -1.
         rest: (4, 4) at rest, in the armature's space.
-        static: (4, 4) its own pose as it stands; used for bones that stand for no joint.
-        joint: index of the joint it stands for, or -1.
+        static: (4, 4) its own pose as it stands; used for bones that are not keyed.
+        keyed: whether it is posed.
+        joint: index of the joint that it is put onto, or -1.
+        arm: (3,) that joint's place at rest, from the bone's head along its axes.
+        moves: whether it has location keys in any case.
+        movable: whether it may have location keys.
         turns_along: whether it turns with its parent.
         local_place: whether its location channels are along its own axes.
-        movable: whether it may have location keys.
         rotation_mode: Blender's name of it.
     """
 
@@ -42,10 +48,13 @@ class Bone:
     parent: int
     rest: np.ndarray
     static: np.ndarray
+    keyed: bool
     joint: int
+    arm: np.ndarray
+    moves: bool
+    movable: bool
     turns_along: bool
     local_place: bool
-    movable: bool
     rotation_mode: str
 
 
@@ -67,28 +76,34 @@ class Channels:
 
 
 def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
-    """Read the mapped bones and all their ancestors, parents before children.
+    """Read the bones to pose and all that they follow, parents before children.
 
     Raises:
         RigError: if the hips cannot be moved, or a bone is scaled in its pose.
     """
     import numpy as np
 
-    wanted = {name: joint for joint, name in enumerate(character.bones) if name}
-    needed: set[str] = set()
-    for name in wanted:
-        bone = armature.data.bones[name]
-        needed |= {name, *(parent.name for parent in bone.parent_recursive)}
+    controls = character.controls
+    follows = controls.parents if controls else {}
+    put = _put_onto(character)
+    keyed = {*put, *_turned_as(character)}
+    keyed |= {*controls.at_rest, *controls.poles} if controls else set()
+    keyed |= {name for segment in character.segments for name in segment.bones}
+    moving = {*controls.places} if controls else {character.bones[0]}
+    # The ends of what bends come a little nearer.
+    moving |= {character.bones[segment.end] for segment in character.segments if segment.bends}
     found: list[Bone] = []
     index: dict[str, int] = {}
-    # Blender keeps bones sorted so that parents come first only within a hierarchy level.
-    for pose in sorted(armature.pose.bones, key=lambda bone: len(bone.parent_recursive)):
-        if pose.name not in needed:
-            continue
-        bone = pose.bone
-        joint = wanted.get(pose.name, -1)
+
+    def add(name: str) -> int:
+        """Index of a bone, read after those that it follows."""
+        if name in index:
+            return index[name]
+        pose, bone = armature.pose.bones[name], armature.data.bones[name]
+        above = follows.get(name, bone.parent.name if bone.parent else "")
+        parent = add(above) if above else -1
         connected = bone.use_connect and bone.parent is not None
-        if joint == 0 and connected:
+        if name in moving and connected:
             raise RigError(
                 f"the hips' bone '{bone.name}' is connected to '{bone.parent.name}' and cannot"
                 " move: disconnect it in edit mode, or choose another bone"
@@ -98,21 +113,51 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 f"bone '{pose.name}' is scaled in its pose, so the bones below it are not where"
                 " their joints are: clear its scale (Alt S in pose mode)"
             )
-        index[pose.name] = len(found)
+        rest = np.array(numbers(bone.matrix_local)).reshape(4, 4)
+        joint = put.get(name, -1)
+        if controls and name in controls.poles:
+            joint = controls.poles[name] + 1
+        arm = np.zeros(3)
+        if controls and joint >= 0:
+            head = np.array(armature.data.bones[character.bones[joint]].head_local)
+            arm = rest[:3, :3].T @ (head - rest[:3, 3])
+        index[name] = len(found)
         found.append(
             Bone(
-                pose.name,
-                index[bone.parent.name] if bone.parent else -1,
-                np.array(numbers(bone.matrix_local)).reshape(4, 4),
+                name,
+                parent,
+                rest,
                 np.array(numbers(pose.matrix_basis)).reshape(4, 4),
+                name in keyed,
                 joint,
+                arm,
+                name in moving,
+                not connected,
                 bone.use_inherit_rotation,
                 bone.use_local_location,
-                not connected,
                 pose.rotation_mode,
             )
         )
+        return index[name]
+
+    for bone in armature.data.bones:
+        if bone.name in keyed:
+            add(bone.name)
     return found
+
+
+def _put_onto(character: Character) -> dict[str, int]:
+    """Bones that are put onto joints."""
+    if character.controls:
+        return character.controls.places
+    return {name: joint for joint, name in enumerate(character.bones) if name}
+
+
+def _turned_as(character: Character) -> dict[str, int]:
+    """Bones that turn as joints do."""
+    if character.controls:
+        return character.controls.joints
+    return _put_onto(character)
 
 
 def pose_bones(
@@ -127,9 +172,11 @@ def pose_bones(
         worlds: (F, 4, 4) the armature object's world transform at each frame.
 
     Yields:
-        Channels of the mapped bones, one bone at a time.
+        Channels of the bones that are keyed, one bone at a time.
     """
     import numpy as np
+
+    from ssrhmr_core.shares import spread
 
     axes = core_axes()
     places, turns, scales = split(worlds)
@@ -138,6 +185,11 @@ def pose_bones(
     joints = ((axes.T @ motion.positions()[..., None])[..., 0] - places[:, None]) @ turns
     joints = joints * size[:, None]
     turned = character.rest.from_canonical(motion.matrices().astype(np.float64))
+
+    since_rest = {name: turned[:, joint] for name, joint in _turned_as(character).items()}
+    for segment in character.segments:
+        spread_out = spread(segment, turned)
+        since_rest |= {name: spread_out[:, n] for n, name in enumerate(segment.bones)}
 
     frames = len(motion)
     poses: list[tuple[np.ndarray, np.ndarray]] = []
@@ -158,19 +210,57 @@ def pose_bones(
                 else np.broadcast_to(bone.rest[:3, :3], (frames, 3, 3))
             )
         along = _location_axes(bone, turn, up_turn if bone.parent >= 0 else None, relative)
-        if bone.joint < 0:
+        if not bone.keyed:
             poses.append((turn @ bone.static[:3, :3], head + along @ bone.static[:3, 3]))
             continue
-        wanted = to_armature @ turned[:, bone.joint] @ (axes @ bone.rest[:3, :3])
+        if bone.name not in since_rest:  # keyed to stay at rest, but for the places of poles
+            moved = np.zeros((frames, 3))
+            if bone.joint >= 0:
+                start = bone.joint - 1
+                upper = to_armature @ turned[:, start] @ axes
+                out = -upper @ (bone.rest[:3, :3] @ bone.arm)
+                away = _pole(joints[:, start : start + 3], out) - head
+                moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
+            poses.append((turn, head))
+            still = np.broadcast_to(np.eye(3), (frames, 3, 3))
+            yield Channels(bone.name, bone.rotation_mode, still, moved)
+            continue
+        wanted = to_armature @ since_rest[bone.name] @ (axes @ bone.rest[:3, :3])
         local = turn.swapaxes(-1, -2) @ wanted
         moved = None
-        away = joints[:, bone.joint] - head
-        off = float(np.linalg.norm(away, axis=-1).max())
-        if bone.joint == 0 or (bone.movable and off > margin):
-            moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
-            head = joints[:, bone.joint]
+        if bone.joint >= 0:
+            away = joints[:, bone.joint] - wanted @ bone.arm - head
+            off = float(np.linalg.norm(away, axis=-1).max())
+            if bone.moves or (bone.movable and off > margin):
+                moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
+                head = head + away
         poses.append((wanted, head))
         yield Channels(bone.name, bone.rotation_mode, local, moved)
+
+
+def _pole(limb: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Where the pole of a limb belongs: out of its bend, in its plane.
+
+    Args:
+        limb: (F, 3, 3) places of its three joints.
+        out: (F, 3) from the middle joint to the pole, if the pole were fixed to the limb's first
+            bone; what a straight limb has instead of a plane.
+
+    Returns:
+        (F, 3) places.
+    """
+    import numpy as np
+
+    line = limb[:, 2] - limb[:, 0]
+    line = line / np.linalg.norm(line, axis=-1, keepdims=True)
+    bend, out_of_line = (
+        v - (v * line).sum(-1, keepdims=True) * line for v in (limb[:, 1] - limb[:, 0], out)
+    )
+    length = np.linalg.norm(out, axis=-1, keepdims=True)
+    reach = np.linalg.norm(limb[:, 1] - limb[:, 0], axis=-1, keepdims=True)
+    share = np.linalg.norm(bend, axis=-1, keepdims=True) / (_STRAIGHT * reach)
+    bend = bend + _STRAIGHT * reach * np.exp(-(share**2)) * out_of_line / length
+    return limb[:, 1] + length * bend / np.linalg.norm(bend, axis=-1, keepdims=True)
 
 
 def _location_axes(

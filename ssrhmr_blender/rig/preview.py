@@ -8,6 +8,7 @@ import bpy
 
 from .posing import pose_bones, read_bones
 from .reading import Character
+from .rigify import read_switch, set_switch
 from .sampling import GoneError, find, key_of
 from .spaces import numbers
 
@@ -35,6 +36,11 @@ class Preview:
         self._character = character
         self._bones = read_bones(armature, character)
         self._before = {channel: _read(armature, channel) for channel in _CHANNELS}
+        switches = character.controls.switches if character.controls else ()
+        self._switches = {(bone, name): value for bone, name, value in switches}
+        self._switched = {
+            (bone, name): read_switch(armature, bone, name) for bone, name in self._switches
+        }
 
     def show(self, rotations: np.ndarray, root: np.ndarray) -> None:
         """Put the character into a pose.
@@ -69,6 +75,8 @@ class Preview:
                 if channel not in values:
                     values[channel] = _read(armature, channel)
                 values[channel][row] = value[0]
+        for (bone, name), switch in self._switches.items():
+            set_switch(armature, bone, name, switch)
         for channel, table in values.items():
             _write(armature, channel, table)
 
@@ -81,6 +89,8 @@ class Preview:
         armature = find(self._owner)
         if armature is None or armature.pose is None:
             return
+        for (bone, name), switch in self._switched.items():
+            set_switch(armature, bone, name, switch)
         for channel, table in self._before.items():
             if len(table) == len(armature.pose.bones):
                 _write(armature, channel, table)

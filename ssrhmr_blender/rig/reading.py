@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..errors import UserError
+from .rigify import Controls, find_controls
 from .spaces import core_axes, numbers, split
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ssrhmr_core.rest import Rest
+    from ssrhmr_core.shares import Segment
 
 _UNEVEN = 0.01
 
@@ -30,11 +32,22 @@ class Character:
         rest: rest pose in the core's terms, in the scene's units.
         bones: name of each joint's bone, empty where there is none.
         scale: size of the armature object, scene units in one unit of the armature.
+        segments: bones between the joints that share what turns there.
+        controls: what is keyed instead of the bones, on a control rig.
     """
 
     rest: Rest
     bones: tuple[str, ...]
     scale: float
+    segments: tuple[Segment, ...] = ()
+    controls: Controls | None = None
+
+    @property
+    def keyed(self) -> tuple[str, ...]:
+        """Names of the bones that stand for joints when it is keyed, the moved one first."""
+        if self.controls:
+            return (*self.controls.places, *self.controls.joints)
+        return tuple(name for name in self.bones if name)
 
 
 def uniform_scale(armature: bpy.types.Object) -> float:
@@ -57,12 +70,15 @@ def uniform_scale(armature: bpy.types.Object) -> float:
     return size
 
 
-def read_character(armature: bpy.types.Object, bones: tuple[str, ...]) -> Character:
+def read_character(
+    armature: bpy.types.Object, bones: tuple[str, ...], ik_controls: bool = False
+) -> Character:
     """Read the rest pose of the bones that stand for the 22 joints.
 
     Args:
         armature: an armature object.
         bones: bone name of each joint, in the core's order, empty where there is none.
+        ik_controls: whether a control rig's IK controls are to be keyed too.
 
     Raises:
         RigError: naming the bone or joint at fault.
@@ -111,4 +127,30 @@ def read_character(armature: bpy.types.Object, bones: tuple[str, ...]) -> Charac
         )
     except ValueError as error:
         raise RigError(f"'{armature.name}': {error}") from error
-    return Character(rest, bones, scale)
+    controls = find_controls(armature, bones, ik_controls)
+    return Character(rest, bones, scale, _segments(armature, bones), controls)
+
+
+def _segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[Segment, ...]:
+    """Twist bones and the like, but for those that the rig turns itself."""
+    import numpy as np
+
+    from ssrhmr_core.mapping import NONE
+    from ssrhmr_core.shares import find_segments, without
+
+    data = armature.data.bones
+    index = {bone.name: number for number, bone in enumerate(data)}
+    parents = [index[bone.parent.name] if bone.parent else NONE for bone in data]
+    heads = np.array([list(bone.head_local) for bone in data]) @ core_axes().T
+    joints = np.array([index[name] if name else NONE for name in bones])
+    held = {
+        bone.name
+        for bone in armature.pose.bones
+        if any(not constraint.mute for constraint in bone.constraints)
+    }
+    found = []
+    for segment in find_segments(list(index), parents, heads, joints):
+        # A bend shortens the way a little: the bone at its end has to be moved by as much.
+        if not (segment.bends and data[bones[segment.end]].use_connect):
+            found.append(without(segment, held))
+    return tuple(segment for segment in found if segment is not None)

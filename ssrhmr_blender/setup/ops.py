@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import bpy
 
-from ..settings import TRACKER_LABELS, TRACKERS, setup_of
+from ..rig.obstacles import obstacles
+from ..rig.rigify import find_controls
+from ..settings import LIKELY, TRACKER_LABELS, TRACKERS, label_of, question, setup_of
 
 
 class SSRHMR_OT_detect_bones(bpy.types.Operator):
@@ -39,13 +43,57 @@ class SSRHMR_OT_detect_bones(bpy.types.Operator):
             slot.name, slot.required = name, joint in REQUIRED_JOINTS
             slot.bone = names[mapping.bones[joint]] if mapping.bones[joint] != NONE else ""
             slot.confidence = float(mapping.confidence[joint])
+            slot.choices = "\n".join(names[bone] for bone in mapping.ambiguous.get(joint, ()))
         setup.family = mapping.family
-        if mapping.missing:
-            missing = ", ".join(mapping.missing)
+        setup.obstacles = _obstacles(armature, [slot.bone for slot in setup.bones])
+        if mapping.ambiguous:
+            joint, found = next(iter(mapping.ambiguous.items()))
+            others = len(mapping.ambiguous) - 1
+            self.report(
+                {"WARNING"},
+                question(JOINTS[joint], [names[bone] for bone in found])
+                + (f" ({others} more below the table of bones)" if others else ""),
+            )
+        elif mapping.missing:
+            missing = ", ".join(label_of(name) for name in mapping.missing)
             self.report({"WARNING"}, f"No bone found for: {missing}. Choose them in the table")
+        elif mapping.confidence[mapping.bones != NONE].min() < LIKELY:
+            self.report({"WARNING"}, "Some bones are guesses: check those marked in the table")
         else:
             count = int((mapping.bones != NONE).sum())
             self.report({"INFO"}, f"{mapping.family} rig: {count} of {len(JOINTS)} joints found")
+        return {"FINISHED"}
+
+
+def _obstacles(armature: bpy.types.Object, bones: list[str]) -> str:
+    """What the rig has against being keyed, one sentence a line."""
+    controls = find_controls(armature, tuple(bones))
+    keyed = [*controls.places, *controls.joints] if controls else [bone for bone in bones if bone]
+    return "\n".join(obstacles(armature, keyed, keyed[0])) if keyed else ""
+
+
+class SSRHMR_OT_choose_bone(bpy.types.Operator):
+    """Take this bone for the joint."""
+
+    bl_idname = "ssrhmr.choose_bone"
+    bl_label = "Choose Bone"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    joint: bpy.props.StringProperty(name="Joint", description="Joint that the bone stands for")
+    bone: bpy.props.StringProperty(name="Bone", description="Bone of the character")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Fill the slot."""
+        setup = setup_of(context.scene)
+        slot = setup.bones.get(self.joint)
+        if slot is None or setup.armature is None:
+            self.report({"ERROR"}, "The bones are not known yet: press Detect Bones")
+            return {"CANCELLED"}
+        if self.bone not in setup.armature.data.bones:
+            self.report({"ERROR"}, f"'{setup.armature.name}' has no bone '{self.bone}'")
+            return {"CANCELLED"}
+        slot.bone = self.bone
+        setup.obstacles = _obstacles(setup.armature, [slot.bone for slot in setup.bones])
         return {"FINISHED"}
 
 
@@ -87,4 +135,4 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         return {"FINISHED"} if sure else {"CANCELLED"}
 
 
-CLASSES = (SSRHMR_OT_detect_bones, SSRHMR_OT_assign_trackers)
+CLASSES = (SSRHMR_OT_detect_bones, SSRHMR_OT_choose_bone, SSRHMR_OT_assign_trackers)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from ..panels import SidebarPanel
-from ..settings import TRACKERS, label_of, setup_of
+from ..panels import SidebarPanel, draw_text
+from ..settings import LIKELY, TRACKERS, SSRHMR_BoneSlot, label_of, question, setup_of
 
-_SURE, _LIKELY = 0.95, 0.3
+_SURE = 0.95
 
 
 class SSRHMR_UL_bones(bpy.types.UIList):
@@ -25,16 +25,23 @@ class SSRHMR_UL_bones(bpy.types.UIList):
     ) -> None:
         """Draw a joint, a mark of how sure it is, and its bone."""
         if not item.bone:
-            mark = "ERROR" if item.required else "REMOVE"
+            asked = item.required or item.choices
+            mark = "ERROR" if asked else "REMOVE"
         elif item.confidence >= _SURE:
             mark = "CHECKMARK"
         else:
-            mark = "QUESTION" if item.confidence >= _LIKELY else "ERROR"
+            mark = "QUESTION" if item.confidence >= LIKELY else "ERROR"
         split = layout.split(factor=0.47, align=True)
         split.label(text=label_of(item.name), icon=mark)
         armature = data.armature
-        if armature is not None:
-            split.prop_search(item, "bone", armature.data, "bones", text="")
+        if armature is None:
+            return
+        row = split.row(align=True)
+        row.prop_search(item, "bone", armature.data, "bones", text="")
+        if item.bone and item.confidence < _SURE:
+            sure = row.row()
+            sure.ui_units_x = 1.8
+            sure.label(text=f"{item.confidence:.0%}")
 
 
 class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
@@ -58,6 +65,21 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
             column.template_list(
                 "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=11
             )
+            asked = next((slot for slot in setup.bones if slot.choices and not slot.bone), None)
+            if asked is not None:
+                _ask(column.box(), context, asked)
+            for line in setup.obstacles.splitlines():
+                draw_text(column, context, line[:1].upper() + line[1:], "INFO")
+
+
+def _ask(layout: bpy.types.UILayout, context: bpy.types.Context, slot: SSRHMR_BoneSlot) -> None:
+    """Ask which bone is the slot's joint, with a button for each."""
+    bones = slot.choices.splitlines()
+    draw_text(layout, context, question(slot.name, bones), "QUESTION")
+    column = layout.column(align=True)
+    for bone in bones[:6]:
+        choice = column.operator("ssrhmr.choose_bone", text=bone, icon="BONE_DATA")
+        choice.joint, choice.bone = slot.name, bone
 
 
 class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):

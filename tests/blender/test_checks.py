@@ -235,3 +235,51 @@ def test_a_tracker_that_is_disabled_in_viewports(ready: SSRHMR_Setup) -> None:
 def test_a_bone_that_is_scaled_in_its_pose(ready: SSRHMR_Setup) -> None:
     ready.armature.pose.bones[mixamo_name("chest")].scale = (1.0, 0.8, 1.0)
     refused(bpy.ops.ssrhmr.bake, "'mixamorig:Spine2' is scaled in its pose.*Alt S")
+
+
+def test_two_bones_that_could_be_the_left_hand(performance: Motion) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    hand = armature.data.edit_bones["mixamorig:LeftHand"]
+    other = armature.data.edit_bones.new("hand.L")
+    other.head, other.tail, other.parent = hand.head, hand.tail, hand.parent
+    hand.name = "Left_Hand"
+    bpy.ops.object.mode_set(mode="OBJECT")
+    setup = bpy.context.scene.ssrhmr
+    choose(armature, make_trackers(Take.from_motion(performance)))
+    slot = setup.bones["left_wrist"]
+    assert slot.bone == "" and slot.confidence == 0.0
+    assert sorted(slot.choices.splitlines()) == ["Left_Hand", "hand.L"]
+    refused(bpy.ops.ssrhmr.calibrate, "'Left_Hand'.*'hand.L'.* is the left wrist")
+    with pytest.raises(RuntimeError, match="no bone 'nose'"):
+        bpy.ops.ssrhmr.choose_bone(joint="left_wrist", bone="nose")
+    assert bpy.ops.ssrhmr.choose_bone(joint="left_wrist", bone="hand.L") == {"FINISHED"}
+    assert slot.bone == "hand.L" and slot.confidence == 1.0
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+
+
+def test_what_holds_bones_is_told_before_the_bake(ready: SSRHMR_Setup) -> None:
+    armature = ready.armature
+    bones = armature.pose.bones
+    assert ready.obstacles == ""
+    bones[mixamo_name("left_knee")].constraints.new("LIMIT_ROTATION")
+    bones[mixamo_name("head")].constraints.new("COPY_ROTATION")
+    bones[mixamo_name("neck")].constraints.new("COPY_ROTATION").mute = True
+    bones[mixamo_name("left_wrist")].constraints.new("COPY_ROTATION").influence = 0.0
+    bones[mixamo_name("chest")].driver_add("rotation_quaternion", 1)
+    bones[mixamo_name("chest")].driver_add("scale", 1)
+    bones[mixamo_name("hips")].lock_location[2] = True
+    bones[mixamo_name("right_elbow")].lock_rotation[0] = True
+    bones[mixamo_name("left_elbow")].lock_location[0] = True
+    bpy.ops.ssrhmr.detect_bones()
+    told = ready.obstacles.replace("mixamorig:", "").splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        "constraints act on 'Head'",
+        "limits hold 'LeftLeg' back",
+        "drivers move 'Spine2'",
+        "locked channels of 'Hips', 'RightForeArm' are keyed all the same",
+    ]
+    ready.armature = None
+    assert ready.obstacles == ""
