@@ -85,8 +85,9 @@ _DAMPING = 1e-5
 _REACH, _REACH_SOFT = 0.9995, 3e-4
 """Share of a limb's length that it is stretched to at most, and the width of the bend before it:
 at 1 a tenth of a millimetre would turn an elbow by degrees."""
-_ARM_REACH = 0.999
-"""Share of an arm's length beyond which its clavicle begins to give."""
+_ARM_REACH, _ARM_SOFT = 0.999, 0.015
+"""Share of an arm's length that it is stretched to at most while its clavicle can give, and how far
+before it that begins: an elbow of an adult then turns by 1.2 degrees a millimetre at most."""
 _FOLDED = np.cos(np.radians(10.0))
 """Knees and elbows close to this inner angle at most."""
 _CLAVICLE_LIMIT = 0.7
@@ -251,17 +252,23 @@ def give_clavicles(
     xp = namespace(turned)
     clavicles = chest[..., None, :] + rotate(chest_turn[..., None, :, :], body.collars)
     bone = rotate(turned, body.shoulders)
+    shoulders = clavicles + bone
+    whole = (body.uppers + body.lowers)[..., 2:, :]
+    over = norm(hands - shoulders) / whole - _ARM_REACH
+    if not (over > -_ARM_SOFT).any():
+        return turned, shoulders
+    # The smaller of distance and reach, with a parabola where they meet.
+    bent = clamp(over + _ARM_SOFT, 0.0, 2.0 * _ARM_SOFT)
+    kept = over - bent * bent / (4.0 * _ARM_SOFT) - clamp(over - _ARM_SOFT, 0.0, np.inf)
+    reach = (_ARM_REACH + kept) * whole
     length, aim = body.collar, hands - clavicles
     distance = norm(aim)
-    reach = _ARM_REACH * (body.uppers + body.lowers)[..., 2:, :]
-    # Law of cosines: the angle between clavicle and target at which the arm just reaches.
+    # Law of cosines: the angle between clavicle and target at which the arm reaches so far.
     needed = (length * length + distance * distance - reach * reach) / (2.0 * length * distance)
     axis = cross(bone, aim)
     # Off the ends, where the slope is infinite and no gradient could pass.
     needed = xp.arccos(clamp(needed, -0.99999, 0.99999))
     angle = clamp(xp.arctan2(norm(axis), dot(bone, aim)) - needed, 0.0, _CLAVICLE_LIMIT)
-    if not (angle > 0.0).any():
-        return turned, clavicles + bone
     turn = from_rotation_vector(normalize(axis) * angle)
     return turn @ turned, clavicles + rotate(turn, bone)
 
