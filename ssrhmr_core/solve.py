@@ -101,6 +101,7 @@ class Body(NamedTuple):
         first: (..., 3) offset of the first joint of the spine.
         spine: (..., 4, 3) offsets of what each joint of the spine carries, the head last.
         length: (..., 1) of the spine from the hips to the head.
+        stretched: (..., 1) of the part that bends, if it were straight.
         hips: (..., 2, 3) offsets of both hip joints.
         collars: (..., 2, 3) offsets of both clavicles.
         shoulders: (..., 2, 3) offsets of both shoulder joints.
@@ -113,6 +114,7 @@ class Body(NamedTuple):
     first: Array
     spine: Array
     length: Array
+    stretched: Array
     hips: Array
     collars: Array
     shoulders: Array
@@ -133,6 +135,7 @@ def body_of(offsets: Array) -> Body:
         first,
         spine,
         norm(first + spine.sum(-2)),
+        norm(spine).sum(-2),
         offsets[..., [leg.upper for leg in LEGS], :],
         offsets[..., CLAVICLES, :],
         shoulders,
@@ -164,6 +167,10 @@ def solve_spine(
     """
     xp = namespace(turned)
     base, bones, length = rotate(hips, body.first), body.spine, body.length
+    # Beyond its reach the spine would whip about from one frame to the next.
+    aim = head - base
+    distance = norm(aim)
+    head = base + aim * (_within_reach(distance, body.stretched) / distance)
     if xp is np:
         return _solve_spine_rows(turned, base, bones, length, head, steps)
     for _ in range(steps):
@@ -234,6 +241,13 @@ def _bend_spine(
     return from_rotation_vector(single_as(own, turned)) @ turned
 
 
+def _within_reach(distance: Array, whole: Array) -> Array:
+    """Return the smaller of a distance and the reach of a chain, rounded off where they meet."""
+    over = distance / whole - _REACH
+    softened = namespace(over).sqrt(over * over + _REACH_SOFT**2)
+    return whole * (0.5 * (over - softened) + _REACH)
+
+
 def give_clavicles(
     turned: Array, body: Body, chest_turn: Array, chest: Array, hands: Array
 ) -> tuple[Array, Array]:
@@ -297,12 +311,8 @@ def close_limbs(
     aim = targets - starts
     distance = norm(aim)
     along = aim / distance
-    whole = a + b
-    over = distance / whole - _REACH
-    # The smaller of distance and reach, rounded off where they meet.
-    reached = 0.5 * (over - xp.sqrt(over * over + _REACH_SOFT**2)) + _REACH
     nearest = xp.sqrt(a * a + b * b - 2.0 * float(_FOLDED) * a * b)
-    distance = xp.maximum(whole * reached, nearest)
+    distance = xp.maximum(_within_reach(distance, a + b), nearest)
     cosine = (a * a + distance * distance - b * b) / (2.0 * a * distance)
     sine = xp.sqrt(clamp(1.0 - cosine * cosine, 1e-8))
     middle = a * (cosine * along + sine * normalize(reject(poles, along)))

@@ -37,7 +37,8 @@ def test_truth_is_left_alone(motion: Motion) -> None:
     spots, turns = trackers(motion)
     offsets = motion.skeleton.offsets
     found = solve(motion.matrices(), true_poles(motion), spots, turns, body_of(offsets))
-    np.testing.assert_allclose(found, motion.matrices(), atol=2e-3)
+    # An arm at 98.9 % of its reach has its clavicle give by 0.13 degrees.
+    np.testing.assert_allclose(found, motion.matrices(), atol=3e-3)
 
 
 @pytest.mark.parametrize("degrees", [3.0, 10.0, 20.0])
@@ -94,6 +95,27 @@ def test_an_arm_out_of_reach_points_at_its_target(skeleton: Skeleton) -> None:
     # The clavicle gave: the wrist is nearer than the arm alone could bring it.
     miss = np.linalg.norm(points[INDEX["left_wrist"]] - spots[0, 2])
     assert miss < np.linalg.norm(away) - 0.02
+
+
+@pytest.mark.parametrize("lifted", [0.02, 0.05, 0.3])
+def test_a_spine_out_of_reach_stretches_and_keeps_calm(motion: Motion, lifted: float) -> None:
+    """Mounts that were calibrated badly lift the head; a micrometre must then not whip it about."""
+    spots, turns = trackers(motion)
+    offsets, wrong = motion.skeleton.offsets, disturbed(motion, 10.0)
+    first = spots[:, 0] + turns[:, 0] @ offsets[INDEX["lower_spine"]]
+    aim = spots[:, 1] - first
+    distance = np.linalg.norm(aim, axis=-1, keepdims=True)
+    chain = [INDEX[name] for name in ("middle_spine", "chest", "neck", "head")]
+    reach = float(np.linalg.norm(offsets[chain], axis=-1).sum())
+    spots[:, 1] = first + aim * ((reach + lifted) / distance)
+    found = solve(wrong, true_poles(motion), spots, turns, body_of(offsets))
+    points = forward_kinematics(found, spots[:, 0], offsets)
+    missed = np.linalg.norm(points[:, ENDS[1]] - spots[:, 1], axis=-1)
+    assert missed.max() < lifted + 0.003
+    spots[:, 1] += 1e-6
+    again = solve(wrong, true_poles(motion), spots, turns, body_of(offsets))
+    moved = forward_kinematics(again, spots[:, 0], offsets) - points
+    assert np.abs(moved).max() < 1e-3
 
 
 @pytest.mark.parametrize("gone", [("left_clavicle",), ("lower_spine", "middle_spine"), ("neck",)])
