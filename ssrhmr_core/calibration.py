@@ -17,13 +17,14 @@ _STRANGE_ARM = 0.22
 _STRANGE_SCALE = 0.12
 _OTHER_PLACE = 0.5
 """Metres on an adult beyond which a tracker is not on a character that was posed to meet it."""
-_OTHER_POSE = 20.0
-"""Degrees by which arms are off the reference pose before that is said."""
+_OTHER_POSE = 11.0
+"""Degrees by which arms seem to be off the reference pose before that is said. They are off by
+more: trackers of hands count as partly misplaced."""
 _SURELY_SWAPPED = 9.0
 """By how much more probable one exchange of labels is than the other: three to sigma's square."""
 _POSE_NAMES = {"T_POSE": "T-pose", "A_POSE": "A-pose", "ARMS_DOWN": "pose with arms down"}
 _PAIRS = {"hands": (2, 3), "feet": (4, 5)}
-_LOOKS_PER_SECOND = 10.0
+_LOOKS_PER_SECOND, _TRIED = 10.0, 8
 _CALM_SPEED, _ALIKE = 0.05, 0.05
 """Metres a second and metres off the reference pose that count alike for a still frame."""
 _STILL_SPEED = 0.15
@@ -175,7 +176,7 @@ def calibrate(
         (found.arms * scale).astype(np.float32),
         scale,
         misses.astype(np.float32),
-        _warnings(skeleton, stance, misses, reference, fit_scale, swapped),
+        _warnings(skeleton, points, stance, misses, reference, fit_scale, swapped),
         swapped,
     )
 
@@ -250,16 +251,26 @@ def find_still(
     rate = (len(take) - 1) / float(take.times[-1] - take.times[0]) if len(take) > 1 else 1.0
     frames = np.flatnonzero(take.valid.all(-1))
     frames = frames[frames % max(1, round(rate / _LOOKS_PER_SECOND)) == 0]
-    best, moment = np.inf, None
+    looks: list[tuple[float, float, float]] = []
     for frame in frames:
         size, away = resemblance(skeleton, take.positions[frame].astype(np.float64), reference)
-        if not away / _ALIKE < best:
+        if np.isfinite(away):
+            time = float(take.times[frame])
+            speed = stillness(take, time, window).max() * ADULT_SIZE / (size * skeleton.size)
+            looks.append((away / _ALIKE + speed / _CALM_SPEED, time, float(speed)))
+    # A body of any size resembles much: of the best moments the most probable stance decides.
+    best, moment = np.inf, None
+    tried: list[float] = []
+    for _, time, speed in sorted(looks):
+        if any(abs(time - other) < 2.0 * window for other in tried):
             continue
-        time = float(take.times[frame])
-        speed = stillness(take, time, window).max() * ADULT_SIZE / (size * skeleton.size)
-        cost = away / _ALIKE + speed / _CALM_SPEED
-        if cost < best:
-            best, moment = cost, time
+        tried.append(time)
+        frame = int(np.abs(take.times - time).argmin())
+        stance = find_stance(skeleton, take.positions[frame].astype(np.float64), reference, None)
+        if stance is not None and stance.cost + (speed / _CALM_SPEED) ** 2 < best:
+            best, moment = stance.cost + (speed / _CALM_SPEED) ** 2, time
+        if len(tried) == _TRIED:
+            break
     if moment is None:
         raise TrackerError("there is no moment at which all trackers look like a standing body")
     return moment
@@ -338,6 +349,7 @@ def _swapped(
 
 def _warnings(
     skeleton: Skeleton,
+    points: np.ndarray,
     stance: Stance,
     misses: np.ndarray,
     reference: str,
@@ -352,10 +364,11 @@ def _warnings(
     found = []
     off = np.abs(stance.elevations - ELEVATIONS[reference]).max()
     if off > _OTHER_POSE:
-        arms = stance.elevations.mean()
-        nearest = min(ELEVATIONS, key=lambda name: abs(ELEVATIONS[name] - arms))
-        hint = "wrong frame?" if nearest == reference else f"rather a {_POSE_NAMES[nearest]}?"
-        found.append(f"the arms are {off:.0f} degrees away from the {asked}: {hint}")
+        others = {name: find_stance(skeleton, points, name, None) for name in ELEVATIONS}
+        costs = {name: np.inf if other is None else other.cost for name, other in others.items()}
+        nearest = min(costs, key=lambda name: costs[name])
+        hint = "wrong frame?" if nearest == reference else f"is it the {_POSE_NAMES[nearest]}?"
+        found.append(f"the arms are not held as in the {asked}: {hint}")
     else:
         found += [
             f"{TRACKERS[tracker]} is {100.0 * misses[tracker] / unit_of(size):.0f} cm away from"
