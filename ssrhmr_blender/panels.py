@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import bpy
+
+if TYPE_CHECKING:
+    from .settings import SSRHMR_Warning
 
 _LETTER = 7.0
 """Mean width of a letter of Blender's interface font, pixels at a scale of one."""
@@ -24,6 +28,14 @@ class SidebarPanel:
         """Draw the presets' button at the right of the header."""
         if self.preset_menu:
             self.layout.menu(self.preset_menu, text="", icon="PRESET")
+
+
+def draw_swaps(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> None:
+    """Draw a button for each pair of trackers that the warning says is exchanged."""
+    for pair in filter(None, warning.pair.split(",")):
+        layout.operator(
+            "ssrhmr.swap_trackers", text=f"Swap {pair.title()}", icon="ARROW_LEFTRIGHT"
+        ).pair = pair.upper()
 
 
 def draw_text(

@@ -91,8 +91,13 @@ class SSRHMR_TrackerFit(bpy.types.PropertyGroup):
     arm: bpy.props.FloatProperty(
         name="Lever Arm", description="Distance from the tracker to its joint", unit="LENGTH"
     )
+    error: bpy.props.FloatProperty(
+        name="Error",
+        description="Centimetres between the tracker and where people wear it in that pose",
+    )
     speed: bpy.props.FloatProperty(
-        name="Speed", description="How fast it moves there: calibrate while it stands still"
+        name="Speed",
+        description="How fast it moves there, metres a second: calibrate while it stands still",
     )
     quality: bpy.props.FloatProperty(
         name="Quality",
@@ -107,6 +112,9 @@ class SSRHMR_Warning(bpy.types.PropertyGroup):
     """A line about something that looks wrong."""
 
     name: bpy.props.StringProperty(name="Warning")
+    pair: bpy.props.StringProperty(
+        name="Pair", description="The pair of trackers that looks exchanged, if that is the matter"
+    )
 
 
 def _tracker(role: str, worn: str) -> bpy.props.PointerProperty:
@@ -127,6 +135,33 @@ def _weight(role: str) -> bpy.props.FloatProperty:
         min=0.0,
         max=1.0,
         subtype="FACTOR",
+    )
+
+
+def _nudge_offset(role: str) -> bpy.props.FloatVectorProperty:
+    return bpy.props.FloatVectorProperty(
+        name="Offset",
+        description=f"Moves the {TRACKER_LABELS[role]} joint against its tracker: to the left of"
+        " the body, up, to the front, as in the T-pose. Added to every calibration",
+        size=3,
+        subtype="TRANSLATION",
+        unit="LENGTH",
+        soft_min=-0.2,
+        soft_max=0.2,
+        step=1,
+        precision=3,
+    )
+
+
+def _nudge_turn(role: str) -> bpy.props.FloatVectorProperty:
+    return bpy.props.FloatVectorProperty(
+        name="Rotation",
+        description=f"Turns the {TRACKER_LABELS[role]} joint against its tracker: about the axes"
+        " to the left of the body, up and to the front, as in the T-pose. Added to every"
+        " calibration",
+        size=3,
+        subtype="EULER",
+        unit="ROTATION",
     )
 
 
@@ -269,11 +304,27 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         name="Reference",
         description="What the performer and the character have in common at that frame",
         items=(
-            ("T_POSE", "T-Pose", "The performer stands in a T-pose; heading and place are found"),
+            (
+                *(
+                    "T_POSE",
+                    "T-Pose",
+                    "Arms straight out to the sides; heading and place are found",
+                ),
+                *("NONE", 0),
+            ),
+            (
+                *("A_POSE", "A-Pose", "Arms half way down; heading and place are found"),
+                *("NONE", 2),
+            ),
+            (
+                *("ARMS_DOWN", "Arms Down", "Arms hanging; heading and place are found"),
+                *("NONE", 3),
+            ),
             (
                 "CHARACTER",
                 "Character's Pose",
                 "The character is posed and placed just as the performer stands at that frame",
+                *("NONE", 1),
             ),
         ),
         update=_forget_calibration,
@@ -290,6 +341,24 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     calibration: bpy.props.StringProperty(name="Calibration", options={"HIDDEN"})
     fits: bpy.props.CollectionProperty(type=SSRHMR_TrackerFit)
     warnings: bpy.props.CollectionProperty(type=SSRHMR_Warning)
+
+    nudged: bpy.props.EnumProperty(
+        name="Nudge",
+        description="Tracker whose calibration is corrected by hand",
+        items=tuple((role, label, f"Correct {label}") for role, label in TRACKER_LABELS.items()),
+    )
+    pelvis_offset: _nudge_offset("pelvis")
+    head_offset: _nudge_offset("head")
+    left_hand_offset: _nudge_offset("left_hand")
+    right_hand_offset: _nudge_offset("right_hand")
+    left_foot_offset: _nudge_offset("left_foot")
+    right_foot_offset: _nudge_offset("right_foot")
+    pelvis_turn: _nudge_turn("pelvis")
+    head_turn: _nudge_turn("head")
+    left_hand_turn: _nudge_turn("left_hand")
+    right_hand_turn: _nudge_turn("right_hand")
+    left_foot_turn: _nudge_turn("left_foot")
+    right_foot_turn: _nudge_turn("right_foot")
 
     range: bpy.props.EnumProperty(
         name="Range",

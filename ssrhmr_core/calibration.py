@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from .skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS, Skeleton
+from .skeleton import ADULT_SIZE, TRACKERS, Skeleton, unit_of
+from .stance import ELEVATIONS, Stance, find_stance, resemblance
 from .trackers import Take, TrackerError
 
 _STRANGE_ARM = 0.22
-"""Metres on an adult beyond which a tracker is not where the reference pose has its joint."""
+"""Metres on an adult beyond which a tracker is not where the reference pose has it."""
 _STRANGE_SCALE = 0.12
+_OTHER_PLACE = 0.5
+"""Metres on an adult beyond which a tracker is not on a character that was posed to meet it."""
+_OTHER_POSE = 11.0
+"""Degrees by which arms seem to be off the reference pose before that is said. They are off by
+more: trackers of hands count as partly misplaced."""
+_SURELY_SWAPPED = 9.0
+"""By how much more probable one exchange of labels is than the other: three to sigma's square."""
+_POSE_NAMES = {"T_POSE": "T-pose", "A_POSE": "A-pose", "ARMS_DOWN": "pose with arms down"}
+_PAIRS = {"hands": (2, 3), "feet": (4, 5)}
+_LOOKS_PER_SECOND, _TRIED = 10.0, 8
+_CALM_SPEED, _ALIKE = 0.05, 0.05
+"""Metres a second and metres off the reference pose that count alike for a still frame."""
 _STILL_SPEED = 0.15
 """Metres a second below which a tracker counts as still."""
 _AVERAGED = 3
@@ -33,9 +46,11 @@ class Calibration:
         rotations: (6, 4) float32 quaternions.
         arms: (6, 3) float32 lever arms in the tracker's axes, metres on the character.
         scale: size of the character over that of the performer.
-        misses: (6,) float32 how far each tracker was from where the reference pose has its
-            joint, metres on the performer.
+        misses: (6,) float32 how far each tracker was from where people wear it in the reference
+            pose, metres on the performer.
         warnings: what looks wrong, in plain words.
+        swapped: pairs whose left and right look exchanged: "hands", "feet"; both if it is one of
+            them and cannot be told which.
     """
 
     rotations: np.ndarray
@@ -43,6 +58,7 @@ class Calibration:
     scale: float = 1.0
     misses: np.ndarray = field(default_factory=lambda: np.zeros(6, np.float32))
     warnings: tuple[str, ...] = ()
+    swapped: tuple[str, ...] = ()
 
     @classmethod
     def none(cls) -> Calibration:
@@ -67,6 +83,18 @@ class Calibration:
             take.times, positions.astype(np.float32), rotations.astype(np.float32), take.valid
         )
 
+    def nudged(self, offsets: np.ndarray, turns: np.ndarray) -> Calibration:
+        """Return a calibration whose joints are moved and turned by hand.
+
+        Args:
+            offsets: (6, 3) metres along each joint's own axes: left, up and front in the T-pose.
+            turns: (6, 4) quaternions about the same axes.
+        """
+        mounts = self.rotations.astype(np.float64)
+        arms = self.arms + quat.mul_vec(mounts, np.asarray(offsets, np.float64))
+        rotations = quat.normalize(quat.mul(mounts, np.asarray(turns, np.float64)))
+        return replace(self, arms=arms.astype(np.float32), rotations=rotations.astype(np.float32))
+
     def to_json(self) -> str:
         """Text that :meth:`from_json` reads."""
         values = {key: _plain(value) for key, value in asdict(self).items()}
@@ -87,6 +115,8 @@ class Calibration:
                 float(values["scale"]),
                 np.array(values["misses"], np.float32).reshape(6),
                 tuple(str(warning) for warning in values["warnings"]),
+                # Older ones do not have it.
+                tuple(pair for pair in values.get("swapped", ()) if pair in _PAIRS),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise TrackerError("the stored calibration cannot be read: calibrate again") from error
@@ -96,52 +126,58 @@ class Calibration:
 
 
 def calibrate(
-    skeleton: Skeleton, positions: np.ndarray, rotations: np.ndarray, fit_scale: bool = False
+    skeleton: Skeleton,
+    positions: np.ndarray,
+    rotations: np.ndarray,
+    fit_scale: bool = False,
+    reference: str = "T_POSE",
 ) -> Calibration:
-    """Calibrate from a frame in which the performer stands in a T-pose.
+    """Calibrate from a frame in which the performer stands still in a reference pose.
 
-    Heading, place and size of the performer are the least-squares fit of the skeleton's T-pose to
-    the trackers (a Procrustes fit that turns about the vertical only); what is left between each
-    tracker and its joint is its lever arm.
+    Heading, place and size of the performer are the most probable ones given where people wear
+    trackers (:mod:`ssrhmr_core.stance`); what is left between each tracker and its joint is its
+    lever arm.
 
     Args:
         skeleton: the character.
         positions: (6, 3) of the trackers, metres, Y up.
         rotations: (6, 4) of the trackers.
         fit_scale: whether trackers are scaled to the character; else they are taken 1:1.
+        reference: the pose, one of :data:`ssrhmr_core.stance.ELEVATIONS`.
 
     Raises:
         TrackerError: if the trackers lie on one spot or are not finite.
     """
     points = _checked(positions)
-    wanted = skeleton.t_pose()[list(TRACKER_JOINTS)].astype(np.float64)
-    a, b = wanted - wanted.mean(0), points - points.mean(0)
-    spread = float((b * b).sum())
-    if spread < 1e-6:
+    if ((points - points.mean(0)) ** 2).sum() < 1e-6:
         raise TrackerError("all trackers are at one place: choose a frame with the performer in it")
-    # Turn about Y that brings the T-pose onto the trackers, then the scale between both.
-    heading = np.arctan2(
-        (a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]).sum(), (a[:, 0] * b[:, 0] + a[:, 2] * b[:, 2]).sum()
-    )
-    turn = quat.from_angle_axis(np.array([heading]), np.array([0.0, 1.0, 0.0])).reshape(4)
-    placed = quat.mul_vec(np.tile(turn, (6, 1)), wanted)
-    fitted = float(((placed - placed.mean(0)) * b).sum()) / spread
-    if fitted <= 0.0:
+    size = resemblance(skeleton, points, reference)[0]
+    same = not fit_scale and abs(np.log(size)) <= _STRANGE_SCALE
+    stance = find_stance(skeleton, points, reference, 1.0 if same else None)
+    if stance is None:
         raise TrackerError("the trackers do not look like a standing body at this frame")
-    own = placed / fitted
-    misses = np.linalg.norm(points - own - (points - own).mean(0), axis=-1)
-    scale = fitted if fit_scale else 1.0
-    # Feet decide the height, so that the character stands on the floor that they stand on.
-    shift = (scale * points - placed).mean(0)
-    shift[1] = (scale * points - placed)[-2:, 1].mean()
-    warnings = _warnings(b, turn, misses, skeleton, fitted, fit_scale)
-    found = calibrate_to_pose((placed + shift) / scale, np.tile(turn, (6, 1)), positions, rotations)
+    joints = stance.positions
+    if not (same or fit_scale):
+        # The character stands on the floor that the performer stands on, at its own size.
+        pivot = joints.mean(0)
+        pivot[1] = joints[4:, 1].mean()
+        joints = pivot + (joints - pivot) / stance.size
+    turns = quat.from_matrix(stance.rotations)
+    found = calibrate_to_pose(joints, turns, positions, rotations)
+    scale = 1.0 / stance.size if fit_scale else 1.0
+    off = stance.elevations - ELEVATIONS[reference]
+    misses = stance.misses.copy()
+    # An arm that is held elsewhere is a miss of its hand.
+    lengths = np.linalg.norm(skeleton.offsets[[16, 17, 20, 21]], axis=-1).reshape(2, 2).sum(-1)
+    misses[2:4] = np.maximum(misses[2:4], np.abs(np.radians(off)) * lengths * stance.size)
+    swapped = _swapped(skeleton, points, reference, stance)
     return Calibration(
         found.rotations,
         (found.arms * scale).astype(np.float32),
         scale,
         misses.astype(np.float32),
-        warnings,
+        _warnings(skeleton, points, stance, misses, reference, fit_scale, swapped),
+        swapped,
     )
 
 
@@ -150,6 +186,7 @@ def calibrate_to_pose(
     joint_rotations: np.ndarray,
     positions: np.ndarray,
     rotations: np.ndarray,
+    size: float = ADULT_SIZE,
 ) -> Calibration:
     """Calibrate against a character that was posed where the performer stands.
 
@@ -158,6 +195,7 @@ def calibrate_to_pose(
         joint_rotations: (6, 4) their canonical global rotations.
         positions: (6, 3) of the trackers.
         rotations: (6, 4) of the trackers.
+        size: of the character (:attr:`Skeleton.size`), to tell what is far away.
 
     Raises:
         TrackerError: if a tracker is not finite.
@@ -168,9 +206,10 @@ def calibrate_to_pose(
     arms = quat.mul_vec(inverse, away)
     mounts = quat.mul(inverse, np.asarray(joint_rotations, np.float64))
     misses = np.linalg.norm(away, axis=-1)
+    shown = misses / unit_of(size)
     warnings = tuple(
-        f"{TRACKERS[tracker]} is {100.0 * misses[tracker]:.0f} cm away from its joint"
-        for tracker in np.flatnonzero(misses > 0.5)
+        f"{TRACKERS[tracker]} is {100.0 * shown[tracker]:.0f} cm away from its joint"
+        for tracker in np.flatnonzero(misses > _OTHER_PLACE * size / ADULT_SIZE)
     )
     return Calibration(
         mounts.astype(np.float32), arms.astype(np.float32), 1.0, misses.astype("f4"), warnings
@@ -195,15 +234,58 @@ def still_enough(speeds: np.ndarray) -> tuple[str, ...]:
     )
 
 
+def find_still(
+    skeleton: Skeleton, take: Take, reference: str = "T_POSE", window: float = 0.25
+) -> float:
+    """Find the time, in seconds, at which a performer stands still and most like a reference pose.
+
+    Args:
+        skeleton: the character.
+        take: raw trackers at any rate.
+        reference: one of :data:`ssrhmr_core.stance.ELEVATIONS`.
+        window: seconds before and after in which trackers should be still.
+
+    Raises:
+        TrackerError: if there is no moment at which all trackers look like a standing body.
+    """
+    rate = (len(take) - 1) / float(take.times[-1] - take.times[0]) if len(take) > 1 else 1.0
+    frames = np.flatnonzero(take.valid.all(-1))
+    frames = frames[frames % max(1, round(rate / _LOOKS_PER_SECOND)) == 0]
+    looks: list[tuple[float, float, float]] = []
+    for frame in frames:
+        size, away = resemblance(skeleton, take.positions[frame].astype(np.float64), reference)
+        if np.isfinite(away):
+            time = float(take.times[frame])
+            speed = stillness(take, time, window).max() * ADULT_SIZE / (size * skeleton.size)
+            looks.append((away / _ALIKE + speed / _CALM_SPEED, time, float(speed)))
+    # A body of any size resembles much: of the best moments the most probable stance decides.
+    best, moment = np.inf, None
+    tried: list[float] = []
+    for _, time, speed in sorted(looks):
+        if any(abs(time - other) < 2.0 * window for other in tried):
+            continue
+        tried.append(time)
+        frame = int(np.abs(take.times - time).argmin())
+        stance = find_stance(skeleton, take.positions[frame].astype(np.float64), reference, None)
+        if stance is not None and stance.cost + (speed / _CALM_SPEED) ** 2 < best:
+            best, moment = stance.cost + (speed / _CALM_SPEED) ** 2, time
+        if len(tried) == _TRIED:
+            break
+    if moment is None:
+        raise TrackerError("there is no moment at which all trackers look like a standing body")
+    return moment
+
+
 def calibrate_stillest(
-    skeleton: Skeleton, take: Take, fit_scale: bool = False
+    skeleton: Skeleton, take: Take, fit_scale: bool = False, reference: str = "T_POSE"
 ) -> tuple[Calibration, np.ndarray]:
     """Calibrate from the moment of a take in which the performer stands stillest.
 
     Args:
         skeleton: the character.
-        take: a second or so in a T-pose, on an even clock.
+        take: a second or so in the reference pose, on an even clock.
         fit_scale: whether trackers are scaled to the character; else they are taken 1:1.
+        reference: the pose, one of :data:`ssrhmr_core.stance.ELEVATIONS`.
 
     Returns:
         The calibration, and the speed of each tracker (6,) at that moment, metres a second.
@@ -231,7 +313,7 @@ def calibrate_stillest(
     spots = take.positions[moments[best]].mean(0)
     turns = take.rotations[moments[best]]
     turns = turns * np.where((turns * turns[_AVERAGED]).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
-    found = calibrate(skeleton, spots, quat.normalize(turns.mean(0)), fit_scale)
+    found = calibrate(skeleton, spots, quat.normalize(turns.mean(0)), fit_scale, reference)
     return found, speeds[best]
 
 
@@ -248,31 +330,55 @@ def quality(calibration: Calibration, skeleton: Skeleton) -> np.ndarray:
     return np.clip(1.0 - calibration.misses / (2.0 * _STRANGE_ARM * size), 0.0, 1.0)
 
 
-def _warnings(
-    centred: np.ndarray,
-    turn: np.ndarray,
-    misses: np.ndarray,
-    skeleton: Skeleton,
-    fitted: float,
-    fit_scale: bool,
+def _swapped(
+    skeleton: Skeleton, points: np.ndarray, reference: str, stance: Stance
 ) -> tuple[str, ...]:
-    left = quat.mul_vec(turn, np.array([1.0, 0.0, 0.0]))
+    """Which pair has left and right exchanged: hands and feet then disagree on the front."""
+    hands, feet = (points[left, [0, 2]] - points[right, [0, 2]] for left, right in _PAIRS.values())
+    if hands @ feet >= 0.0:
+        return ()
+    costs = {}
+    for pair, (left, right) in _PAIRS.items():
+        order = list(range(6))
+        order[left], order[right] = right, left
+        found = find_stance(skeleton, points[order], reference, stance.size)
+        costs[pair] = np.inf if found is None else found.cost
+    best = min(costs.values())
+    return tuple(pair for pair, cost in costs.items() if cost <= best + _SURELY_SWAPPED)
+
+
+def _warnings(
+    skeleton: Skeleton,
+    points: np.ndarray,
+    stance: Stance,
+    misses: np.ndarray,
+    reference: str,
+    fit_scale: bool,
+    swapped: tuple[str, ...],
+) -> tuple[str, ...]:
+    asked = _POSE_NAMES[reference]
+    size = skeleton.size * stance.size
+    if swapped:
+        # Anything else would only be what follows from it.
+        return (f"left and right look swapped on the {' or on the '.join(swapped)}",)
     found = []
-    hands, feet = ((centred[i] - centred[i + 1]) @ left for i in (2, 4))
-    if feet < 0.0 < hands:
-        # Which pair is swapped cannot be told: both make hands and feet disagree.
-        found.append("left and right look swapped on the hands or on the feet")
-    elif hands < 0.5 * (skeleton.t_pose()[17, 0] - skeleton.t_pose()[21, 0]) / fitted:
-        found.append("the hands are not held out to the sides: is this the T-pose?")
-    size = skeleton.size / (fitted * ADULT_SIZE)
-    found += [
-        f"{TRACKERS[tracker]} is {100.0 * misses[tracker]:.0f} cm away from where a T-pose has it:"
-        " wrong frame, or trackers swapped?"
-        for tracker in np.flatnonzero(misses > _STRANGE_ARM * size)
-    ]
-    if not fit_scale and abs(np.log(fitted)) > _STRANGE_SCALE:
+    off = np.abs(stance.elevations - ELEVATIONS[reference]).max()
+    if off > _OTHER_POSE:
+        others = {name: find_stance(skeleton, points, name, None) for name in ELEVATIONS}
+        costs = {name: np.inf if other is None else other.cost for name, other in others.items()}
+        nearest = min(costs, key=lambda name: costs[name])
+        hint = "wrong frame?" if nearest == reference else f"is it the {_POSE_NAMES[nearest]}?"
+        found.append(f"the arms are not held as in the {asked}: {hint}")
+    else:
+        found += [
+            f"{TRACKERS[tracker]} is {100.0 * misses[tracker] / unit_of(size):.0f} cm away from"
+            f" where it is worn in the {asked}: wrong frame, or trackers exchanged?"
+            for tracker in np.flatnonzero(misses > _STRANGE_ARM * size / ADULT_SIZE)
+        ]
+    if not fit_scale and abs(np.log(stance.size)) > _STRANGE_SCALE:
         found.append(
-            f"the character is {fitted:.2f} times the performer's size: fit the trackers to it"
+            f"the character is {1.0 / stance.size:.2f} times the performer's size:"
+            " fit the trackers to it"
         )
     return tuple(found)
 

@@ -197,6 +197,7 @@ class LiveSession:
         self._countdown: _Countdown | None = None
         self._calibrations = 0
         self._warnings: tuple[str, ...] = ()
+        self._speeds = np.zeros(6, np.float32)
         self._recorder: Recorder | None = None
         self._began = self._flushed = self._recorded_until = 0.0
         self._frames = self._lost = self._waited = 0
@@ -301,7 +302,11 @@ class LiveSession:
         )
 
     def begin_calibration(
-        self, seconds: float = 3.0, fit_scale: bool = False, skeleton: Skeleton | None = None
+        self,
+        seconds: float = 3.0,
+        fit_scale: bool = False,
+        skeleton: Skeleton | None = None,
+        reference: str = "T_POSE",
     ) -> None:
         """Calibrate after a countdown, from the stillest moment around its end.
 
@@ -309,9 +314,10 @@ class LiveSession:
         ``status.message`` says why and the old one stays.
 
         Args:
-            seconds: to get into the T-pose.
+            seconds: to get into the reference pose.
             fit_scale: whether trackers are scaled to the character; else they are taken 1:1.
             skeleton: the character's; the reconstructor's if not given.
+            reference: the pose, one of :data:`ssrhmr_core.stance.ELEVATIONS`.
 
         Raises:
             TrackerError: if there is no character to calibrate to.
@@ -320,7 +326,7 @@ class LiveSession:
         if body is None:
             raise TrackerError("choose a character before calibrating")
         self._message = ""
-        self._countdown = _Countdown(self._now + seconds, body, fit_scale)
+        self._countdown = _Countdown(self._now + seconds, body, fit_scale, reference)
 
     def cancel_calibration(self) -> None:
         """End the countdown."""
@@ -335,6 +341,11 @@ class LiveSession:
     def calibration_warnings(self) -> Sequence[str]:
         """What looked wrong at the last calibration, with trackers that moved; plain words."""
         return self._warnings
+
+    @property
+    def calibration_speeds(self) -> np.ndarray:
+        """How fast each tracker (6,) moved at the last calibration, metres a second."""
+        return self._speeds
 
     def pause(self) -> None:
         """Keep the pose; readings are still taken in and recorded."""
@@ -451,11 +462,13 @@ class LiveSession:
         # What is younger than `wait` may still be on its way.
         take = self._take(countdown.end - self._wait - steps[::-1])
         try:
-            found, speeds = calibrate_stillest(countdown.skeleton, take, countdown.fit_scale)
+            found, speeds = calibrate_stillest(
+                countdown.skeleton, take, countdown.fit_scale, countdown.reference
+            )
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
             return
-        self._warnings = (*found.warnings, *still_enough(speeds))
+        self._speeds, self._warnings = speeds, (*found.warnings, *still_enough(speeds))
         self._calibrations += 1
         self.calibration = found
 
@@ -563,3 +576,4 @@ class _Countdown:
     end: float
     skeleton: Skeleton
     fit_scale: bool
+    reference: str

@@ -14,7 +14,7 @@ from .loss import Completion, Watch, find_lost
 from .motion import Motion, interpolate, interpolate_rotations
 from .network import HISTORY, frame_features, predict, proportions_of, step_features
 from .planting import find_contacts, keep_toes_flat, plant
-from .skeleton import ADULT_SIZE, TRACKERS, Skeleton, forward_kinematics, inherit_missing
+from .skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, unit_of
 from .smoothing import OneEuro, Smoothing, smooth
 from .solve import LIMBS, solve
 from .trackers import Take, TrackerError
@@ -25,8 +25,6 @@ __all__ = ["Preset", "Reconstructor", "Stage", "WeightsError"]
 Preset = Literal["ssrhmr", "ik"]
 Stage = Literal["network", "exact"]
 
-_HUMAN = 4.0
-"""Bodies so many times larger or smaller than an adult are measured in other units than metres."""
 _CHUNK = 1024
 """Frames computed at once: fits the caches, and Esc is heard several times a second."""
 
@@ -65,8 +63,7 @@ class Reconstructor:
             TrackerError: if neither pelvis nor head counts fully.
         """
         self.skeleton = skeleton
-        size = skeleton.size / ADULT_SIZE
-        self._unit = np.float32(1.0 if 1.0 / _HUMAN < size < _HUMAN else size)
+        self._unit = np.float32(unit_of(skeleton.size))
         # What counts as noise, as a jump or as standing is told in metres on a human body.
         self._body = skeleton.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else skeleton
         self._weights = load_weights(weights) if preset == "ssrhmr" else {}

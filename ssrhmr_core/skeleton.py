@@ -72,6 +72,8 @@ LIMB_DIRECTIONS = {
 }
 """Direction of each limb bone, from its joint to the next one, in the canonical T-pose."""
 
+_HUMAN = 4.0
+
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
@@ -127,6 +129,15 @@ class Skeleton:
     def scaled(self, factor: float) -> Skeleton:
         """Return the same body, ``factor`` times as large."""
         return Skeleton(self.offsets * np.float32(factor), self.present)
+
+
+def unit_of(size: float) -> float:
+    """Length of a metre in the units in which a body of a :attr:`Skeleton.size` is measured.
+
+    Bodies four times larger or smaller than an adult are measured in other units than metres.
+    """
+    adult = float(size) / ADULT_SIZE
+    return 1.0 if 1.0 / _HUMAN < adult < _HUMAN else adult
 
 
 def forward_kinematics(rotations: Array, root: Array, offsets: Array) -> Array:

@@ -13,6 +13,7 @@ from ..jobs import EXPLAINED
 from ..rig.actions import curves_of
 from ..rig.assigning import assign, assignment_of, find_action, restore
 from ..rig.baking import Source, bake
+from ..rig.calibrated import check_calibrated
 from ..rig.sampling import Key, find, key_of
 from ..settings import setup_of
 from .finding import Part
@@ -70,8 +71,7 @@ def bake_takes(
     """
     setup, batch = setup_of(scene), batch_of(scene)
     armature = check_character(setup)
-    if not setup.calibration:
-        raise SetupError("Not calibrated yet: choose the T-pose frame and press Calibrate")
+    check_calibrated(setup)
     takes = [_plain(item) for item in batch.takes if item.use]
     if not takes:
         raise SetupError("No takes are ticked: press Find Takes, and tick those to bake")

@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..checks import check_character, check_trackers
+from ..checks import SetupError, check_character, check_trackers
 from ..errors import UserError
+from ..rig.baking import frame_range
+from ..rig.calibrated import keep_calibration
 from ..rig.reading import Character, read_character
 from ..rig.sampling import key_of, sample
 from ..rig.spaces import core_axes, numbers, split
 from ..rig.takes import to_take
-from ..settings import TRACKER_LABELS, TRACKERS, setup_of
+from ..settings import live_of, setup_of
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from ssrhmr_core.trackers import Take
 
     from ..settings import SSRHMR_Setup
 
 _LOOK_AROUND = 0.25
 """Seconds before and after the frame in which the trackers should stand still."""
+_LOOKS_PER_SECOND = 15.0
+"""How often trackers are looked at where a still frame is searched for."""
 
 
 class SSRHMR_OT_calibrate(bpy.types.Operator):
@@ -35,7 +41,7 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
         """Calibrate at the setup's calibration frame."""
         setup = setup_of(context.scene)
         try:
-            self._calibrate(context, setup)
+            _calibrate(context, setup)
         except (UserError, ValueError) as error:
             setup.message = str(error)
             self.report({"ERROR"}, str(error))
@@ -47,52 +53,115 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
             self.report({"INFO"}, "Calibrated")
         return {"FINISHED"}
 
-    @staticmethod
-    def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
-        import numpy as np
 
-        from ssrhmr_core.calibration import (
-            calibrate,
-            calibrate_to_pose,
-            quality,
-            still_enough,
-            stillness,
-        )
+class SSRHMR_OT_find_still(bpy.types.Operator):
+    """Find the frame at which the performer stands still, most like the reference pose."""
 
-        armature, trackers = check_character(setup), check_trackers(setup)
-        character = read_character(armature, tuple(slot.bone for slot in setup.bones))
-        scene = context.scene
-        rate = scene.render.fps / scene.render.fps_base
-        around = max(1, round(_LOOK_AROUND * rate))
-        frames = np.arange(-around, around + 1) + setup.calibration_frame
-        steps = sample(scene.name, [key_of(obj) for obj in trackers], list(frames))
-        take = to_take(_finish(steps), frames, rate, [obj.name for obj in trackers])
-        spots, turns = take.positions[around], take.rotations[around]
-        if setup.reference == "CHARACTER":
-            joints, rotations = _posed(scene, setup, character)
-            found = calibrate_to_pose(joints, rotations, spots, turns)
-        else:
-            found = calibrate(character.rest.skeleton, spots, turns, setup.scale == "FIT")
+    bl_idname = "ssrhmr.find_still"
+    bl_label = "Find Still Frame"
+    bl_options = {"REGISTER", "UNDO"}
 
-        speeds = stillness(take, float(take.times[around]), _LOOK_AROUND)
-        # Speeds of a scene in other units mean what they mean on an adult.
-        speeds = speeds * 1.4 * found.scale / character.rest.skeleton.size
-        setup.calibration = found.to_json()
-        setup.fits.clear()
-        values = zip(
-            TRACKERS,
-            found.arm_lengths,
-            speeds,
-            quality(found, character.rest.skeleton),
-            strict=True,
-        )
-        for role, arm, speed, fit in values:
-            line = setup.fits.add()
-            line.name = TRACKER_LABELS[role]
-            line.arm, line.speed, line.quality = float(arm), float(speed), float(fit)
-        setup.warnings.clear()
-        for warning in (*found.warnings, *still_enough(speeds)):
-            setup.warnings.add().name = _readable(warning)
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set the calibration frame, and go there to look at it."""
+        setup = setup_of(context.scene)
+        try:
+            frame = _find_still(context.scene, setup)
+        except (UserError, ValueError) as error:
+            setup.message = str(error)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        setup.message = ""
+        if frame != setup.calibration_frame:
+            setup.calibration_frame = frame
+        context.scene.frame_set(frame)
+        self.report({"INFO"}, f"Frame {frame}: look whether this is the pose, then calibrate")
+        return {"FINISHED"}
+
+
+class SSRHMR_OT_swap_trackers(bpy.types.Operator):
+    """Exchange the left and the right tracker of a pair, here and in live capture."""
+
+    bl_idname = "ssrhmr.swap_trackers"
+    bl_label = "Swap Trackers"
+    bl_options = {"REGISTER", "UNDO"}
+
+    pair: bpy.props.EnumProperty(
+        name="Pair",
+        items=(
+            ("HANDS", "Hands", "Exchange the trackers of both hands"),
+            ("FEET", "Feet", "Exchange the trackers of both feet"),
+        ),
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Exchange them, and calibrate anew if that can be done at a frame."""
+        setup = setup_of(context.scene)
+        part = {"HANDS": "hand", "FEET": "foot"}[self.pair]
+        left, right = f"left_{part}", f"right_{part}"
+        objects = getattr(setup, left), getattr(setup, right)
+        calibrated = bool(setup.calibration)
+        setattr(setup, left, objects[1])
+        setattr(setup, right, objects[0])
+        worn = {left: right, right: left}
+        devices = [d for d in live_of(context.scene).devices if d.role in worn]
+        for device, role in [(device, worn[device.role]) for device in devices]:
+            device.role = role
+        if not calibrated or None in objects:
+            setup.calibration = ""
+            setup.warnings.clear()
+            self.report({"INFO"}, "Exchanged: calibrate again")
+            return {"FINISHED"}
+        return bpy.ops.ssrhmr.calibrate()
+
+
+def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
+    import numpy as np
+
+    from ssrhmr_core.calibration import calibrate, calibrate_to_pose, still_enough, stillness
+    from ssrhmr_core.skeleton import ADULT_SIZE
+
+    armature, trackers = check_character(setup), check_trackers(setup)
+    character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+    skeleton = character.rest.skeleton
+    scene = context.scene
+    around = max(1, round(_LOOK_AROUND * _rate(scene)))
+    take = _sampled(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
+    spots, turns = take.positions[around], take.rotations[around]
+    if setup.reference == "CHARACTER":
+        joints, rotations = _posed(scene, setup, character)
+        found = calibrate_to_pose(joints, rotations, spots, turns, skeleton.size)
+    else:
+        found = calibrate(skeleton, spots, turns, setup.scale == "FIT", setup.reference)
+    speeds = stillness(take, float(take.times[around]), _LOOK_AROUND)
+    # Speeds of a scene in other units mean what they mean on an adult.
+    speeds = speeds * ADULT_SIZE * found.scale / skeleton.size
+    keep_calibration(setup, found, skeleton, speeds, (*found.warnings, *still_enough(speeds)))
+
+
+def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
+    """Frame at which the performer stands most like the reference pose."""
+    import numpy as np
+
+    from ssrhmr_core.calibration import find_still
+
+    if setup.reference == "CHARACTER":
+        raise SetupError("The character's pose can be any: choose the reference T-pose or another")
+    armature, trackers = check_character(setup), check_trackers(setup)
+    character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+    start, end = frame_range(scene, setup)
+    frames = np.arange(start, end + 1, max(1, round(_rate(scene) / _LOOKS_PER_SECOND)))
+    take = _sampled(scene, trackers, frames)
+    found = find_still(character.rest.skeleton, take, setup.reference, _LOOK_AROUND)
+    return int(frames[np.abs(take.times - found).argmin()])
+
+
+def _rate(scene: bpy.types.Scene) -> float:
+    return scene.render.fps / scene.render.fps_base
+
+
+def _sampled(scene: bpy.types.Scene, trackers: list[bpy.types.Object], frames: np.ndarray) -> Take:
+    steps = sample(scene.name, [key_of(obj) for obj in trackers], list(frames))
+    return to_take(_finish(steps), frames, _rate(scene), [obj.name for obj in trackers])
 
 
 def _posed(
@@ -136,11 +205,4 @@ def _finish(steps: Generator[float, None, np.ndarray]) -> np.ndarray:
             return done.value
 
 
-def _readable(warning: str) -> str:
-    """Put the trackers' labels for their names, and begin with a capital."""
-    for role in TRACKERS:
-        warning = warning.replace(role, TRACKER_LABELS[role])
-    return warning[0].upper() + warning[1:]
-
-
-CLASSES = (SSRHMR_OT_calibrate,)
+CLASSES = (SSRHMR_OT_calibrate, SSRHMR_OT_find_still, SSRHMR_OT_swap_trackers)

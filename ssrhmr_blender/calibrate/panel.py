@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import bpy
 
-from ..panels import SidebarPanel, draw_text
+from ..panels import SidebarPanel, draw_swaps, draw_text
 from ..settings import setup_of
 
 _GOOD, _FAIR = 0.6, 0.35
+_MOVING = 0.15
+"""Metres a second above which the calibration warns."""
 
 
 class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
@@ -22,10 +24,12 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         layout, setup = self.layout, setup_of(context.scene)
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(setup, "calibration_frame")
         layout.prop(setup, "reference")
+        row = layout.row(align=True)
+        row.prop(setup, "calibration_frame")
+        row.operator("ssrhmr.find_still", text="", icon="VIEWZOOM")
         row = layout.row()
-        row.active = setup.reference == "T_POSE"
+        row.active = setup.reference != "CHARACTER"
         row.prop(setup, "scale")
         layout.operator("ssrhmr.calibrate", icon="OUTLINER_OB_ARMATURE")
         if not setup.calibration:
@@ -33,14 +37,39 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
             return
         column = layout.column(align=True)
         for fit in setup.fits:
-            split = column.split(factor=0.5)
+            split = column.split(factor=0.6)
             mark = "ERROR"
             if fit.quality >= _FAIR:
                 mark = "CHECKMARK" if fit.quality >= _GOOD else "QUESTION"
             split.label(text=fit.name, icon=mark)
-            split.label(text=f"{100.0 * fit.arm:.1f} cm, {100.0 * fit.quality:.0f} %")
+            split.label(text=f"{fit.error:.1f} cm off")
+        if setup.fits:
+            fastest = max(setup.fits, key=lambda fit: fit.speed)
+            column.label(
+                text=f"Stillness: {100.0 * fastest.speed:.0f} cm/s at most ({fastest.name})",
+                icon="ERROR" if fastest.speed > _MOVING else "CHECKMARK",
+            )
         for warning in setup.warnings:
             draw_text(layout, context, warning.name, icon="ERROR")
+            draw_swaps(layout, warning)
 
 
-CLASSES = (SSRHMR_PT_calibration,)
+class SSRHMR_PT_nudges(SidebarPanel, bpy.types.Panel):
+    """Corrections of the calibration by hand, tracker by tracker."""
+
+    bl_label = "Nudge Trackers"
+    bl_idname = "SSRHMR_PT_nudges"
+    bl_parent_id = "SSRHMR_PT_calibration"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the corrections of the chosen tracker."""
+        layout, setup = self.layout, setup_of(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(setup, "nudged", text="Tracker")
+        layout.prop(setup, f"{setup.nudged}_offset")
+        layout.prop(setup, f"{setup.nudged}_turn")
+
+
+CLASSES = (SSRHMR_PT_calibration, SSRHMR_PT_nudges)

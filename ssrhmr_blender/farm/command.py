@@ -200,6 +200,7 @@ def _record(job: Job, key: str) -> None:
 def _bake(job: Job, chosen: argparse.Namespace) -> list[str]:
     """Bake one job and write its results; returns what the user should know."""
     from ..rig.baking import Source, bake
+    from ..rig.calibrated import clear_nudges
     from ..rig.empties import make_empties
     from ..settings import TRACKERS
 
@@ -219,6 +220,7 @@ def _bake(job: Job, chosen: argparse.Namespace) -> list[str]:
         setup.calibration_frame = scene.frame_start + round(chosen.calibrate_at * rate)
         bpy.ops.ssrhmr.calibrate()
     elif performer is not None:
+        clear_nudges(setup)
         setup.calibration = _of_joints(scene, setup, performer)
     elif calibration:
         setup.calibration = calibration

@@ -16,6 +16,7 @@ import bpy
 
 from ..checks import check_character
 from ..errors import UserError
+from ..rig.calibrated import Nudges, keep_calibration, nudges_of, stored_calibration
 from ..rig.preview import Preview
 from ..rig.reading import read_character
 from ..rig.spaces import core_axes, metre
@@ -91,6 +92,7 @@ class Capture:
         self.pose: LivePose | None = None
         self._picture: Picture | None = None
         self._calibrations = 0
+        self._nudges: Nudges = ()
         self._due: float | None = None
         self._path = Path()
         self.receiver: Receiver = Receiver(
@@ -161,7 +163,7 @@ class Capture:
             self.session.bind(roles)
         pose = self.session.tick(now)
         self._note_devices(live)
-        self._keep_calibration(setup_of(scene))
+        self._follow_calibration(setup_of(scene))
         if pose is not None:
             self.pose = pose
             if self._preview is not None:
@@ -259,26 +261,33 @@ class Capture:
         return take
 
     def _stored_calibration(self, setup: SSRHMR_Setup) -> Calibration | None:
-        from ssrhmr_core.calibration import Calibration
-
+        self._nudges = nudges_of(setup)
         if not setup.calibration:
             return None
-        return _scaled(Calibration.from_json(setup.calibration), 1.0 / self.unit)
+        return _scaled(stored_calibration(setup), 1.0 / self.unit)
 
-    def _keep_calibration(self, setup: SSRHMR_Setup) -> None:
-        """Put a calibration that has just been made into the setup."""
-        if self.session.calibrations == self._calibrations:
-            return
+    def _follow_calibration(self, setup: SSRHMR_Setup) -> None:
+        """Put a calibration that has just been made into the setup; take nudges from it."""
+        new = self.session.calibrations != self._calibrations
         self._calibrations = self.session.calibrations
-        found = self.session.calibration
-        if found is None or self._preview is None or not self._preview.shows(setup.armature):
+        found, reconstructor = self.session.calibration, self.session.reconstructor
+        if found is None or reconstructor is None or self._preview is None:
+            return
+        if not self._preview.shows(setup.armature):
             # Another character's settings are shown meanwhile.
             return
-        setup.calibration = _scaled(found, self.unit).to_json()
-        setup.fits.clear()
-        setup.warnings.clear()
-        for warning in self.session.calibration_warnings:
-            setup.warnings.add().name = warning[:1].upper() + warning[1:]
+        if new:
+            keep_calibration(
+                setup,
+                _scaled(found, self.unit),
+                reconstructor.skeleton.scaled(self.unit),
+                self.session.calibration_speeds,
+                self.session.calibration_warnings,
+            )
+        nudges = nudges_of(setup)
+        nudged = nudges != self._nudges or (new and any(map(any, nudges)))
+        if setup.calibration and nudged:
+            self.session.calibration = self._stored_calibration(setup)
 
     def _draw(self, live: SSRHMR_Live) -> None:
         """Prepare what the overlay shows."""

@@ -141,10 +141,10 @@ class SSRHMR_OT_live_stop(bpy.types.Operator):
 
 
 class SSRHMR_OT_live_calibrate(bpy.types.Operator):
-    """Count down, then calibrate: stand still in a T-pose when it reaches zero."""
+    """Count down, then calibrate: stand still in the reference pose when it reaches zero."""
 
     bl_idname = "ssrhmr.live_calibrate"
-    bl_label = "Calibrate in T-Pose"
+    bl_label = "Calibrate"
     bl_options: ClassVar = {"REGISTER"}
 
     poll = SSRHMR_OT_live_stop.poll
@@ -157,7 +157,11 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
             if found.status.countdown > 0.0:
                 found.session.cancel_calibration()
             else:
-                found.session.begin_calibration(live.countdown, setup.scale == "FIT")
+                if setup.reference == "CHARACTER":
+                    raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
+                found.session.begin_calibration(
+                    live.countdown, setup.scale == "FIT", reference=setup.reference
+                )
         except _EXPLAINED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import bpy
 
-from ..panels import SidebarPanel, draw_text
-from ..settings import live_of, setup_of
+from ..panels import SidebarPanel, draw_swaps, draw_text
+from ..settings import SSRHMR_Setup, live_of, setup_of
 from . import capture
 
 
@@ -102,18 +102,28 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
                 row.scale_y = 1.5
                 row.operator(
                     "ssrhmr.live_calibrate",
-                    text=f"T-pose! {status.countdown:.0f}",
+                    text=f"{_pose_of(setup)}! {status.countdown:.0f}",
                     icon="TIME",
                     depress=True,
                 )
             else:
                 layout.prop(live, "countdown")
-                layout.operator("ssrhmr.live_calibrate", icon="OUTLINER_OB_ARMATURE")
+                layout.prop(setup, "reference")
+                layout.operator(
+                    "ssrhmr.live_calibrate",
+                    text=f"Calibrate in {_pose_of(setup)}",
+                    icon="OUTLINER_OB_ARMATURE",
+                )
                 for warning in setup.warnings:
                     draw_text(layout, context, warning.name, icon="ERROR")
+                    draw_swaps(layout, warning)
         else:
             draw_text(layout, context, "No character: choose one above, then", icon="INFO")
         layout.operator("ssrhmr.live_character", icon="ARMATURE_DATA")
+
+
+def _pose_of(setup: SSRHMR_Setup) -> str:
+    return setup.bl_rna.properties["reference"].enum_items[setup.reference].name
 
 
 class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):

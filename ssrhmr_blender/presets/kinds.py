@@ -21,7 +21,11 @@ _CLEANUP = (
     *("smoothing", "cutoff", "planting", "between_frames"),
     *(f"{role}_weight" for role in TRACKERS),
 )
-_CALIBRATION = ("reference", "scale", "calibration_frame", "calibration", "fits", "warnings")
+_NUDGES = tuple(f"{role}_{part}" for role in TRACKERS for part in ("offset", "turn"))
+_CALIBRATION = (
+    *("reference", "scale", "calibration_frame", "calibration", "fits", "warnings"),
+    *_NUDGES,
+)
 _LIVE = (
     *("protocol", "port", "everywhere", "devices", "countdown"),
     *("overlay", "pre_roll", "play", "bake"),
@@ -135,7 +139,9 @@ def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]
         raise PresetError("The preset's calibration is damaged: calibrate again") from error
     if not 0.0 < scale < math.inf:
         raise PresetError("The preset's calibration is damaged: calibrate again")
-    write_values(setup, {"fits": [], "warnings": [], **checked})
+    # Older presets know of no nudges: there were none.
+    unmoved = {name: [0.0, 0.0, 0.0] for name in _NUDGES}
+    write_values(setup, {"fits": [], "warnings": [], **unmoved, **checked})
     return []
 
 

@@ -13,6 +13,7 @@ import bpy
 from ..checks import SetupError, check_character, check_trackers
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 from .actions import ActionWriter, curves_of
+from .calibrated import stored_calibration
 from .keys import write_bone
 from .obstacles import obstacles
 from .posing import pose_bones, read_bones
@@ -184,13 +185,10 @@ class _Plan:
             SetupError: if the setup is not calibrated.
             RigError: if the character cannot be used.
         """
-        from ssrhmr_core.calibration import Calibration
         from ssrhmr_core.reconstruct import Reconstructor
         from ssrhmr_core.smoothing import Smoothing
 
-        if not setup.calibration:
-            raise SetupError("Not calibrated yet: choose the T-pose frame and press Calibrate")
-        self.calibration = Calibration.from_json(setup.calibration)
+        self.calibration = stored_calibration(setup)
         self.character = read_character(
             armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
@@ -11,18 +13,23 @@ from ssrhmr_core.calibration import (
     calibrate,
     calibrate_stillest,
     calibrate_to_pose,
+    find_still,
     quality,
     still_enough,
     stillness,
 )
 from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import TRACKER_JOINTS, Skeleton
+from ssrhmr_core.skeleton import ADULT_SIZE, TRACKER_JOINTS, Skeleton
+from ssrhmr_core.stance import ELEVATIONS
 from ssrhmr_core.trackers import Take, TrackerError
 
+from .mounts import SETS, mean_of_trackers, wear
+
 ENDS = list(TRACKER_JOINTS)
+NAMES = {"T_POSE": "is it the T-pose?", "A_POSE": "A-pose?", "ARMS_DOWN": "arms down?"}
 RANDOM = np.random.default_rng(2)
 MOUNTS = quat.normalize(RANDOM.standard_normal((6, 4)))
-ARMS = 0.05 * RANDOM.standard_normal((6, 3))
+ARMS = 0.025 * RANDOM.standard_normal((6, 3))
 
 
 def mounted(take: Take) -> Take:
@@ -67,7 +74,9 @@ def test_t_pose_calibration_finds_heading_and_mounts(skeleton: Skeleton, heading
     worn = mounted(truth)
     found = calibrate(skeleton, worn.positions[0], worn.rotations[0])
     applied = found.apply(worn)
-    assert angle(applied.rotations, truth.rotations).max() < 4.0
+    turned = angle(applied.rotations, truth.rotations)[0]
+    # Whether a tracker is 5 cm too high or the arm is, nobody can tell.
+    assert turned[[0, 1, 4, 5]].max() < 1.0 and turned[2:4].max() < 8.0
     assert np.linalg.norm(applied.positions - truth.positions, axis=-1).max() < 0.06
     assert not found.warnings
     assert quality(found, skeleton).min() > 0.5
@@ -163,7 +172,7 @@ def test_the_stillest_moment_is_found(skeleton: Skeleton) -> None:
     found, speeds = calibrate_stillest(skeleton, take)
     expected = calibrate(skeleton, t_pose(skeleton).positions[0], t_pose(skeleton).rotations[0])
     np.testing.assert_allclose(found.arms, expected.arms, atol=0.004)
-    assert angle(found.rotations, expected.rotations).max() < 0.1
+    assert angle(found.rotations, expected.rotations).max() < 0.2
     # Noise of 2 mm is no movement.
     assert still_enough(speeds) == ()
 
@@ -184,3 +193,132 @@ def test_trackers_that_are_not_seen_cannot_be_calibrated(skeleton: Skeleton) -> 
         calibrate_stillest(skeleton, take)
     take.valid[20:30, 2] = True
     calibrate_stillest(skeleton, take)
+
+
+WORN = [(worn, reference) for worn in SETS for reference in ELEVATIONS]
+
+
+def errors(skeleton: Skeleton, worn: tuple[str, ...], reference: str) -> tuple[float, float]:
+    """Mean error of joints, mm, of the calibration and of the plain mean of trackers."""
+    found, plain = [], []
+    for seed in range(4):
+        seen = wear(skeleton, worn, seed, reference)
+        made = calibrate(skeleton, seen.positions, seen.rotations, reference=reference)
+        assert not made.swapped
+        take = Take(
+            np.zeros(1),
+            seen.positions[None].astype("f4"),
+            seen.rotations[None].astype("f4"),
+            np.ones((1, 6), bool),
+        )
+        joints = made.apply(take).positions[0]
+        found.append(np.linalg.norm(joints - seen.joints, axis=-1).mean())
+        guess = mean_of_trackers(skeleton, seen, reference)
+        plain.append(np.linalg.norm(guess - seen.joints, axis=-1).mean())
+    return 1000.0 * float(np.mean(found)), 1000.0 * float(np.mean(plain))
+
+
+@pytest.mark.parametrize(("worn", "reference"), WORN)
+def test_how_trackers_are_worn_is_known(
+    skeleton: Skeleton, worn: tuple[str, ...], reference: str
+) -> None:
+    found, plain = errors(skeleton, worn, reference)
+    assert found < 0.75 * plain and found < 52.0
+
+
+def test_what_is_gained_by_knowing_how_trackers_are_worn(
+    skeleton: Skeleton,
+) -> None:
+    print(f"\n{'worn':62} {'pose':10} {'mean of trackers':>16} {'calibrated':>11}   mm")
+    found = np.zeros((len(WORN), 2))
+    for row, (worn, reference) in zip(found, WORN, strict=True):
+        row[:] = errors(skeleton, worn, reference)
+        print(f"{', '.join(worn):62} {reference:10} {row[1]:16.1f} {row[0]:11.1f}")
+    mean, before = found.mean(0)
+    print(f"{'mean':73} {before:16.1f} {mean:11.1f}")
+    assert mean < 40.0 and mean < 0.6 * before
+
+
+@pytest.mark.parametrize("reference", sorted(ELEVATIONS))
+def test_another_pose_than_the_chosen_one_is_named(skeleton: Skeleton, reference: str) -> None:
+    seen = wear(skeleton, SETS[0], 1, reference)
+    for asked in ELEVATIONS:
+        found = calibrate(skeleton, seen.positions, seen.rotations, reference=asked)
+        told = [warning for warning in found.warnings if "arms are not held" in warning]
+        assert bool(told) == (asked != reference)
+        assert all(NAMES[reference] in warning for warning in told)
+
+
+@pytest.mark.parametrize("reference", ["T_POSE", "A_POSE"])
+@pytest.mark.parametrize("worn", SETS)
+@pytest.mark.parametrize(("pair", "left"), [("hands", 2), ("feet", 4)])
+def test_swapped_labels_are_named(
+    skeleton: Skeleton, worn: tuple[str, ...], reference: str, pair: str, left: int
+) -> None:
+    order = list(range(6))
+    order[left], order[left + 1] = left + 1, left
+    for seed in range(4):
+        seen = wear(skeleton, worn, seed, reference)
+        found = calibrate(
+            skeleton, seen.positions[order], seen.rotations[order], reference=reference
+        )
+        assert pair in found.swapped, seed
+        assert pair in found.warnings[0]
+
+
+def test_nudges_move_and_turn_joints_along_the_bodys_axes(skeleton: Skeleton) -> None:
+    truth = t_pose(skeleton)
+    worn = mounted(truth)
+    made = calibrate_to_pose(
+        truth.positions[0], truth.rotations[0], worn.positions[0], worn.rotations[0]
+    )
+    offsets = np.zeros((6, 3))
+    offsets[2] = 0.01, 0.02, 0.03
+    turns = np.tile([1.0, 0.0, 0.0, 0.0], (6, 1))
+    turns[3] = quat.from_angle_axis(np.array([0.5]), np.array([0.0, 1.0, 0.0])).reshape(4)
+    applied = made.nudged(offsets, turns).apply(worn)
+    np.testing.assert_allclose(applied.positions[0] - truth.positions[0], offsets, atol=1e-5)
+    assert angle(applied.rotations[0], turns).max() < 0.1
+
+
+def test_calibrations_of_earlier_versions_are_read(skeleton: Skeleton) -> None:
+    worn = t_pose(skeleton)
+    found = calibrate(skeleton, worn.positions[0], worn.rotations[0])
+    values = json.loads(found.to_json())
+    del values["swapped"]
+    assert Calibration.from_json(json.dumps(values)).swapped == ()
+
+
+@pytest.mark.parametrize("size", [1.0, 100.0, 0.01])
+def test_bodies_in_other_units_are_warned_of_in_centimetres(
+    skeleton: Skeleton, size: float
+) -> None:
+    body, worn = skeleton.scaled(size), t_pose(skeleton, factor=size)
+    joints, turns = worn.positions[0].astype(float), worn.rotations[0]
+
+    def warnings(away: float) -> tuple[str, ...]:
+        moved = joints.copy()
+        moved[2, 2] += away * size
+        return calibrate_to_pose(joints, turns, moved, turns, body.size).warnings
+
+    assert warnings(0.3) == ()
+    said = 70.0 if size == 1.0 else 70.0 * ADULT_SIZE / skeleton.size
+    assert warnings(0.7) == (f"left_hand is {said:.0f} cm away from its joint",)
+
+
+def test_the_still_frame_of_the_pose_is_found(motion: Motion) -> None:
+    """A second of T-pose, half of it in motion, between a second of A-pose and a dance."""
+    body, times = motion.skeleton, np.arange(301) / 60.0
+    t, a = (wear(body, SETS[0], 3, pose) for pose in ("T_POSE", "A_POSE"))
+    positions = np.concatenate([np.tile(a.positions, (60, 1, 1)), np.tile(t.positions, (91, 1, 1))])
+    sway = np.where(np.arange(91) < 45, 0.2 * np.sin(np.arange(91) * 0.2), 0.0)
+    positions[60:] += sway[:, None, None]
+    dance = Take.from_motion(motion).positions
+    positions = np.concatenate([positions, dance])
+    rotations = np.tile(t.rotations, (301, 1, 1))
+    take = Take(times, positions.astype("f4"), rotations.astype("f4"), np.ones((301, 6), bool))
+    assert 105 / 60 < find_still(body, take, "T_POSE") < 2.5
+    assert find_still(body, take, "A_POSE") < 1.0
+    take.valid[:, 0] = False
+    with pytest.raises(TrackerError, match="no moment"):
+        find_still(body, take)
