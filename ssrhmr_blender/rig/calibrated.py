@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ..checks import SetupError
 from ..settings import TRACKER_LABELS, TRACKERS
-from .spaces import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +38,7 @@ def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
     if not any(any(nudge) for nudge in nudges):
         return found
     offsets, turns = nudges[: len(TRACKERS)], nudges[len(TRACKERS) :]
-    quaternions = np.array([numbers(Euler(turn).to_quaternion()) for turn in turns])
+    quaternions = np.array([Euler(turn).to_quaternion()[:] for turn in turns])
     return found.nudged(np.array(offsets), quaternions)
 
 
