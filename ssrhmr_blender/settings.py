@@ -330,12 +330,36 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         update=_forget_calibration,
     )
     scale: bpy.props.EnumProperty(
-        name="Size",
-        description="What to do where performer and character differ in size",
+        name="Proportions",
+        description="What to do where performer and character differ",
         items=(
-            ("MATCH", "Match Trackers", "Take the trackers as they are: hands and feet meet them"),
-            ("FIT", "Fit to Character", "Scale the performer's whole motion to the character"),
+            (
+                *("MATCH", "Match Trackers"),
+                "Take the trackers as they are: hands and feet meet them",
+                *("NONE", 0),
+            ),
+            (
+                *("RETARGET", "Retarget"),
+                "Limbs turn as the performer's do, the path is scaled by the length of the legs,"
+                " feet keep to the floor; for characters with other proportions",
+                *("NONE", 2),
+            ),
+            (
+                *("FIT", "Match Hands and Feet"),
+                "Scale the performer's whole motion to the character: hands and feet meet the"
+                " scaled trackers",
+                *("NONE", 1),
+            ),
         ),
+        update=_forget_calibration,
+    )
+    height: bpy.props.FloatProperty(
+        name="Performer's Height",
+        description="How tall the performer is; 0 to tell it from the trackers",
+        unit="LENGTH",
+        min=0.0,
+        soft_max=2.2,
+        precision=2,
         update=_forget_calibration,
     )
     calibration: bpy.props.StringProperty(name="Calibration", options={"HIDDEN"})

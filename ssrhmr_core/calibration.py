@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from .performer import measure_performer
 from .skeleton import ADULT_SIZE, TRACKERS, Skeleton, unit_of
-from .stance import ELEVATIONS, Stance, find_stance, resemblance
+from .stance import ELEVATIONS, Stance, ankle_height, find_stance, resemblance
 from .trackers import Take, TrackerError
+
+Proportions = Literal["MATCH", "RETARGET", "FIT"]
+"""What to do where performer and character differ: hands and feet meet the trackers ("MATCH"),
+limbs turn as the performer's do ("RETARGET"), or trackers are scaled to the character ("FIT")."""
 
 _STRANGE_ARM = 0.22
 """Metres on an adult beyond which a tracker is not where the reference pose has it."""
@@ -51,6 +57,8 @@ class Calibration:
         warnings: what looks wrong, in plain words.
         swapped: pairs whose left and right look exchanged: "hands", "feet"; both if it is one of
             them and cannot be told which.
+        performer: the body that wears the trackers, where the character is not to meet them but
+            to move alike; None where the character itself wears them.
     """
 
     rotations: np.ndarray
@@ -59,6 +67,7 @@ class Calibration:
     misses: np.ndarray = field(default_factory=lambda: np.zeros(6, np.float32))
     warnings: tuple[str, ...] = ()
     swapped: tuple[str, ...] = ()
+    performer: Skeleton | None = None
 
     @classmethod
     def none(cls) -> Calibration:
@@ -97,7 +106,8 @@ class Calibration:
 
     def to_json(self) -> str:
         """Text that :meth:`from_json` reads."""
-        values = {key: _plain(value) for key, value in asdict(self).items()}
+        values = {key: _plain(value) for key, value in vars(self).items()}
+        values["performer"] = self.performer.offsets.tolist() if self.performer else None
         return json.dumps(values)
 
     @classmethod
@@ -115,8 +125,9 @@ class Calibration:
                 float(values["scale"]),
                 np.array(values["misses"], np.float32).reshape(6),
                 tuple(str(warning) for warning in values["warnings"]),
-                # Older ones do not have it.
+                # Older ones do not have these.
                 tuple(pair for pair in values.get("swapped", ()) if pair in _PAIRS),
+                Skeleton(np.array(values["performer"])) if values.get("performer") else None,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise TrackerError("the stored calibration cannot be read: calibrate again") from error
@@ -129,8 +140,9 @@ def calibrate(
     skeleton: Skeleton,
     positions: np.ndarray,
     rotations: np.ndarray,
-    fit_scale: bool = False,
+    proportions: Proportions = "MATCH",
     reference: str = "T_POSE",
+    height: float | None = None,
 ) -> Calibration:
     """Calibrate from a frame in which the performer stands still in a reference pose.
 
@@ -142,8 +154,9 @@ def calibrate(
         skeleton: the character.
         positions: (6, 3) of the trackers, metres, Y up.
         rotations: (6, 4) of the trackers.
-        fit_scale: whether trackers are scaled to the character; else they are taken 1:1.
+        proportions: what to do where performer and character differ, see :data:`Proportions`.
         reference: the pose, one of :data:`ssrhmr_core.stance.ELEVATIONS`.
+        height: of the performer, metres, if known; used to tell the performer's proportions.
 
     Raises:
         TrackerError: if the trackers lie on one spot or are not finite.
@@ -151,6 +164,13 @@ def calibrate(
     points = _checked(positions)
     if ((points - points.mean(0)) ** 2).sum() < 1e-6:
         raise TrackerError("all trackers are at one place: choose a frame with the performer in it")
+    if proportions == "RETARGET":
+        performer = measure_performer(points, reference, height)
+        if performer is None:
+            raise TrackerError("the trackers do not look like a standing body at this frame")
+        found = calibrate(performer, positions, rotations, "MATCH", reference)
+        return replace(found, performer=performer)
+    fit_scale = proportions == "FIT"
     size = resemblance(skeleton, points, reference)[0]
     same = not fit_scale and abs(np.log(size)) <= _STRANGE_SCALE
     stance = find_stance(skeleton, points, reference, 1.0 if same else None)
@@ -160,7 +180,7 @@ def calibrate(
     if not (same or fit_scale):
         # The character stands on the floor that the performer stands on, at its own size.
         pivot = joints.mean(0)
-        pivot[1] = joints[4:, 1].mean()
+        pivot[1] = joints[4:, 1].mean() - stance.size * ankle_height(skeleton)
         joints = pivot + (joints - pivot) / stance.size
     turns = quat.from_matrix(stance.rotations)
     found = calibrate_to_pose(joints, turns, positions, rotations)
@@ -277,15 +297,20 @@ def find_still(
 
 
 def calibrate_stillest(
-    skeleton: Skeleton, take: Take, fit_scale: bool = False, reference: str = "T_POSE"
+    skeleton: Skeleton,
+    take: Take,
+    proportions: Proportions = "MATCH",
+    reference: str = "T_POSE",
+    height: float | None = None,
 ) -> tuple[Calibration, np.ndarray]:
     """Calibrate from the moment of a take in which the performer stands stillest.
 
     Args:
         skeleton: the character.
         take: a second or so in the reference pose, on an even clock.
-        fit_scale: whether trackers are scaled to the character; else they are taken 1:1.
+        proportions: what to do where performer and character differ, see :data:`Proportions`.
         reference: the pose, one of :data:`ssrhmr_core.stance.ELEVATIONS`.
+        height: of the performer, metres, if known.
 
     Returns:
         The calibration, and the speed of each tracker (6,) at that moment, metres a second.
@@ -313,7 +338,8 @@ def calibrate_stillest(
     spots = take.positions[moments[best]].mean(0)
     turns = take.rotations[moments[best]]
     turns = turns * np.where((turns * turns[_AVERAGED]).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
-    found = calibrate(skeleton, spots, quat.normalize(turns.mean(0)), fit_scale, reference)
+    middle = quat.normalize(turns.mean(0))
+    found = calibrate(skeleton, spots, middle, proportions, reference, height)
     return found, speeds[best]
 
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .calibration import Calibration, calibrate_stillest, still_enough
+from .calibration import Calibration, Proportions, calibrate_stillest, still_enough
 from .feed.devices import Device, DeviceTable, checked_roles
 from .feed.readings import FeedError, Reading
 from .formats.trackers_csv import Recorder, load_trackers
@@ -190,6 +190,7 @@ class LiveSession:
         """
         self._source, self._clock, self._wait, self._budget = source, clock, wait, budget
         self._reconstructor, self._calibration = reconstructor, calibration
+        self._dress()
         self._table = DeviceTable()
         self._now = clock()
         self._paused = False
@@ -236,6 +237,7 @@ class LiveSession:
     @reconstructor.setter
     def reconstructor(self, reconstructor: Reconstructor | None) -> None:
         self._reconstructor = reconstructor
+        self._dress()
         self._restart(self._now)
 
     @property
@@ -246,7 +248,13 @@ class LiveSession:
     @calibration.setter
     def calibration(self, calibration: Calibration | None) -> None:
         self._calibration = calibration
+        self._dress()
         self._restart(self._now)
+
+    def _dress(self) -> None:
+        """Let the body be reconstructed that the trackers were calibrated to."""
+        if self._reconstructor and self._calibration:
+            self._reconstructor.performer = self._calibration.performer
 
     def tick(self, now: float | None = None) -> LivePose | None:
         """Take in all that came, compute all model frames that are due.
@@ -304,9 +312,10 @@ class LiveSession:
     def begin_calibration(
         self,
         seconds: float = 3.0,
-        fit_scale: bool = False,
+        proportions: Proportions = "MATCH",
         skeleton: Skeleton | None = None,
         reference: str = "T_POSE",
+        height: float | None = None,
     ) -> None:
         """Calibrate after a countdown, from the stillest moment around its end.
 
@@ -315,9 +324,10 @@ class LiveSession:
 
         Args:
             seconds: to get into the reference pose.
-            fit_scale: whether trackers are scaled to the character; else they are taken 1:1.
+            proportions: what to do where performer and character differ.
             skeleton: the character's; the reconstructor's if not given.
             reference: the pose, one of :data:`ssrhmr_core.stance.ELEVATIONS`.
+            height: of the performer, metres, if known.
 
         Raises:
             TrackerError: if there is no character to calibrate to.
@@ -326,7 +336,8 @@ class LiveSession:
         if body is None:
             raise TrackerError("choose a character before calibrating")
         self._message = ""
-        self._countdown = _Countdown(self._now + seconds, body, fit_scale, reference)
+        end = self._now + seconds
+        self._countdown = _Countdown(end, body, proportions, reference, height)
 
     def cancel_calibration(self) -> None:
         """End the countdown."""
@@ -463,7 +474,8 @@ class LiveSession:
         take = self._take(countdown.end - self._wait - steps[::-1])
         try:
             found, speeds = calibrate_stillest(
-                countdown.skeleton, take, countdown.fit_scale, countdown.reference
+                *(countdown.skeleton, take, countdown.proportions),
+                *(countdown.reference, countdown.height),
             )
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
@@ -575,5 +587,6 @@ class LiveSession:
 class _Countdown:
     end: float
     skeleton: Skeleton
-    fit_scale: bool
+    proportions: Proportions
     reference: str
+    height: float | None

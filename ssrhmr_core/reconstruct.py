@@ -13,6 +13,7 @@ from .ik import predict_ik
 from .loss import Completion, Watch, find_lost
 from .motion import Motion, interpolate, interpolate_rotations
 from .network import HISTORY, frame_features, predict, proportions_of, step_features
+from .performer import retarget
 from .planting import find_contacts, keep_toes_flat, plant
 from .skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, unit_of
 from .smoothing import OneEuro, Smoothing, smooth
@@ -45,6 +46,7 @@ class Reconstructor:
         smoothing: Smoothing | None = None,
         planting: float = 0.0,
         trust: Sequence[float] = (1.0,) * 6,
+        performer: Skeleton | None = None,
     ) -> None:
         """Read the weights.
 
@@ -57,23 +59,37 @@ class Reconstructor:
                 single frames are taken as they come.
             planting: how firmly standing feet of whole takes are held, 0 to 1.
             trust: how much each tracker counts, 0 (as if it were not worn) to 1 (exact).
+            performer: the body that wears the trackers, if the skeleton is to move as it does and
+                not to meet them.
 
         Raises:
             WeightsError: if the weights cannot be used.
             TrackerError: if neither pelvis nor head counts fully.
         """
         self.skeleton = skeleton
-        self._unit = np.float32(unit_of(skeleton.size))
-        # What counts as noise, as a jump or as standing is told in metres on a human body.
-        self._body = skeleton.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else skeleton
         self._weights = load_weights(weights) if preset == "ssrhmr" else {}
         self._preset, self._exact = preset, stage == "exact"
-        self._proportions = proportions_of(self._body.offsets, np.float32(self._body.size))
         self._smoothing = smoothing or Smoothing()
-        self._planting = planting
+        self._planting, self._trust = planting, trust
         self._filter = OneEuro(self._smoothing.cutoff)
         self._watch = Watch()
-        self._completion = Completion(self._weights, self._body, trust)
+        self.performer = performer
+
+    @property
+    def performer(self) -> Skeleton | None:
+        """The body that wears the trackers; None if it is the skeleton itself."""
+        return self._performer
+
+    @performer.setter
+    def performer(self, performer: Skeleton | None) -> None:
+        """Change it, and forget the past."""
+        self._performer = performer
+        worn = performer or self.skeleton
+        self._unit = np.float32(unit_of(worn.size))
+        # What counts as noise, as a jump or as standing is told in metres on a human body.
+        self._body = worn.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else worn
+        self._proportions = proportions_of(self._body.offsets, np.float32(self._body.size))
+        self._completion = Completion(self._weights, self._body, self._trust)
         self.reset()
 
     def reset(self) -> None:
@@ -112,7 +128,11 @@ class Reconstructor:
             np.concatenate(table)[None] for table in zip(*pasts, strict=True)
         )
         body = self._predict((features, roots, roots_turned), spots, turns)
-        return self._finished(body)[0], spots[0, 0] * self._unit
+        rotations, root = self._finished(body), spots[:, 0] * self._unit
+        if self._performer is None:
+            return rotations[0], root[0]
+        moved = retarget(Motion(self._performer, np.zeros(1), rotations, root), self.skeleton)
+        return moved.rotations[0], moved.root[0]
 
     def clip(
         self,
@@ -167,7 +187,11 @@ class Reconstructor:
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
         found = self._at(motion, _changed_at(take, raw, clock, times))
-        return Motion(self.skeleton, found.times, found.rotations, found.root * self._unit)
+        root = found.root * self._unit
+        if self._performer is None:
+            return Motion(self.skeleton, found.times, found.rotations, root)
+        whole = Motion(self._performer, found.times, found.rotations, root)
+        return retarget(whole, self.skeleton)
 
     def _completed(self, take: Take) -> Take:
         """Fill in what is not seen.
@@ -203,7 +227,7 @@ class Reconstructor:
         return found.exact if self._exact else found.learned
 
     def _finished(self, body: np.ndarray) -> np.ndarray:
-        inherit_missing(body, self.skeleton.present)
+        inherit_missing(body, self._body.present)
         return quat.from_matrix(body).astype(np.float32)
 
     def _at(self, motion: Motion, wanted: Take) -> Motion:

@@ -72,7 +72,8 @@ LIMB_DIRECTIONS = {
 }
 """Direction of each limb bone, from its joint to the next one, in the canonical T-pose."""
 
-_HUMAN = 4.0
+_SMALLEST, _LARGEST = 0.25, 1.5
+"""Sizes over an adult's between which a body may be that of somebody who is measured in metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +135,11 @@ class Skeleton:
 def unit_of(size: float) -> float:
     """Length of a metre in the units in which a body of a :attr:`Skeleton.size` is measured.
 
-    Bodies four times larger or smaller than an adult are measured in other units than metres.
+    Nobody is half as large again as an adult, or a quarter as large: such bodies are measured in
+    other units than metres, or trackers were scaled to them.
     """
     adult = float(size) / ADULT_SIZE
-    return 1.0 if 1.0 / _HUMAN < adult < _HUMAN else adult
+    return 1.0 if _SMALLEST < adult < _LARGEST else adult
 
 
 def forward_kinematics(rotations: Array, root: Array, offsets: Array) -> Array:

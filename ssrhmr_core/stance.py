@@ -40,6 +40,8 @@ _SOLE = 0.02
 _GROUND_SPREAD = 0.02
 _NEAR_GROUND = (-0.05, 0.25)
 """Metres over the ground, on an adult, between which trackers of standing feet are."""
+_EXACT = 0.02
+"""Metres on an adult by which trackers that are the joints may be off them."""
 _STEPS = 12
 _LARGEST_STEP = 0.3
 _SETTLED = 1e-7
@@ -51,6 +53,7 @@ class Stance:
 
     Attributes:
         positions: (6, 3) of the tracked joints, metres as the trackers.
+        alone: (6, 3) where each of these joints is, told from its own tracker only.
         rotations: (6, 3, 3) their canonical global rotations.
         size: of the performer's body over that of the skeleton.
         misses: (6,) how far each tracker is from where it is usually worn, metres.
@@ -59,6 +62,7 @@ class Stance:
     """
 
     positions: np.ndarray
+    alone: np.ndarray
     rotations: np.ndarray
     size: float
     misses: np.ndarray
@@ -91,21 +95,24 @@ def find_stance(
     if size is not None:
         start[_SIZE] = np.log(size)
     low, high = (adult * height for height in _NEAR_GROUND)
-    near = low < points[4:, 1].min() < high
-    tries = [
-        _fit(
-            skeleton,
-            points,
-            elevation,
-            start,
-            adult * places,
-            adult * spreads,
-            size is not None,
-            _GROUND_SPREAD * adult if near and number else np.inf,
-        )
-        for number, (places, spreads) in enumerate(_ways_to_wear())
-    ]
-    return min(tries, key=lambda attempt: attempt.cost)
+    ground = _GROUND_SPREAD * adult if low < points[4:, 1].min() < high else np.inf
+
+    def fitted(worn: tuple[np.ndarray, np.ndarray], ground: float) -> Stance:
+        places, spreads = (adult * values for values in worn)
+        return _fit(skeleton, points, elevation, start, places, spreads, size is not None, ground)
+
+    on_joints, *others = _ways_to_wear()
+    exact = fitted(on_joints, np.inf)
+    if exact.misses.max() > _EXACT * adult:
+        # Trackers are not the joints of such a body: it is another one, who stands on the ground.
+        exact = fitted(on_joints, 0.2 * ground)
+    return min((exact, *(fitted(worn, ground) for worn in others)), key=lambda fit: fit.cost)
+
+
+def ankle_height(skeleton: Skeleton) -> float:
+    """Return how high ankles are over the ground in standing, metres."""
+    toes = skeleton.offsets[[INDEX["left_toe"], INDEX["right_toe"]], 1]
+    return max(-float(toes.mean()), 0.0) + _SOLE * skeleton.size / ADULT_SIZE
 
 
 def resemblance(
@@ -169,8 +176,7 @@ def _fit(
     ground_spread: float,
 ) -> Stance:
     """Most probable stance for trackers worn in one way."""
-    toes = skeleton.offsets[[INDEX["left_toe"], INDEX["right_toe"]], 1]
-    ankles = max(-float(toes.mean()), 0.0) + _SOLE * skeleton.size / ADULT_SIZE
+    ankles = ankle_height(skeleton)
     free = np.array([n for n in range(_COUNT) if not (fixed_size and n == _SIZE)])
 
     def residuals(x: np.ndarray) -> np.ndarray:
@@ -198,6 +204,7 @@ def _fit(
     own = np.einsum("tji,tj->ti", turns, points - joints)
     return Stance(
         joints,
+        points - np.einsum("tij,tj->ti", turns, places),
         turns,
         float(np.exp(x[_SIZE])),
         np.linalg.norm(own - places, axis=-1),

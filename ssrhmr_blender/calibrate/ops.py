@@ -131,11 +131,14 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
         joints, rotations = _posed(scene, setup, character)
         found = calibrate_to_pose(joints, rotations, spots, turns, skeleton.size)
     else:
-        found = calibrate(skeleton, spots, turns, setup.scale == "FIT", setup.reference)
+        found = calibrate(
+            *(skeleton, spots, turns, setup.scale, setup.reference), setup.height or None
+        )
     speeds = stillness(take, float(take.times[around]), _LOOK_AROUND)
+    worn = found.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.
-    speeds = speeds * ADULT_SIZE * found.scale / skeleton.size
-    keep_calibration(setup, found, skeleton, speeds, (*found.warnings, *still_enough(speeds)))
+    speeds = speeds * ADULT_SIZE * found.scale / worn.size
+    keep_calibration(setup, found, worn, speeds, (*found.warnings, *still_enough(speeds)))
 
 
 def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:

@@ -31,6 +31,10 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.active = setup.reference != "CHARACTER"
         row.prop(setup, "scale")
+        if setup.scale == "RETARGET":
+            row = layout.row()
+            row.active = setup.reference != "CHARACTER"
+            row.prop(setup, "height")
         layout.operator("ssrhmr.calibrate", icon="OUTLINER_OB_ARMATURE")
         if not setup.calibration:
             layout.label(text="Not calibrated yet", icon="INFO")

@@ -280,7 +280,7 @@ class Capture:
             keep_calibration(
                 setup,
                 _scaled(found, self.unit),
-                reconstructor.skeleton.scaled(self.unit),
+                (found.performer or reconstructor.skeleton).scaled(self.unit),
                 self.session.calibration_speeds,
                 self.session.calibration_warnings,
             )
@@ -348,4 +348,5 @@ def _scaled(calibration: Calibration, factor: float) -> Calibration:
         calibration,
         arms=(calibration.arms * factor).astype(np.float32),
         misses=(calibration.misses * factor).astype(np.float32),
+        performer=calibration.performer and calibration.performer.scaled(factor),
     )

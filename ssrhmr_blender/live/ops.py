@@ -160,7 +160,9 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
                 if setup.reference == "CHARACTER":
                     raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
                 found.session.begin_calibration(
-                    live.countdown, setup.scale == "FIT", reference=setup.reference
+                    *(live.countdown, setup.scale),
+                    reference=setup.reference,
+                    height=setup.height / found.unit or None,
                 )
         except _EXPLAINED as error:
             self.report({"ERROR"}, str(error))

@@ -23,7 +23,8 @@ _CLEANUP = (
 )
 _NUDGES = tuple(f"{role}_{part}" for role in TRACKERS for part in ("offset", "turn"))
 _CALIBRATION = (
-    *("reference", "scale", "calibration_frame", "calibration", "fits", "warnings"),
+    *("reference", "scale", "height", "calibration_frame", "calibration"),
+    *("fits", "warnings"),
     *_NUDGES,
 )
 _LIVE = (

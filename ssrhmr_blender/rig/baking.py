@@ -202,6 +202,7 @@ class _Plan:
             smoothing=smoothing,
             planting=setup.planting,
             trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
+            performer=self.calibration.performer,
         )
         self.report = Report(
             bones=sum(bone.keyed for bone in self.bones),

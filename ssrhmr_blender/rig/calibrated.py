@@ -73,7 +73,7 @@ def keep_calibration(
     Args:
         setup: that was calibrated.
         found: in scene units.
-        skeleton: the character's, in scene units.
+        skeleton: of the body that wears the trackers, in scene units.
         speeds: (6,) of the trackers at that moment, metres a second.
         warnings: in plain words, with the names of trackers as the core has them.
     """

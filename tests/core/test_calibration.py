@@ -93,7 +93,7 @@ def test_a_performer_of_another_size(skeleton: Skeleton) -> None:
     worn = t_pose(skeleton, 0.3, factor=0.8)
     plain = calibrate(skeleton, worn.positions[0], worn.rotations[0])
     assert any("1.25 times" in warning for warning in plain.warnings)
-    fitted = calibrate(skeleton, worn.positions[0], worn.rotations[0], fit_scale=True)
+    fitted = calibrate(skeleton, worn.positions[0], worn.rotations[0], proportions="FIT")
     assert fitted.scale == pytest.approx(1.25, abs=1e-3)
     assert fitted.warnings == ()
     np.testing.assert_allclose(fitted.arm_lengths, 0.0, atol=1e-4)
@@ -133,7 +133,7 @@ def test_moving_trackers_are_named(motion: Motion) -> None:
 
 def test_json_round_trip(skeleton: Skeleton) -> None:
     worn = mounted(t_pose(skeleton))
-    found = calibrate(skeleton, worn.positions[0], worn.rotations[0], fit_scale=True)
+    found = calibrate(skeleton, worn.positions[0], worn.rotations[0], proportions="FIT")
     again = Calibration.from_json(found.to_json())
     np.testing.assert_allclose(again.arms, found.arms)
     np.testing.assert_allclose(again.rotations, found.rotations)

@@ -388,7 +388,7 @@ def test_calibrating_while_moving_warns() -> None:
     stage = Stage(standing(moves=0.3, begin=9.0))
     session = session_on(stage, None)
     stage.run(session, every(1.0 / 60.0, 0.5))
-    session.begin_calibration(1.0, fit_scale=True)
+    session.begin_calibration(1.0, proportions="FIT")
     stage.run(session, every(1.0 / 60.0, 2.0, 0.5))
     assert session.calibrations == 1
     assert any("moves at" in warning for warning in session.calibration_warnings)
