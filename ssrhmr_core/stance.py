@@ -40,8 +40,6 @@ _SOLE = 0.02
 _GROUND_SPREAD = 0.02
 _NEAR_GROUND = (-0.05, 0.25)
 """Metres over the ground, on an adult, between which trackers of standing feet are."""
-_EXACT = 0.02
-"""Metres on an adult by which trackers that are the joints may be off them."""
 _STEPS = 12
 _LARGEST_STEP = 0.3
 _SETTLED = 1e-7
@@ -102,11 +100,8 @@ def find_stance(
         return _fit(skeleton, points, elevation, start, places, spreads, size is not None, ground)
 
     on_joints, *others = _ways_to_wear()
-    exact = fitted(on_joints, np.inf)
-    if exact.misses.max() > _EXACT * adult:
-        # Trackers are not the joints of such a body: it is another one, who stands on the ground.
-        exact = fitted(on_joints, 0.2 * ground)
-    return min((exact, *(fitted(worn, ground) for worn in others)), key=lambda fit: fit.cost)
+    tries = [fitted(on_joints, np.inf), *(fitted(worn, ground) for worn in others)]
+    return min(tries, key=lambda attempt: attempt.cost)
 
 
 def ankle_height(skeleton: Skeleton) -> float:
