@@ -34,6 +34,9 @@ _CROSS = np.array(
 )
 _CROSS_PRODUCTS = np.ascontiguousarray(_CROSS.reshape(3, 3, 3).swapaxes(1, 2).reshape(9, 3))
 
+_HALF = np.array(0.5, np.float32)
+"""As an array: NumPy takes longer to look at a number than to multiply hundreds by it."""
+
 
 def namespace(array: Array) -> ModuleType:
     """Return the library (``numpy`` or ``torch``) that ``array`` belongs to.
@@ -130,6 +133,42 @@ def from_6d(six: Array) -> Array:
     return namespace(six).concatenate(columns, -1)
 
 
+def to_quaternion(matrix: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4), w first, of rotations (..., 3, 3).
+
+    pymotion does the same in some forty operations on small arrays, which is what a single frame
+    cannot afford. Here one product gives all sixteen products of the quaternion's numbers; the row
+    of the largest one is the quaternion but for its length.
+    """
+    products = matrix.reshape(-1, 9) @ _QUATERNION_PRODUCTS + _QUATERNION_UNIT
+    largest = products[:, ::5].argmax(-1)
+    rows = products.reshape(-1, 4, 4)[np.arange(len(products)), largest]
+    return normalize(rows).reshape(*matrix.shape[:-2], 4)
+
+
+def from_quaternion(unit: np.ndarray) -> np.ndarray:
+    """Rotations (..., 3, 3) of unit quaternions (..., 4): :func:`to_quaternion` the other way."""
+    products = unit[..., :, None] * unit[..., None, :]
+    return (products.reshape(-1, 16) @ _QUATERNION_PRODUCTS.T).reshape(*unit.shape[:-1], 3, 3)
+
+
+def _quaternion_products() -> np.ndarray:
+    """(9, 16): from a rotation, laid out flat, to 4 q q^T less the unit matrix, laid out flat."""
+    products = np.zeros((3, 3, 4, 4), np.float32)
+    for x, (y, z) in enumerate(((1, 2), (2, 0), (0, 1))):
+        products[x, x] = -np.eye(4)
+        products[x, x, [0, x + 1], [0, x + 1]] = 1.0
+        products[z, y, [0, x + 1], [x + 1, 0]] = 1.0
+        products[y, z, [0, x + 1], [x + 1, 0]] = -1.0
+        products[y, z, [y + 1, z + 1], [z + 1, y + 1]] = 1.0
+        products[z, y, [y + 1, z + 1], [z + 1, y + 1]] = 1.0
+    return products.reshape(9, 16)
+
+
+_QUATERNION_PRODUCTS = _quaternion_products()
+_QUATERNION_UNIT = np.eye(4, dtype=np.float32).ravel()
+
+
 def heading(matrix: Array) -> Array:
     """Turns about Y (up) nearest to rotations: (..., 3, 3) -> (..., 3, 3).
 
@@ -171,7 +210,11 @@ def from_rotation_vector(vector: Array) -> Array:
 
 def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
     """A layer: (..., inputs) -> (..., outputs) by the weights ``name.w`` and ``name.b``."""
-    return x @ weights[f"{name}.w"] + weights[f"{name}.b"]
+    matrix = weights[f"{name}.w"]
+    # As one product: with more than two axes NumPy makes many small ones of it.
+    found = x.reshape(-1, x.shape[-1]) @ matrix
+    found += weights[f"{name}.b"]
+    return found.reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 def residual_net(weights: Mapping[str, Array], name: str, blocks: int, x: Array) -> Array:
@@ -189,7 +232,11 @@ def silu(x: Array) -> Array:
     if xp is not np:
         return xp.nn.functional.silu(x)
     # Through tanh, which cannot overflow.
-    return x * (np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * x))
+    half = x * _HALF
+    share = np.tanh(half)
+    share *= half
+    share += half
+    return share
 
 
 def _skew(vector: Array) -> Array:

@@ -7,12 +7,13 @@ is blended back; blends take about a quarter of a second, longer where far has t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from .arrays import heading, rotate, transpose
+from .arrays import Array, heading, rotate, transpose
 from .filling import AGO, Seen, fill
 from .motion import MODEL_RATE, runs
 from .skeleton import Skeleton
@@ -97,7 +98,7 @@ def _mark_jumps(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -
         valid[seen[last + 1 : at], tracker] = False
 
 
-def _allowed(waited: np.ndarray) -> np.ndarray:
+def _allowed(waited: Array) -> Array:
     """Metres from where it was last believed that a tracker may be after so many seconds."""
     return _JUMP_SPEED * np.minimum(waited, 0.02) + _JUMP_SLACK + _JUMP_DRIFT * waited
 
@@ -115,11 +116,7 @@ class Watch:
 
     def reset(self) -> None:
         """Forget the past."""
-        self._raw: tuple[np.ndarray, np.ndarray] | None = None
-        self._step = np.zeros((6, 3))
-        self._good = np.zeros((6, 3))
-        self._waited = np.full(6, np.inf)
-        self._alive, self._same = np.zeros(6, int), np.zeros(6, int)
+        self._watched = [_Watched() for _ in range(6)]
 
     def frame(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Say which trackers (6,) can be believed in the next frame.
@@ -129,30 +126,65 @@ class Watch:
             rotations: (6, 4) quaternions.
             known: (6,) bool, what the source says.
         """
-        sound = usable(positions, rotations)
-        known = known & sound
+        believed = (known & usable(positions, rotations)).tolist()
+        spots = positions.tolist()
+        readings = zip(self._watched, spots, rotations.tolist(), strict=True)
+        leaps = [tracker.note(spot, turn) for tracker, spot, turn in readings]
+        # When all stand still the source has paused; there is nothing to fill in from.
+        paused = sum(tracker.is_frozen for tracker in self._watched) >= _CUT
+        cut = sum(leap > _FROZEN_RELEASE for leap in leaps) >= _CUT
+        return np.array(
+            [
+                tracker.believe(spot, seen and (paused or not tracker.is_frozen), cut)
+                for tracker, spot, seen in zip(self._watched, spots, believed, strict=True)
+            ]
+        )
+
+
+class _Watched:
+    """What is remembered of one tracker; in plain floats, which are quicker for so few of them."""
+
+    def __init__(self) -> None:
+        self._raw: tuple[list[float], list[float]] | None = None
+        self._step = [0.0, 0.0, 0.0]
+        self._alive = self._same = 0
+        self._good, self._waited = [0.0, 0.0, 0.0], math.inf
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it has given the same numbers for too long, having shaken before."""
+        return self._same >= _FROZEN_FRAMES and self._alive >= _ALIVE_FRAMES
+
+    def note(self, spot: list[float], turn: list[float]) -> float:
+        """Take in the next reading; return by how many metres its step differs from the last."""
+        before, self._raw = self._raw, (spot, turn)
+        if before is None:
+            return 0.0
+        if before == (spot, turn):
+            self._same += 1
+        else:
+            self._same = 0
+            self._alive += 1
+        step = [now - then for now, then in zip(spot, before[0], strict=True)]
+        if not math.isfinite(sum(step)):
+            step = [0.0, 0.0, 0.0]
+        leap = math.dist(step, self._step)
+        self._step = step
+        return leap
+
+    def believe(self, spot: list[float], seen: bool, cut: bool) -> bool:
+        """Whether it is believed to be where it is said to be.
+
+        Args:
+            spot: where, metres.
+            seen: whether the source sees it, and it is not frozen.
+            cut: whether the take was cut here: then it may be anywhere.
+        """
         self._waited += 1.0 / MODEL_RATE
-        cut = False
-        if self._raw is not None:
-            same = (positions == self._raw[0]).all(-1) & (rotations == self._raw[1]).all(-1)
-            self._same = np.where(same, self._same + 1, 0)
-            self._alive = np.where(same, self._alive, self._alive + 1)
-            step = np.where(sound[:, None], positions - self._raw[0], 0.0)
-            step = np.where(np.isfinite(step), step, 0.0)
-            changed = step - self._step
-            cut = ((changed * changed).sum(-1) > _FROZEN_RELEASE**2).sum() >= _CUT
-            self._step = step
-            frozen = (self._same >= _FROZEN_FRAMES) & (self._alive >= _ALIVE_FRAMES)
-            # When all stand still the source has paused; there is nothing to fill in from.
-            if 0 < frozen.sum() < _CUT:
-                known = known & ~frozen
-        self._raw = (np.array(positions), np.array(rotations))
-        if not cut:
-            away = np.where(known[:, None], positions, 0.0) - self._good
-            known = known & ((away * away).sum(-1) <= _allowed(self._waited) ** 2)
-        self._good = np.where(known[:, None], positions, self._good)
-        self._waited = np.where(known, 0.0, self._waited)
-        return known
+        if not seen or not (cut or math.dist(spot, self._good) <= _allowed(self._waited)):
+            return False
+        self._good, self._waited = spot, 0.0
+        return True
 
 
 class Completion:

@@ -71,12 +71,11 @@ STAGE_WIDTH = 192
 
 Weights = Mapping[str, Array]
 
-_LEG_INPUTS = 3 + 6 + 3 + 12 + 18 + LIMB_LATENT
-_ARM_INPUTS = 3 + 6 + 3 + 12 + 6 + 12 + LIMB_LATENT
-_LEG_POLE = np.array([0.0, 0.0, 1.0], np.float32)
-_ARM_POLE = np.array([0.0, -0.5, -0.9], np.float32)
-_MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)], np.float32)
-_MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)], np.float32)
+_LIMB_INPUTS = 3 + 6 + 3 + 12 + 18 + LIMB_LATENT
+_POLES = np.array([(0.0, 0.0, 1.0)] * 2 + [(0.0, -0.5, -0.9)] * 2, np.float32)
+_MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)] * 2, np.float32)
+_MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)] * 2, np.float32)
+"""Of left and right leg, left and right arm."""
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -93,8 +92,8 @@ def shapes() -> dict[str, tuple[int, ...]]:
     layer("generator.out", WIDTH, 6 * len(FREE) + LATENT)
     for stage, inputs, outputs in (
         ("torso", FRAME_FEATURES + 3 * 9 + 6 * len(TORSO) + TORSO_LATENT, 6 * len(TORSO)),
-        ("leg", _LEG_INPUTS, 3 + 6 * 3),
-        ("arm", _ARM_INPUTS, 3 + 6 * 2),
+        ("leg", _LIMB_INPUTS, 3 + 6 * 3),
+        ("arm", _LIMB_INPUTS, 3 + 6 * 2),
     ):
         layer(f"{stage}.0", inputs, STAGE_WIDTH)
         layer(f"{stage}.1", STAGE_WIDTH, STAGE_WIDTH)
@@ -103,18 +102,36 @@ def shapes() -> dict[str, tuple[int, ...]]:
 
 
 class Prediction(NamedTuple):
-    """What the network says of some frames; leading axes as those of the input.
+    """What the network says of some frames, in parts; a body is put together when it is asked for.
 
     Attributes:
-        guess: (..., 22, 3, 3) global rotations of the generator alone.
-        learned: (..., 22, 3, 3) the same after the torso and limb stages, before the solve moves
-            them. The limb stage works from where torso and clavicles are after theirs.
-        exact: (..., 22, 3, 3) the same after the exact solve.
+        measured: (..., 6, 3, 3) rotations of the tracked joints.
+        guessed: (..., 16, 3, 3) rotations of all others by the generator alone.
+        parts: what :func:`ssrhmr_core.solve.assemble` takes, after the torso and limb stages.
+        solved: the same after the exact solve. The limb stage works from where torso and clavicles
+            are after theirs.
     """
 
-    guess: Array
-    learned: Array
-    exact: Array
+    measured: Array
+    guessed: Array
+    parts: tuple[Array, ...]
+    solved: tuple[Array, ...]
+
+    @property
+    def guess(self) -> Array:
+        """Global rotations (..., 22, 3, 3) by the generator alone."""
+        both = namespace(self.guessed).concatenate([self.guessed, self.measured], -3)
+        return both[..., _FREE_ORDER, :, :]
+
+    @property
+    def learned(self) -> Array:
+        """Global rotations (..., 22, 3, 3) of all stages, before the solve moves them."""
+        return assemble(self.measured, *self.parts)
+
+    @property
+    def exact(self) -> Array:
+        """Global rotations (..., 22, 3, 3) after the exact solve."""
+        return assemble(self.measured, *self.solved)
 
 
 class Proportions(NamedTuple):
@@ -124,16 +141,14 @@ class Proportions(NamedTuple):
         size: (...) or scalar, size of the body, see :attr:`Skeleton.size`.
         joints: (..., 63) all offsets but the root's, in sizes of the body.
         torso: (..., 27) those of spine, head, clavicles and shoulders.
-        legs: (..., 2, 12) those of both legs, the right one seen in a mirror.
-        arms: (..., 2, 12) those of both arms, the same.
+        limbs: (..., 4, 12) those of legs and arms, the right ones seen in a mirror.
         body: in metres, for the solve.
     """
 
     size: Array
     joints: Array
     torso: Array
-    legs: Array
-    arms: Array
+    limbs: Array
     body: Body
 
 
@@ -146,13 +161,12 @@ def proportions_of(offsets: Array, size: Array) -> Proportions:
     """
     scaled = offsets / _expand(size, offsets, 2)
     lead = offsets.shape[:-2]
-    mirror = constant(_MIRROR_VECTORS, scaled)[:, None]
+    limbs = scaled[..., _LIMB_BONES, :] * constant(_MIRROR_VECTORS, scaled)[:, None]
     return Proportions(
         size,
         scaled[..., 1:, :].reshape(*lead, 63),
         scaled[..., _CARRIED, :].reshape(*lead, 27),
-        (scaled[..., _LEG_BONES, :] * mirror).reshape(*lead, 2, 12),
-        (scaled[..., _ARM_BONES, :] * mirror).reshape(*lead, 2, 12),
+        limbs.reshape(*lead, 4, 12),
         body_of(offsets),
     )
 
@@ -240,20 +254,16 @@ def predict(
     sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(UNIT_6D, out)
     latent = out[..., split:]
     guessed = hips[..., None, :, :] @ from_6d(sixes)
-    guess = _with_measured(guessed, measured)
 
     # Torso, in the frame of the hips.
     torso_sixes = sixes[..., _TORSO, :]
-    change = _stage(
-        weights,
-        "torso",
-        [
-            features,
-            _broadcast(proportions.torso, lead),
-            torso_sixes.reshape(*lead, 6 * len(TORSO)),
-            latent[..., :TORSO_LATENT],
-        ],
-    )
+    inputs = [
+        features,
+        _broadcast(proportions.torso, lead),
+        torso_sixes.reshape(*lead, 6 * len(TORSO)),
+        latent[..., :TORSO_LATENT],
+    ]
+    change = _stage(weights, "torso", xp.concatenate(inputs, -1))
     torso = from_6d(torso_sixes + change.reshape(*lead, len(TORSO), 6))
     torso = hips[..., None, :, :] @ torso
     learned_spine, learned_clavicles = torso[..., :4, :, :], torso[..., 4:, :, :]
@@ -268,97 +278,97 @@ def predict(
     )
 
     # Limbs, each in the frame of what carries it.
-    latents = latent[..., TORSO_LATENT:].reshape(*lead, 4, LIMB_LATENT)
-    starts = hip_points(hips, body)
-    aims = (ends[..., 3:, :] - starts) / _expand(size, starts, 2)
-    legs, leg_poles = _limb_stage(
+    starts = xp.concatenate([hip_points(hips, body), shoulders], -2)
+    targets = xp.concatenate([ends[..., 3:, :], ends[..., 1:3, :]], -2)
+    arms = xp.concatenate([clavicles[..., None, :, :], guessed[..., _ARM_JOINTS, :, :]], -3)
+    uppers, lowers, toes, poles = _limb_stage(
         weights,
-        "leg",
-        hips,
-        [aims, measured[..., 4:, :, :], proportions.legs, latents[..., :2, :]],
-        guessed[..., _LEG_JOINTS, :, :],
+        xp.stack([hips, hips, chest, chest], -3),
+        (targets - starts) / _expand(size, starts, 2),
+        xp.concatenate([measured[..., 4:, :, :], measured[..., 2:4, :, :]], -3),
+        proportions.limbs,
+        latent[..., TORSO_LATENT:].reshape(*lead, 4, LIMB_LATENT),
+        xp.concatenate([guessed[..., _LEG_JOINTS, :, :], arms], -4),
     )
-    aims = (ends[..., 1:3, :] - shoulders) / _expand(size, shoulders, 2)
-    arms, arm_poles = _limb_stage(
-        weights,
-        "arm",
-        chest,
-        [aims, measured[..., 2:4, :, :], proportions.arms, latents[..., 2:, :]],
-        xp.concatenate([clavicles[..., None, :, :], guessed[..., _ARM_JOINTS, :, :]], -3),
-    )
-    uppers = xp.concatenate([legs[..., 0, :, :], arms[..., 0, :, :]], -3)
-    lowers = xp.concatenate([legs[..., 1, :, :], arms[..., 1, :, :]], -3)
-    toes = legs[..., 2, :, :]
-    learned = assemble(measured, learned_spine, learned_clavicles, uppers, lowers, toes)
-    uppers, lowers = close_limbs(
-        uppers,
-        lowers,
-        xp.concatenate([starts, shoulders], -2),
-        body,
-        xp.concatenate([ends[..., 3:, :], ends[..., 1:3, :]], -2),
-        xp.concatenate([leg_poles, arm_poles], -2),
-    )
-    return Prediction(guess, learned, assemble(measured, spine, clavicles, uppers, lowers, toes))
+    parts = (learned_spine, learned_clavicles, uppers, lowers, toes)
+    uppers, lowers = close_limbs(uppers, lowers, starts, body, targets, poles)
+    return Prediction(measured, guessed, parts, (spine, clavicles, uppers, lowers, toes))
 
 
 def _limb_stage(
-    weights: Weights, stage: str, carrier: Array, facts: list[Array], guessed: Array
-) -> tuple[Array, Array]:
-    """Rewrite both legs or both arms, the right one seen in a mirror.
+    weights: Weights,
+    carriers: Array,
+    aims: Array,
+    ends: Array,
+    bones: Array,
+    latents: Array,
+    guessed: Array,
+) -> tuple[Array, Array, Array, Array]:
+    """Rewrite both legs and both arms, those of the right side seen in a mirror.
 
     Args:
         weights: of all stages.
-        stage: "leg" or "arm".
-        carrier: (..., 3, 3) rotation of what carries them: hips or chest.
-        facts: (..., 2, 3) where the ends are from the first joints, in sizes of the body; their
-            (..., 2, 3, 3) rotations; (..., 2, 12) bones in sizes of the body, the right ones seen
-            in a mirror; latent numbers.
-        guessed: (..., 2, 3, 3, 3) rotations: thigh, shin and toe, or clavicle, upper arm and
-            forearm.
+        carriers: (..., 4, 3, 3) rotations of what carries each limb: hips or chest.
+        aims: (..., 4, 3) where the ends are from the first joints, in sizes of the body.
+        ends: (..., 4, 3, 3) rotations of the ends.
+        bones: (..., 4, 12) of :class:`Proportions`.
+        latents: (..., 4, 24) from the generator.
+        guessed: (..., 4, 3, 3, 3) rotations: thigh, shin and toe; clavicle, upper arm and forearm.
 
     Returns:
-        Rotations, thigh, shin and toe or upper arm and forearm, (..., 2, n, 3, 3), and
-        bend directions (..., 2, 3).
+        Rotations of thighs and upper arms (..., 4, 3, 3), of shins and forearms, of toes
+        (..., 2, 3, 3), and bend directions (..., 4, 3).
     """
-    aims, ends, bones, latents = facts
+    xp = namespace(aims)
     vector, six = constant(_MIRROR_VECTORS, aims), constant(_MIRROR_SIXES, aims)
-    inverse = transpose(carrier)
+    inverse = transpose(carriers)
     lead = aims.shape[:-2]
-    sixes = to_6d(inverse[..., None, None, :, :] @ guessed) * six[:, None]
-    up = (inverse[..., None, :, 1] * vector).reshape(*lead, 2, 3)
+    sixes = to_6d(inverse[..., None, :, :] @ guessed) * six[:, None]
     inputs = [
-        rotate(inverse[..., None, :, :], aims) * vector,
-        to_6d(inverse[..., None, :, :] @ ends) * six,
-        up,
-        _broadcast(bones, (*lead, 2)),
-        sixes.reshape(*lead, 2, 18),
+        rotate(inverse, aims) * vector,
+        to_6d(inverse @ ends) * six,
+        inverse[..., :, 1] * vector,
+        _broadcast(bones, (*lead, 4)),
+        sixes.reshape(*lead, 4, 18),
         latents,
     ]
-    out = _stage(weights, stage, inputs)
-    first = 0 if stage == "leg" else 1
-    changes = out[..., 3:].reshape(*lead, 2, 3 - first, 6)
-    rewritten = from_6d((sixes[..., first:, :] + changes) * six[:, None])
-    default = constant(_LEG_POLE if stage == "leg" else _ARM_POLE, aims)
-    poles = rotate(carrier[..., None, :, :], (out[..., :3] + default) * vector)
-    return carrier[..., None, None, :, :] @ rewritten, poles
-
-
-def _with_measured(guessed: Array, measured: Array) -> Array:
-    """All joints (..., 22, 3, 3) from the guessed and the measured ones."""
-    return namespace(guessed).concatenate([guessed, measured], -3)[..., _FREE_ORDER, :, :]
+    seen = xp.concatenate(inputs, -1)
+    legs = _stage(weights, "leg", seen[..., :2, :])
+    arms = _stage(weights, "arm", seen[..., 2:, :])
+    # Clavicles are the torso stage's.
+    leg_sixes = sixes[..., :2, :, :] + legs[..., 3:].reshape(*lead, 2, 3, 6)
+    arm_sixes = sixes[..., 2:, 1:, :] + arms[..., 3:].reshape(*lead, 2, 2, 6)
+    rewritten = from_6d(
+        xp.concatenate(
+            [
+                (leg_sixes * six[:2, None]).reshape(*lead, 6, 6),
+                (arm_sixes * six[2:, None]).reshape(*lead, 4, 6),
+            ],
+            -2,
+        )
+    )
+    poles = xp.concatenate([legs[..., :3], arms[..., :3]], -2) + constant(_POLES, aims)
+    return (
+        carriers @ rewritten[..., [0, 3, 6, 8], :, :],
+        carriers @ rewritten[..., [1, 4, 7, 9], :, :],
+        carriers[..., :2, :, :] @ rewritten[..., [2, 5], :, :],
+        rotate(carriers, poles * vector),
+    )
 
 
 _TORSO = [FREE.index(joint) for joint in TORSO]
 _CARRIED = [*TORSO, INDEX["head"], INDEX["left_shoulder"], INDEX["right_shoulder"]]
 _LEG_JOINTS = [[FREE.index(joint) for joint in (g.upper, g.lower, g.end + 1)] for g in LEGS]
-_LEG_BONES = [[leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS]
 _ARM_JOINTS = [[FREE.index(joint) for joint in (arm.upper, arm.lower)] for arm in ARMS]
-_ARM_BONES = [[arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS]
+_LIMB_BONES = [
+    *([leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS),
+    *([arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS),
+]
 _FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
 
 
-def _stage(weights: Weights, name: str, inputs: list[Array]) -> Array:
-    hidden = silu(linear(weights, f"{name}.0", namespace(inputs[0]).concatenate(inputs, -1)))
+def _stage(weights: Weights, name: str, seen: Array) -> Array:
+    hidden = silu(linear(weights, f"{name}.0", seen))
     hidden = silu(linear(weights, f"{name}.1", hidden))
     return linear(weights, f"{name}.2", hidden)
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from .arrays import from_quaternion, to_quaternion
 from .ik import predict_ik
 from .loss import Completion, Watch, find_lost
 from .motion import Motion, interpolate, interpolate_rotations
@@ -118,7 +119,7 @@ class Reconstructor:
         known = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
         known = self._watch.frame(positions, rotations, known)
         positions, rotations = self._filter.frame(positions, rotations, known)
-        spots, turns = self._completion.frame(positions, quat.to_matrix(rotations), known)
+        spots, turns = self._completion.frame(positions, from_quaternion(rotations), known)
         spots, turns = spots[None], turns[None].astype(np.float32)
         now = (frame_features(spots, turns, self._proportions.size), spots[:, 0], turns[:, 0])
         self._past = [now, *self._past[: max(HISTORY)]]
@@ -228,7 +229,7 @@ class Reconstructor:
 
     def _finished(self, body: np.ndarray) -> np.ndarray:
         inherit_missing(body, self._body.present)
-        return quat.from_matrix(body).astype(np.float32)
+        return to_quaternion(body)
 
     def _at(self, motion: Motion, wanted: Take) -> Motion:
         """Bring the motion from the model's clock to other times, ends exact there too."""

@@ -114,7 +114,8 @@ class Stages(nn.Module):
         truth, true_turns = batch.positions[:, now], batch.rotations[:, now]
         scale = sizes[:, now, None, None]
 
-        missed = (forward_kinematics(result.exact, root, offsets) - truth) / scale
+        exact = result.exact
+        missed = (forward_kinematics(exact, root, offsets) - truth) / scale
         moved = sum(
             _length(missed[:, ago:] - missed[:, :-ago]).mean() / ago
             for ago in (1, 3, 5)
@@ -130,7 +131,7 @@ class Stages(nn.Module):
 
         terms = {
             "position": _length(missed).mean(),
-            "rotation": turned(result.exact),
+            "rotation": turned(exact),
             "velocity": torch.as_tensor(moved),
             "learned": before(result.learned),
             "guess": before(result.guess),

@@ -51,7 +51,7 @@ def test_numpy_equals_torch(stages: Stages, motion: Motion) -> None:
     arrays = run(stages.export(), motion, np.ndarray)
     with torch.no_grad():
         tensors = run(stages.named(), motion, torch.Tensor)
-    for array, tensor in zip(arrays[:2], tensors[:2], strict=True):
+    for array, tensor in ((arrays.guess, tensors.guess), (arrays.learned, tensors.learned)):
         np.testing.assert_allclose(array, tensor.numpy(), atol=1e-5)
         assert array.dtype == np.float32
     # The solve amplifies the last bit in the angles of a nearly straight spine; what counts is
@@ -59,7 +59,7 @@ def test_numpy_equals_torch(stages: Stages, motion: Motion) -> None:
     root, offsets = motion.root, motion.skeleton.offsets
     places = [forward_kinematics(np.asarray(r.exact), root, offsets) for r in (arrays, tensors)]
     np.testing.assert_allclose(places[0], places[1], atol=1e-5)
-    np.testing.assert_allclose(arrays.exact, tensors.exact.numpy(), atol=2e-5)
+    np.testing.assert_allclose(arrays.exact, tensors.exact.numpy(), atol=1e-5)
 
 
 def test_same_seed_same_weights() -> None:
