@@ -25,7 +25,8 @@ from ..skeleton import INDEX, JOINTS, PARENTS, inherit_missing
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "acclaim": 0.0254 / 0.45}
 """Metres in one unit of a file; "acclaim" is CMU's own inch over 0.45."""
 
-_ADULT_SIZE = 1.4
+_ADULT_SIZE, _CHILD_SIZE = 1.4, 0.64
+"""Of a man, and of a child of 0.9 m, metres; see :attr:`Skeleton.size`."""
 _STEP_DIGITS = 6e-7
 _PLACES = ["Xposition", "Yposition", "Zposition"]
 _TURNS = ["Xrotation", "Yrotation", "Zrotation"]
@@ -282,7 +283,7 @@ def _to_motion(
         still = _most_upright(positions, bones, up)
         rest = _read(data, positions[still], matrices[still], bones, present, up)
         matrices = matrices @ transpose(matrices[still])
-    unit = min(UNITS.values(), key=lambda u: abs(np.log(rest.skeleton.size * u / _ADULT_SIZE)))
+    unit = _unit_of(rest.skeleton.size)
 
     world = between(up, np.array([0.0, 1.0, 0.0]))
     turned = rest.to_canonical(world @ matrices[:, bones])
@@ -294,6 +295,18 @@ def _to_motion(
         quat.normalize(quat.from_matrix(turned)).astype(np.float32),
         (rotate(world, positions[:, bones[0]]) * unit).astype(np.float32),
     )
+
+
+def _unit_of(size: float) -> float:
+    """Return metres in one unit of a file in which a body has a :attr:`Skeleton.size`.
+
+    A child measured in centimetres is as large as an adult in inches would be: where a metric unit
+    makes a possible body, it is taken.
+    """
+    for name in ("m", "cm", "mm"):
+        if _CHILD_SIZE <= size * UNITS[name] <= _ADULT_SIZE:
+            return UNITS[name]
+    return min(UNITS.values(), key=lambda unit: abs(np.log(size * unit / _ADULT_SIZE)))
 
 
 def _read(

@@ -199,6 +199,15 @@ def test_conventions(tmp_path: Path, motion: Motion, name: str) -> None:
     same(load_bvh(write(tmp_path / "clip.bvh", motion, CONVENTIONS[name])), motion)
 
 
+@pytest.mark.parametrize("unit", ["m", "cm", "mm"])
+@pytest.mark.parametrize("size", [0.5, 0.7, 1.25])
+def test_children_in_metric_units(tmp_path: Path, motion: Motion, unit: str, size: float) -> None:
+    """A child in centimetres is as large as an adult in inches would be."""
+    child = Motion(motion.skeleton.scaled(size), motion.times, motion.rotations, motion.root * size)
+    how = Convention(zero=HANGING, unit=UNITS[unit])
+    same(load_bvh(write(tmp_path / "clip.bvh", child, how)), child)
+
+
 def test_twist_of_hanging_arms(tmp_path: Path, motion: Motion) -> None:
     """With palms turned in the zero pose only the twist of the arms differs."""
     zero = pose(left_shoulder=(0, 0, -90), right_shoulder=(0, 0, 90))
