@@ -28,7 +28,7 @@ from .body import (
     CLAVICLE_LIMIT,
     DAMPING,
     FOLDED,
-    LARGEST_STEP,
+    LARGEST_TURN,
     REACH,
     REACH_SOFT,
     SPINE_MISS,
@@ -52,7 +52,7 @@ def solve_spine(
         points, tip = _spine_points(turned, base, bones)
         missing = head - tip
         away = norm(missing) / length
-        bent = _bend_spine(turned, points, tip, length, missing, away)
+        bent = _bend_spine(turned, points, tip, length, missing)
         turned = xp.where((away > SPINE_MISS)[..., None, None], bent, turned)
     return turned, _spine_points(turned, base, bones)[0]
 
@@ -83,9 +83,9 @@ def _solve_spine_rows(
             break
         if left < len(far):
             rows = np.flatnonzero(far) if isinstance(rows, slice) else rows[far]
-            points, tip, missing, away = points[far], tip[far], missing[far], away[far]
+            points, tip, missing = points[far], tip[far], missing[far]
             base, bones, length, head = base[far], bones[far], length[far], head[far]
-        bent = _bend_spine(turned[rows], points, tip, length, missing, away)
+        bent = _bend_spine(turned[rows], points, tip, length, missing)
         points, tip = _spine_points(bent, base, bones)
         turned[rows], found[rows] = bent, points
     return turned.reshape(*lead, 4, 3, 3), found.reshape(*lead, 4, 3)
@@ -98,21 +98,21 @@ def _spine_points(turned: Array, base: Array, bones: Array) -> tuple[Array, Arra
     return points, ends[..., 3, :]
 
 
-def _bend_spine(
-    turned: Array, points: Array, tip: Array, length: Array, missing: Array, away: Array
-) -> Array:
-    """One step of :func:`solve_spine`; ``away`` is how much is missing, in lengths of the spine."""
+def _bend_spine(turned: Array, points: Array, tip: Array, length: Array, missing: Array) -> Array:
+    """One step of :func:`solve_spine`."""
     xp = namespace(turned)
     # A nearly straight spine can hardly get longer or shorter: that direction is what is left
     # of large numbers after a subtraction, and single precision would leave noise.
     levers = double(tip[..., None, :] - points)
     stiff = (levers * levers).sum((-1, -2)) + DAMPING * double(length * length)[..., 0]
     matrix = stiff[..., None, None] * constant(IDENTITY, levers) - transpose(levers) @ levers
-    # A larger step than this leaves the range in which the linear model means anything.
-    missing = missing * clamp(LARGEST_STEP / away, high=1.0)
     pull = xp.linalg.solve(matrix, double(missing)[..., None])
     # What turns a joint turns all that it carries.
     own = cross(levers.cumsum(-2), transpose(pull))
+    # Larger turns leave the range in which the linear model means anything: a straight spine that
+    # is to be shorter would buckle to another side in every frame.
+    most = xp.amax(norm(own), -2)[..., None, :]
+    own = own * clamp(LARGEST_TURN / most, high=1.0)
     return from_rotation_vector(single_as(own, turned)) @ turned
 
 

@@ -51,8 +51,8 @@ SPINE_STEPS = 8
 """Three are mostly enough; the rest is for heads far from where they belong."""
 SPINE_MISS = 1e-5
 """A head this near to its tracker is there; share of its length (some micrometres)."""
-LARGEST_STEP = 0.4
-"""Share of the spine's length."""
+LARGEST_TURN = 0.6
+"""That a joint of the spine is turned by in one step, radians."""
 DAMPING = 1e-5
 """Keeps the spine's step finite when it is stretched straight at its target; share of length^2."""
 REACH, REACH_SOFT = 0.9995, 3e-4

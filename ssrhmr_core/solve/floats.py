@@ -18,7 +18,7 @@ from .body import (
     CLAVICLE_LIMIT,
     DAMPING,
     FOLDED,
-    LARGEST_STEP,
+    LARGEST_TURN,
     REACH,
     REACH_SOFT,
     SPINE_MISS,
@@ -56,17 +56,18 @@ def solve_spine(
         middle = _sum(arms[1], chest)
         lower = _sum(arms[0], middle)
         missing = _difference(aim, lower)
-        away = _length(missing) / length
-        if away <= SPINE_MISS:
+        if _length(missing) <= SPINE_MISS * length:
             break
-        if away > LARGEST_STEP:
-            missing = _scaled(missing, LARGEST_STEP / away)
         pull = _pull((lower, middle, chest, neck), missing, DAMPING * length * length)
         carried: _Vector = (0.0, 0.0, 0.0)
-        for joint, lever in enumerate((lower, middle, chest, neck)):
+        turns = []
+        for lever in (lower, middle, chest, neck):
             # What turns a joint turns all that it carries.
             carried = _sum(carried, lever)
-            spin = _spin(_cross(carried, pull))
+            turns.append(_cross(carried, pull))
+        share = min(LARGEST_TURN / max(map(_length, turns)), 1.0)
+        for joint, turn in enumerate(turns):
+            spin = _spin(_scaled(turn, share))
             spins[joint] = _product(spin, spins[joint])
             arms[joint] = _spun(spin, arms[joint])
     points = [base]

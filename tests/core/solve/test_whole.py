@@ -118,6 +118,34 @@ def test_a_spine_out_of_reach_stretches_and_keeps_calm(motion: Motion, lifted: f
     assert np.abs(moved).max() < 1e-3
 
 
+@pytest.mark.parametrize("lowered", [0.01, 0.03, 0.06])
+def test_a_straight_spine_that_is_too_long_does_not_buckle_about(
+    skeleton: Skeleton, lowered: float
+) -> None:
+    """A head that was calibrated too low asks an upright spine for a bow, always to one side."""
+    frames = 300
+    offsets = skeleton.offsets.copy()
+    chain = [INDEX[name] for name in ("middle_spine", "chest", "neck", "head")]
+    offsets[chain] *= np.array([0.0, 1.0, 0.0], np.float32)
+    # The prediction sways through straight by a degree or two, as predictions do.
+    random = np.random.default_rng(3)
+    times = np.arange(frames) / 60.0
+    rates, phases = random.uniform(0.3, 1.5, (2, 22, 3))
+    waves = np.radians(1.5) * np.sin(2.0 * np.pi * (times[:, None, None] * rates + phases))
+    turned = quat.to_matrix(quat.from_scaled_angle_axis(waves)).astype(np.float32)
+    turned[:, 0] = np.eye(3)
+    points = forward_kinematics(turned, np.zeros((frames, 3), np.float32), offsets)
+    spots, turns = points[:, ENDS].copy(), turned[:, ENDS]
+    spots[:, 1, 1] -= lowered
+    poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (frames, 4, 1))
+    found = forward_kinematics(
+        solve(turned, poles, spots, turns, body_of(offsets)), spots[:, 0], offsets
+    )
+    steps = np.linalg.norm(np.diff(found[:, chain[:3]], axis=0), axis=-1)
+    assert np.abs(found[:, ENDS[1]] - spots[:, 1]).max() < 1e-3
+    assert steps.max() < 0.04
+
+
 @pytest.mark.parametrize("gone", [("left_clavicle",), ("lower_spine", "middle_spine"), ("neck",)])
 def test_joints_without_length_do_no_harm(
     skeleton: Skeleton, motion: Motion, gone: tuple[str, ...]
