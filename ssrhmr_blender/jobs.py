@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from .errors import UserError
+from .errors import UserError, plainly
 from .settings import setup_of
 
 # What a user can do something about; anything else is a bug and should be seen as one.
@@ -89,7 +89,10 @@ class StepsOperator:
             return {"RUNNING_MODAL"}
         if context.scene.name != self._scene:
             self._stop(context)
-            self.report({"WARNING"}, f"{self.job} cancelled: another scene was chosen")
+            self.report(
+                {"WARNING"},
+                f"{self.job} cancelled: another scene was chosen. Stay in one until it is done",
+            )
             return {"CANCELLED"}
         try:
             share, text = next(self._steps)
@@ -132,8 +135,8 @@ class StepsOperator:
         setup_of(context.scene).message = ""
 
     def _failed(self, context: bpy.types.Context, error: Exception) -> set[str]:
-        setup_of(context.scene).message = str(error)
-        self.report({"ERROR"}, str(error))
+        setup_of(context.scene).message = plainly(error)
+        self.report({"ERROR"}, plainly(error))
         return {"CANCELLED"}
 
 

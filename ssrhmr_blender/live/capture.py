@@ -52,7 +52,7 @@ def start(scene: bpy.types.Scene) -> Capture:
     """
     global _running
     if _running is not None:
-        raise CaptureError("Live capture is running already: stop it first")
+        raise CaptureError("Live capture is running already: press Stop Live first")
     _running = Capture(scene)
     return _running
 
@@ -156,7 +156,7 @@ class Capture:
         """
         scene = bpy.data.scenes.get(self.scene)
         if scene is None:
-            raise CaptureError(f"The scene '{self.scene}' was deleted")
+            raise CaptureError(f"The scene '{self.scene}' was deleted: start again in another one")
         live = live_of(scene)
         roles = _roles(live)
         if roles != self.session.roles:

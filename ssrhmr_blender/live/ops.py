@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import bpy
 
-from ..errors import UserError
+from ..errors import UserError, plainly
 from ..settings import TRACKER_LABELS, live_of, setup_of
 from . import capture
 from .capture import CaptureError
@@ -34,8 +34,8 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
         try:
             self._capture = capture.start(context.scene)
         except _EXPLAINED as error:
-            setup_of(context.scene).message = str(error)
-            self.report({"ERROR"}, str(error))
+            setup_of(context.scene).message = plainly(error)
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         setup_of(context.scene).message = ""
         _add_handlers()
@@ -64,8 +64,8 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
                 self._play(context)
         except _EXPLAINED as error:
             self._stop(context)
-            setup_of(context.scene).message = str(error)
-            self.report({"ERROR"}, f"Live capture ended: {error}")
+            setup_of(context.scene).message = plainly(error)
+            self.report({"ERROR"}, f"Live capture ended: {plainly(error)}")
             return {"CANCELLED"}
         except BaseException:
             # A bug must not leave the port taken.
@@ -135,7 +135,7 @@ class SSRHMR_OT_live_stop(bpy.types.Operator):
         try:
             stop(context.scene)
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -165,7 +165,7 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
                     height=setup.height / found.unit or None,
                 )
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -203,7 +203,7 @@ class SSRHMR_OT_live_character(bpy.types.Operator):
         try:
             _running().take_character(setup_of(context.scene))
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -276,7 +276,7 @@ class SSRHMR_OT_record(bpy.types.Operator):
                 return {"FINISHED"}
             path = found.record(capture.takes_folder(live), live.pre_roll)
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         self.report({"INFO"}, f"Recording {path.name}")
         return {"FINISHED"}
@@ -300,7 +300,7 @@ def end_recording(found: capture.Capture, scene: bpy.types.Scene) -> None:
         bpy.ops.screen.animation_cancel(restore_frame=False)
     setup, live = setup_of(scene), live_of(scene)
     if take is None:
-        setup.message = "Nothing was recorded: it was stopped before the pre-roll was over"
+        setup.message = "Nothing was recorded: wait until the pre-roll is over before you stop"
         return
     setup.message = f"'{take.path.name}': {take.seconds:.1f} s, {take.readings:,} readings"
     if not (live.bake and take.readings and found.has_character and setup.calibration):

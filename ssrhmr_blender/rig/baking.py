@@ -99,7 +99,9 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
         start = round(min(span[0] for span in spans))
         end = round(max(span[1] for span in spans))
     if end < start:
-        raise SetupError(f"The range is empty: it ends at {end}, before its start at {start}")
+        raise SetupError(
+            f"The range ends at {end}, before its start at {start}: choose another range"
+        )
     return start, end
 
 
@@ -286,7 +288,7 @@ def _hand_over(
 def _find_owner(owner: Key) -> bpy.types.Object:
     armature = find(owner)
     if armature is None:
-        raise SetupError(f"'{owner[0]}' was deleted meanwhile")
+        raise SetupError(f"'{owner[0]}' was deleted meanwhile: choose another character")
     return armature
 
 
@@ -326,5 +328,5 @@ def _notes(armature: bpy.types.Object, character: Character) -> list[str]:
     notes = obstacles(armature, character.keyed, character.keyed[0])
     data = armature.animation_data
     if data and any(not track.mute for track in data.nla_tracks):
-        notes.append("NLA tracks are combined with the new action")
+        notes.append("NLA tracks are combined with the new action: mute them to see it alone")
     return notes
