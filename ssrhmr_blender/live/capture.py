@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..checks import check_character
 from ..errors import UserError
@@ -304,7 +305,7 @@ class Capture:
         places = np.array([axes @ tracker.position for tracker in known]).reshape(-1, 3)
         turned = np.array([tracker.rotation for tracker in known], float).reshape(-1, 4)
         picture = picture_of_trackers(
-            [TRACKER_LABELS[tracker.role] for tracker in known],
+            [iface_(TRACKER_LABELS[tracker.role]) for tracker in known],
             places * self.unit,
             axes @ quat.to_matrix(turned) @ axes.T,
             np.array([tracker.valid for tracker in known], bool),

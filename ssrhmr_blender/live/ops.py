@@ -6,6 +6,7 @@ import time
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..errors import UserError, plainly
 from ..settings import TRACKER_LABELS, live_of, setup_of
@@ -209,7 +210,7 @@ class SSRHMR_OT_live_character(bpy.types.Operator):
 
 
 class SSRHMR_OT_live_wiggle(bpy.types.Operator):
-    """Wear the device that moves alone: shake one tracker, keep the others still, press this."""
+    """Shake one tracker, keep the others still, press this: the one that moves is worn there."""
 
     bl_idname = "ssrhmr.live_wiggle"
     bl_label = "Wiggle to Assign"
@@ -240,7 +241,7 @@ class SSRHMR_OT_live_wiggle(bpy.types.Operator):
 
 
 class SSRHMR_OT_live_forget(bpy.types.Operator):
-    """Take devices that are not heard at present out of the table."""
+    """Remove devices from the table that are silent now."""
 
     bl_idname = "ssrhmr.live_forget"
     bl_label = "Forget Absent Devices"
@@ -312,15 +313,16 @@ def end_recording(found: capture.Capture, scene: bpy.types.Scene) -> None:
 def status_line(found: capture.Capture) -> str:
     """One line for the status bar."""
     status = found.status
-    parts = [
-        f"Live: {status.rate:.0f} readings a second",
-        f"model {status.model_ms:.1f} ms",
-        f"latency {status.latency_ms:.0f} ms",
-        f"lost {status.frames_lost}",
-    ]
-    if status.recording >= 0:
-        parts.insert(0, f"REC {status.recorded_seconds:.1f} s")
-    return "   ".join([*parts, "Esc: stop"])
+    text = iface_(
+        "Live: {rate:.0f} readings a second   model {model:.1f} ms   latency {latency:.0f} ms"
+        "   lost {lost}   Esc: stop"
+    ).format(
+        rate=status.rate,
+        model=status.model_ms,
+        latency=status.latency_ms,
+        lost=status.frames_lost,
+    )
+    return f"REC {status.recorded_seconds:.1f} s   {text}" if status.recording >= 0 else text
 
 
 def _running() -> capture.Capture:
