@@ -132,6 +132,11 @@ def test_blender_shows_the_language_of_its_preferences(locale: str) -> None:
         # Blender has other meanings for these.
         for text in ("Feet", "Characters", "Reference"):
             assert shown(text) != known[text] == shown(text, translations.CONTEXT)
+        # Blender names new nodes, layers and objects in it.
+        assert bpy.ops.ssrhmr.load_example() == {"FINISHED"}
+        assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}
+        bpy.context.scene.ssrhmr.frame_end = 20
+        assert bpy.ops.ssrhmr.bake() == {"FINISHED"}
         ssrhmr_blender.unregister()
         gone = shown("Plant Feet")
         ssrhmr_blender.register()
