@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import characters, jobs, settings
+from . import characters, jobs, settings, translations
 from .bake import ops as bake_ops
 from .bake import panel as bake_panel
 from .batch import ops as batch_ops
@@ -50,7 +50,11 @@ CLASSES: tuple[type, ...] = (
 
 def register() -> None:
     """Make classes and settings known to Blender; nothing heavy is imported here."""
+    translations.register()
     for cls in CLASSES:
+        if issubclass(cls, bpy.types.Operator):
+            # Blender ends tooltips with a full stop of its own.
+            cls.bl_description = (cls.__doc__ or "").removesuffix(".")
         bpy.utils.register_class(cls)
     characters.register()
     bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=settings.SSRHMR_Live)
@@ -70,3 +74,4 @@ def unregister() -> None:
     characters.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+    translations.unregister()

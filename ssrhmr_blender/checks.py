@@ -63,7 +63,10 @@ def check_trackers(setup: SSRHMR_Setup) -> list[bpy.types.Object]:
                 f"The {TRACKER_LABELS[role]} tracker is missing: choose the object that follows it"
             )
         if tracker.name not in bpy.context.scene.objects:
-            raise SetupError(f"{TRACKER_LABELS[role]}: '{tracker.name}' is not in this scene")
+            raise SetupError(
+                f"{TRACKER_LABELS[role]}: '{tracker.name}' is not in this scene:"
+                " choose another object"
+            )
         if tracker in found:
             other = TRACKER_LABELS[TRACKERS[found.index(tracker)]]
             raise SetupError(

@@ -6,8 +6,9 @@ from collections.abc import Generator
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
-from .errors import UserError
+from .errors import UserError, plainly
 from .settings import setup_of
 
 # What a user can do something about; anything else is a bug and should be seen as one.
@@ -89,7 +90,10 @@ class StepsOperator:
             return {"RUNNING_MODAL"}
         if context.scene.name != self._scene:
             self._stop(context)
-            self.report({"WARNING"}, f"{self.job} cancelled: another scene was chosen")
+            self.report(
+                {"WARNING"},
+                f"{self.job} cancelled: another scene was chosen. Stay in one until it is done",
+            )
             return {"CANCELLED"}
         try:
             share, text = next(self._steps)
@@ -106,7 +110,8 @@ class StepsOperator:
         setup_of(context.scene).progress = share
         setup_of(context.scene).message = text
         context.window_manager.progress_update(share)
-        context.workspace.status_text_set(f"{text}: {100.0 * share:.0f} %   Esc: cancel")
+        status = iface_("{step}: {percent:.0f} %   Esc: cancel")
+        context.workspace.status_text_set(status.format(step=text, percent=100.0 * share))
         for area in context.screen.areas:
             if area.type == "VIEW_3D":
                 # The panel alone: drawing the view would cost more than the work between.
@@ -132,8 +137,8 @@ class StepsOperator:
         setup_of(context.scene).message = ""
 
     def _failed(self, context: bpy.types.Context, error: Exception) -> set[str]:
-        setup_of(context.scene).message = str(error)
-        self.report({"ERROR"}, str(error))
+        setup_of(context.scene).message = plainly(error)
+        self.report({"ERROR"}, plainly(error))
         return {"CANCELLED"}
 
 
@@ -153,6 +158,6 @@ def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> boo
     if not is_running():
         return False
     setup = setup_of(context.scene)
-    layout.progress(factor=setup.progress, text=setup.message)
+    layout.progress(factor=setup.progress, text=setup.message, translate=False)
     layout.label(text="Esc cancels", icon="INFO")
     return True

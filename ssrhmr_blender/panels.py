@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 if TYPE_CHECKING:
     from .settings import SSRHMR_Warning
 
 _LETTER = 7.0
 """Mean width of a letter of Blender's interface font, pixels at a scale of one."""
+_SWAPS = {"hands": "Swap Hands", "feet": "Swap Feet"}
 
 
 class SidebarPanel:
@@ -34,17 +37,28 @@ def draw_swaps(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> None:
     """Draw a button for each pair of trackers that the warning says is exchanged."""
     for pair in filter(None, warning.pair.split(",")):
         layout.operator(
-            "ssrhmr.swap_trackers", text=f"Swap {pair.title()}", icon="ARROW_LEFTRIGHT"
+            "ssrhmr.swap_trackers", text=iface_(_SWAPS[pair]), icon="ARROW_LEFTRIGHT"
         ).pair = pair.upper()
 
 
 def draw_text(
     layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
 ) -> None:
-    """Draw a text in as many lines as it needs; Blender would cut it off at the panel's edge."""
+    """Draw a text in as many lines as it needs; Blender would cut it off at the panel's edge.
+
+    Args:
+        layout: to draw into.
+        context: of the panel.
+        text: in the user's language.
+        icon: in front of the first line.
+    """
     scale = context.preferences.system.ui_scale
     letters = max(20, int(context.region.width / (_LETTER * scale)) - 8)
+    # Chinese and Japanese letters take the room of two.
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    letters = max(10, round(letters / (1.0 + wide / max(1, len(text)))))
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, letters)):
-        column.label(text=line, icon="BLANK1" if number and icon != "NONE" else icon)
+        mark = "BLANK1" if number and icon != "NONE" else icon
+        column.label(text=line, icon=mark, translate=False)

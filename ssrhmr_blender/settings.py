@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from .translations import CONTEXT
 
 # The order of ssrhmr_core.skeleton.TRACKERS and JOINTS; written out here because the core is
 # imported on first use only. A test holds both against each other.
@@ -30,8 +33,9 @@ LIKELY = 0.3
 
 def question(joint: str, bones: Sequence[str]) -> str:
     """Ask which of some bones stands for a joint."""
-    named = " and ".join(f"'{bone}'" for bone in bones[:3])
-    return f"Which of {named}{', ...' * (len(bones) > 3)} is the {label_of(joint).lower()}?"
+    named = ", ".join(f"'{bone}'" for bone in bones[:3]) + ", ..." * (len(bones) > 3)
+    asked = iface_(label_of(joint)).lower()
+    return iface_("Which of {bones} is the {joint}?").format(bones=named, joint=asked)
 
 
 def _is_armature(_self: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
@@ -138,11 +142,11 @@ def _weight(role: str) -> bpy.props.FloatProperty:
     )
 
 
-def _nudge_offset(role: str) -> bpy.props.FloatVectorProperty:
+def _nudge_offset() -> bpy.props.FloatVectorProperty:
     return bpy.props.FloatVectorProperty(
         name="Offset",
-        description=f"Moves the {TRACKER_LABELS[role]} joint against its tracker: to the left of"
-        " the body, up, to the front, as in the T-pose. Added to every calibration",
+        description="Moves the joint against its tracker: to the left of the body, up, to the"
+        " front, as in the T-pose. Added to every calibration",
         size=3,
         subtype="TRANSLATION",
         unit="LENGTH",
@@ -153,12 +157,11 @@ def _nudge_offset(role: str) -> bpy.props.FloatVectorProperty:
     )
 
 
-def _nudge_turn(role: str) -> bpy.props.FloatVectorProperty:
+def _nudge_turn() -> bpy.props.FloatVectorProperty:
     return bpy.props.FloatVectorProperty(
         name="Rotation",
-        description=f"Turns the {TRACKER_LABELS[role]} joint against its tracker: about the axes"
-        " to the left of the body, up and to the front, as in the T-pose. Added to every"
-        " calibration",
+        description="Turns the joint against its tracker: about the axes to the left of the body,"
+        " up and to the front, as in the T-pose. Added to every calibration",
         size=3,
         subtype="EULER",
         unit="ROTATION",
@@ -191,7 +194,7 @@ class SSRHMR_Device(bpy.types.PropertyGroup):
         description="Which of the six trackers this device is",
         items=(
             ("NONE", "Not Used", "Listed, but not part of the capture"),
-            *((role, label, f"Worn as {label}") for role, label in TRACKER_LABELS.items()),
+            *((role, label, "") for role, label in TRACKER_LABELS.items()),
         ),
         update=_worn_once,
     )
@@ -206,7 +209,11 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         items=(
             ("VMC", "VMC", "Virtual Motion Capture protocol (OSC): VMC, VSeeFace, Warudo, ..."),
             ("VRCHAT", "VRChat OSC", "OSC trackers as sent to VRChat: SlimeVR, AXIS, ..."),
-            ("JSON", "JSON Lines", "One JSON object a line, over UDP or TCP"),
+            (
+                "JSON",
+                "JSON Lines",
+                "For scripts of your own: one JSON object a line, over UDP or TCP",
+            ),
         ),
         update=_usual_port,
     )
@@ -219,7 +226,8 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
     )
     everywhere: bpy.props.BoolProperty(
         name="From Other Computers",
-        description="Listen on all network interfaces. Off, only this computer is heard",
+        description="Hear tracking software on other computers of the network too. Off, only"
+        " this one is heard",
     )
     devices: bpy.props.CollectionProperty(type=SSRHMR_Device)
     active_device: bpy.props.IntProperty(name="Device", description="Device of the table")
@@ -302,22 +310,26 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     )
     reference: bpy.props.EnumProperty(
         name="Reference",
-        description="What the performer and the character have in common at that frame",
+        description="Pose in which the performer stands at that frame",
         items=(
             (
                 *(
                     "T_POSE",
                     "T-Pose",
-                    "Arms straight out to the sides; heading and place are found",
+                    "Arms straight out to the sides, facing anywhere in the room",
                 ),
                 *("NONE", 0),
             ),
             (
-                *("A_POSE", "A-Pose", "Arms half way down; heading and place are found"),
+                *("A_POSE", "A-Pose", "Arms half way down, facing anywhere in the room"),
                 *("NONE", 2),
             ),
             (
-                *("ARMS_DOWN", "Arms Down", "Arms hanging; heading and place are found"),
+                *(
+                    "ARMS_DOWN",
+                    "Arms Down",
+                    "Arms hanging at the sides, facing anywhere in the room",
+                ),
                 *("NONE", 3),
             ),
             (
@@ -327,6 +339,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
                 *("NONE", 1),
             ),
         ),
+        translation_context=CONTEXT,
         update=_forget_calibration,
     )
     scale: bpy.props.EnumProperty(
@@ -369,20 +382,20 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     nudged: bpy.props.EnumProperty(
         name="Nudge",
         description="Tracker whose calibration is corrected by hand",
-        items=tuple((role, label, f"Correct {label}") for role, label in TRACKER_LABELS.items()),
+        items=tuple((role, label, "") for role, label in TRACKER_LABELS.items()),
     )
-    pelvis_offset: _nudge_offset("pelvis")
-    head_offset: _nudge_offset("head")
-    left_hand_offset: _nudge_offset("left_hand")
-    right_hand_offset: _nudge_offset("right_hand")
-    left_foot_offset: _nudge_offset("left_foot")
-    right_foot_offset: _nudge_offset("right_foot")
-    pelvis_turn: _nudge_turn("pelvis")
-    head_turn: _nudge_turn("head")
-    left_hand_turn: _nudge_turn("left_hand")
-    right_hand_turn: _nudge_turn("right_hand")
-    left_foot_turn: _nudge_turn("left_foot")
-    right_foot_turn: _nudge_turn("right_foot")
+    pelvis_offset: _nudge_offset()
+    head_offset: _nudge_offset()
+    left_hand_offset: _nudge_offset()
+    right_hand_offset: _nudge_offset()
+    left_foot_offset: _nudge_offset()
+    right_foot_offset: _nudge_offset()
+    pelvis_turn: _nudge_turn()
+    head_turn: _nudge_turn()
+    left_hand_turn: _nudge_turn()
+    right_hand_turn: _nudge_turn()
+    left_foot_turn: _nudge_turn()
+    right_foot_turn: _nudge_turn()
 
     range: bpy.props.EnumProperty(
         name="Range",

@@ -29,6 +29,10 @@ more: trackers of hands count as partly misplaced."""
 _SURELY_SWAPPED = 9.0
 """By how much more probable one exchange of labels is than the other: three to sigma's square."""
 _POSE_NAMES = {"T_POSE": "T-pose", "A_POSE": "A-pose", "ARMS_DOWN": "pose with arms down"}
+_NO_BODY = (
+    "the trackers do not look like a standing body at this frame: choose one at which the performer"
+    " stands upright, and check which tracker is worn where"
+)
 _PAIRS = {"hands": (2, 3), "feet": (4, 5)}
 _LOOKS_PER_SECOND, _TRIED = 10.0, 8
 _CALM_SPEED, _ALIKE = 0.05, 0.05
@@ -167,7 +171,7 @@ def calibrate(
     if proportions == "RETARGET":
         performer = measure_performer(points, reference, height)
         if performer is None:
-            raise TrackerError("the trackers do not look like a standing body at this frame")
+            raise TrackerError(_NO_BODY)
         found = calibrate(performer, positions, rotations, "MATCH", reference)
         return replace(found, performer=performer)
     fit_scale = proportions == "FIT"
@@ -175,7 +179,7 @@ def calibrate(
     same = not fit_scale and abs(np.log(size)) <= _STRANGE_SCALE
     stance = find_stance(skeleton, points, reference, 1.0 if same else None)
     if stance is None:
-        raise TrackerError("the trackers do not look like a standing body at this frame")
+        raise TrackerError(_NO_BODY)
     joints = stance.positions
     if not (same or fit_scale):
         # The character stands on the floor that the performer stands on, at its own size.
@@ -228,7 +232,8 @@ def calibrate_to_pose(
     misses = np.linalg.norm(away, axis=-1)
     shown = misses / unit_of(size)
     warnings = tuple(
-        f"{TRACKERS[tracker]} is {100.0 * shown[tracker]:.0f} cm away from its joint"
+        f"{TRACKERS[tracker]} is {100.0 * shown[tracker]:.0f} cm away from its joint: put the"
+        " character where the performer stands, or choose another reference"
         for tracker in np.flatnonzero(misses > _OTHER_PLACE * size / ADULT_SIZE)
     )
     return Calibration(
@@ -292,7 +297,10 @@ def find_still(
         if len(tried) == _TRIED:
             break
     if moment is None:
-        raise TrackerError("there is no moment at which all trackers look like a standing body")
+        raise TrackerError(
+            "there is no moment at which all trackers look like a standing body: search a longer"
+            " range, or choose the frame yourself and check which tracker is worn where"
+        )
     return moment
 
 
@@ -321,7 +329,10 @@ def calibrate_stillest(
     """
     unseen = [name for name, seen in zip(TRACKERS, take.valid.any(0), strict=True) if not seen]
     if unseen:
-        raise TrackerError(f"not seen: {', '.join(unseen)}; calibration needs all six trackers")
+        raise TrackerError(
+            f"not seen: {', '.join(unseen)}; calibration needs all six trackers: switch them on,"
+            " and say which device is worn there"
+        )
     width = 2 * _AVERAGED + 1
     begins = [b for b in range(len(take) - width + 1) if take.valid[b : b + width].all()]
     moments = [slice(begin, begin + width) for begin in begins]
@@ -386,25 +397,28 @@ def _warnings(
     size = skeleton.size * stance.size
     if swapped:
         # Anything else would only be what follows from it.
-        return (f"left and right look swapped on the {' or on the '.join(swapped)}",)
+        pairs = " or on the ".join(swapped)
+        return (f"left and right look swapped on the {pairs}: exchange the two trackers",)
     found = []
     off = np.abs(stance.elevations - ELEVATIONS[reference]).max()
     if off > _OTHER_POSE:
         others = {name: find_stance(skeleton, points, name, None) for name in ELEVATIONS}
         costs = {name: np.inf if other is None else other.cost for name, other in others.items()}
         nearest = min(costs, key=lambda name: costs[name])
-        hint = "wrong frame?" if nearest == reference else f"is it the {_POSE_NAMES[nearest]}?"
+        hint = "choose the frame of the pose"
+        if nearest != reference:
+            hint = f"choose the {_POSE_NAMES[nearest]} if it is that one"
         found.append(f"the arms are not held as in the {asked}: {hint}")
     else:
         found += [
             f"{TRACKERS[tracker]} is {100.0 * misses[tracker] / unit_of(size):.0f} cm away from"
-            f" where it is worn in the {asked}: wrong frame, or trackers exchanged?"
+            f" where it is worn in the {asked}: choose the frame of the pose, or another tracker"
             for tracker in np.flatnonzero(misses > _STRANGE_ARM * size / ADULT_SIZE)
         ]
     if not fit_scale and abs(np.log(stance.size)) > _STRANGE_SCALE:
         found.append(
-            f"the character is {1.0 / stance.size:.2f} times the performer's size:"
-            " fit the trackers to it"
+            f"the character is {1.0 / stance.size:.2f} times the performer's size: choose the"
+            " proportions Retarget, or Match Hands and Feet"
         )
     return tuple(found)
 
@@ -412,10 +426,13 @@ def _warnings(
 def _checked(positions: np.ndarray) -> np.ndarray:
     points = np.asarray(positions, np.float64)
     if points.shape != (6, 3):
-        raise TrackerError("calibration needs six trackers")
+        raise TrackerError(f"calibration needs the positions of six trackers, not {points.shape}")
     for tracker, point in enumerate(points):
         if not np.isfinite(point).all():
-            raise TrackerError(f"{TRACKERS[tracker]} has no position at the calibration frame")
+            raise TrackerError(
+                f"{TRACKERS[tracker]} has no position at the calibration frame: choose one at"
+                " which all trackers are seen"
+            )
     return points
 
 

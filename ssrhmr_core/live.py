@@ -44,7 +44,10 @@ _FLUSHED = 0.5
 """Seconds between two flushes of a recording."""
 _RECENT = 1.0
 """Seconds that figures for the panel are taken over."""
-_NO_ANCHOR = "neither pelvis nor head is seen: the body can begin only where one of them is"
+_NO_ANCHOR = (
+    "neither pelvis nor head is seen, and the body begins where one of them is: switch it on, and"
+    " say which device is worn there"
+)
 
 
 class Source(Protocol):
@@ -382,7 +385,7 @@ class LiveSession:
             OSError: if the file cannot be written.
         """
         if self._recorder:
-            raise FeedError("it is recording already")
+            raise FeedError("it is recording already: end that recording first")
         # What came before the button was pressed is not part of it.
         self._take_in(self._source.drain())
         self._recorder = Recorder(path)
@@ -400,7 +403,7 @@ class LiveSession:
         self._take_in(self._source.drain())
         recorder = self._recorder
         if not recorder:
-            raise FeedError(self._message or "it is not recording")
+            raise FeedError(self._message or "it is not recording: begin a recording first")
         self._recorder = None
         recorder.close()
         return RawTake(recorder.path, recorder.readings, self._recorded_until, self._began)
@@ -446,7 +449,10 @@ class LiveSession:
             write()
         except OSError as error:
             recorder, self._recorder = self._recorder, None
-            self._message = f"the recording ended: {error.strerror or error}"
+            self._message = (
+                f"the recording ended: {error.strerror or error}. What came before is kept: record"
+                " on in another folder, or make room"
+            )
             if recorder:
                 with contextlib.suppress(OSError):
                     recorder.close()

@@ -202,11 +202,17 @@ class Reconstructor:
         """
         unseen = [name for name, seen in zip(TRACKERS, take.valid.any(0), strict=True) if not seen]
         if not take.valid[:, :2].any():
-            raise TrackerError(f"never seen in this take: {' and '.join(TRACKERS[:2])}")
+            raise TrackerError(
+                f"never seen in this take: {' and '.join(TRACKERS[:2])}: one of them is"
+                " needed, record again"
+            )
         if self._preset == "ssrhmr":
             return self._completion.clip(take)
         if unseen:
-            raise TrackerError(f"never seen in this take: {', '.join(unseen)}")
+            raise TrackerError(
+                f"never seen in this take: {', '.join(unseen)}:"
+                " only the preset ssrhmr fills in trackers"
+            )
         return take
 
     def _predict(

@@ -85,7 +85,9 @@ def read_rest(
     present = np.array(present, bool)
     missing = [JOINTS[joint] for joint in REQUIRED_JOINTS if not present[joint]]
     if missing:
-        raise MissingJointError("the skeleton has no " + ", ".join(missing))
+        raise MissingJointError(
+            f"the skeleton has no {', '.join(missing)}: choose or add these joints"
+        )
     points = np.array(positions, np.float64)
     for chain in _NEXT_PRESENT:
         for following, name in pairwise(reversed(chain)):
@@ -160,7 +162,9 @@ def _facing(points: np.ndarray, up: np.ndarray | None) -> np.ndarray:
     y = normalize(rise)
     x = left - (left @ y) * y
     if np.linalg.norm(x) < 1e-9:
-        raise ValueError("left and right hips and shoulders lie on top of each other")
+        raise ValueError(
+            "left and right hips and shoulders lie on top of each other: choose other bones"
+        )
     x = normalize(x)
     # Files point along axes too: a turn of a few degrees is asymmetry of the body, not its facing.
     snapped = np.eye(3)[int(np.argmax(np.abs(x)))] * np.sign(x[int(np.argmax(np.abs(x)))])

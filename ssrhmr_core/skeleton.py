@@ -107,7 +107,9 @@ class Skeleton:
         lengths = np.linalg.norm(offsets, axis=-1)
         for joint in (2, 3, 6, 7, 16, 17, 20, 21):
             if lengths[joint] < 1e-3 * self.size:
-                raise ValueError(f"the bone that ends at {JOINTS[joint]} has no length")
+                raise ValueError(
+                    f"the bone that ends at {JOINTS[joint]} has no length: choose another bone"
+                )
 
     @property
     def size(self) -> float:

@@ -44,9 +44,9 @@ class Take:
         frames = len(self.times)
         shapes = ((frames, 6, 3), (frames, 6, 4), (frames, 6))
         if frames == 0 or (self.positions.shape, self.rotations.shape, self.valid.shape) != shapes:
-            raise TrackerError("a take needs frames of six trackers")
+            raise TrackerError("a take needs at least one frame, and six trackers in each")
         if not np.isfinite(self.times).all() or (np.diff(self.times) <= 0.0).any():
-            raise TrackerError("the times of a take must rise")
+            raise TrackerError("the times of a take must rise from frame to frame: sort its frames")
         # What is no number, or no turn, was not seen, whatever the source says.
         object.__setattr__(self, "valid", self.valid & usable(self.positions, self.rotations))
 

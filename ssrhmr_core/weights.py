@@ -16,6 +16,7 @@ FORMAT = 2
 """Changes whenever an older runtime could not use the file."""
 
 _HEADER = "header"
+_DAMAGED = "{} is damaged, or no weights file ({}): install the add-on again, or name another file"
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -82,9 +83,9 @@ def load_weights(
     for name, shape in (shapes() if wanted is None else wanted).items():
         array = stored.get(name)
         if array is None or array.shape != shape or array.dtype != np.float32:
-            raise WeightsError(f"{path.name} is damaged: '{name}' is missing or misshapen")
+            raise WeightsError(_DAMAGED.format(path.name, f"'{name}' is missing or misshapen"))
         if not np.isfinite(array).all():
-            raise WeightsError(f"{path.name} is damaged: '{name}' is not finite")
+            raise WeightsError(_DAMAGED.format(path.name, f"'{name}' is not finite"))
         arrays[name] = array
     return arrays
 
@@ -104,16 +105,16 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError as error:
-        raise WeightsError(f"there is no weights file {path}") from error
+        raise WeightsError(f"there is no weights file {path}: check the path") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, AttributeError) as error:
-        raise WeightsError(f"{path.name} is not a weights file, or is damaged: {error}") from error
+        raise WeightsError(_DAMAGED.format(path.name, error)) from error
 
 
 def _header(path: Path, stored: dict[str, np.ndarray]) -> dict[str, Any]:
     try:
         header = json.loads(str(stored[_HEADER]))
     except (KeyError, ValueError) as error:
-        raise WeightsError(f"{path.name} has no readable header: it is damaged") from error
+        raise WeightsError(_DAMAGED.format(path.name, "its header cannot be read")) from error
     if not isinstance(header, dict):
-        raise WeightsError(f"{path.name} has no readable header: it is damaged")
+        raise WeightsError(_DAMAGED.format(path.name, "its header cannot be read"))
     return header

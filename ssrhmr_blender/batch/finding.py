@@ -80,7 +80,7 @@ def find_in_actions(
             for tracker, chain in zip(trackers, chains, strict=True)
             if not any(mover in parts for mover in chain)
         ]
-        problem = f"no action for {', '.join(missing)}" if missing else ""
+        problem = f"no action for {', '.join(missing)}: give its object one" if missing else ""
         found.append(Found(name, [], list(parts.values()), problem))
     return found
 
@@ -97,7 +97,11 @@ def find_in_collections(scene: bpy.types.Scene) -> list[Found]:
             continue
         missing = [TRACKER_LABELS[role] for role in TRACKERS if role not in sure]
         keys = [key_of(objects[sure[role]]) for role in TRACKERS if role in sure]
-        problem = f"no object named like {', '.join(missing)}" if missing else ""
+        problem = (
+            f"no object named like {', '.join(missing)}: rename the one that follows it"
+            if missing
+            else ""
+        )
         # A collection around another one holds the same six: the inner one gives the name.
         found[tuple(keys)] = Found(collection.name, keys, [], problem)
     return list(found.values())

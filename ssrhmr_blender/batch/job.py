@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import bpy
 
 from ..checks import SetupError, check_character, check_trackers
-from ..errors import UserError
+from ..errors import UserError, plainly
 from ..jobs import EXPLAINED
 from ..rig.actions import curves_of
 from ..rig.assigning import assign, assignment_of, find_action, restore
@@ -89,7 +89,7 @@ def bake_takes(
         except StopIteration as finished:
             report.done[take.name] = finished.value
         except EXPLAINED as error:
-            report.skipped[take.name] = str(error)
+            report.skipped[take.name] = plainly(error)
         finally:
             steps.close()
         _note(bpy.data.scenes[scene_name], take.name, report)
@@ -202,7 +202,7 @@ def _key(part: SSRHMR_TakePart) -> Key:
 def _object(key: Key) -> bpy.types.Object:
     obj = find(key)
     if obj is None:
-        raise TakeError(f"'{key[0]}' is not in the file any more: find the takes again")
+        raise TakeError(f"'{key[0]}' is not in the file any more: press Find Takes again")
     return obj
 
 
@@ -212,6 +212,6 @@ def _action(part: Part) -> bpy.types.Action | None:
     action = find_action(part.action)
     if action is None:
         raise TakeError(
-            f"the action '{part.action[0]}' is not in the file any more: find the takes again"
+            f"the action '{part.action[0]}' is not in the file any more: press Find Takes again"
         )
     return action

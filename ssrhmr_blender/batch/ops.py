@@ -50,7 +50,7 @@ class SSRHMR_OT_find_takes(bpy.types.Operator):
             return {"CANCELLED"}
         broken = sum(bool(take.problem) for take in found)
         text = f"{len(found) - broken} takes found"
-        self.report({"INFO"}, text + f", {broken} incomplete" * bool(broken))
+        self.report({"INFO"}, text + f", {broken} incomplete: click one to see why" * bool(broken))
         return {"FINISHED"}
 
     @staticmethod

@@ -29,7 +29,7 @@ class SSRHMR_UL_takes(bpy.types.UIList):
         """Draw a tick, the name, and what became of it."""
         row = layout.row(align=True)
         row.prop(item, "use", text="")
-        row.label(text=item.name, icon=_ICONS[item.state])
+        row.label(text=item.name, icon=_ICONS[item.state], translate=False)
         if item.state == "DONE":
             row.operator("ssrhmr.show_take", text="", icon="PLAY", emboss=False).take = item.name
 

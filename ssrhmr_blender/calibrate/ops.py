@@ -16,6 +16,7 @@ from ..rig.sampling import key_of, sample
 from ..rig.spaces import core_axes, numbers, split
 from ..rig.takes import to_take
 from ..settings import live_of, setup_of
+from ..translations import CONTEXT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +92,7 @@ class SSRHMR_OT_swap_trackers(bpy.types.Operator):
             ("HANDS", "Hands", "Exchange the trackers of both hands"),
             ("FEET", "Feet", "Exchange the trackers of both feet"),
         ),
+        translation_context=CONTEXT,
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..panels import SidebarPanel, draw_swaps, draw_text
 from ..settings import setup_of
@@ -46,11 +47,12 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
             if fit.quality >= _FAIR:
                 mark = "CHECKMARK" if fit.quality >= _GOOD else "QUESTION"
             split.label(text=fit.name, icon=mark)
-            split.label(text=f"{fit.error:.1f} cm off")
+            split.label(text=iface_("{error:.1f} cm off").format(error=fit.error))
         if setup.fits:
             fastest = max(setup.fits, key=lambda fit: fit.speed)
+            text = iface_("Stillness: {speed:.0f} cm/s at most ({tracker})")
             column.label(
-                text=f"Stillness: {100.0 * fastest.speed:.0f} cm/s at most ({fastest.name})",
+                text=text.format(speed=100.0 * fastest.speed, tracker=iface_(fastest.name)),
                 icon="ERROR" if fastest.speed > _MOVING else "CHECKMARK",
             )
         for warning in setup.warnings:

@@ -299,7 +299,9 @@ def _material(name: str, color: tuple[float, ...], roughness: float) -> bpy.type
     if material.node_tree is None:
         material.use_nodes = True
     material.diffuse_color = color
-    shader = material.node_tree.nodes["Principled BSDF"]
+    # By type: its name is in the user's language.
+    nodes = material.node_tree.nodes
+    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
     shader.inputs["Base Color"].default_value = color
     shader.inputs["Roughness"].default_value = roughness
     return material

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip_
 
 from .. import characters
 from ..settings import setup_of
@@ -23,7 +24,7 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether objects can be added."""
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the mode you are in first: object mode is needed")
+            cls.poll_message_set(tip_("Leave the mode you are in first: object mode is needed"))
             return False
         return True
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import bpy
 
-from ..errors import UserError
+from ..errors import UserError, plainly
 
 NAME = "ssrhmr_bake"
 _TAKES = (".csv", ".bvh")
@@ -84,18 +84,12 @@ def run(arguments: list[str]) -> int:
         except (UserError, ValueError, OSError, RuntimeError) as error:
             # RuntimeError is how Blender's operators fail, such as on a file that is no .blend.
             failed += 1
-            print(f"{label}: FAILED: {_plainly(error)}", file=sys.stderr, flush=True)
+            print(f"{label}: FAILED: {plainly(error)}", file=sys.stderr, flush=True)
             continue
         seconds = time.monotonic() - begin
         print("; ".join([f"{label}: baked in {seconds:.1f} s", *notes]), flush=True)
     print(f"{len(jobs) - failed} of {len(jobs)} done", flush=True)
     return 1 if failed else 0
-
-
-def _plainly(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error).strip()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,11 +137,11 @@ def _jobs(chosen: argparse.Namespace) -> list[Job]:
         if path.is_dir():
             takes += sorted(file for file in path.iterdir() if file.suffix.lower() in _TAKES)
         elif path.suffix.lower() not in _TAKES:
-            raise FarmError(f"{path}: a take is a .csv or a .bvh file")
+            raise FarmError(f"{path}: a take is a .csv or a .bvh file, choose one")
         else:
             takes.append(path)
     if not takes:
-        raise FarmError("no takes in these folders: they hold neither .csv nor .bvh files")
+        raise FarmError("no takes in these folders: name some that hold .csv or .bvh files")
     out = chosen.out.resolve()
     jobs = [
         Job(take.resolve(), character.resolve(), out / character.stem)

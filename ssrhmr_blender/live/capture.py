@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..checks import check_character
 from ..errors import UserError
@@ -52,7 +53,7 @@ def start(scene: bpy.types.Scene) -> Capture:
     """
     global _running
     if _running is not None:
-        raise CaptureError("Live capture is running already: stop it first")
+        raise CaptureError("Live capture is running already: press Stop Live first")
     _running = Capture(scene)
     return _running
 
@@ -156,7 +157,7 @@ class Capture:
         """
         scene = bpy.data.scenes.get(self.scene)
         if scene is None:
-            raise CaptureError(f"The scene '{self.scene}' was deleted")
+            raise CaptureError(f"The scene '{self.scene}' was deleted: start again in another one")
         live = live_of(scene)
         roles = _roles(live)
         if roles != self.session.roles:
@@ -304,7 +305,7 @@ class Capture:
         places = np.array([axes @ tracker.position for tracker in known]).reshape(-1, 3)
         turned = np.array([tracker.rotation for tracker in known], float).reshape(-1, 4)
         picture = picture_of_trackers(
-            [TRACKER_LABELS[tracker.role] for tracker in known],
+            [iface_(TRACKER_LABELS[tracker.role]) for tracker in known],
             places * self.unit,
             axes @ quat.to_matrix(turned) @ axes.T,
             np.array([tracker.valid for tracker in known], bool),

@@ -6,8 +6,9 @@ import time
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
-from ..errors import UserError
+from ..errors import UserError, plainly
 from ..settings import TRACKER_LABELS, live_of, setup_of
 from . import capture
 from .capture import CaptureError
@@ -34,8 +35,8 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
         try:
             self._capture = capture.start(context.scene)
         except _EXPLAINED as error:
-            setup_of(context.scene).message = str(error)
-            self.report({"ERROR"}, str(error))
+            setup_of(context.scene).message = plainly(error)
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         setup_of(context.scene).message = ""
         _add_handlers()
@@ -64,8 +65,8 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
                 self._play(context)
         except _EXPLAINED as error:
             self._stop(context)
-            setup_of(context.scene).message = str(error)
-            self.report({"ERROR"}, f"Live capture ended: {error}")
+            setup_of(context.scene).message = plainly(error)
+            self.report({"ERROR"}, f"Live capture ended: {plainly(error)}")
             return {"CANCELLED"}
         except BaseException:
             # A bug must not leave the port taken.
@@ -135,7 +136,7 @@ class SSRHMR_OT_live_stop(bpy.types.Operator):
         try:
             stop(context.scene)
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -165,7 +166,7 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
                     height=setup.height / found.unit or None,
                 )
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -203,13 +204,13 @@ class SSRHMR_OT_live_character(bpy.types.Operator):
         try:
             _running().take_character(setup_of(context.scene))
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
 
 class SSRHMR_OT_live_wiggle(bpy.types.Operator):
-    """Wear the device that moves alone: shake one tracker, keep the others still, press this."""
+    """Shake one tracker, keep the others still, press this: the one that moves is worn there."""
 
     bl_idname = "ssrhmr.live_wiggle"
     bl_label = "Wiggle to Assign"
@@ -240,7 +241,7 @@ class SSRHMR_OT_live_wiggle(bpy.types.Operator):
 
 
 class SSRHMR_OT_live_forget(bpy.types.Operator):
-    """Take devices that are not heard at present out of the table."""
+    """Remove devices from the table that are silent now."""
 
     bl_idname = "ssrhmr.live_forget"
     bl_label = "Forget Absent Devices"
@@ -276,7 +277,7 @@ class SSRHMR_OT_record(bpy.types.Operator):
                 return {"FINISHED"}
             path = found.record(capture.takes_folder(live), live.pre_roll)
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
         self.report({"INFO"}, f"Recording {path.name}")
         return {"FINISHED"}
@@ -300,7 +301,7 @@ def end_recording(found: capture.Capture, scene: bpy.types.Scene) -> None:
         bpy.ops.screen.animation_cancel(restore_frame=False)
     setup, live = setup_of(scene), live_of(scene)
     if take is None:
-        setup.message = "Nothing was recorded: it was stopped before the pre-roll was over"
+        setup.message = "Nothing was recorded: wait until the pre-roll is over before you stop"
         return
     setup.message = f"'{take.path.name}': {take.seconds:.1f} s, {take.readings:,} readings"
     if not (live.bake and take.readings and found.has_character and setup.calibration):
@@ -312,15 +313,16 @@ def end_recording(found: capture.Capture, scene: bpy.types.Scene) -> None:
 def status_line(found: capture.Capture) -> str:
     """One line for the status bar."""
     status = found.status
-    parts = [
-        f"Live: {status.rate:.0f} readings a second",
-        f"model {status.model_ms:.1f} ms",
-        f"latency {status.latency_ms:.0f} ms",
-        f"lost {status.frames_lost}",
-    ]
-    if status.recording >= 0:
-        parts.insert(0, f"REC {status.recorded_seconds:.1f} s")
-    return "   ".join([*parts, "Esc: stop"])
+    text = iface_(
+        "Live: {rate:.0f} readings a second   model {model:.1f} ms   latency {latency:.0f} ms"
+        "   lost {lost}   Esc: stop"
+    ).format(
+        rate=status.rate,
+        model=status.model_ms,
+        latency=status.latency_ms,
+        lost=status.frames_lost,
+    )
+    return f"REC {status.recorded_seconds:.1f} s   {text}" if status.recording >= 0 else text
 
 
 def _running() -> capture.Capture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..panels import SidebarPanel, draw_swaps, draw_text
 from ..settings import SSRHMR_Setup, live_of, setup_of
@@ -32,9 +33,10 @@ class SSRHMR_UL_devices(bpy.types.UIList):
             mark = "CHECKMARK" if heard.valid else "ERROR"
         text = item.name
         if heard is not None:
-            text += f"  {heard.rate:.0f}/s" if heard.valid else f"  {heard.ago:.0f} s ago"
+            how = iface_("{rate:.0f}/s") if heard.valid else iface_("{ago:.0f} s ago")
+            text += "  " + how.format(rate=heard.rate, ago=heard.ago)
         split = layout.split(factor=0.6, align=True)
-        split.label(text=text, icon=mark)
+        split.label(text=text, icon=mark, translate=False)
         split.prop(item, "role", text="")
 
 
@@ -78,19 +80,20 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         heard = found.receiver.counters
         if not found.heard:
-            draw_text(
-                layout,
-                context,
-                f"Nothing heard yet on port {found.receiver.port}: start the tracking software"
-                " and let it send there",
-                icon="INFO",
+            text = iface_(
+                "Nothing heard yet on port {port}: start the tracking software and let it send"
+                " there"
             )
+            draw_text(layout, context, text.format(port=found.receiver.port), icon="INFO")
         else:
-            column.label(text=f"{status.rate:.0f} readings/s, {heard.datagrams:,} packets")
-            column.label(text=f"Model {status.model_ms:.1f} ms, latency {status.latency_ms:.0f} ms")
+            text = iface_("{rate:.0f} readings/s, {packets:,} packets")
+            column.label(text=text.format(rate=status.rate, packets=heard.datagrams))
+            text = iface_("Model {model:.1f} ms, latency {latency:.0f} ms")
+            column.label(text=text.format(model=status.model_ms, latency=status.latency_ms))
             lost = heard.dropped + heard.malformed + heard.oversized
+            text = iface_("Lost: {frames} frames, {packets} packets")
             column.label(
-                text=f"Lost: {status.frames_lost} frames, {lost} packets",
+                text=text.format(frames=status.frames_lost, packets=lost),
                 icon="ERROR" if status.frames_lost or lost else "CHECKMARK",
             )
         if status.message:
@@ -111,19 +114,19 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
                 layout.prop(setup, "reference")
                 layout.operator(
                     "ssrhmr.live_calibrate",
-                    text=f"Calibrate in {_pose_of(setup)}",
+                    text=iface_("Calibrate in {pose}").format(pose=_pose_of(setup)),
                     icon="OUTLINER_OB_ARMATURE",
                 )
                 for warning in setup.warnings:
                     draw_text(layout, context, warning.name, icon="ERROR")
                     draw_swaps(layout, warning)
         else:
-            draw_text(layout, context, "No character: choose one above, then", icon="INFO")
+            draw_text(layout, context, iface_("No character: choose one above, then"), icon="INFO")
         layout.operator("ssrhmr.live_character", icon="ARMATURE_DATA")
 
 
 def _pose_of(setup: SSRHMR_Setup) -> str:
-    return setup.bl_rna.properties["reference"].enum_items[setup.reference].name
+    return iface_(setup.bl_rna.properties["reference"].enum_items[setup.reference].name)
 
 
 class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
@@ -163,8 +166,9 @@ class SSRHMR_PT_record(SidebarPanel, bpy.types.Panel):
         recording = found is not None and found.recording
         text = "Record"
         if recording and found is not None:
-            wait = found.pre_roll
-            text = f"In {wait:.0f} s" if wait else f"Stop  ({found.status.recorded_seconds:.1f} s)"
+            wait, done = found.pre_roll, found.status.recorded_seconds
+            text = iface_("In {wait:.0f} s") if wait else iface_("Stop  ({done:.1f} s)")
+            text = text.format(wait=wait, done=done)
         row.alert = recording
         row.operator(
             "ssrhmr.record", text=text, icon="SNAP_FACE" if recording else "REC", depress=recording

@@ -12,6 +12,7 @@ _FORMAT = 1
 _MOST_BYTES = 1_000_000
 _LONGEST_NAME = 63
 _SUFFIX = ".json"
+_EXPORTED = "choose a file that Export wrote"
 _PLAIN = " ()+,&="
 """Characters besides letters, digits and ``-_.~`` that files of every system may have."""
 # Names that Windows keeps for devices, with whatever suffix.
@@ -47,28 +48,35 @@ def load(path: Path, kind: str) -> Preset:
     what = f"'{path.name}'"
     try:
         if not path.is_file():
-            raise PresetError(f"{what} is not there any more")
+            raise PresetError(f"{what} is not there any more: save it again")
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise PresetError(f"{what} cannot be read: {error.strerror or error}") from error
+        raise PresetError(
+            f"{what} cannot be read ({error.strerror or error}): choose another file"
+        ) from error
     if len(raw) > _MOST_BYTES:
-        raise PresetError(f"{what} is too large for a preset (over {_MOST_BYTES // 1000:,} kB)")
+        raise PresetError(
+            f"{what} is too large for a preset (over {_MOST_BYTES // 1000:,} kB): {_EXPORTED}"
+        )
     try:
         held = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise PresetError(f"{what} is damaged, or no JSON file") from error
+        raise PresetError(f"{what} is damaged, or no JSON file: {_EXPORTED}") from error
     if not isinstance(held, dict) or "ssrhmr_preset" not in held:
-        raise PresetError(f"{what} is no preset of this add-on")
+        raise PresetError(f"{what} is no preset of this add-on: {_EXPORTED}")
     version, held_kind, values = held["ssrhmr_preset"], held.get("kind"), held.get("values")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise PresetError(f"{what} is damaged: its version is no number")
+        raise PresetError(f"{what} is damaged (its version is no number): {_EXPORTED}")
     if version > _FORMAT:
         raise PresetError(f"{what} was written by a newer version of the add-on: update it")
     if held_kind != kind:
-        raise PresetError(f"{what} is a preset of {str(held_kind)[:20]!r}, not of '{kind}'")
+        raise PresetError(
+            f"{what} is a preset of {str(held_kind)[:20]!r}, not of '{kind}': use the menu of its"
+            " own panel"
+        )
     if not isinstance(values, dict):
-        raise PresetError(f"{what} is damaged: it holds no values")
+        raise PresetError(f"{what} is damaged (it holds no values): {_EXPORTED}")
     name = held.get("name")
     if not isinstance(name, str) or not is_name(name):
         name = name_of(path)
@@ -89,7 +97,9 @@ def save(path: Path, preset: Preset) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise PresetError(f"'{path}' cannot be written: {error.strerror or error}") from error
+        raise PresetError(
+            f"'{path}' cannot be written ({error.strerror or error}): choose another folder"
+        ) from error
 
 
 def path_of(folder: Path, name: str) -> Path:

@@ -72,9 +72,12 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
         raise PresetError("Choose a character first: an armature")
     bones = values.get("bones")
     if not isinstance(bones, dict) or not all(isinstance(b, str) for b in bones.values()):
-        raise PresetError("The preset is damaged: it holds no names of bones")
+        raise PresetError("The preset is damaged (it holds no names of bones): save it again")
     if not any(bones.get(joint, "") in armature.data.bones for joint in JOINTS):
-        raise PresetError(f"None of the preset's bones is on '{armature.name}': another rig?")
+        raise PresetError(
+            f"None of the preset's bones is on '{armature.name}': choose a preset of this rig, or"
+            " press Detect Bones"
+        )
     family = check_values(SSRHMR_Setup, values, ("family",)).get("family", "")
     setup.bones.clear()
     missing = []
@@ -106,7 +109,7 @@ def _collect_trackers(setup: SSRHMR_Setup) -> dict[str, Any]:
 def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
     objects = values.get("objects", {})
     if not isinstance(objects, dict) or not all(isinstance(n, str) for n in objects.values()):
-        raise PresetError("The preset is damaged: it holds no names of trackers")
+        raise PresetError("The preset is damaged (it holds no names of trackers): save it again")
     settings: Values = check_values(SSRHMR_Setup, values.get("settings", {}), _CLEANUP)
     scene: Any = setup.id_data
     missing = []
@@ -119,7 +122,7 @@ def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
         elif name:
             missing.append(f"{TRACKER_LABELS[role]} ('{name[:40]}')")
     write_values(setup, settings)
-    return [f"not in this scene: {', '.join(missing)}"] if missing else []
+    return [f"not in this scene: {', '.join(missing)}. Choose other objects"] if missing else []
 
 
 def _collect_calibration(setup: SSRHMR_Setup) -> dict[str, Any]:
@@ -133,7 +136,7 @@ def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]
 
     checked = check_values(SSRHMR_Setup, values, _CALIBRATION)
     if not checked.get("calibration"):
-        raise PresetError("The preset holds no calibration")
+        raise PresetError("The preset holds no calibration: press Calibrate, and save it again")
     try:
         scale = Calibration.from_json(checked["calibration"]).scale
     except (RecursionError, ArithmeticError) as error:
@@ -155,7 +158,9 @@ def _apply_live(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
     worn = [device.get("role") for device in checked.get("devices", [])]
     worn = [role for role in worn if role in TRACKERS]
     if len(set(worn)) < len(worn):
-        raise PresetError("The preset is damaged: two devices are worn at one place")
+        raise PresetError(
+            "The preset is damaged (two devices are worn at one place): save it again"
+        )
     write_values(live_of(setup.id_data), {"devices": [], **checked})
     return []
 

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ..settings import setup_of
+from ..values import ValuesError
 from . import files
 from .kinds import KINDS, folder_of
 
@@ -23,6 +24,11 @@ class _PresetOperator:
         """Do it; what the user can mend is reported."""
         try:
             text, notes = self.work(context)
+        except ValuesError as error:
+            self.report(
+                {"ERROR"}, f"The preset is damaged: {error}. Mend its file, or save it again"
+            )
+            return {"CANCELLED"}
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -95,7 +101,9 @@ class SSRHMR_OT_preset_delete(_PresetOperator, bpy.types.Operator):
             path.unlink()
         except OSError as error:
             why = error.strerror or error
-            raise files.PresetError(f"'{self.name}' cannot be deleted: {why}") from error
+            raise files.PresetError(
+                f"'{self.name}' cannot be deleted ({why}): delete {path} by hand"
+            ) from error
         return f"Deleted '{self.name}'", []
 
 

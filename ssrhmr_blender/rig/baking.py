@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..checks import SetupError, check_character, check_trackers
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
@@ -99,7 +100,9 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
         start = round(min(span[0] for span in spans))
         end = round(max(span[1] for span in spans))
     if end < start:
-        raise SetupError(f"The range is empty: it ends at {end}, before its start at {start}")
+        raise SetupError(
+            f"The range ends at {end}, before its start at {start}: choose another range"
+        )
     return start, end
 
 
@@ -132,7 +135,7 @@ def bake(scene: bpy.types.Scene, source: Source | None = None) -> Steps:
 
     clock = time.perf_counter()
     steps = sample(plan.scene, [*keys, plan.owner], list(sampled))
-    worlds = yield from _within(steps, "sampling", "Reading trackers", 0.0)
+    worlds = yield from _within(steps, "sampling", iface_("Reading trackers"), 0.0)
     take = to_take(worlds[:, :6], sampled, plan.rate, names)
     if len(take) > 1:
         _check_moving(take, names, moved)
@@ -168,7 +171,7 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
 
     clock = time.perf_counter()
     steps = sample(plan.scene, [plan.owner], list(frames))
-    worlds = yield from _within(steps, "sampling", "Reading the character's place", 0.0)
+    worlds = yield from _within(steps, "sampling", iface_("Reading the character's place"), 0.0)
     _lap(plan.report, "sampling", clock)
     return (yield from _write(plan, take, frames, worlds[:, 0]))
 
@@ -226,7 +229,7 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
     clock = time.perf_counter()
     times = take.times[0] + (frames - frames[0]) / plan.rate
     thinking = plan.reconstructor.steps(plan.calibration.apply(take), times)
-    motion = yield from _within(thinking, "model", "Reconstructing", _SHARES["sampling"])
+    motion = yield from _within(thinking, "model", iface_("Reconstructing"), _SHARES["sampling"])
     clock = _lap(report, "model", clock)
 
     writer = ActionWriter(plan.action, _find_owner(plan.owner))
@@ -241,7 +244,7 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
             curves += 0 if channel.places is None else 3
             report.keys += curves * len(frames)
             share = len(written) / report.bones
-            yield 1.0 - _SHARES["keys"] * (1.0 - share), "Writing keys"
+            yield 1.0 - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
         _set_switches(plan, writer, int(frames[0]))
         _hand_over(_find_owner(plan.owner), writer, written, report)
         done = True
@@ -286,7 +289,7 @@ def _hand_over(
 def _find_owner(owner: Key) -> bpy.types.Object:
     armature = find(owner)
     if armature is None:
-        raise SetupError(f"'{owner[0]}' was deleted meanwhile")
+        raise SetupError(f"'{owner[0]}' was deleted meanwhile: choose another character")
     return armature
 
 
@@ -326,5 +329,5 @@ def _notes(armature: bpy.types.Object, character: Character) -> list[str]:
     notes = obstacles(armature, character.keyed, character.keyed[0])
     data = armature.animation_data
     if data and any(not track.mute for track in data.nla_tracks):
-        notes.append("NLA tracks are combined with the new action")
+        notes.append("NLA tracks are combined with the new action: mute them to see it alone")
     return notes

@@ -44,9 +44,13 @@ def obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> li
             f"limits hold {_some(limited)} back: mute these constraints for the full range"
         )
     if driven := [pose.name for pose in poses if pose.name in driven]:
-        found.append(f"drivers move {_some(driven)}: their keys have no effect")
+        found.append(
+            f"drivers move {_some(driven)}: their keys have no effect until the drivers are removed"
+        )
     if locked:
-        found.append(f"locked channels of {_some(locked)} are keyed all the same")
+        found.append(
+            f"locked channels of {_some(locked)} are keyed all the same: unlock them to edit them"
+        )
     return found
 
 

@@ -65,7 +65,9 @@ class Preview:
         values: dict[str, np.ndarray] = {}
         for channels in pose_bones(motion, self._character, self._bones, world):
             if channels.bone not in index:
-                raise GoneError(f"bone '{channels.bone}' was deleted: start again")
+                raise GoneError(
+                    f"bone '{channels.bone}' was deleted: press Detect Bones, then Start Live again"
+                )
             row = index[channels.bone]
             name, turn = rotation_values(channels.rotations, channels.rotation_mode)
             written = [(name, turn)]
@@ -98,7 +100,7 @@ class Preview:
     def _armature(self) -> bpy.types.Object:
         armature = find(self._owner)
         if armature is None or armature.pose is None:
-            raise GoneError(f"'{self._owner[0]}' was deleted")
+            raise GoneError(f"'{self._owner[0]}' was deleted: choose another character")
         return armature
 
 

@@ -98,9 +98,12 @@ def read_character(
             continue
         bone = data.get(name)
         if bone is None:
-            raise RigError(f"'{armature.name}' has no bone '{name}': detect the bones again")
+            raise RigError(f"'{armature.name}' has no bone '{name}': press Detect Bones again")
         if name in taken:
-            raise RigError(f"bone '{name}' is chosen for both {taken[name]} and {JOINTS[joint]}")
+            raise RigError(
+                f"bone '{name}' is chosen for both {taken[name]} and {JOINTS[joint]}:"
+                " choose another for one of them"
+            )
         taken[name] = JOINTS[joint]
         points[joint] = axes @ np.array(bone.head_local)
 

@@ -98,7 +98,7 @@ def _resolve(keys: Sequence[Key]) -> list[bpy.types.Object]:
     for key in keys:
         obj = find(key)
         if obj is None:
-            raise GoneError(f"'{key[0]}' was deleted meanwhile")
+            raise GoneError(f"'{key[0]}' was deleted meanwhile: choose another object")
         objects.append(obj)
     for obj in objects:
         if not _is_enabled(obj):

@@ -90,7 +90,10 @@ class SSRHMR_OT_choose_bone(bpy.types.Operator):
             self.report({"ERROR"}, "The bones are not known yet: press Detect Bones")
             return {"CANCELLED"}
         if self.bone not in setup.armature.data.bones:
-            self.report({"ERROR"}, f"'{setup.armature.name}' has no bone '{self.bone}'")
+            self.report(
+                {"ERROR"},
+                f"'{setup.armature.name}' has no bone '{self.bone}': press Detect Bones again",
+            )
             return {"CANCELLED"}
         slot.bone = self.bone
         setup.obstacles = _obstacles(setup.armature, [slot.bone for slot in setup.bones])
@@ -129,7 +132,9 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
                 " choose it, or select the six trackers first",
             )
         elif left:
-            self.report({"WARNING"}, f"No object's name fits: {', '.join(left)}. Choose them")
+            self.report(
+                {"WARNING"}, f"No object's name fits: {', '.join(left)}. Choose the objects"
+            )
         else:
             self.report({"INFO"}, "All six trackers assigned")
         return {"FINISHED"} if sure else {"CANCELLED"}

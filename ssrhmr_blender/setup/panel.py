@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..panels import SidebarPanel, draw_text
 from ..settings import LIKELY, TRACKERS, SSRHMR_BoneSlot, label_of, question, setup_of
@@ -61,7 +62,7 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
         column.enabled = setup.armature is not None
         column.operator("ssrhmr.detect_bones", icon="BONE_DATA")
         if setup.bones:
-            column.label(text=f"{setup.family} names")
+            column.label(text=iface_("{family} names").format(family=setup.family))
             column.template_list(
                 "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=11
             )
@@ -78,7 +79,7 @@ def _ask(layout: bpy.types.UILayout, context: bpy.types.Context, slot: SSRHMR_Bo
     draw_text(layout, context, question(slot.name, bones), "QUESTION")
     column = layout.column(align=True)
     for bone in bones[:6]:
-        choice = column.operator("ssrhmr.choose_bone", text=bone, icon="BONE_DATA")
+        choice = column.operator("ssrhmr.choose_bone", text=bone, icon="BONE_DATA", translate=False)
         choice.joint, choice.bone = slot.name, bone
 
 

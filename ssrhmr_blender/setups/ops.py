@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip_
 
 from .. import characters
 from ..jobs import is_running
@@ -16,7 +17,7 @@ class _ListOperator:
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether no job is running."""
         if is_running():
-            cls.poll_message_set("Wait for the bake, or press Esc")
+            cls.poll_message_set(tip_("Wait for the bake, or press Esc"))
             return False
         return context.scene is not None
 

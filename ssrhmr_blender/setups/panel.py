@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..characters import characters_of, setup_in
 from ..jobs import is_running
 from ..panels import SidebarPanel
+from ..translations import CONTEXT
 
 
 class SSRHMR_UL_characters(bpy.types.UIList):
@@ -31,9 +33,9 @@ class SSRHMR_UL_characters(bpy.types.UIList):
         if armature is None:
             split.label(text="No character", icon="ERROR")
         elif context.scene.objects.get(armature.name) != armature:
-            split.label(text=f"{armature.name}: deleted", icon="ERROR")
+            split.label(text=iface_("{name}: deleted").format(name=armature.name), icon="ERROR")
         else:
-            split.label(text=armature.name, icon="ARMATURE_DATA")
+            split.label(text=armature.name, icon="ARMATURE_DATA", translate=False)
 
 
 class SSRHMR_PT_setups(SidebarPanel, bpy.types.Panel):
@@ -41,6 +43,7 @@ class SSRHMR_PT_setups(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Characters"
     bl_idname = "SSRHMR_PT_setups"
+    bl_translation_context = CONTEXT
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ..errors import UserError
+from ..errors import UserError, plainly
 from ..rig.empties import make_empties
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 
@@ -37,7 +37,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
             take = _load(path)
             empties = make_empties(context.scene, path.stem, take)
         except (UserError, ValueError, OSError) as error:
-            self.report({"ERROR"}, f"'{path.name}' was not imported: {error}")
+            self.report({"ERROR"}, f"'{path.name}' was not imported: {plainly(error)}")
             return {"CANCELLED"}
         if self.use_in_setup:
             setup = setup_of(context.scene)
@@ -48,7 +48,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
         left = [TRACKER_LABELS[role] for role in TRACKERS if role not in empties]
         text = f"'{path.name}': {take.times[-1] - take.times[0]:.1f} s, {len(take)} frames"
         if left:
-            text += f"; never seen: {', '.join(left)}"
+            text += f"; never seen, choose other objects for: {', '.join(left)}"
         self.report({"INFO"}, text)
         return {"FINISHED"}
 

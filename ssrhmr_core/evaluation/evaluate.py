@@ -116,7 +116,7 @@ def evaluate(
         if progress:
             progress(number + 1, len(paths))
     if not found:
-        raise ValueError(f"no clip is longer than {FIRST_FRAME} frames at 60 Hz")
+        raise ValueError(f"no clip is longer than {FIRST_FRAME} frames at 60 Hz: name longer ones")
     times = 1000.0 * np.array(seconds)
     together = pool(found)
     pooled = summarize(together) | {

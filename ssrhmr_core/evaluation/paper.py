@@ -97,7 +97,10 @@ class PublishedReconstructor:
             TrackerError: if a tracker is lost: the publication has no answer to that.
         """
         if not take.valid.all():
-            raise TrackerError("the published architecture needs all six trackers in every frame")
+            raise TrackerError(
+                "the published architecture needs all six trackers in every frame:"
+                " score it without --drop"
+            )
         take = take.resampled()
         before = np.maximum(np.arange(1 - WINDOW, len(take)), 0)
         spots, turns = take.positions[before], quat.to_matrix(take.rotations[before])

@@ -105,7 +105,7 @@ class Receiver:
                 what to do.
         """
         if self._thread:
-            raise FeedError(f"port {self._port} is being listened on already")
+            raise FeedError(f"port {self._port} is being listened on already: stop that first")
         with contextlib.ExitStack() as opened:
             listening = self._open(opened)
             bell, ear = socket.socketpair()
@@ -181,7 +181,10 @@ class Receiver:
             )
         if error.errno in (errno.EACCES, errno.EPERM):
             return f"port {port} may not be used: choose one above 1023"
-        return f"cannot listen on {self._host}, port {port}: {error.strerror or error}"
+        return (
+            f"cannot listen on {self._host}, port {port} ({error.strerror or error}):"
+            " choose another port here and in the sender"
+        )
 
 
 class _Loop:

@@ -143,7 +143,10 @@ def play(
                 if progress:
                     progress(due, sent)
     except OSError as error:
-        raise FeedError(f"cannot send to {host}, port {port}: {error.strerror or error}") from error
+        raise FeedError(
+            f"cannot send to {host}, port {port}: {error.strerror or error}."
+            " Check both, and whether anything listens there"
+        ) from error
     return sent
 
 

@@ -31,7 +31,7 @@ def load_motion(path: str | Path) -> Motion:
     """
     suffix = _suffix(Path(path))
     if suffix is None:
-        raise MotionFileError(f"{path}: not one of {', '.join(_LOADERS)}")
+        raise MotionFileError(_unknown(path))
     return _LOADERS[suffix](path)
 
 
@@ -51,6 +51,10 @@ def find_motions(paths: Iterable[str | Path]) -> list[Path]:
     return list(dict.fromkeys(file for path in paths for file in _expand(path)))
 
 
+def _unknown(path: str | Path) -> str:
+    return f"{path}: not one of {', '.join(_LOADERS)}: convert it, or choose another file"
+
+
 def _suffix(path: Path) -> str | None:
     return next((end for end in _LOADERS if path.name.lower().endswith(end)), None)
 
@@ -62,12 +66,14 @@ def _expand(path: str | Path) -> Iterator[Path]:
     elif Path(path).is_dir():
         found = sorted(file for file in Path(path).rglob("*") if _is_motion(file))
         if not found:
-            raise MotionFileError(f"{path}: no motion files ({', '.join(_LOADERS)}) in this folder")
+            raise MotionFileError(
+                f"{path}: no motion files ({', '.join(_LOADERS)}) in this folder: choose another"
+            )
         yield from found
     elif not Path(path).is_file():
-        raise MotionFileError(f"{path}: no such file or folder")
+        raise MotionFileError(f"{path}: no such file or folder: check the path")
     elif _suffix(Path(path)) is None:
-        raise MotionFileError(f"{path}: not one of {', '.join(_LOADERS)}")
+        raise MotionFileError(_unknown(path))
     else:
         yield Path(path)
 
@@ -81,12 +87,14 @@ def _listed(listing: Path, key: str) -> Iterator[Path]:
     try:
         lists = json.loads(listing.read_text(encoding="utf-8"))
     except OSError as error:
-        raise MotionFileError(f"{listing}: {error.strerror}") from error
+        raise MotionFileError(f"{listing}: {error.strerror}: check the path") from error
     except ValueError as error:
-        raise MotionFileError(f"{listing}: not a JSON file ({error})") from error
+        raise MotionFileError(f"{listing}: not a JSON file ({error}): write it anew") from error
     names = lists.get(key) if isinstance(lists, dict) else None
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         known = ", ".join(lists) if isinstance(lists, dict) else "nothing"
-        raise MotionFileError(f"{listing}: no list of paths under {key!r}; it has {known}")
+        raise MotionFileError(
+            f"{listing}: no list of paths under {key!r}; it has {known}: choose one of these"
+        )
     for name in names:
         yield from _expand(listing.parent / name)

@@ -50,6 +50,7 @@ _SPLIT_SIZES: tuple[int, ...] = (66, 72)
 """The same of ``root_orient`` and ``pose_body``, without and with SMPL's two hand joints."""
 # AMASS has Z up; the vector (x, y, z) is (x, z, -y) here.
 _Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+_AGAIN = "download it again, or choose a motion file of AMASS"
 
 
 class AmassError(ValueError):
@@ -72,10 +73,12 @@ def load_amass(path: str | Path) -> Motion:
     frames = len(poses)
     root = _array(data, "trans", path.name)
     if frames == 0 or root.shape != (frames, 3):
-        raise AmassError(f"{path.name}: {frames} poses do not go with trans of {root.shape}")
+        raise AmassError(
+            f"{path.name}: {frames} poses do not go with trans of {root.shape}: {_AGAIN}"
+        )
     rate = next((_array(data, key, path.name) for key in _RATES if key in data), None)
     if rate is None or rate.size != 1 or not rate.item() > 0.0:
-        raise AmassError(f"{path.name}: no frame rate ({' or '.join(_RATES)})")
+        raise AmassError(f"{path.name}: no frame rate: add it to the file as {' or '.join(_RATES)}")
 
     matrices = quat.to_matrix(quat.from_scaled_angle_axis(poses))
     order = [INDEX[name] for name, _, _ in _BODY]
@@ -102,12 +105,12 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         try:
             archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.ndarray):
-                raise AmassError(f"{path.name}: one bare array, not an archive")
+                raise AmassError(f"{path.name}: one bare array, not an archive: {_AGAIN}")
             return {key: archive[key] for key in archive.files}
         except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             if isinstance(error, AmassError):
                 raise
-            raise AmassError(f"{path.name}: cannot be read ({error})") from error
+            raise AmassError(f"{path.name}: cannot be read ({error}): {_AGAIN}") from error
 
 
 def _array(data: dict[str, np.ndarray], key: str, name: str) -> np.ndarray:
@@ -117,10 +120,11 @@ def _array(data: dict[str, np.ndarray], key: str, name: str) -> np.ndarray:
         AmassError: if it is anything else.
     """
     if key not in data:
-        raise AmassError(f"{name}: no {key!r}; it holds {', '.join(sorted(data)) or 'nothing'}")
+        held = ", ".join(sorted(data)) or "nothing"
+        raise AmassError(f"{name}: no {key!r}; it holds {held}: {_AGAIN}")
     values = data[key]
     if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-        raise AmassError(f"{name}: {key!r} holds values that are not finite numbers")
+        raise AmassError(f"{name}: {key!r} holds values that are not finite numbers: {_AGAIN}")
     return values.astype(np.float64)
 
 
@@ -132,9 +136,11 @@ def _poses(data: dict[str, np.ndarray], name: str) -> np.ndarray:
     else:
         parts = [_array(data, key, name) for key in ("root_orient", "pose_body")]
         if any(part.ndim != 2 for part in parts) or len(parts[0]) != len(parts[1]):
-            raise AmassError(f"{name}: root_orient and pose_body do not go together")
+            raise AmassError(f"{name}: root_orient and pose_body do not go together: {_AGAIN}")
         sizes = _SPLIT_SIZES
         poses = np.concatenate(parts, axis=1)
     if poses.ndim != 2 or poses.shape[1] not in sizes:
-        raise AmassError(f"{name}: poses of {poses.shape} are none of SMPL, SMPL+H or SMPL-X")
+        raise AmassError(
+            f"{name}: poses of {poses.shape} are none of SMPL, SMPL+H or SMPL-X: {_AGAIN}"
+        )
     return poses[:, : 3 * len(_BODY)].reshape(len(poses), len(_BODY), 3)

@@ -60,11 +60,15 @@ def load_bvh(path: str | Path) -> Motion:
     # Shapes are told from the first frame: a zero pose may have all its bones along one line.
     mapping = map_bones(names, list(parents), positions[0])
     if mapping.missing:
-        raise BVHError(f"{path.name}: no bone found for " + ", ".join(mapping.missing))
+        missing = ", ".join(mapping.missing)
+        raise BVHError(
+            f"{path.name}: no bone found for {missing}: export a whole body, with joints named as"
+            " in a common rig (Mixamo, SMPL, Xsens, ...)"
+        )
     try:
         return _to_motion(data, parents, positions, matrices, mapping)
     except ValueError as error:
-        raise BVHError(f"{path.name}: {error}") from error
+        raise BVHError(f"{path.name}: {error}: export a whole body") from error
 
 
 def save_bvh(path: str | Path, motion: Motion) -> None:
@@ -120,9 +124,9 @@ def _text(path: Path) -> str:
             content = lzma.decompress(content)
         return content.decode("utf-8-sig")
     except (lzma.LZMAError, EOFError) as error:
-        raise BVHError(f"{path.name}: damaged xz file ({error})") from error
+        raise BVHError(f"{path.name}: damaged xz file ({error}): copy it again") from error
     except UnicodeDecodeError as error:
-        raise BVHError(f"{path.name}: not a text file") from error
+        raise BVHError(f"{path.name}: not a text file: choose a .bvh") from error
 
 
 def _cleaned(text: str, name: str) -> tuple[str, list[str]]:
@@ -147,13 +151,17 @@ def _cleaned(text: str, name: str) -> tuple[str, list[str]]:
                 _check_frame(words, header.channels)
                 rows.append(line)
         except ValueError as error:
-            raise BVHError(f"{name}, line {number}: {error}") from error
+            raise BVHError(
+                f"{name}, line {number}: {error}: mend that line, or export the file again"
+            ) from error
     if not header.step:
-        raise BVHError(f"{name}: not a BVH file, or cut off before its motion begins")
+        raise BVHError(
+            f"{name}: not a BVH file, or cut off before its motion begins: export it again"
+        )
     if len(rows) != header.frames or not rows:
         raise BVHError(
             f"{name}: {header.frames} frames are announced and {len(rows)} are there;"
-            " the file was cut off"
+            " the file was cut off: export it again"
         )
     return "\n".join([*header.lines, *rows, ""]), header.names
 

@@ -58,9 +58,14 @@ def load_trackers(path: str | Path) -> Take:
             if not frames:
                 raise ValueError("no frames")
         except UnicodeDecodeError as error:
-            raise TrackerFileError(f"{path.name}: not a text file") from error
+            raise TrackerFileError(
+                f"{path.name}: not a text file: choose a tracker .csv"
+            ) from error
         except (ValueError, csv.Error) as error:
-            raise TrackerFileError(f"{path.name}, line {reader.line_num}: {error}") from error
+            raise TrackerFileError(
+                f"{path.name}, line {reader.line_num}: {error}. Mend the file there, or record or"
+                " export it again"
+            ) from error
     values = np.array(frames)
     try:
         return Take(

@@ -143,10 +143,16 @@ def test_a_bad_take_is_skipped_with_its_reason(hero: bpy.types.Object) -> None:
     bpy.ops.ssrhmr.bake_takes()
     assert "'Run Tracker head' is not in the file any more" in takes()["Run"].result
     bpy.ops.ssrhmr.find_takes()
-    assert takes()["Run"].problem == "no action for Head" and not takes()["Run"].use
+    assert (
+        takes()["Run"].problem == "no action for Head: give its object one"
+        and not takes()["Run"].use
+    )
     takes()["Run"].use = True
     bpy.ops.ssrhmr.bake_takes()
-    assert takes()["Run"].result == "no action for Head" and scene.frame_current == 7
+    assert (
+        takes()["Run"].result == "no action for Head: give its object one"
+        and scene.frame_current == 7
+    )
 
 
 def test_a_bug_restores_everything_too(

@@ -97,7 +97,7 @@ def test_a_bone_chosen_twice(ready: SSRHMR_Setup) -> None:
 
 def test_a_bone_that_was_renamed(ready: SSRHMR_Setup) -> None:
     ready.armature.data.bones[mixamo_name("head")].name = "Kopf"
-    refused(bpy.ops.ssrhmr.bake, "no bone 'mixamorig:Head': detect the bones again")
+    refused(bpy.ops.ssrhmr.bake, "no bone 'mixamorig:Head': press Detect Bones again")
 
 
 def test_a_change_of_trackers_asks_for_a_new_calibration(ready: SSRHMR_Setup) -> None:
@@ -114,7 +114,7 @@ def test_a_tracker_without_animation(ready: SSRHMR_Setup) -> None:
 
 def test_an_empty_range(ready: SSRHMR_Setup) -> None:
     ready.frame_start, ready.frame_end = 50, 40
-    refused(bpy.ops.ssrhmr.bake, "range is empty")
+    refused(bpy.ops.ssrhmr.bake, "choose another range")
     ready.range = "PREVIEW"
     refused(bpy.ops.ssrhmr.bake, "no preview range")
 

@@ -124,7 +124,7 @@ def test_a_library_whose_rig_changed(library: Path, performance: Motion, tmp_pat
     bpy.ops.wm.open_mainfile(filepath=shot)
     setup = bpy.context.scene.ssrhmr
     assert setup.armature.name == name
-    with pytest.raises(RuntimeError, match="no bone 'mixamorig:Neck': detect the bones again"):
+    with pytest.raises(RuntimeError, match="no bone 'mixamorig:Neck': press Detect Bones again"):
         bpy.ops.ssrhmr.bake()
     bpy.ops.ssrhmr.detect_bones()
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message

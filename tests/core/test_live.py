@@ -404,7 +404,8 @@ def test_calibrating_without_all_six_says_which_is_missing() -> None:
     session.begin_calibration(1.0)
     stage.run(session, every(1.0 / 60.0, 2.0, 0.5))
     assert session.status.message == (
-        "not calibrated: not seen: left_foot; calibration needs all six trackers"
+        "not calibrated: not seen: left_foot; calibration needs all six trackers: switch them on,"
+        " and say which device is worn there"
     )
     assert session.calibration is old and session.calibrations == 0
 
@@ -503,7 +504,8 @@ def test_a_full_disk_ends_the_recording_and_not_the_performance(
     monkeypatch.setattr(Recorder, "flush", full)
     poses = stage.run(session, every(1.0 / 60.0, 1.8, 0.31))
     assert len(poses) > 70
-    assert session.status.message == "the recording ended: No space left on device"
+    message = session.status.message
+    assert message.startswith("the recording ended: No space left on device. What came before")
     assert session.status.recording == -1
     with pytest.raises(FeedError, match="No space left"):
         session.stop_recording()

@@ -155,7 +155,7 @@ def functions_of_addon() -> list[Any]:
         for name, module in list(sys.modules.items())
         if name.startswith(MODULE)
         for value in vars(module).values()
-        if callable(value) and getattr(value, "__module__", "").startswith(MODULE)
+        if callable(value) and str(getattr(value, "__module__", "")).startswith(MODULE)
     ]
 
 
@@ -198,6 +198,11 @@ def test_weights_are_inside() -> None:
     weights = Path(core.default_weights())
     assert weights.is_file()
     assert weights.is_relative_to(extension_folder().parent / ".local")
+
+
+def test_languages_are_inside() -> None:
+    languages = extension_folder() / "ssrhmr" / "translations"
+    assert sorted(path.stem for path in languages.glob("*.json")) == ["ja_JP", "zh_HANS"]
 
 
 def test_bakes() -> None:

@@ -128,7 +128,7 @@ def test_starting_twice_is_refused(lines: Receiver) -> None:
 @pytest.mark.parametrize(
     ("host", "port", "message"),
     [
-        ("192.0.2.1", 0, r"cannot listen on 192\.0\.2\.1, port 0: "),
+        ("192.0.2.1", 0, r"cannot listen on 192\.0\.2\.1, port 0 \("),
         ("no.such.host.invalid", 0, r"cannot listen on no\.such\.host\.invalid"),
         ("127.0.0.1", 70000, "70000 is no port"),
     ],
