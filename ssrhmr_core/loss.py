@@ -395,16 +395,19 @@ def _held(
 
 
 class _Seam:
-    """Keeps one tracker continuous where its source changes between seen and filled in.
+    """Keeps one tracker smooth where its source changes between seen and filled in.
 
     At a change the difference between where the tracker was heading and what the new source says
-    is kept and let decay: David Bollo, "Inertialization", GDC 2018, with a critically damped decay.
+    is kept and let decay, and with it the difference of their speeds: David Bollo,
+    "Inertialization", GDC 2018, with a critically damped decay.
     """
 
     def __init__(self) -> None:
         self._known: bool | None = None
         self._age, self._rate = 0, _BLEND_RATE
         self._off, self._turn = np.zeros(3), np.zeros(3)
+        self._speed, self._spin = np.zeros(3), np.zeros(3)
+        self._source: tuple[np.ndarray, np.ndarray] | None = None
         self._last: list[tuple[np.ndarray, np.ndarray]] = []
         self.is_open = False
 
@@ -414,14 +417,18 @@ class _Seam:
         """Return place (3,) and rotation (3, 3) of the next frame."""
         if self._known is not None and bool(known) != self._known:
             self._start(spot, turn)
-        self._known = bool(known)
+        elif self.is_open and self._age == 1:
+            self._compare_speeds(spot, turn)
+        self._known, self._source = bool(known), (spot, turn)
         if self.is_open:
-            wait = self._rate * self._age / MODEL_RATE
-            share = (1.0 + wait) * np.exp(-wait)
+            seconds = self._age / MODEL_RATE
+            decay = np.exp(-self._rate * seconds)
+            share, after = (1.0 + self._rate * seconds) * decay, seconds * decay
             self._age += 1
             self.is_open = share > 1e-4
-            spot = (spot + share * self._off).astype(np.float32)
-            turn = (_from_vector(share * self._turn) @ turn).astype(np.float32)
+            spot = (spot + share * self._off + after * self._speed).astype(np.float32)
+            turn = _from_vector(share * self._turn + after * self._spin) @ turn
+            turn = turn.astype(np.float32)
         self._last = [(spot, turn), *self._last[:1]]
         return spot, turn
 
@@ -434,6 +441,17 @@ class _Seam:
         # The steepest slope of the decay is rate / e.
         self._rate = min(_BLEND_RATE, np.e * _BLEND_SPEED / max(far, 1e-6))
         self._age, self.is_open = 0, True
+        self._speed, self._spin = np.zeros(3), np.zeros(3)
+
+    def _compare_speeds(self, spot: np.ndarray, turn: np.ndarray) -> None:
+        """Note how much faster the tracker was than its new source is, now that it has moved."""
+        if self._source is None or len(self._last) < 2:
+            return
+        (here, turned), (before, turned_before) = self._last
+        source, source_turned = self._source
+        self._speed = MODEL_RATE * ((here - before) - (spot - source)).astype(np.float64)
+        spin, own = turned @ transpose(turned_before), turn @ transpose(source_turned)
+        self._spin = MODEL_RATE * (_to_vector(spin) - _to_vector(own))
 
 
 def _from_vector(vector: np.ndarray) -> np.ndarray:

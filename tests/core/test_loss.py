@@ -9,7 +9,7 @@ import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.loss import Completion, Watch, find_lost
-from ssrhmr_core.motion import Motion
+from ssrhmr_core.motion import MODEL_RATE, Motion
 from ssrhmr_core.reconstruct import Reconstructor
 from ssrhmr_core.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.trackers import Take, TrackerError
@@ -109,6 +109,20 @@ def test_no_seams(take: Take, skeleton: Skeleton, tracker: int, seconds: float) 
     later = 120 + round(60 * seconds) + 90
     np.testing.assert_allclose(whole.positions[later:], take.positions[later:], atol=2e-3)
     np.testing.assert_array_equal(whole.positions[:120], take.positions[:120])
+
+
+@pytest.mark.parametrize("tracker", [PELVIS, LEFT_HAND, LEFT_FOOT])
+def test_seams_keep_their_speed(take: Take, skeleton: Skeleton, tracker: int) -> None:
+    """A fast tracker neither stops dead when it is lost nor is jerked back when it is seen."""
+    fast = replace(take, positions=take.positions.copy())
+    sweep = 0.4 * np.sin(2.0 * np.pi * 0.8 * take.times)
+    fast.positions[:, tracker, 2] += sweep
+    found = Completion(load_weights(), skeleton).clip(without(fast, 150, 210, tracker))
+    moved = MODEL_RATE * np.diff(found.positions[:, tracker], axis=0)
+    own = MODEL_RATE * np.diff(fast.positions[:, tracker], axis=0)
+    changes = np.linalg.norm(np.diff(moved - own, axis=0), axis=-1)
+    for seam in (150, 210):
+        assert changes[seam - 2 : seam + 3].max() < 0.8, "metres a second, from frame to frame"
 
 
 def test_a_short_gap_goes_on_as_it_moved(take: Take, skeleton: Skeleton) -> None:
