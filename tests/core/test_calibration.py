@@ -138,7 +138,19 @@ def test_json_round_trip(skeleton: Skeleton) -> None:
     np.testing.assert_allclose(again.arms, found.arms)
     np.testing.assert_allclose(again.rotations, found.rotations)
     assert (again.scale, again.warnings) == (found.scale, found.warnings)
-    for text in ("", "{}", "[1]", found.to_json().replace("arms", "legs"), "null"):
+    values = json.loads(found.to_json())
+    damaged: list[dict[str, object]] = [
+        {"scale": 10**400},
+        {"scale": 0.0},
+        {"scale": float("nan")},
+        {"misses": [10**400] * 6},
+        {"rotations": [[0.0, 0.0, 0.0, 0.0]] * 6},
+        {"performer": [[1e-30, 0.0, 0.0]] * 22},
+        {"swapped": [{}]},
+    ]
+    texts = [json.dumps({**values, **damage}) for damage in damaged]
+    texts += ["", "{}", "[1]", found.to_json().replace("arms", "legs"), "null", "[" * 100_000]
+    for text in texts:
         with pytest.raises(TrackerError, match="calibrate again"):
             Calibration.from_json(text)
 

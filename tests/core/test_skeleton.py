@@ -74,6 +74,8 @@ def test_bad_offsets_are_refused(skeleton: Skeleton) -> None:
     broken[INDEX["left_knee"]] = 0.0
     with pytest.raises(ValueError, match="left_knee has no length"):
         Skeleton(broken)
+    with pytest.raises(ValueError, match="left_knee has no length"):
+        Skeleton(np.zeros((22, 3)))
 
 
 def test_missing_joints_turn_with_their_parent(motion: Motion) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -296,6 +297,14 @@ def test_packed(tmp_path: Path, motion: Motion) -> None:
         load_bvh(packed)
 
 
+def test_a_small_file_that_unpacks_to_a_large_one(tmp_path: Path) -> None:
+    path = tmp_path / "clip.bvh.xz"
+    path.write_bytes(lzma.compress(bytes(140_000_000), preset=0))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(BVHError, match="over 134 MB when unpacked"):
+        load_bvh(path)
+
+
 DAMAGES = {
     "cut in a frame": (edited(lambda t: t[: int(0.7 * len(t))]), r"line \d+: .*cut off"),
     "cut after a frame": (
@@ -320,6 +329,53 @@ DAMAGES = {
         "channels",
     ),
     "two bodies": (edited(lambda t: t.replace("MOTION", "ROOT other\nMOTION")), "one body"),
+    "no number of channels": (
+        edited(lambda t: t.replace("CHANNELS 3 Zrotation Xrotation Yrotation", "CHANNELS", 1)),
+        "channels",
+    ),
+    "channels twice": (
+        edited(lambda t: re.sub(r"(?m)^(CHANNELS 3.*\n)", r"\1\1", t, count=1)),
+        r"line \d+: 'CHANNELS' does not belong here",
+    ),
+    "joint in an end": (
+        edited(lambda t: t.replace("End Site\n{\n", "End Site\n{\nJOINT x\n", 1)),
+        r"line \d+: 'JOINT' does not belong here",
+    ),
+    "joint without a block": (
+        edited(lambda t: t.replace("JOINT", "JOINT x\nJOINT", 1)),
+        r"line \d+: 'JOINT' does not belong here",
+    ),
+    "end before the root": (
+        edited(lambda t: t.replace("ROOT", "End Site\nROOT", 1)),
+        "'END' does not belong here",
+    ),
+    "too deep": (
+        edited(
+            lambda t: t.replace(
+                "JOINT",
+                "JOINT x\n{\nOFFSET 0 1 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n" * 3000,
+            )
+        ),
+        "over 2000 joints",
+    ),
+    "no time between frames": (edited(lambda t: t.replace("0.016667", "1e-320")), "frame time"),
+    "hours between frames": (edited(lambda t: t.replace("0.016667", "1e5")), "frame time"),
+    "too large": (
+        edited(lambda t: t.rstrip().rsplit(" ", 1)[0] + " 1e300\n"),
+        "finite ones belong",
+    ),
+    "offset too large": (
+        edited(lambda t: re.sub(r"(?m)^OFFSET \S+", "OFFSET 1e300", t)),
+        "three finite numbers",
+    ),
+    "digits of another script": (
+        edited(lambda t: t.rstrip().rsplit(" ", 1)[0] + " １２\n"),
+        "finite ones belong",
+    ),
+    "no size": (
+        edited(lambda t: re.sub(r"(?m)^OFFSET .*", "OFFSET 0 0 0", t)),
+        r"clip\.bvh: ",
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,6 +125,9 @@ def number(line: int, column: int, new: str) -> Callable[[list[str]], list[str]]
         (lambda rows: rows[:7] + rows[1:], "line 8: the time 0.01 s does not rise"),
         (lambda rows: rows[:1] + rows[7:13] + rows[1:7], "line 8: the time 0.01 s does not rise"),
         (lambda rows: [*rows[:-1], rows[-1][:20]], "line 241: .* values where 10 belong"),
+        (number(9, 2, "1e39"), "line 9: head is marked as valid"),
+        (number(9, 5, "1e300"), "line 9: head is marked as valid"),
+        (lambda rows: [re.sub(r"^0\.01,", "-1e6,", row) for row in rows], "lasts 278 hours"),
     ],
 )
 def test_damages(
@@ -164,6 +168,15 @@ def record(path: Path, take: Take, order: np.ndarray, device: str = "LHR-1") -> 
     assert recorder.readings == len(order)
     recorder.close()
     return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_a_recording_of_days_is_none(tmp_path: Path, take: Take) -> None:
+    """Times in milliseconds, most likely."""
+    path = tmp_path / "take.csv"
+    rows = record(path, take, all_readings(take))
+    path.write_text("\n".join([*rows, rows[-1].replace(rows[-1].split(",")[0], "200000", 1)]))
+    with pytest.raises(TrackerFileError, match="lasts 56 hours: times must be given in seconds"):
+        load_trackers(path)
 
 
 def all_readings(take: Take) -> np.ndarray:
