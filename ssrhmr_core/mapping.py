@@ -41,8 +41,8 @@ _ALIKE = 0.15
 """Greatest difference of mirrored segments, as a share of their length."""
 
 _PREFIX = re.compile(
-    r"(?:.*[:|]|mixamorig\d*_?|(?:def|org)-|cc_base_|(?:valvebiped\.)?bip\d+[ _]|j_bip_(?:c_)?"
-    r"|[mf]_avg_|character\d+_)",
+    r"(?:.*[:|]|mixamorig\d*_?|(?:def|org)[-_ .]|cc[-_ .]base[-_ .]|(?:valvebiped\.)?bip\d+[-_ .]"
+    r"|j[-_ .]bip[-_ .](?:c[-_ .])?|[mf][-_ .]avg[-_ .]|character\d+[-_ .])",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[左右]|[^\W\d_a-zA-Z左右]+")
@@ -154,10 +154,12 @@ class _Rig:
         self.names = [str(name) for name in names]
         self.parents = [int(parent) if parent >= 0 else NONE for parent in parents]
         words = [_words(name) for name in self.names]
-        # A first word that most bones share is the character's name.
-        first = Counter(w[0] for w in words if w and w[0] not in _SIDES).most_common(1)
-        if first and first[0][1] > len(words) / 2:
-            words = [w[1:] if w[:1] == [first[0][0]] and len(w) > 1 else w for w in words]
+        # First words that most bones share are the character's name, or that of a program behind
+        # it; a last number that they share is what Blender or somebody gave a whole copy.
+        while first := _shared([w[0] for w in words if len(w) > 1], len(words)):
+            words = [_words(" ".join(w[1:])) if w[1:] and w[0] == first else w for w in words]
+        last = _shared([w[-1] for w in words if len(w) > 1 and w[-1].isdigit()], len(words))
+        words = [w[:-1] if w[1:] and w[-1] == last else w for w in words]
         self.words = words
         self.keys = [_key(w) for w in words]
         # The first of equal names counts.
@@ -165,6 +167,9 @@ class _Rig:
         self.by_key: dict[tuple[str, str], list[int]] = {}
         for bone, key in enumerate(self.keys):
             self.by_key.setdefault(key, []).append(bone)
+            # Where capitals tell no words, the whole is compared as it stands.
+            if not key[0]:
+                self.by_key.setdefault(("?", key[1]), []).append(bone)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -186,6 +191,12 @@ class _Rig:
         return None
 
 
+def _shared(words: Sequence[str], bones: int) -> str | None:
+    """The word, but for sides, that more than half of all bones have at one place."""
+    word, count = (Counter(words).most_common(1) or [("", 0)])[0]
+    return word if count > bones / 2 and word not in _SIDES else None
+
+
 def _words(name: str) -> list[str]:
     """Words of a name in lower case, without the prefixes of known programs."""
     while (match := _PREFIX.match(name)) and match.end() < len(name):
@@ -202,8 +213,9 @@ def _key(words: Sequence[str]) -> tuple[str, str]:
 
 
 @cache
-def _known_key(name: str) -> tuple[str, str]:
-    return _key(_words(name))
+def _known_keys(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    words = _words(name)
+    return _key(words), ("?", "".join(words))
 
 
 def _by_names(rig: _Rig, family: Family) -> BoneMapping:
@@ -244,18 +256,17 @@ def _next(bones: np.ndarray, joint: int) -> int:
 def _candidates(rig: _Rig, family: Family, joint: str, below: int) -> tuple[list[int], float]:
     """Bones with the best of a joint's names, and how sure that is.
 
-    Of several exact names, one that carries the bone ``below`` counts before the others.
+    Of several names, one whose bone carries the bone ``below`` counts before the others.
     """
-    names = family.joints.get(joint, [])
-    known = [rig.by_name[name] for name in names if name in rig.by_name]
-    if known:
-        above = set(rig.ancestors(below)) if below != NONE and len(known) > 1 else set()
-        return [next((bone for bone in known if bone in above), known[0])], 1.0
-    for name in names:
-        found = rig.by_key.get(_known_key(name))
-        if found:
-            return found, _TOLERANT
-    return [], 0.0
+    names, sure = family.joints.get(joint, []), 1.0
+    known = [[rig.by_name[name]] for name in names if name in rig.by_name]
+    if not known:
+        keys, sure = [key for name in names for key in _known_keys(name)], _TOLERANT
+        known = [rig.by_key[key] for key in keys if key in rig.by_key]
+    if not known:
+        return [], 0.0
+    above = set(rig.ancestors(below)) if below != NONE and len(known) > 1 else set()
+    return next((found for found in known if not above.isdisjoint(found)), known[0]), sure
 
 
 def _best_placed(bones: np.ndarray, rig: _Rig, joint: int, found: Sequence[int]) -> list[int]:
