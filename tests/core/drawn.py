@@ -9,6 +9,7 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import MIRROR, Skeleton
+from ssrhmr_core.trackers import Take
 
 from .conftest import make_motion, make_skeleton
 
@@ -58,7 +59,21 @@ def bodies(draw: st.DrawFn, small: float = 0.5, large: float = 1.4) -> Skeleton:
 
 
 @st.composite
-def motions(draw: st.DrawFn, frames: int = 12) -> Motion:
+def motions(draw: st.DrawFn, frames: int = 12, small: float = 0.5, large: float = 1.4) -> Motion:
     """Some frames of a drawn body's wandering, at any rate."""
     rate = draw(st.sampled_from([24.0, 29.97, 30.0, 60.0, 90.0, 120.0, 240.0]))
-    return make_motion(draw(bodies()), draw(st.integers(1, frames)), rate, draw(seeds()))
+    return make_motion(
+        draw(bodies(small, large)), draw(st.integers(1, frames)), rate, draw(seeds())
+    )
+
+
+@st.composite
+def takes(draw: st.DrawFn) -> Take:
+    """Trackers of such a motion on an uneven clock, lost now and then, some without numbers."""
+    motion = draw(motions())
+    random = np.random.default_rng(draw(seeds()))
+    times = np.cumsum(random.uniform(1e-3, 0.2, len(motion))) + draw(st.floats(-1e5, 1e5))
+    ideal = Take.from_motion(motion)
+    valid = random.random((len(motion), 6)) < draw(st.sampled_from([0.0, 0.5, 0.9, 1.0]))
+    positions = np.where(valid[..., None] | (random.random((len(motion), 6, 1)) < 0.5), 1.0, np.nan)
+    return Take(times, (ideal.positions * positions).astype("f4"), ideal.rotations, valid)

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.arrays import between, normalize
 from ssrhmr_core.formats.bvh import UNITS, BVHError, load_bvh, save_bvh
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS
+
+from ..drawn import motions
 
 MIXAMO = [
     "Hips",
@@ -198,6 +202,36 @@ CONVENTIONS = {
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_conventions(tmp_path: Path, motion: Motion, name: str) -> None:
     same(load_bvh(write(tmp_path / "clip.bvh", motion, CONVENTIONS[name])), motion)
+
+
+@st.composite
+def conventions(draw: st.DrawFn) -> Convention:
+    """Any axes, unit, orders of channels and leaves that are no joints."""
+    parents = st.sampled_from([joint for joint in range(22) if joint not in (13, 17, 21)])
+    places = st.tuples(*[st.floats(-0.05, 0.05)] * 3)
+    leaves = draw(st.lists(st.tuples(parents, places), max_size=6))
+    return Convention(
+        axes=draw(st.sampled_from([np.eye(3), Z_UP, X_UP])),
+        unit=draw(st.sampled_from(sorted(UNITS.values()))),
+        zero=draw(st.sampled_from([pose(), A_POSE, FACING_X])),
+        orders=tuple(draw(st.lists(st.sampled_from(ORDERS), min_size=1, max_size=22))),
+        everywhere=draw(st.booleans()),
+        extras=tuple((f"Prop{n}", joint, place) for n, (joint, place) in enumerate(leaves)),
+        names=draw(st.sampled_from([tuple(MIXAMO), JOINTS, tuple(f"Hero:{n}" for n in MIXAMO)])),
+    )
+
+
+@given(motion=motions(small=0.8, large=1.1), how=conventions())
+def test_any_convention(tmp_path: Path, motion: Motion, how: Convention) -> None:
+    same(load_bvh(write(tmp_path / "clip.bvh", motion, how)), motion, metres=2e-3)
+
+
+@given(motion=motions(small=0.8, large=1.1))
+def test_any_motion_is_written_and_read(tmp_path: Path, motion: Motion) -> None:
+    save_bvh(tmp_path / "clip.bvh", motion)
+    loaded = load_bvh(tmp_path / "clip.bvh")
+    same(loaded, motion, degrees=0.1, metres=1e-4)
+    assert np.abs(loaded.skeleton.offsets - motion.skeleton.offsets).max() < 1e-5
 
 
 def test_twist_of_hanging_arms(tmp_path: Path, motion: Motion) -> None:
