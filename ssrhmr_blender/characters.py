@@ -178,9 +178,8 @@ def reset_unknown() -> None:
                 reset += reset_invalid(getattr(scene, prop.identifier))
         if reset:
             names = ", ".join(dict.fromkeys(reset))
-            active_setup(
-                scene
-            ).message = f"Set to the default, for another version of the add-on saved them: {names}"
+            said = f"Set to the default, for another version of the add-on saved them: {names}"
+            active_setup(scene).message = said
 
 
 def _free(name: str, taken: set[str]) -> str:

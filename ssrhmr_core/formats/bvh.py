@@ -174,7 +174,7 @@ def _check_frame(words: list[str], channels: int) -> None:
     # Python takes the digits of other scripts for numbers as well.
     if not known or not all(word.isascii() for word in words):
         raise ValueError(
-            f"{len(values)} numbers where {channels} finite ones belong;"
+            f"{len(values)} numbers where {channels} below a million belong;"
             " the file is damaged or was cut off"
         )
 
@@ -238,7 +238,7 @@ class _Header:
                 self._take(keyword)
                 offset = np.array(rest.split(), float)
                 if len(offset) != 3 or not (np.abs(offset) <= _LARGEST).all():
-                    raise ValueError("an offset needs three finite numbers")
+                    raise ValueError("an offset needs three numbers below a million")
                 self.lines.append("OFFSET {!r} {!r} {!r}".format(*offset.tolist()))
             case "CHANNELS":
                 self._take(keyword)

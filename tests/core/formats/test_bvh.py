@@ -396,15 +396,15 @@ DAMAGES = {
     "hours between frames": (edited(lambda t: t.replace("0.016667", "1e5")), "frame time"),
     "too large": (
         edited(lambda t: t.rstrip().rsplit(" ", 1)[0] + " 1e300\n"),
-        "finite ones belong",
+        "below a million belong",
     ),
     "offset too large": (
         edited(lambda t: re.sub(r"(?m)^OFFSET \S+", "OFFSET 1e300", t)),
-        "three finite numbers",
+        "three numbers below a million",
     ),
     "digits of another script": (
         edited(lambda t: t.rstrip().rsplit(" ", 1)[0] + " １２\n"),
-        "finite ones belong",
+        "below a million belong",
     ),
     "no size": (
         edited(lambda t: re.sub(r"(?m)^OFFSET .*", "OFFSET 0 0 0", t)),
