@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 
@@ -400,17 +400,22 @@ class _Shape:
         self.below: dict[int, list[int]] = {bone: [] for bone in (NONE, *self.bones)}
         for bone in self.bones:
             self.below[self.above[bone]].append(bone)
+        self.step = {b: self.length(a, b) for b, a in self.above.items() if a != NONE}
+        # The longest way down from each bone, and the child that it leads over.
         self.reach: dict[int, float] = {}
+        self.onward: dict[int, int] = {}
         for bone in reversed(self._downwards(list(self.below[NONE]))):
-            self.reach[bone] = max((self._step(bone, b) for b in self.below[bone]), default=0.0)
+            self.onward[bone] = max(self.below[bone], key=self._far, default=NONE)
+            self.reach[bone] = self._far(self.onward[bone]) if self.below[bone] else 0.0
 
     def _downwards(self, order: list[int]) -> list[int]:
         for bone in order:  # grows while it is walked
             order += self.below[bone]
         return order
 
-    def _step(self, bone: int, child: int) -> float:
-        return self.length(bone, child) + self.reach[child]
+    def _far(self, child: int) -> float:
+        """How far it is from a bone over a child to the end."""
+        return self.step[child] + self.reach[child]
 
     def subtree(self, bone: int) -> list[int]:
         """The bone and all below it."""
@@ -423,9 +428,8 @@ class _Shape:
     def chain(self, bone: int) -> list[int]:
         """The bone and those below it along the longest way down."""
         found = [bone]
-        while self.below[found[-1]]:
-            last = found[-1]
-            found.append(max(self.below[last], key=lambda child: self._step(last, child)))
+        while (child := self.onward[found[-1]]) != NONE:
+            found.append(child)
         return found
 
     def path(self, bone: int) -> list[int]:
@@ -438,7 +442,7 @@ class _Shape:
     def limb(self, bone: int) -> _Limb | None:
         """The limb that starts at or below a bone, if its chain has two segments."""
         chain = self.chain(bone)
-        lengths = np.array([self.length(a, b) for a, b in pairwise(chain)])
+        lengths = np.array([self.step[below] for below in chain[1:]])
         # Collar bones may be long, hands and feet are not: the last two long segments count.
         long = lengths > _LONG * lengths.max(initial=0.0)
         starts = np.flatnonzero(long[:-1] & long[1:])
@@ -452,7 +456,7 @@ class _Shape:
         least = 0.1 * max(self.reach.values(), default=0.0)
         found = []
         for bone in self.bones:
-            long = [child for child in self.below[bone] if self._step(bone, child) > least]
+            long = [child for child in self.below[bone] if self._far(child) > least]
             limbs = [limb for limb in map(self.limb, long) if limb is not None]
             for a, b in combinations(limbs, 2):
                 if a.mirrors(b):
@@ -533,7 +537,7 @@ def _neck_and_head(shape: _Shape, crown: int) -> tuple[int, int]:
     head = next((i for i, bone in enumerate(chain) if len(shape.below[bone]) > 1), None)
     if head is None:  # no face and no hair hang on any of them
         head = len(chain) - 1
-        steps = [shape.length(a, b) for a, b in pairwise(chain)]
+        steps = [shape.step[below] for below in chain[1:]]
         # The crown is farther from the head than the parts of a neck are from one another.
         if len(steps) > 1 and steps[-1] > 1.2 * steps[-2]:
             head -= 1

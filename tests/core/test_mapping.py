@@ -288,6 +288,15 @@ def test_speed(skeleton: Skeleton, known: bool) -> None:
     print(f"\n900 bones, names {'known' if known else 'unknown'}: {1000 * min(seconds):.0f} ms")
 
 
+def test_a_long_chain_takes_no_long_time() -> None:
+    """Quadratic in its length it may be, in steps that cost next to nothing."""
+    count = 2000
+    points = np.cumsum(np.tile([[0.0, 1.0, 0.0]], (count, 1)), 0)
+    start = time.process_time()
+    mapping = map_bones([f"b{i}" for i in range(count)], range(-1, count - 1), points)
+    assert mapping.missing and time.process_time() - start < 5.0
+
+
 # What stands before and after the names of a character's bones, and what spells them otherwise.
 BEFORE = ("", "Hero_", "Hero:", "Armature|Hero:", "mixamorig:", "mixamorig7:", "Character1_")
 AFTER = ("", ".001", ".013", "_01", " 2")
