@@ -56,11 +56,11 @@ def register() -> None:
             # Blender ends tooltips with a full stop of its own.
             cls.bl_description = (cls.__doc__ or "").removesuffix(".")
         bpy.utils.register_class(cls)
-    characters.register()
     bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=settings.SSRHMR_Live)
     bpy.types.TOPBAR_MT_file_import.append(takes_ops.draw_menu)
     batch_properties.register()
     farm_command.register()
+    characters.register()  # last, for it looks through what the open file holds for all of them
 
 
 def unregister() -> None:

@@ -15,7 +15,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .settings import SSRHMR_Setup
-from .values import read_values, write_values
+from .values import read_values, reset_invalid, write_values
 
 _OLD, _NEW = "ssrhmr", "ssrhmr_characters"
 
@@ -148,6 +148,7 @@ def _before_save(*_: object) -> None:
 @persistent
 def _after_load(*_: object) -> None:
     take_over_old()
+    reset_unknown()
 
 
 def take_over_old() -> None:
@@ -164,6 +165,21 @@ def take_over_old() -> None:
             values[_NEW].pop("base", None)
             values[_NEW]["base"] = values[_OLD]
         del values[_OLD]
+
+
+def reset_unknown() -> None:
+    """Set what another version saved, and this one does not know, to the default; say so."""
+    for scene in bpy.data.scenes:
+        if scene.library is not None:
+            continue
+        reset: list[str] = []
+        for prop in scene.bl_rna.properties:
+            if prop.identifier.startswith("ssrhmr_"):
+                reset += reset_invalid(getattr(scene, prop.identifier))
+        if reset:
+            names = ", ".join(dict.fromkeys(reset))
+            said = f"Set to the default, for another version of the add-on saved them: {names}"
+            active_setup(scene).message = said
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -183,7 +199,7 @@ def register() -> None:
     # While Blender starts, data cannot be reached yet; a file is loaded right after.
     if not isinstance(bpy.data, bpy.types.BlendData):
         return
-    take_over_old()
+    _after_load()
 
 
 def unregister() -> None:

@@ -52,6 +52,31 @@ def write_values(group: bpy.types.PropertyGroup, values: Values) -> None:
             _write(group, prop, values[prop.identifier])
 
 
+def reset_invalid(group: bpy.types.PropertyGroup) -> list[str]:
+    """Set properties that hold what cannot be to their defaults: files may bring them.
+
+    Another version of the add-on may have had other types, limits and items of enumerations.
+
+    Returns:
+        Names of these properties, as panels show them.
+    """
+    reset: list[str] = []
+    for prop in _properties(group, None):
+        if prop.type == "COLLECTION":
+            for item in getattr(group, prop.identifier):
+                reset += reset_invalid(item)
+        elif prop.type == "POINTER":
+            if _is_group(prop):
+                reset += reset_invalid(getattr(group, prop.identifier))
+        else:
+            try:
+                _checked(prop, _read(group, prop))
+            except ValuesError:
+                group.property_unset(prop.identifier)
+                reset.append(prop.name)
+    return reset
+
+
 def check_values(
     kind: type[bpy.types.PropertyGroup], values: object, names: Iterable[str] | None = None
 ) -> Values:

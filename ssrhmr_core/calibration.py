@@ -12,7 +12,7 @@ from pymotion.rotations import quat_np as quat
 from .performer import measure_performer
 from .skeleton import ADULT_SIZE, TRACKERS, Skeleton, unit_of
 from .stance import ELEVATIONS, Stance, ankle_height, find_stance, resemblance
-from .trackers import Take, TrackerError
+from .trackers import Take, TrackerError, usable
 
 Proportions = Literal["MATCH", "RETARGET", "FIT"]
 """What to do where performer and character differ: hands and feet meet the trackers ("MATCH"),
@@ -133,9 +133,9 @@ class Calibration:
                 tuple(pair for pair in values.get("swapped", ()) if pair in _PAIRS),
                 Skeleton(np.array(values["performer"])) if values.get("performer") else None,
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             raise TrackerError("the stored calibration cannot be read: calibrate again") from error
-        if not (np.isfinite(made.rotations).all() and np.isfinite(made.arms).all()):
+        if not (usable(made.arms, made.rotations).all() and 0.0 < made.scale < np.inf):
             raise TrackerError("the stored calibration cannot be read: calibrate again")
         return made
 

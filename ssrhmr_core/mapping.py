@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 
@@ -41,8 +41,8 @@ _ALIKE = 0.15
 """Greatest difference of mirrored segments, as a share of their length."""
 
 _PREFIX = re.compile(
-    r"(?:.*[:|]|mixamorig\d*_?|(?:def|org)-|cc_base_|(?:valvebiped\.)?bip\d+[ _]|j_bip_(?:c_)?"
-    r"|[mf]_avg_|character\d+_)",
+    r"(?:.*[:|]|mixamorig\d*_?|(?:def|org)[-_ .]|cc[-_ .]base[-_ .]|(?:valvebiped\.)?bip\d+[-_ .]"
+    r"|j[-_ .]bip[-_ .](?:c[-_ .])?|[mf][-_ .]avg[-_ .]|character\d+[-_ .])",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[左右]|[^\W\d_a-zA-Z左右]+")
@@ -154,10 +154,12 @@ class _Rig:
         self.names = [str(name) for name in names]
         self.parents = [int(parent) if parent >= 0 else NONE for parent in parents]
         words = [_words(name) for name in self.names]
-        # A first word that most bones share is the character's name.
-        first = Counter(w[0] for w in words if w and w[0] not in _SIDES).most_common(1)
-        if first and first[0][1] > len(words) / 2:
-            words = [w[1:] if w[:1] == [first[0][0]] and len(w) > 1 else w for w in words]
+        # First words that most bones share are the character's name, or that of a program behind
+        # it; a last number that they share is what Blender or somebody gave a whole copy.
+        while first := _shared([w[0] for w in words if len(w) > 1], len(words)):
+            words = [_words(" ".join(w[1:])) if w[1:] and w[0] == first else w for w in words]
+        last = _shared([w[-1] for w in words if len(w) > 1 and w[-1].isdigit()], len(words))
+        words = [w[:-1] if w[1:] and w[-1] == last else w for w in words]
         self.words = words
         self.keys = [_key(w) for w in words]
         # The first of equal names counts.
@@ -165,6 +167,9 @@ class _Rig:
         self.by_key: dict[tuple[str, str], list[int]] = {}
         for bone, key in enumerate(self.keys):
             self.by_key.setdefault(key, []).append(bone)
+            # Where capitals tell no words, the whole is compared as it stands.
+            if not key[0]:
+                self.by_key.setdefault(("?", key[1]), []).append(bone)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -186,6 +191,12 @@ class _Rig:
         return None
 
 
+def _shared(words: Sequence[str], bones: int) -> str | None:
+    """The word, but for sides, that more than half of all bones have at one place."""
+    word, count = (Counter(words).most_common(1) or [("", 0)])[0]
+    return word if count > bones / 2 and word not in _SIDES else None
+
+
 def _words(name: str) -> list[str]:
     """Words of a name in lower case, without the prefixes of known programs."""
     while (match := _PREFIX.match(name)) and match.end() < len(name):
@@ -202,8 +213,9 @@ def _key(words: Sequence[str]) -> tuple[str, str]:
 
 
 @cache
-def _known_key(name: str) -> tuple[str, str]:
-    return _key(_words(name))
+def _known_keys(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    words = _words(name)
+    return _key(words), ("?", "".join(words))
 
 
 def _by_names(rig: _Rig, family: Family) -> BoneMapping:
@@ -244,18 +256,17 @@ def _next(bones: np.ndarray, joint: int) -> int:
 def _candidates(rig: _Rig, family: Family, joint: str, below: int) -> tuple[list[int], float]:
     """Bones with the best of a joint's names, and how sure that is.
 
-    Of several exact names, one that carries the bone ``below`` counts before the others.
+    Of several names, one whose bone carries the bone ``below`` counts before the others.
     """
-    names = family.joints.get(joint, [])
-    known = [rig.by_name[name] for name in names if name in rig.by_name]
-    if known:
-        above = set(rig.ancestors(below)) if below != NONE and len(known) > 1 else set()
-        return [next((bone for bone in known if bone in above), known[0])], 1.0
-    for name in names:
-        found = rig.by_key.get(_known_key(name))
-        if found:
-            return found, _TOLERANT
-    return [], 0.0
+    names, sure = family.joints.get(joint, []), 1.0
+    known = [[rig.by_name[name]] for name in names if name in rig.by_name]
+    if not known:
+        keys, sure = [key for name in names for key in _known_keys(name)], _TOLERANT
+        known = [rig.by_key[key] for key in keys if key in rig.by_key]
+    if not known:
+        return [], 0.0
+    above = set(rig.ancestors(below)) if below != NONE and len(known) > 1 else set()
+    return next((found for found in known if not above.isdisjoint(found)), known[0]), sure
 
 
 def _best_placed(bones: np.ndarray, rig: _Rig, joint: int, found: Sequence[int]) -> list[int]:
@@ -389,17 +400,22 @@ class _Shape:
         self.below: dict[int, list[int]] = {bone: [] for bone in (NONE, *self.bones)}
         for bone in self.bones:
             self.below[self.above[bone]].append(bone)
+        self.step = {b: self.length(a, b) for b, a in self.above.items() if a != NONE}
+        # The longest way down from each bone, and the child that it leads over.
         self.reach: dict[int, float] = {}
+        self.onward: dict[int, int] = {}
         for bone in reversed(self._downwards(list(self.below[NONE]))):
-            self.reach[bone] = max((self._step(bone, b) for b in self.below[bone]), default=0.0)
+            self.onward[bone] = max(self.below[bone], key=self._far, default=NONE)
+            self.reach[bone] = self._far(self.onward[bone]) if self.below[bone] else 0.0
 
     def _downwards(self, order: list[int]) -> list[int]:
         for bone in order:  # grows while it is walked
             order += self.below[bone]
         return order
 
-    def _step(self, bone: int, child: int) -> float:
-        return self.length(bone, child) + self.reach[child]
+    def _far(self, child: int) -> float:
+        """How far it is from a bone over a child to the end."""
+        return self.step[child] + self.reach[child]
 
     def subtree(self, bone: int) -> list[int]:
         """The bone and all below it."""
@@ -412,9 +428,8 @@ class _Shape:
     def chain(self, bone: int) -> list[int]:
         """The bone and those below it along the longest way down."""
         found = [bone]
-        while self.below[found[-1]]:
-            last = found[-1]
-            found.append(max(self.below[last], key=lambda child: self._step(last, child)))
+        while (child := self.onward[found[-1]]) != NONE:
+            found.append(child)
         return found
 
     def path(self, bone: int) -> list[int]:
@@ -427,7 +442,7 @@ class _Shape:
     def limb(self, bone: int) -> _Limb | None:
         """The limb that starts at or below a bone, if its chain has two segments."""
         chain = self.chain(bone)
-        lengths = np.array([self.length(a, b) for a, b in pairwise(chain)])
+        lengths = np.array([self.step[below] for below in chain[1:]])
         # Collar bones may be long, hands and feet are not: the last two long segments count.
         long = lengths > _LONG * lengths.max(initial=0.0)
         starts = np.flatnonzero(long[:-1] & long[1:])
@@ -441,7 +456,7 @@ class _Shape:
         least = 0.1 * max(self.reach.values(), default=0.0)
         found = []
         for bone in self.bones:
-            long = [child for child in self.below[bone] if self._step(bone, child) > least]
+            long = [child for child in self.below[bone] if self._far(child) > least]
             limbs = [limb for limb in map(self.limb, long) if limb is not None]
             for a, b in combinations(limbs, 2):
                 if a.mirrors(b):
@@ -522,7 +537,7 @@ def _neck_and_head(shape: _Shape, crown: int) -> tuple[int, int]:
     head = next((i for i, bone in enumerate(chain) if len(shape.below[bone]) > 1), None)
     if head is None:  # no face and no hair hang on any of them
         head = len(chain) - 1
-        steps = [shape.length(a, b) for a, b in pairwise(chain)]
+        steps = [shape.step[below] for below in chain[1:]]
         # The crown is farther from the head than the parts of a neck are from one another.
         if len(steps) > 1 and steps[-1] > 1.2 * steps[-2]:
             head -= 1

@@ -106,7 +106,7 @@ class Skeleton:
         object.__setattr__(self, "present", np.array(self.present, bool))
         lengths = np.linalg.norm(offsets, axis=-1)
         for joint in (2, 3, 6, 7, 16, 17, 20, 21):
-            if lengths[joint] < 1e-3 * self.size:
+            if lengths[joint] <= 1e-3 * self.size:
                 raise ValueError(
                     f"the bone that ends at {JOINTS[joint]} has no length: choose another bone"
                 )

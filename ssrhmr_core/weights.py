@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import filling, network
+from .archives import ArchiveError, read_arrays
 
 FORMAT = 2
 """Changes whenever an older runtime could not use the file."""
@@ -102,18 +102,17 @@ def weights_header(path: str | Path | None = None) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        return read_arrays(path)
     except FileNotFoundError as error:
         raise WeightsError(f"there is no weights file {path}: check the path") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, AttributeError) as error:
+    except (OSError, ArchiveError) as error:
         raise WeightsError(_DAMAGED.format(path.name, error)) from error
 
 
 def _header(path: Path, stored: dict[str, np.ndarray]) -> dict[str, Any]:
     try:
         header = json.loads(str(stored[_HEADER]))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise WeightsError(_DAMAGED.format(path.name, "its header cannot be read")) from error
     if not isinstance(header, dict):
         raise WeightsError(_DAMAGED.format(path.name, "its header cannot be read"))

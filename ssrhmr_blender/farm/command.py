@@ -7,19 +7,20 @@ several machines may share a folder.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 import os
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ..errors import UserError, plainly
+
+if TYPE_CHECKING:
+    import argparse
 
 NAME = "ssrhmr_bake"
 _TAKES = (".csv", ".bvh")
@@ -93,6 +94,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    import argparse  # with gettext a tenth of what enabling the add-on takes
+
     parser = argparse.ArgumentParser(
         prog=f"blender --command {NAME}",
         description="Bake takes onto characters without a window."
@@ -162,6 +165,8 @@ def _jobs(chosen: argparse.Namespace) -> list[Job]:
 
 def _fingerprint(job: Job, chosen: argparse.Namespace) -> str:
     """Return a digest of all that the results depend on."""
+    import hashlib
+
     from ssrhmr_core import __file__ as core
     from ssrhmr_core.weights import default_weights
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,12 +15,13 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..checks import SetupError, check_character, check_trackers
 from ..settings import TRACKER_LABELS, TRACKERS, setup_of
 from .actions import ActionWriter, curves_of
+from .assigning import assignment_of, restore
 from .calibrated import stored_calibration
 from .keys import write_bone
 from .obstacles import obstacles
 from .posing import pose_bones, read_bones
 from .reading import Character, read_character
-from .rigify import set_switch, switch_path
+from .rigify import read_switch, set_switch, switch_path
 from .sampling import Key, find, is_animated, key_of, sample
 from .spaces import metre
 from .takes import to_take
@@ -245,8 +247,9 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
             report.keys += curves * len(frames)
             share = len(written) / report.bones
             yield 1.0 - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
-        _set_switches(plan, writer, int(frames[0]))
-        _hand_over(_find_owner(plan.owner), writer, written, report)
+        with _taken_back_on_error(plan):
+            _set_switches(plan, writer, int(frames[0]))
+            _hand_over(_find_owner(plan.owner), writer, written, report)
         done = True
     finally:
         if not done:
@@ -256,6 +259,24 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
     scene = bpy.data.scenes[plan.scene]
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return report
+
+
+@contextmanager
+def _taken_back_on_error(plan: _Plan) -> Iterator[None]:
+    """Give the character its action, pose and switches back if what is done meanwhile fails."""
+    armature, controls = _find_owner(plan.owner), plan.character.controls
+    before = assignment_of(armature)
+    switches = [
+        (bone, name, read_switch(armature, bone, name))
+        for bone, name, _ in (controls.switches if controls else ())
+    ]
+    try:
+        yield
+    except BaseException:
+        restore(before)
+        for bone, name, value in switches:
+            set_switch(armature, bone, name, value)
+        raise
 
 
 def _set_switches(plan: _Plan, writer: ActionWriter, frame: int) -> None:

@@ -153,8 +153,9 @@ def switch_path(bone: str, name: str) -> str:
 
 
 def read_switch(armature: bpy.types.Object, bone: str, name: str) -> float:
-    """Value of a switch."""
-    return float(armature.path_resolve(switch_path(bone, name)))
+    """Value of a switch; of one that shows names, the number."""
+    pose = armature.pose.bones[bone]
+    return float(getattr(pose, name) if name in pose.bl_rna.properties else pose[name])
 
 
 def set_switch(armature: bpy.types.Object, bone: str, name: str, value: float) -> None:

@@ -48,7 +48,8 @@ def find_motions(paths: Iterable[str | Path]) -> list[Path]:
     Raises:
         MotionFileError: if one of ``paths`` leads to no motion file.
     """
-    return list(dict.fromkeys(file for path in paths for file in _expand(path)))
+    known: set[str] = set()
+    return list(dict.fromkeys(file for path in paths for file in _expand(path, known)))
 
 
 def _unknown(path: str | Path) -> str:
@@ -59,10 +60,13 @@ def _suffix(path: Path) -> str | None:
     return next((end for end in _LOADERS if path.name.lower().endswith(end)), None)
 
 
-def _expand(path: str | Path) -> Iterator[Path]:
+def _expand(path: str | Path, known: set[str]) -> Iterator[Path]:
     listing, mark, key = str(path).rpartition("#")
     if mark and listing.lower().endswith(".json"):
-        yield from _listed(Path(listing), key)
+        # A list adds nothing a second time; it may lead back to itself.
+        if str(path) not in known:
+            known.add(str(path))
+            yield from _listed(Path(listing), key, known)
     elif Path(path).is_dir():
         found = sorted(file for file in Path(path).rglob("*") if _is_motion(file))
         if not found:
@@ -82,19 +86,19 @@ def _is_motion(path: Path) -> bool:
     return _suffix(path) is not None and not path.name.endswith(_NO_MOTIONS) and path.is_file()
 
 
-def _listed(listing: Path, key: str) -> Iterator[Path]:
+def _listed(listing: Path, key: str, known: set[str]) -> Iterator[Path]:
     """Motion files named in a JSON file."""
     try:
         lists = json.loads(listing.read_text(encoding="utf-8"))
     except OSError as error:
         raise MotionFileError(f"{listing}: {error.strerror}: check the path") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MotionFileError(f"{listing}: not a JSON file ({error}): write it anew") from error
     names = lists.get(key) if isinstance(lists, dict) else None
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
-        known = ", ".join(lists) if isinstance(lists, dict) else "nothing"
+        held = ", ".join(lists) if isinstance(lists, dict) else "nothing"
         raise MotionFileError(
-            f"{listing}: no list of paths under {key!r}; it has {known}: choose one of these"
+            f"{listing}: no list of paths under {key!r}; it has {held}: choose one of these"
         )
     for name in names:
-        yield from _expand(listing.parent / name)
+        yield from _expand(listing.parent / name, known)

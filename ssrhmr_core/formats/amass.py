@@ -6,12 +6,12 @@ SMPL's joints: body models are licensed, and proportions are for the solver to b
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..archives import ArchiveError, read_arrays
 from ..motion import Motion
 from ..rest import read_rest
 from ..skeleton import INDEX, JOINTS
@@ -48,6 +48,10 @@ _POSE_SIZES: tuple[int, ...] = (72, 156, 165)
 """Values a frame of SMPL, SMPL+H and SMPL-X."""
 _SPLIT_SIZES: tuple[int, ...] = (66, 72)
 """The same of ``root_orient`` and ``pose_body``, without and with SMPL's two hand joints."""
+_SLOWEST, _FASTEST = 1.0, 1e5
+"""Frames a second."""
+_LARGEST = 1e6
+"""Radians, or metres: more is damage, and would overflow."""
 # AMASS has Z up; the vector (x, y, z) is (x, z, -y) here.
 _Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 _AGAIN = "download it again, or choose a motion file of AMASS"
@@ -68,7 +72,10 @@ def load_amass(path: str | Path) -> Motion:
         OSError: if it cannot be opened.
     """
     path = Path(path)
-    data = _read(path)
+    try:
+        data = read_arrays(path)
+    except ArchiveError as error:
+        raise AmassError(f"{path.name}: cannot be read ({error}): {_AGAIN}") from error
     poses = _poses(data, path.name)
     frames = len(poses)
     root = _array(data, "trans", path.name)
@@ -77,7 +84,7 @@ def load_amass(path: str | Path) -> Motion:
             f"{path.name}: {frames} poses do not go with trans of {root.shape}: {_AGAIN}"
         )
     rate = next((_array(data, key, path.name) for key in _RATES if key in data), None)
-    if rate is None or rate.size != 1 or not rate.item() > 0.0:
+    if rate is None or rate.size != 1 or not _SLOWEST <= rate.item() <= _FASTEST:
         raise AmassError(f"{path.name}: no frame rate: add it to the file as {' or '.join(_RATES)}")
 
     matrices = quat.to_matrix(quat.from_scaled_angle_axis(poses))
@@ -100,21 +107,8 @@ def load_amass(path: str | Path) -> Motion:
     )
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    with path.open("rb") as file:
-        try:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise AmassError(f"{path.name}: one bare array, not an archive: {_AGAIN}")
-            return {key: archive[key] for key in archive.files}
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            if isinstance(error, AmassError):
-                raise
-            raise AmassError(f"{path.name}: cannot be read ({error}): {_AGAIN}") from error
-
-
 def _array(data: dict[str, np.ndarray], key: str, name: str) -> np.ndarray:
-    """One array of finite numbers.
+    """One array of numbers of a sane size.
 
     Raises:
         AmassError: if it is anything else.
@@ -123,7 +117,7 @@ def _array(data: dict[str, np.ndarray], key: str, name: str) -> np.ndarray:
         held = ", ".join(sorted(data)) or "nothing"
         raise AmassError(f"{name}: no {key!r}; it holds {held}: {_AGAIN}")
     values = data[key]
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+    if values.dtype.kind not in "fiu" or not (np.abs(values) <= _LARGEST).all():
         raise AmassError(f"{name}: {key!r} holds values that are not finite numbers: {_AGAIN}")
     return values.astype(np.float64)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import lzma
 import re
 import tempfile
-from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,6 +27,14 @@ UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "acclaim": 0.0254 / 
 _ADULT_SIZE, _CHILD_SIZE = 1.4, 0.64
 """Of a man, and of a child of 0.9 m, metres; see :attr:`Skeleton.size`."""
 _STEP_DIGITS = 6e-7
+_SHORTEST, _LONGEST = 1e-5, 1.0
+"""Seconds from frame to frame."""
+_LARGEST = 1e6
+"""Units, or degrees: more is damage, and would overflow."""
+_MOST_BYTES = 1 << 27
+"""Of an unpacked file: an hour at 60 frames a second is as much."""
+_MOST_JOINTS = 2000
+_NOT_WHOLE = "a joint above has no end, no offset or no channels"
 _PLACES = ["Xposition", "Yposition", "Zposition"]
 _TURNS = ["Xrotation", "Yrotation", "Zrotation"]
 
@@ -118,12 +125,18 @@ def _text(path: Path) -> str:
     Raises:
         BVHError: if it is not a text file or its packing is damaged.
     """
-    content = path.read_bytes()
     try:
         if path.suffix.lower() == ".xz":
-            content = lzma.decompress(content)
+            with lzma.open(path) as packed:
+                content = packed.read(_MOST_BYTES + 1)
+            if len(content) > _MOST_BYTES:
+                raise BVHError(
+                    f"{path.name}: over {_MOST_BYTES / 1e6:.0f} MB when unpacked: cut the take in two"
+                )
+        else:
+            content = path.read_bytes()
         return content.decode("utf-8-sig")
-    except (lzma.LZMAError, EOFError) as error:
+    except (lzma.LZMAError, EOFError, MemoryError) as error:
         raise BVHError(f"{path.name}: damaged xz file ({error}): copy it again") from error
     except UnicodeDecodeError as error:
         raise BVHError(f"{path.name}: not a text file: choose a .bvh") from error
@@ -168,9 +181,11 @@ def _cleaned(text: str, name: str) -> tuple[str, list[str]]:
 
 def _check_frame(words: list[str], channels: int) -> None:
     values = np.array(words, float)
-    if len(values) != channels or not np.isfinite(values).all():
+    known = len(values) == channels and (np.abs(values) <= _LARGEST).all()
+    # Python takes the digits of other scripts for numbers as well.
+    if not known or not all(word.isascii() for word in words):
         raise ValueError(
-            f"{len(values)} numbers where {channels} finite ones belong;"
+            f"{len(values)} numbers where {channels} below a million belong;"
             " the file is damaged or was cut off"
         )
 
@@ -192,7 +207,8 @@ class _Header:
         self.channels = 0
         self.frames = 0
         self.step = 0.0
-        self._depth = 0
+        # Keyword of each block that has begun and not ended, and what it still lacks.
+        self._open: list[tuple[str, set[str]]] = []
 
     def read(self, line: str) -> None:
         """Take in a line.
@@ -206,40 +222,56 @@ class _Header:
 
     def _read(self, keyword: str, rest: str) -> None:
         match keyword:
-            case "HIERARCHY" | "MOTION":
+            case "HIERARCHY":
                 self.lines.append(keyword)
-            case "{" | "}":
-                self._depth += 1 if keyword == "{" else -1
+            case "MOTION":
+                self._check_whole()
+                self.lines.append(keyword)
+            case "{":
+                self._take(keyword)
+                self.lines.append(keyword)
+            case "}":
+                if not self._open or self._open.pop()[1]:
+                    raise ValueError(_NOT_WHOLE)
                 self.lines.append(keyword)
             case "ROOT" | "JOINT":
                 if (keyword == "ROOT") == bool(self.names):
                     raise ValueError("a file must hold one body, from one root")
+                if len(self.names) == _MOST_JOINTS:
+                    raise ValueError(f"over {_MOST_JOINTS} joints are no body")
+                self._begin(keyword, {"{", "OFFSET", "CHANNELS"})
                 self.lines.append(f"{keyword} {len(self.names)}")
                 self.names.append(rest)
             case "END":
+                self._begin(keyword, {"{", "OFFSET"})
                 self.lines.append("End Site")
             case "OFFSET":
+                self._take(keyword)
                 offset = np.array(rest.split(), float)
-                if len(offset) != 3 or not np.isfinite(offset).all():
-                    raise ValueError("an offset needs three finite numbers")
+                if len(offset) != 3 or not (np.abs(offset) <= _LARGEST).all():
+                    raise ValueError("an offset needs three numbers below a million")
                 self.lines.append("OFFSET {!r} {!r} {!r}".format(*offset.tolist()))
             case "CHANNELS":
+                self._take(keyword)
                 words = [word.capitalize() for word in rest.split()]
                 places, turns = words[1:-3], words[-3:]
-                if words[0] not in ("3", "6") or int(words[0]) != len(words) - 1:
+                if words[:1] not in (["3"], ["6"]) or int(words[0]) != len(words) - 1:
                     raise ValueError("joints need 3 or 6 channels")
                 if sorted(turns) != _TURNS or sorted(places) not in ([], _PLACES):
                     raise ValueError("channels must be rotations, or positions and then rotations")
                 self.channels += len(words) - 1
                 self.lines.append(" ".join(["CHANNELS", *words]))
             case "FRAMES:":
+                self._check_whole()
                 self.frames = int(rest)
                 self.lines.append(f"Frames: {self.frames}")
             case "FRAME":
                 step = float(rest.partition(":")[2])
-                if not 0.0 < step < np.inf:
-                    raise ValueError("the frame time is not positive")
-                self._check()
+                if not _SHORTEST <= step <= _LONGEST:
+                    raise ValueError(
+                        f"the frame time is {step:g} s, not {_SHORTEST:g} to {_LONGEST:g}"
+                    )
+                self._check_whole()
                 # Files give six decimals: a frame too many in quarter of an hour at 60 a second.
                 even = 1.0 / max(round(1.0 / step), 1)
                 self.step = even if abs(even - step) < _STEP_DIGITS else step
@@ -247,11 +279,23 @@ class _Header:
             case _:
                 raise ValueError(f"{keyword!r} does not belong here")
 
-    def _check(self) -> None:
-        found = Counter(line.split()[0] for line in self.lines)
-        whole = found["CHANNELS"] == len(self.names) == found["OFFSET"] - found["End"]
-        if not self.names or not whole or self._depth:
-            raise ValueError("a joint above has no end, no offset or no channels")
+    def _begin(self, keyword: str, lacks: set[str]) -> None:
+        """Open a block within that of a joint, or the first."""
+        above, above_lacks = self._open[-1] if self._open else ("END", set())
+        if keyword != "ROOT" and (above == "END" or "{" in above_lacks):
+            raise ValueError(f"{keyword!r} does not belong here")
+        self._open.append((keyword, lacks))
+
+    def _take(self, keyword: str) -> None:
+        """Note that the innermost block has something, once and after its brace."""
+        lacks = self._open[-1][1] if self._open else set()
+        if keyword not in lacks or (keyword != "{" and "{" in lacks):
+            raise ValueError(f"{keyword!r} does not belong here")
+        lacks.remove(keyword)
+
+    def _check_whole(self) -> None:
+        if not self.names or self._open:
+            raise ValueError(_NOT_WHOLE)
 
 
 def _rest_positions(data: dict, parents: np.ndarray) -> np.ndarray:

@@ -26,6 +26,10 @@ _COLUMNS = ["time", "tracker", "x", "y", "z", "qw", "qx", "qy", "qz", "valid"]
 _RECORDED = [*_COLUMNS, "device"]
 _TOGETHER = 0.5
 """Share of the time between two frames within which readings belong to the same one."""
+_LARGEST = 1e6
+"""Metres: more is damage, and would overflow."""
+_LONGEST = 24 * 3600.0
+"""Seconds of a take: more are milliseconds, or times of day of several days."""
 _VALID = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -57,6 +61,7 @@ def load_trackers(path: str | Path) -> Take:
                 frames.append(frame)
             if not frames:
                 raise ValueError("no frames")
+            _check_span(times[-1] - times[0])
         except UnicodeDecodeError as error:
             raise TrackerFileError(
                 f"{path.name}: not a text file: choose a tracker .csv"
@@ -196,6 +201,7 @@ def _assembled(readings: list[_Reading]) -> Take:
     if not readings:
         raise ValueError("no readings: nothing was recorded")
     readings.sort(key=lambda reading: reading.time)
+    _check_span(readings[-1].time - readings[0].time)
     tracks: list[dict[float, list[float]]] = [{} for _ in TRACKERS]
     for reading in readings:
         tracks[reading.tracker][reading.time] = reading.numbers
@@ -220,6 +226,13 @@ def _assembled(readings: list[_Reading]) -> Take:
         np.stack([turns for _, turns, _ in columns], 1),
         np.stack([seen for _, _, seen in columns], 1),
     )
+
+
+def _check_span(seconds: float) -> None:
+    if seconds > _LONGEST:
+        raise ValueError(
+            f"the take lasts {seconds / 3600.0:,.0f} hours: times must be given in seconds"
+        )
 
 
 def _middle(frame: list[_Reading]) -> float:
@@ -289,7 +302,7 @@ def _row(row: list[str]) -> tuple[float, str, list[float]]:
     numbers = [float(word) if word.strip() or valid else np.nan for word in row[2:9]]
     if valid:
         length = sum(x * x for x in numbers[3:]) ** 0.5
-        if not np.isfinite(numbers).all() or length < 1e-6:
+        if not (np.abs(numbers) <= _LARGEST).all() or length < 1e-6:
             raise ValueError(f"{name} is marked as valid and is not a place and a turn")
         # Files with few digits hold quaternions that are a little off their unit length.
         if abs(length - 1.0) > 1e-6:

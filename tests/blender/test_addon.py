@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,18 +75,35 @@ def test_a_bake_is_undone_in_one_step(performance: Motion) -> None:
     assert not jobs.is_running()
 
 
-def test_enabling_is_quick_and_loads_no_model() -> None:
-    """In a process of its own, so that nothing is loaded already; the figure is only printed."""
+def test_enabling_is_quick_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    """In processes of their own, so that nothing is loaded already, and from compiled modules."""
     code = (
-        "import os, sys, time, bpy; begin = time.perf_counter();"
-        "import ssrhmr_blender; ssrhmr_blender.register();"
-        "print(f'enabled in {1000 * (time.perf_counter() - begin):.0f} ms');"
-        "heavy = [m for m in sys.modules if m.split('.')[0] in ('ssrhmr_core', 'pymotion')];"
-        "print(heavy, flush=True); ssrhmr_blender.unregister(); os._exit(bool(heavy))"
+        # Garbage of Blender's own start would be collected in between, now or some other time.
+        "import gc, os, sys, time, bpy; gc.collect();"
+        "known = set(sys.modules); begin = time.process_time();"
+        "import ssrhmr_blender; ssrhmr_blender.register(); end = time.process_time();"
+        "new = {m.split('.')[0] for m in set(sys.modules) - known};"
+        "print(end - begin, *sorted(new), flush=True); ssrhmr_blender.unregister(); os._exit(0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    seconds = []
+    for _ in range(6):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=environment,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        spent, *new = done.stdout.split()
+        seconds.append(float(spent))
+        heavy = {"ssrhmr_core", "pymotion", "pythonosc", "numpy", "argparse", "hashlib"}
+        assert "ssrhmr_blender" in new and heavy.isdisjoint(new)
+    print(f"\nenabled in {', '.join(f'{1000 * each:.0f}' for each in seconds)} ms of one core")
+    # The first compiles. The quickest of the rest: others may need the machine as well.
+    assert min(seconds[1:]) < 0.05
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis import given, settings, strategies
 
 from ssrhmr_blender.presets import files
 from ssrhmr_blender.presets.kinds import KINDS, folder_of
 from ssrhmr_blender.values import read_values
 from ssrhmr_core import Motion, Take
+from tests.core.formats.fuzz import damaged_text
 
 from .conftest import choose, make_armature, make_trackers, mixamo_name
 
@@ -293,12 +295,8 @@ FIELDS = {
     "calibration": ("calibration", "fits", "warnings", "reference", "calibration_frame"),
     "live": ("protocol", "port", "devices", "countdown", "bake"),
 }
-FUZZ = settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+# Three times as many as elsewhere: they take no time.
+FUZZ = settings(max_examples=3 * settings().max_examples)
 
 
 @FUZZ
@@ -321,3 +319,25 @@ def test_any_values_are_applied_whole_or_refused(hero: bpy.types.Object, data: A
         KINDS[kind].apply(setup, data.draw(strategies.dictionaries(names, JSON)))
     except ValueError:
         assert read_values(setup) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_presets_are_applied_whole_or_refused(
+    hero: bpy.types.Object, own_folder: Path, kind: str
+) -> None:
+    """Files that were good once: cut, garbled, with other numbers, nested, in other encodings."""
+    save_all()
+    setup = bpy.context.scene.ssrhmr
+    path = files.path_of(own_folder / kind, "Mine")
+    damaged, random = damaged_text(path.read_bytes()), np.random.default_rng(5)
+    loaded = 0
+    for _ in range(4 * settings().max_examples):
+        path.write_bytes(damaged(random))
+        before = read_values(setup), read_values(bpy.context.scene.ssrhmr_live)
+        try:
+            KINDS[kind].apply(setup, files.load(path, kind).values)
+            loaded += 1
+        except ValueError as error:
+            assert str(error)
+            assert (read_values(setup), read_values(bpy.context.scene.ssrhmr_live)) == before
+    assert loaded > 5

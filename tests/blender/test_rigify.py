@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from ssrhmr_blender.rig.actions import curves_of
+from ssrhmr_blender.rig.actions import ActionWriter, curves_of
 from ssrhmr_blender.rig.preview import Preview
 from ssrhmr_blender.rig.reading import read_character
 from ssrhmr_core import Motion, Take
@@ -113,6 +113,30 @@ def test_switches_are_keyed_only_if_wanted(rig: bpy.types.Object) -> None:
     assert not any("IK_FK" in curve.data_path for curve in curves_of(rig))
     away, off = misses(rig, expected(), np.array([60]))
     assert away < 1.0 and off < 0.5
+
+
+@pytest.mark.parametrize("ik_controls", [False, True])
+@pytest.mark.parametrize("key_switches", [False, True])
+def test_a_bake_that_breaks_puts_switches_back(
+    rig: bpy.types.Object, monkeypatch: pytest.MonkeyPatch, key_switches: bool, ik_controls: bool
+) -> None:
+    def switches() -> dict[tuple[str, str], object]:
+        known = ("IK_FK", "IK_parent", "pole_parent", "pole_vector", "neck_follow", "head_follow")
+        return {(b.name, name): b[name] for b in rig.pose.bones for name in known if name in b}
+
+    def broken(*_: object) -> None:
+        assert key_switches or switches() != values
+        raise ValueError("broken")
+
+    setup = bpy.context.scene.ssrhmr
+    setup.key_switches, setup.ik_controls, setup.frame_end = key_switches, ik_controls, 5
+    before, values = snapshot(), switches()
+    monkeypatch.setattr(ActionWriter, "assign", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        bpy.ops.ssrhmr.bake()
+    assert snapshot() == before and switches() == values
+    monkeypatch.undo()
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}
 
 
 def test_the_pose_stays_when_switched_to_ik(rig: bpy.types.Object) -> None:

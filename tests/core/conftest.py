@@ -6,10 +6,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import INDEX, JOINTS, PARENTS, Skeleton
+
+# Examples are the same in every run and as many as one can wait for; by hand there may be more:
+# --hypothesis-profile long, or longer.
+settings.register_profile(
+    "bounded",
+    derandomize=True,
+    deadline=None,
+    max_examples=50,
+    # Fixtures here make folders and scenes that serve all examples of a test alike.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile(
+    "long", settings.get_profile("bounded"), derandomize=False, max_examples=2000
+)
+settings.register_profile("longer", settings.get_profile("long"), max_examples=20000)
+settings.load_profile("bounded")
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "data" / "mocap"
 

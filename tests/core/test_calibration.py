@@ -6,10 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.calibration import (
     Calibration,
+    Proportions,
     calibrate,
     calibrate_stillest,
     calibrate_to_pose,
@@ -23,11 +26,13 @@ from ssrhmr_core.skeleton import ADULT_SIZE, TRACKER_JOINTS, Skeleton
 from ssrhmr_core.stance import ELEVATIONS
 from ssrhmr_core.trackers import Take, TrackerError
 
+from .drawn import bodies, headings, motions, numbers, seeds
 from .mounts import SETS, mean_of_trackers, wear
 
 ENDS = list(TRACKER_JOINTS)
 NAMES = {"T_POSE": "choose the T-pose", "A_POSE": "A-pose if", "ARMS_DOWN": "arms down if"}
 RANDOM = np.random.default_rng(2)
+UNTURNED = np.tile([1.0, 0.0, 0.0, 0.0], (6, 1))
 MOUNTS = quat.normalize(RANDOM.standard_normal((6, 4)))
 ARMS = 0.025 * RANDOM.standard_normal((6, 3))
 
@@ -138,7 +143,19 @@ def test_json_round_trip(skeleton: Skeleton) -> None:
     np.testing.assert_allclose(again.arms, found.arms)
     np.testing.assert_allclose(again.rotations, found.rotations)
     assert (again.scale, again.warnings) == (found.scale, found.warnings)
-    for text in ("", "{}", "[1]", found.to_json().replace("arms", "legs"), "null"):
+    values = json.loads(found.to_json())
+    damaged: list[dict[str, object]] = [
+        {"scale": 10**400},
+        {"scale": 0.0},
+        {"scale": float("nan")},
+        {"misses": [10**400] * 6},
+        {"rotations": [[0.0, 0.0, 0.0, 0.0]] * 6},
+        {"performer": [[1e-30, 0.0, 0.0]] * 22},
+        {"swapped": [{}]},
+    ]
+    texts = [json.dumps({**values, **damage}) for damage in damaged]
+    texts += ["", "{}", "[1]", found.to_json().replace("arms", "legs"), "null", "[" * 100_000]
+    for text in texts:
         with pytest.raises(TrackerError, match="calibrate again"):
             Calibration.from_json(text)
 
@@ -323,3 +340,66 @@ def test_the_still_frame_of_the_pose_is_found(motion: Motion) -> None:
     take.valid[:, 0] = False
     with pytest.raises(TrackerError, match="no moment"):
         find_still(body, take)
+
+
+@given(motion=motions(), seed=seeds(), size=st.sampled_from([0.01, 1.0, 100.0]))
+def test_any_mounts_on_any_body_are_undone(motion: Motion, seed: int, size: float) -> None:
+    """Calibrated to the pose of one frame, each tracker gives its joint back at every frame."""
+    random = np.random.default_rng(seed)
+    truth = Take.from_motion(motion)
+    mounts = quat.normalize(random.standard_normal((6, 4)))
+    arms = 0.1 * size * random.standard_normal((6, 3))
+    turns = quat.mul(truth.rotations.astype(float), np.tile(mounts, (len(truth), 1, 1)))
+    spots = size * truth.positions + quat.mul_vec(turns, np.tile(arms, (len(truth), 1, 1)))
+    worn = Take(truth.times, spots.astype("f4"), turns.astype("f4"), truth.valid)
+    frame = int(random.integers(len(truth)))
+    made = calibrate_to_pose(
+        size * truth.positions[frame], truth.rotations[frame], spots[frame], turns[frame], size
+    )
+    for found in (made, Calibration.from_json(made.to_json()), made.nudged(0 * arms, UNTURNED)):
+        applied = found.apply(worn)
+        away = np.abs(applied.positions - size * truth.positions).max()
+        assert away < 1e-5 * size * (1.0 + np.abs(truth.positions).max())
+        assert angle(applied.rotations, truth.rotations).max() < 0.2
+
+
+@given(body=bodies(small=0.7, large=1.2), heading=headings(), place=numbers(3, 5.0))
+def test_any_body_without_mounts_is_found(
+    body: Skeleton, heading: np.ndarray, place: np.ndarray
+) -> None:
+    turns = np.tile(heading, (6, 1))
+    joints = quat.mul_vec(turns, body.t_pose()[ENDS].astype(float)) + place
+    # In the air: trackers that are the joints themselves do not say where the floor is.
+    found = calibrate(body, joints, turns)
+    assert found.arm_lengths.max() < 2e-3 and not found.swapped and not found.warnings
+    assert angle(found.rotations, UNTURNED).max() < 0.5
+
+
+@given(
+    body=bodies(small=0.7, large=1.2),
+    mounts=st.sampled_from(SETS),
+    seed=seeds(),
+    reference=st.sampled_from(sorted(ELEVATIONS)),
+    heading=headings(),
+    place=numbers(2, 5.0),
+    proportions=st.sampled_from(["MATCH", "FIT", "RETARGET"]),
+)
+def test_heading_and_place_in_the_room_mean_nothing(
+    body: Skeleton,
+    mounts: tuple[str, ...],
+    seed: int,
+    reference: str,
+    heading: np.ndarray,
+    place: np.ndarray,
+    proportions: Proportions,
+) -> None:
+    """Nor do the mounts' own turns: what is found is the same, seen from the tracker."""
+    worn = wear(body, mounts, seed, reference)
+    turn = np.tile(heading, (6, 1))
+    spots = quat.mul_vec(turn, worn.positions) + np.array([place[0], 0.0, place[1]])
+    one = calibrate(body, worn.positions, worn.rotations, proportions, reference)
+    other = calibrate(body, spots, quat.mul(turn, worn.rotations), proportions, reference)
+    np.testing.assert_allclose(other.arms, one.arms, atol=1e-3)
+    assert angle(other.rotations, one.rotations).max() < 0.2
+    assert other.scale == pytest.approx(one.scale, abs=1e-3)
+    assert other.swapped == one.swapped

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ssrhmr_core.mapping import NONE, Family, families, map_bones
 from ssrhmr_core.skeleton import INDEX, JOINTS, PARENTS, Skeleton
 
+from .drawn import seeds
 from .rigs import LONG, RIGS, Rig, both, family_of
 
 
@@ -282,3 +286,79 @@ def test_speed(skeleton: Skeleton, known: bool) -> None:
         seconds.append(time.perf_counter() - start)
     assert not mapping.missing
     print(f"\n900 bones, names {'known' if known else 'unknown'}: {1000 * min(seconds):.0f} ms")
+
+
+def test_a_long_chain_takes_no_long_time() -> None:
+    """Quadratic in its length it may be, in steps that cost next to nothing."""
+    count = 2000
+    points = np.cumsum(np.tile([[0.0, 1.0, 0.0]], (count, 1)), 0)
+    start = time.process_time()
+    mapping = map_bones([f"b{i}" for i in range(count)], range(-1, count - 1), points)
+    assert mapping.missing and time.process_time() - start < 5.0
+
+
+# What stands before and after the names of a character's bones, and what spells them otherwise.
+BEFORE = ("", "Hero_", "Hero:", "Armature|Hero:", "mixamorig:", "mixamorig7:", "Character1_")
+AFTER = ("", ".001", ".013", "_01", " 2")
+OTHERWISE: tuple[Callable[[str], str], ...] = (
+    str,
+    str.upper,
+    str.lower,
+    lambda name: name.replace("_", "."),
+    lambda name: name.replace("_", " "),
+    lambda name: name.replace(".", "_"),
+    lambda name: name.replace(" ", "-"),
+    lambda name: name.replace("Left", "L_").replace("Right", "R_"),
+    lambda name: re.sub(r"(?<![A-Za-z])[Ll](?![A-Za-z])", "Left", name.replace("_r", "_右")),
+)
+
+
+@given(
+    # Its deform bones and those beside them differ by what stands before them alone.
+    kind=st.sampled_from(sorted(set(RIGS) - {"Rigify deform bones"})),
+    before=st.sampled_from(BEFORE),
+    after=st.sampled_from(AFTER),
+    otherwise=st.sampled_from(OTHERWISE),
+    seed=seeds(),
+)
+def test_known_rigs_under_other_names(
+    kind: str, before: str, after: str, otherwise: Callable[[str], str], seed: int
+) -> None:
+    """Prefixes, numbers, spellings of words and sides, bones in any order: the same slots."""
+    rig, joints = RIGS[kind]
+    order = np.random.default_rng(seed).permutation(len(rig.names))
+    place = np.argsort(order)
+    names = [before + otherwise(rig.names[bone]) + after for bone in order]
+    parents = [NONE if rig.parents[bone] < 0 else int(place[rig.parents[bone]]) for bone in order]
+    mapping = map_bones(names, parents)
+    found = dict(zip(JOINTS, mapping.bones.tolist(), strict=True))
+    assert {j: rig.names[order[bone]] for j, bone in found.items() if bone != NONE} == joints
+
+
+@st.composite
+def hierarchies(draw: st.DrawFn) -> tuple[list[str], list[int], np.ndarray]:
+    """Bones whose names are words of bodies, helpers and anything, on any bones."""
+    known = sorted({n for family in families() for bones in family.joints.values() for n in bones})
+    words = st.sampled_from(known) | st.sampled_from(["ik", "twist", "L", "right", "spine.001", ""])
+    names = draw(st.lists(words | st.text(max_size=8), max_size=60))
+    random = np.random.default_rng(draw(seeds()))
+    order = random.permutation(len(names))
+    parents = [NONE] * len(names)
+    for rank, bone in enumerate(order[1:], 1):
+        parents[bone] = NONE if random.random() < 0.1 else int(order[random.integers(rank)])
+    spread = draw(st.sampled_from([0.0, 1e-9, 1.0, 100.0]))
+    return names, parents, spread * random.standard_normal((len(names), 3))
+
+
+@given(rig=hierarchies(), placed=st.booleans())
+def test_any_hierarchy(rig: tuple[list[str], list[int], np.ndarray], placed: bool) -> None:
+    """Whatever it is: no bone stands for two joints, and what is sure of nothing has none."""
+    names, parents, points = rig
+    mapping = map_bones(names, parents, points if placed else None)
+    chosen = mapping.bones[mapping.bones != NONE]
+    assert len(set(chosen.tolist())) == len(chosen)
+    assert ((mapping.bones >= NONE) & (mapping.bones < len(names))).all()
+    assert ((mapping.confidence >= 0.0) & (mapping.confidence <= 1.0)).all()
+    assert ((mapping.confidence > 0.0) == (mapping.bones != NONE)).all()
+    for joint, bones in mapping.ambiguous.items():
+        assert mapping.bones[joint] == NONE and len(set(bones)) > 1

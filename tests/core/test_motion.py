@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.motion import (
@@ -12,8 +16,11 @@ from ssrhmr_core.motion import (
     even_times,
     interpolate,
     interpolate_rotations,
+    runs,
 )
 from ssrhmr_core.skeleton import PARENTS, Skeleton
+
+from .drawn import motions, seeds
 
 
 def turning(skeleton: Skeleton, times: np.ndarray, speed: float = 1.0) -> Motion:
@@ -105,3 +112,55 @@ def test_rotations_take_the_short_way() -> None:
     assert np.allclose(np.linalg.norm(found, axis=-1), 1.0, atol=1e-6)
     halves = 2.0 * np.degrees(np.arctan2(np.abs(found[:, 2]), np.abs(found[:, 0])))
     assert np.allclose(halves, [15.0, 20.0], atol=1e-3)
+
+
+def apart(a: np.ndarray, b: np.ndarray) -> float:
+    """Greatest angle between quaternions (..., 4), radians."""
+    a, b = a.astype(float), b.astype(float)
+    away = np.minimum(np.linalg.norm(a - b, axis=-1), np.linalg.norm(a + b, axis=-1))
+    return float(4.0 * np.arcsin(np.clip(0.5 * away, 0.0, 1.0)).max())
+
+
+@given(motion=motions(), seed=seeds(), between=st.integers(0, 20))
+def test_frames_in_between_change_no_others(motion: Motion, seed: int, between: int) -> None:
+    """Resampled to more frames, with the old ones among them, and back."""
+    random = np.random.default_rng(seed)
+    extra = random.uniform(motion.times[0] - 1.0, motion.times[-1] + 1.0, between)
+    dense = motion.at(np.unique(np.concatenate([motion.times, extra])))
+    assert np.abs(np.linalg.norm(dense.rotations, axis=-1) - 1.0).max() < 1e-5
+    low, high = motion.root.min(0), motion.root.max(0)
+    assert (dense.root >= low - 1e-5).all() and (dense.root <= high + 1e-5).all()
+    back = dense.at(motion.times)
+    np.testing.assert_allclose(back.root, motion.root, atol=1e-5)
+    assert apart(back.rotations, motion.rotations) < 1e-3
+
+
+@given(motion=motions(), seed=seeds())
+def test_signs_of_quaternions_mean_nothing(motion: Motion, seed: int) -> None:
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (len(motion), 22, 1)).astype("f4")
+    times = np.linspace(motion.times[0], motion.times[-1], 30)
+    turned = interpolate_rotations(motion.times, motion.rotations * signs, times)
+    assert apart(turned, interpolate_rotations(motion.times, motion.rotations, times)) < 1e-3
+
+
+@given(
+    start=st.floats(-1e4, 1e4),
+    span=st.floats(0.0, 100.0),
+    rate=st.sampled_from([1.0, 23.976, 24.0, 30.0, 59.94, 60.0, 90.0, 240.0]),
+)
+def test_even_clocks(start: float, span: float, rate: float) -> None:
+    times = even_times(np.array([start, start + span]), rate)
+    assert times[0] == start
+    np.testing.assert_allclose(np.diff(times), 1.0 / rate, rtol=1e-6)
+    assert -2e-3 / rate < start + span - times[-1] < 1.0 / rate + 1e-9
+
+
+@given(mask=st.lists(st.booleans(), max_size=60))
+def test_runs_of_a_mask(mask: list[bool]) -> None:
+    again = np.zeros(len(mask), bool)
+    found = runs(np.array(mask, bool))
+    for begin, end in found:
+        assert begin < end
+        again[begin:end] = True
+    assert again.tolist() == mask
+    assert all(a[1] < b[0] for a, b in pairwise(found))

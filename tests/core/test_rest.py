@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.rest import MissingJointError, is_standing, read_rest
@@ -15,6 +17,8 @@ from ssrhmr_core.skeleton import (
     Skeleton,
     forward_kinematics,
 )
+
+from .drawn import bodies, numbers
 
 ALL = np.ones(22, bool)
 
@@ -145,3 +149,53 @@ def test_poses_that_nobody_stands_in(skeleton: Skeleton) -> None:
     assert not is_standing(read_rest(points, ALL))
     sitting, _ = posed(skeleton, left_hip=(-80, 0, 0), right_hip=(-80, 0, 0))
     assert not is_standing(read_rest(sitting, ALL, up=np.array([0.0, 1.0, 0.0])))
+
+
+@st.composite
+def standing(draw: st.DrawFn) -> dict[str, tuple[float, float, float]]:
+    """Turns of a rest pose: arms from the T-pose down, legs apart, elbows a little bent."""
+    arms, legs = draw(st.floats(-20.0, 90.0)), draw(st.floats(-3.0, 20.0))
+    bend, forward = draw(st.floats(0.0, 25.0)), draw(st.floats(-15.0, 15.0))
+    found: dict[str, tuple[float, float, float]] = {}
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        found[f"{side}_shoulder"] = (0.0, 0.0, -sign * arms)
+        # About the upper arm's own Y: bones do not twist in a rest pose.
+        lowered = np.radians(-sign * arms)
+        elbow = -sign * bend * np.array([-np.sin(lowered), np.cos(lowered), 0.0])
+        found[f"{side}_elbow"] = (float(elbow[0]), float(elbow[1]), 0.0)
+        found[f"{side}_hip"] = (forward, 0.0, sign * legs)
+        # Feet stay as they are: they are measured from how they stand.
+        found[f"{side}_ankle"] = (-forward, 0.0, -sign * legs)
+    return found
+
+
+AXES = [np.eye(3)[list(order)] for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1))]
+AXES += [
+    axes @ np.diag(signs) for axes in AXES for signs in ((-1, -1, 1), (1, -1, -1), (-1, 1, -1))
+]
+
+
+@given(
+    body=bodies(),
+    pose=standing(),
+    axes=st.sampled_from(AXES),
+    place=numbers(3, 10.0),
+    unit=st.sampled_from([1.0, 100.0, 1000.0, 0.01]),
+)
+def test_any_body_in_any_rest_pose_axes_place_and_unit(
+    body: Skeleton,
+    pose: dict[str, tuple[float, float, float]],
+    axes: np.ndarray,
+    place: np.ndarray,
+    unit: float,
+) -> None:
+    points, turned = posed(body, **pose)
+    rest = read_rest(unit * ((points + place) @ axes.T), ALL)
+    np.testing.assert_allclose(rest.skeleton.offsets / unit, body.offsets, atol=1e-5)
+    # Seen from its canonical pose, the rest pose is the pose that it was made of.
+    canonical = rest.to_canonical(np.tile(np.eye(3), (22, 1, 1)))
+    np.testing.assert_allclose(canonical, axes @ turned, atol=1e-5)
+    random = np.random.default_rng(1)
+    turns = quat.to_matrix(quat.normalize(random.standard_normal((4, 22, 4))))
+    back = rest.to_canonical(rest.from_canonical(turns))
+    np.testing.assert_allclose(back, turns, atol=1e-5)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import (
@@ -17,6 +19,8 @@ from ssrhmr_core.skeleton import (
     forward_kinematics,
     inherit_missing,
 )
+
+from .drawn import bodies, numbers, rotations, seeds
 
 
 def test_parents_come_before_children() -> None:
@@ -74,6 +78,8 @@ def test_bad_offsets_are_refused(skeleton: Skeleton) -> None:
     broken[INDEX["left_knee"]] = 0.0
     with pytest.raises(ValueError, match="left_knee has no length"):
         Skeleton(broken)
+    with pytest.raises(ValueError, match="left_knee has no length"):
+        Skeleton(np.zeros((22, 3)))
 
 
 def test_missing_joints_turn_with_their_parent(motion: Motion) -> None:
@@ -82,3 +88,23 @@ def test_missing_joints_turn_with_their_parent(motion: Motion) -> None:
     turned = inherit_missing(motion.rotations.copy(), present)
     np.testing.assert_array_equal(turned[:, INDEX["middle_spine"]], turned[:, 0])
     np.testing.assert_array_equal(turned[:, INDEX["chest"]], motion.rotations[:, INDEX["chest"]])
+
+
+@given(body=bodies(), seed=seeds(), turn=rotations(), place=numbers(3, 100.0))
+def test_forward_kinematics_and_back(
+    body: Skeleton, seed: int, turn: np.ndarray, place: np.ndarray
+) -> None:
+    """Positions lead back to offsets, and turn and move with the whole body."""
+    random = np.random.default_rng(seed)
+    turns = quat.to_matrix(quat.normalize(random.standard_normal((5, 22, 4))))
+    root, offsets = random.standard_normal((5, 3)), body.offsets.astype(float)
+    points = forward_kinematics(turns, root, offsets)
+    np.testing.assert_array_equal(points[:, 0], root)
+    above = list(PARENTS[1:])
+    steps = (points[:, 1:] - points[:, above])[..., None]
+    back = (turns[:, above].swapaxes(-1, -2) @ steps)[..., 0]
+    np.testing.assert_allclose(back, np.tile(offsets[1:], (5, 1, 1)), atol=1e-6)
+    moved = forward_kinematics(turn @ turns, root @ turn.T + place, offsets)
+    np.testing.assert_allclose(moved, points @ turn.T + place, atol=1e-5)
+    each = forward_kinematics(turns, root, np.tile(offsets, (5, 1, 1)))
+    np.testing.assert_allclose(each, points, atol=1e-6)

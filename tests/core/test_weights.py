@@ -82,6 +82,13 @@ def test_pickles_are_refused(file: Path) -> None:
         load_weights(file)
 
 
+@pytest.mark.parametrize("header", ["[" * 100_000, "[]", "{", "3"])
+def test_headers_that_say_nothing(file: Path, header: str) -> None:
+    np.savez(file, header=np.array(header))
+    with pytest.raises(WeightsError, match="no readable header"):
+        load_weights(file)
+
+
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no weights file"):
         load_weights(tmp_path / "none.npz")

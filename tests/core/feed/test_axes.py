@@ -6,10 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.feed.axes import from_euler, mirrored, multiply, rotate, to_euler, turned
 
+from ..drawn import numbers, quaternions
 from .conftest import turn_between
 
 TURNS = quat.from_scaled_angle_axis(np.random.default_rng(5).uniform(-3.0, 3.0, (40, 3)))
@@ -59,3 +61,14 @@ def test_euler_angles_come_back(rotation: np.ndarray) -> None:
 def test_straight_up_and_down(pitch: float) -> None:
     rotation = from_euler((pitch, 30.0, 10.0))
     assert turn_between(from_euler(to_euler(rotation)), rotation) < 1e-3
+
+
+@given(turn=quaternions(), vector=numbers(3, 100.0))
+def test_any_turn_by_angles_and_in_the_mirror(turn: np.ndarray, vector: np.ndarray) -> None:
+    """Also where the middle angle is a right one, or nearly."""
+    again = from_euler(to_euler(turn.tolist()))
+    expected = rotate(turn.tolist(), vector.tolist())
+    np.testing.assert_allclose(rotate(again, vector.tolist()), expected, atol=1e-2)
+    np.testing.assert_allclose(turned(turned(turn.tolist())), turn)
+    there = rotate(turned(turn.tolist()), mirrored(vector.tolist()))
+    np.testing.assert_allclose(mirrored(there), expected, atol=1e-9)

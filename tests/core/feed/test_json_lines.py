@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ssrhmr_core.feed import json_lines
 from ssrhmr_core.feed.json_lines import SCHEMA, JsonDecoder, encode
 from ssrhmr_core.feed.readings import MalformedError, Reading
+
+from ..drawn import numbers, quaternions
 
 GOOD: list[dict[str, Any]] = [
     {"name": "a", "position": [1, 2.5, 3], "quaternion": [1, 0, 0, 0]},
@@ -165,3 +169,34 @@ def test_examples_of_docs_conform(schema: dict[str, Any]) -> None:
     for example in examples:
         assert conforms(json.loads(example), schema, schema)
         assert decode(json.loads(example))
+
+
+READINGS = st.builds(
+    Reading,
+    st.text(min_size=1, max_size=64),
+    numbers(3, 1000.0).map(lambda place: tuple(place.tolist())),
+    quaternions().map(lambda turn: tuple(turn.tolist())),
+    st.just(0.0),
+    st.booleans(),
+)
+
+
+@given(
+    frame=st.lists(READINGS, min_size=1, max_size=8),
+    time=st.none() | st.floats(-1e12, 1e12),
+    ends=st.lists(st.sampled_from([b"", b"\r\n", b" \n"]), max_size=3),
+)
+def test_any_frame_is_written_and_read(
+    frame: list[Reading], time: float | None, ends: list[bytes]
+) -> None:
+    """In one datagram, with whatever empty lines."""
+    sent = [reading._replace(time=math.nan if time is None else time) for reading in frame]
+    (line,) = encode(sent)
+    got = JsonDecoder().decode(b"".join([*ends, line, *ends]), 0.0)
+    assert [reading.device for reading in got] == [reading.device for reading in sent]
+    for one, other in zip(sent, got, strict=True):
+        assert other.valid == one.valid
+        assert other.time == one.time or (time is None and math.isnan(other.time))
+        if one.valid:
+            assert other.position == one.position
+            assert max(abs(a - b) for a, b in zip(other.rotation, one.rotation, strict=True)) < 1e-9

@@ -7,6 +7,8 @@ import math
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ssrhmr_core.feed.osc import bundle, read
 from ssrhmr_core.feed.readings import MalformedError
@@ -84,3 +86,36 @@ def test_bad_packets_are_refused_and_nothing_is_logged(
 
 def test_bundles_may_be_nested() -> None:
     assert len(read(nested(4), anything)) == 1
+
+
+ARGUMENTS = st.lists(
+    st.integers(-(2**31), 2**31 - 1)
+    | st.floats(width=32, allow_nan=False)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
+    | st.booleans(),
+    max_size=16,
+)
+MESSAGES = st.lists(st.tuples(st.from_regex(r"/[a-zA-Z0-9/]{0,20}", fullmatch=True), ARGUMENTS))
+
+
+@given(messages=MESSAGES, time=st.none() | st.floats(1.0, 2e9))
+def test_any_bundle_is_written_and_read(
+    messages: list[tuple[str, list[object]]], time: float | None
+) -> None:
+    got = read(bundle(messages, time), anything)
+    assert [(message.address, list(message.arguments)) for message in got] == messages
+    for message in got:
+        if time is not None:
+            assert message.time == pytest.approx(time + 2208988800.0, abs=1e-6)
+
+
+@given(packet=st.binary(max_size=200), cut=st.integers(0, 200), messages=MESSAGES)
+def test_anything_else_is_malformed(
+    packet: bytes, cut: int, messages: list[tuple[str, list[object]]]
+) -> None:
+    whole = bundle(messages)
+    for broken in (packet, whole[:cut], whole[:cut] + packet, whole[:cut] + packet + whole[cut:]):
+        try:
+            read(broken, anything)
+        except MalformedError as error:
+            assert str(error)

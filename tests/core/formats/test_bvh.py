@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import lzma
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.arrays import between, normalize
 from ssrhmr_core.formats.bvh import UNITS, BVHError, load_bvh, save_bvh
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS
+
+from ..drawn import motions
 
 MIXAMO = [
     "Hips",
@@ -208,6 +213,36 @@ def test_children_in_metric_units(tmp_path: Path, motion: Motion, unit: str, siz
     same(load_bvh(write(tmp_path / "clip.bvh", child, how)), child)
 
 
+@st.composite
+def conventions(draw: st.DrawFn) -> Convention:
+    """Any axes, unit, orders of channels and leaves that are no joints."""
+    parents = st.sampled_from([joint for joint in range(22) if joint not in (13, 17, 21)])
+    places = st.tuples(*[st.floats(-0.05, 0.05)] * 3)
+    leaves = draw(st.lists(st.tuples(parents, places), max_size=6))
+    return Convention(
+        axes=draw(st.sampled_from([np.eye(3), Z_UP, X_UP])),
+        unit=draw(st.sampled_from(sorted(UNITS.values()))),
+        zero=draw(st.sampled_from([pose(), A_POSE, FACING_X])),
+        orders=tuple(draw(st.lists(st.sampled_from(ORDERS), min_size=1, max_size=22))),
+        everywhere=draw(st.booleans()),
+        extras=tuple((f"Prop{n}", joint, place) for n, (joint, place) in enumerate(leaves)),
+        names=draw(st.sampled_from([tuple(MIXAMO), JOINTS, tuple(f"Hero:{n}" for n in MIXAMO)])),
+    )
+
+
+@given(motion=motions(small=0.8, large=1.1), how=conventions())
+def test_any_convention(tmp_path: Path, motion: Motion, how: Convention) -> None:
+    same(load_bvh(write(tmp_path / "clip.bvh", motion, how)), motion, metres=2e-3)
+
+
+@given(motion=motions(small=0.8, large=1.1))
+def test_any_motion_is_written_and_read(tmp_path: Path, motion: Motion) -> None:
+    save_bvh(tmp_path / "clip.bvh", motion)
+    loaded = load_bvh(tmp_path / "clip.bvh")
+    same(loaded, motion, degrees=0.1, metres=1e-4)
+    assert np.abs(loaded.skeleton.offsets - motion.skeleton.offsets).max() < 1e-5
+
+
 def test_twist_of_hanging_arms(tmp_path: Path, motion: Motion) -> None:
     """With palms turned in the zero pose only the twist of the arms differs."""
     zero = pose(left_shoulder=(0, 0, -90), right_shoulder=(0, 0, 90))
@@ -305,6 +340,14 @@ def test_packed(tmp_path: Path, motion: Motion) -> None:
         load_bvh(packed)
 
 
+def test_a_small_file_that_unpacks_to_a_large_one(tmp_path: Path) -> None:
+    path = tmp_path / "clip.bvh.xz"
+    path.write_bytes(lzma.compress(bytes(140_000_000), preset=0))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(BVHError, match="over 134 MB when unpacked"):
+        load_bvh(path)
+
+
 DAMAGES = {
     "cut in a frame": (edited(lambda t: t[: int(0.7 * len(t))]), r"line \d+: .*cut off"),
     "cut after a frame": (
@@ -329,6 +372,53 @@ DAMAGES = {
         "channels",
     ),
     "two bodies": (edited(lambda t: t.replace("MOTION", "ROOT other\nMOTION")), "one body"),
+    "no number of channels": (
+        edited(lambda t: t.replace("CHANNELS 3 Zrotation Xrotation Yrotation", "CHANNELS", 1)),
+        "channels",
+    ),
+    "channels twice": (
+        edited(lambda t: re.sub(r"(?m)^(CHANNELS 3.*\n)", r"\1\1", t, count=1)),
+        r"line \d+: 'CHANNELS' does not belong here",
+    ),
+    "joint in an end": (
+        edited(lambda t: t.replace("End Site\n{\n", "End Site\n{\nJOINT x\n", 1)),
+        r"line \d+: 'JOINT' does not belong here",
+    ),
+    "joint without a block": (
+        edited(lambda t: t.replace("JOINT", "JOINT x\nJOINT", 1)),
+        r"line \d+: 'JOINT' does not belong here",
+    ),
+    "end before the root": (
+        edited(lambda t: t.replace("ROOT", "End Site\nROOT", 1)),
+        "'END' does not belong here",
+    ),
+    "too deep": (
+        edited(
+            lambda t: t.replace(
+                "JOINT",
+                "JOINT x\n{\nOFFSET 0 1 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n" * 3000,
+            )
+        ),
+        "over 2000 joints",
+    ),
+    "no time between frames": (edited(lambda t: t.replace("0.016667", "1e-320")), "frame time"),
+    "hours between frames": (edited(lambda t: t.replace("0.016667", "1e5")), "frame time"),
+    "too large": (
+        edited(lambda t: t.rstrip().rsplit(" ", 1)[0] + " 1e300\n"),
+        "below a million belong",
+    ),
+    "offset too large": (
+        edited(lambda t: re.sub(r"(?m)^OFFSET \S+", "OFFSET 1e300", t)),
+        "three numbers below a million",
+    ),
+    "digits of another script": (
+        edited(lambda t: t.rstrip().rsplit(" ", 1)[0] + " １２\n"),
+        "below a million belong",
+    ),
+    "no size": (
+        edited(lambda t: re.sub(r"(?m)^OFFSET .*", "OFFSET 0 0 0", t)),
+        r"clip\.bvh: ",
+    ),
 }
 
 

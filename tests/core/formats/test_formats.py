@@ -32,6 +32,7 @@ def library(tmp_path: Path) -> Path:
     lists = {"train": ["b/2.bvh", "a"], "empty": [], "lost": ["b/9.bvh"], "number": 3}
     (tmp_path / "split.json").write_text(json.dumps(lists))
     (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
     return tmp_path
 
 
@@ -58,6 +59,15 @@ def test_each_file_once_in_the_order_asked_for(library: Path) -> None:
     ]
 
 
+def test_lists_of_lists_end(library: Path) -> None:
+    """Lists that lead to themselves, and lists whose lists double thirty times."""
+    lists = {str(i): [f"split.json#{i + 1}"] * 2 for i in range(30)}
+    lists |= {"30": ["b/2.bvh"], "round": ["split.json#round", "a", "split.json#back"]}
+    (library / "split.json").write_text(json.dumps({**lists, "back": ["split.json#round"]}))
+    assert found(library, "split.json#0") == ["b/2.bvh"]
+    assert found(library, "split.json#round") == ["a/walk_poses.npz"]
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [
@@ -72,6 +82,7 @@ def test_each_file_once_in_the_order_asked_for(library: Path) -> None:
         ("split.json#lost", r"9\.bvh: no such file"),
         ("none.json#train", r"none\.json: No such file"),
         ("broken.json#train", r"broken\.json: not a JSON file"),
+        ("deep.json#train", r"deep\.json: not a JSON file"),
     ],
 )
 def test_no_match(library: Path, path: str, message: str) -> None:

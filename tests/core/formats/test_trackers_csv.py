@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ssrhmr_core.formats.trackers_csv import (
     Recorder,
@@ -17,6 +20,8 @@ from ssrhmr_core.formats.trackers_csv import (
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import TRACKERS
 from ssrhmr_core.trackers import Take
+
+from ..drawn import seeds, takes
 
 
 @pytest.fixture
@@ -40,6 +45,16 @@ def test_round_trip(tmp_path: Path, take: Take) -> None:
     assert np.array_equal(loaded.valid, take.valid)
     assert loaded.positions.dtype == loaded.rotations.dtype == np.float32
     assert [file.name for file in tmp_path.iterdir()] == ["take.csv"]
+
+
+@given(take=takes())
+def test_any_take_is_written_and_read(tmp_path: Path, take: Take) -> None:
+    save_trackers(tmp_path / "take.csv", take)
+    loaded = load_trackers(tmp_path / "take.csv")
+    assert np.array_equal(loaded.times, take.times)
+    assert np.array_equal(loaded.positions, take.positions, equal_nan=True)
+    assert np.abs(loaded.rotations - take.rotations).max() < 1e-6
+    assert np.array_equal(loaded.valid, take.valid)
 
 
 def text(take: Take, path: Path) -> str:
@@ -124,6 +139,9 @@ def number(line: int, column: int, new: str) -> Callable[[list[str]], list[str]]
         (lambda rows: rows[:7] + rows[1:], "line 8: the time 0.01 s does not rise"),
         (lambda rows: rows[:1] + rows[7:13] + rows[1:7], "line 8: the time 0.01 s does not rise"),
         (lambda rows: [*rows[:-1], rows[-1][:20]], "line 241: .* values where 10 belong"),
+        (number(9, 2, "1e39"), "line 9: head is marked as valid"),
+        (number(9, 5, "1e300"), "line 9: head is marked as valid"),
+        (lambda rows: [re.sub(r"^0\.01,", "-1e6,", row) for row in rows], "lasts 278 hours"),
     ],
 )
 def test_damages(
@@ -164,6 +182,27 @@ def record(path: Path, take: Take, order: np.ndarray, device: str = "LHR-1") -> 
     assert recorder.readings == len(order)
     recorder.close()
     return path.read_text(encoding="utf-8").splitlines()
+
+
+@given(take=takes(), device=st.text(max_size=12), seed=seeds())
+def test_any_recording_in_any_order(tmp_path: Path, take: Take, device: str, seed: int) -> None:
+    """Readings that came all together, whatever their devices are called, late ones among them."""
+    order = np.random.default_rng(seed).permutation(all_readings(take))
+    record(tmp_path / "take.csv", take, order, device)
+    loaded = load_trackers(tmp_path / "take.csv")
+    np.testing.assert_allclose(loaded.times, take.times, atol=1e-7)
+    assert np.array_equal(loaded.valid, take.valid)
+    assert np.array_equal(loaded.positions[take.valid], take.positions[take.valid])
+    assert np.abs(loaded.rotations - take.rotations)[take.valid].max(initial=0.0) < 1e-6
+
+
+def test_a_recording_of_days_is_none(tmp_path: Path, take: Take) -> None:
+    """Times in milliseconds, most likely."""
+    path = tmp_path / "take.csv"
+    rows = record(path, take, all_readings(take))
+    path.write_text("\n".join([*rows, rows[-1].replace(rows[-1].split(",")[0], "200000", 1)]))
+    with pytest.raises(TrackerFileError, match="lasts 56 hours: times must be given in seconds"):
+        load_trackers(path)
 
 
 def all_readings(take: Take) -> np.ndarray:
