@@ -16,7 +16,7 @@ from .actions import ActionWriter, curves_of
 from .calibrated import stored_calibration
 from .keys import write_bone
 from .obstacles import obstacles
-from .posing import pose_bones, read_bones
+from .posing import moved_bones, pose_bones, read_bones
 from .reading import Character, read_character
 from .rigify import set_switch, switch_path
 from .sampling import Key, find, is_animated, key_of, sample
@@ -131,14 +131,14 @@ def bake(scene: bpy.types.Scene, source: Source | None = None) -> Steps:
     moved = [is_animated(obj) for obj in trackers]
 
     clock = time.perf_counter()
-    steps = sample(plan.scene, [*keys, plan.owner], list(sampled))
+    steps = sample(plan.scene, [*keys, plan.owner], list(sampled), plan.left)
     worlds = yield from _within(steps, "sampling", "Reading trackers", 0.0)
     take = to_take(worlds[:, :6], sampled, plan.rate, names)
     if len(take) > 1:
         _check_moving(take, names, moved)
     _lap(plan.report, "sampling", clock)
     frames = np.arange(start, end + 1)
-    return (yield from _write(plan, take, frames, worlds[::between, 6]))
+    return (yield from _write(plan, take, frames, worlds[::between, 6:]))
 
 
 def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
@@ -167,10 +167,10 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     frames = start + np.arange(int(seconds[-1] * plan.rate + 1e-3) + 1)
 
     clock = time.perf_counter()
-    steps = sample(plan.scene, [plan.owner], list(frames))
+    steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
     worlds = yield from _within(steps, "sampling", "Reading the character's place", 0.0)
     _lap(plan.report, "sampling", clock)
-    return (yield from _write(plan, take, frames, worlds[:, 0]))
+    return (yield from _write(plan, take, frames, worlds))
 
 
 class _Plan:
@@ -193,6 +193,7 @@ class _Plan:
             armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
         )
         self.bones = read_bones(armature, self.character)
+        self.left = [(bone.name, bone.constrained) for bone in self.bones if not bone.keyed]
         smoothing = Smoothing(
             auto=setup.smoothing == "AUTO",
             cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
@@ -220,9 +221,11 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
         plan: of the bake.
         take: in scene units, its first frame at ``frames[0]``.
         frames: (F,) frame numbers to key.
-        worlds: (F, 4, 4) the character's world transform at each.
+        worlds: (F, 1 + n, 4, 4) at each, the character's world transform and how the bones that
+            are left alone are posed.
     """
     report = plan.report
+    bones = moved_bones(plan.bones, worlds[:, 1:])
     clock = time.perf_counter()
     times = take.times[0] + (frames - frames[0]) / plan.rate
     thinking = plan.reconstructor.steps(plan.calibration.apply(take), times)
@@ -233,7 +236,7 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
     written: set[str] = set()
     done = False
     try:
-        for channel in pose_bones(motion, plan.character, plan.bones, worlds):
+        for channel in pose_bones(motion, plan.character, bones, worlds[:, 0]):
             clock = _lap(report, "posing", clock)
             written.add(write_bone(writer, channel, frames))
             clock = _lap(report, "keys", clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import bpy
@@ -33,8 +33,9 @@ class Bone:
         name: of the bone.
         parent: index in the list of bones of the one that it follows, or -1.
         rest: (4, 4) at rest, in the armature's space.
-        static: (4, 4) its own pose as it stands; used for bones that are not keyed.
+        static: (4, 4) or (F, 4, 4) its own pose as it stands; used for bones that are not keyed.
         keyed: whether it is posed.
+        constrained: whether constraints of its own, which nothing here imitates, move it.
         joint: index of the joint that it is put onto, or -1.
         arm: (3,) that joint's place at rest, from the bone's head along its axes.
         moves: whether it has location keys in any case.
@@ -49,6 +50,7 @@ class Bone:
     rest: np.ndarray
     static: np.ndarray
     keyed: bool
+    constrained: bool
     joint: int
     arm: np.ndarray
     moves: bool
@@ -109,10 +111,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 " move: disconnect it in edit mode, or choose another bone"
             )
         if max(abs(value - 1.0) for value in pose.scale) > _SCALED:
-            raise RigError(
-                f"bone '{pose.name}' is scaled in its pose, so the bones below it are not where"
-                " their joints are: clear its scale (Alt S in pose mode)"
-            )
+            raise _scaled(name)
         rest = np.array(numbers(bone.matrix_local)).reshape(4, 4)
         joint = put.get(name, -1)
         if controls and name in controls.poles:
@@ -129,6 +128,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 rest,
                 np.array(numbers(pose.matrix_basis)).reshape(4, 4),
                 name in keyed,
+                name not in follows and any(not c.mute for c in pose.constraints),
                 joint,
                 arm,
                 name in moving,
@@ -144,6 +144,33 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
         if bone.name in keyed:
             add(bone.name)
     return found
+
+
+def moved_bones(bones: list[Bone], poses: np.ndarray) -> list[Bone]:
+    """Let bones that are not keyed go on moving as they do.
+
+    Args:
+        bones: from :func:`read_bones`.
+        poses: (F, n, 4, 4) of those that are not keyed, each in its own space.
+
+    Raises:
+        RigError: if one of them is scaled at some frame.
+    """
+    found, column = [], 0
+    for bone in bones:
+        if not bone.keyed:
+            bone, column = replace(bone, static=poses[:, column]), column + 1
+            if abs(split(bone.static)[2] - 1.0).max() > _SCALED:
+                raise _scaled(bone.name)
+        found.append(bone)
+    return found
+
+
+def _scaled(bone: str) -> RigError:
+    return RigError(
+        f"bone '{bone}' is scaled in its pose, so the bones below it are not where"
+        " their joints are: clear its scale (Alt S in pose mode)"
+    )
 
 
 def _put_onto(character: Character) -> dict[str, int]:
@@ -211,7 +238,8 @@ def pose_bones(
             )
         along = _location_axes(bone, turn, up_turn if bone.parent >= 0 else None, relative)
         if not bone.keyed:
-            poses.append((turn @ bone.static[:3, :3], head + along @ bone.static[:3, 3]))
+            stands, place = bone.static[..., :3, :3], bone.static[..., :3, 3, None]
+            poses.append((turn @ stands, head + (along @ place)[..., 0]))
             continue
         if bone.name not in since_rest:  # keyed to stay at rest, but for the places of poles
             moved = np.zeros((frames, 3))

@@ -274,6 +274,51 @@ def test_root_bone_above_the_hips_and_inheritance_flags(
     assert list(armature.pose.bones["Root"].location) == pytest.approx([0.1, 0.2, 0.3])
 
 
+def test_bones_above_and_between_that_go_on_moving(performance: Motion) -> None:
+    """What an old action and constraints do to a root bone, and to one between hips and legs."""
+    armature = make_armature("Hero", performance.skeleton)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = armature.data.edit_bones
+    for name, head, tail in (("Root", (0.2, 0.1, -0.9), (0.4, 0.5, -0.2)), ("Pelvis", 0, 0)):
+        bone = bones.new(name)
+        hips = bones[mixamo_name("hips")]
+        bone.head, bone.tail = (head, tail) if head else (hips.head, hips.tail)
+    bones[mixamo_name("hips")].parent = bones["Root"]
+    bones["Pelvis"].parent = bones[mixamo_name("hips")]
+    for side in ("left", "right"):
+        bones[mixamo_name(f"{side}_hip")].parent = bones["Pelvis"]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    root, pelvis = armature.pose.bones["Root"], armature.pose.bones["Pelvis"]
+    pelvis.rotation_mode = "XYZ"
+    for frame, place in ((1, 0.0), (60, 1.5)):
+        root.location, pelvis.rotation_euler = (place, 0.0, 0.3), (0.2 * place, 0.1, 0.0)
+        root.keyframe_insert("location", frame=frame)
+        pelvis.keyframe_insert("rotation_euler", frame=frame)
+    vehicle = bpy.data.objects.new("Vehicle", None)
+    bpy.context.scene.collection.objects.link(vehicle)
+    for frame in (1, 100):
+        vehicle.rotation_euler = (0.01 * frame, 0.0, 0.02 * frame)
+        vehicle.keyframe_insert("rotation_euler", frame=frame)
+    root.constraints.new("COPY_ROTATION").target = vehicle
+    trackers = make_trackers(Take.from_motion(performance))
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    for between in (1, 2):
+        bpy.context.scene.render.fps = 60 // between
+        run(1, 100)
+        frames = np.arange(1, 101)
+        places, _ = joint_worlds(armature, frames)
+        wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
+        ends = list(TRACKER_JOINTS) if between > 1 else slice(None)
+        assert np.abs(places - wanted)[:, ends].max() < 2e-3
+        bpy.context.scene.frame_set(60)
+        assert root.location.x == pytest.approx(1.5)
+        assert pelvis.rotation_euler.x == pytest.approx(0.3)
+
+
 def test_corpus_clip_through_blenders_importer(
     corpus: Path, tmp_path: Path, scene: bpy.types.Scene
 ) -> None:
