@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,17 @@ def test_deform_bones_end_where_the_core_says(rig: bpy.types.Object) -> None:
     assert rig.animation_data.action != first
     away, off = misses(rig, expected(), np.array([90]))
     assert away < 1.0 and off < 0.5
+
+
+def test_detection_is_quick(rig: bpy.types.Object) -> None:
+    """A generated rig has hundreds of bones; 0.2 s are allowed for 900."""
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        assert bpy.ops.ssrhmr.detect_bones() == {"FINISHED"}
+        seconds.append(time.perf_counter() - begin)
+    print(f"\n{len(rig.data.bones)} bones detected in {1000.0 * min(seconds):.0f} ms")
+    assert min(seconds) < 0.2 * len(rig.data.bones) / 900.0
 
 
 def test_switches_are_keyed_only_if_wanted(rig: bpy.types.Object) -> None:
