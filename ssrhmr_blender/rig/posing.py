@@ -255,13 +255,15 @@ def pose_bones(
             continue
         wanted = to_armature @ since_rest[bone.name] @ (axes @ bone.rest[:3, :3])
         local = turn.swapaxes(-1, -2) @ wanted
-        moved = None
+        moved, away = None, np.zeros((frames, 3))
         if bone.joint >= 0:
             away = joints[:, bone.joint] - wanted @ bone.arm - head
-            off = float(np.linalg.norm(away, axis=-1).max())
-            if bone.moves or (bone.movable and off > margin):
-                moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
-                head = head + away
+        # Without keys, a place that it was given before would stay.
+        before = np.linalg.norm(bone.static[:3, 3])
+        off = max(float(np.linalg.norm(away, axis=-1).max()), float(before))
+        if bone.moves or (bone.movable and off > margin):
+            moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
+            head = head + away
         poses.append((wanted, head))
         yield Channels(bone.name, bone.rotation_mode, local, moved)
 

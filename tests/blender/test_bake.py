@@ -274,6 +274,23 @@ def test_root_bone_above_the_hips_and_inheritance_flags(
     assert list(armature.pose.bones["Root"].location) == pytest.approx([0.1, 0.2, 0.3])
 
 
+def test_bones_that_were_moved_before(performance: Motion) -> None:
+    """Places given by hand, or left by another action, do not stay under the new keys."""
+    armature = make_armature("Hero", performance.skeleton)
+    for name in ("left_elbow", "right_knee", "chest"):
+        armature.pose.bones[mixamo_name(name)].location = (0.1, -0.05, 0.2)
+    trackers = make_trackers(Take.from_motion(performance))
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    run(1, 100)
+    frames = np.arange(1, 101)
+    places, _ = joint_worlds(armature, frames)
+    wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
+    assert np.abs(places - wanted).max() < 1e-3
+
+
 def test_bones_above_and_between_that_go_on_moving(performance: Motion) -> None:
     """What an old action and constraints do to a root bone, and to one between hips and legs."""
     armature = make_armature("Hero", performance.skeleton)
