@@ -91,6 +91,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
     keyed = {*put, *_turned_as(character)}
     keyed |= {*controls.at_rest, *controls.poles} if controls else set()
     keyed |= {name for segment in character.segments for name in segment.bones}
+    keyed |= set() if controls else _between(armature, keyed)
     moving = {*controls.places} if controls else {character.bones[0]}
     # The ends of what bends come a little nearer.
     moving |= {character.bones[segment.end] for segment in character.segments if segment.bends}
@@ -128,7 +129,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 rest,
                 np.array(numbers(pose.matrix_basis)).reshape(4, 4),
                 name in keyed,
-                name not in follows and any(not c.mute for c in pose.constraints),
+                name not in follows and _is_constrained(pose),
                 joint,
                 arm,
                 name in moving,
@@ -144,6 +145,27 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
         if bone.name in keyed:
             add(bone.name)
     return found
+
+
+def _between(armature: bpy.types.Object, keyed: set[str]) -> set[str]:
+    """Bones between those that are keyed: they are the body's too, and stay as they are at rest.
+
+    What was made of them before, as in an old action, would carry the body away.
+    """
+    found: set[str] = set()
+    for name in keyed:
+        above: list[str] = []
+        bone = armature.data.bones[name].parent
+        while bone is not None and bone.name not in keyed:
+            above.append(bone.name)
+            bone = bone.parent
+        if bone is not None:
+            found |= {name for name in above if not _is_constrained(armature.pose.bones[name])}
+    return found
+
+
+def _is_constrained(pose: bpy.types.PoseBone) -> bool:
+    return any(not constraint.mute for constraint in pose.constraints)
 
 
 def moved_bones(bones: list[Bone], poses: np.ndarray) -> list[Bone]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Quaternion
 
+from ssrhmr_blender.rig.actions import curves_of
 from ssrhmr_blender.rig.baking import bake
 from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
 from ssrhmr_core.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
@@ -156,8 +157,6 @@ def test_rotation_modes_are_keyed_as_the_bones_have_them(performance: Motion, mo
     others, _ = joint_worlds(armature, frames)
     assert np.abs(others - quaternions).max() < 1e-4
     if mode != "AXIS_ANGLE":
-        from ssrhmr_blender.rig.actions import curves_of
-
         for curve in curves_of(armature):
             if "rotation_euler" in curve.data_path:
                 values = np.array([point.co[1] for point in curve.keyframe_points])
@@ -291,31 +290,21 @@ def test_bones_that_were_moved_before(performance: Motion) -> None:
     assert np.abs(places - wanted).max() < 1e-3
 
 
-def test_bones_above_and_between_that_go_on_moving(performance: Motion) -> None:
-    """What an old action and constraints do to a root bone, and to one between hips and legs."""
+def test_a_root_that_goes_on_moving(performance: Motion) -> None:
+    """An old action and a constraint move a bone above the hips: that stays, and is met."""
     armature = make_armature("Hero", performance.skeleton)
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
-    bones = armature.data.edit_bones
-    for name, head, tail in (("Root", (0.2, 0.1, -0.9), (0.4, 0.5, -0.2)), ("Pelvis", 0, 0)):
-        bone = bones.new(name)
-        hips = bones[mixamo_name("hips")]
-        bone.head, bone.tail = (head, tail) if head else (hips.head, hips.tail)
-    bones[mixamo_name("hips")].parent = bones["Root"]
-    bones["Pelvis"].parent = bones[mixamo_name("hips")]
-    for side in ("left", "right"):
-        bones[mixamo_name(f"{side}_hip")].parent = bones["Pelvis"]
+    bone = armature.data.edit_bones.new("Root")
+    bone.head, bone.tail = (0.2, 0.1, -0.9), (0.4, 0.5, -0.2)
+    armature.data.edit_bones[mixamo_name("hips")].parent = bone
     bpy.ops.object.mode_set(mode="OBJECT")
-    root, pelvis = armature.pose.bones["Root"], armature.pose.bones["Pelvis"]
-    pelvis.rotation_mode = "XYZ"
-    for frame, place in ((1, 0.0), (60, 1.5)):
-        root.location, pelvis.rotation_euler = (place, 0.0, 0.3), (0.2 * place, 0.1, 0.0)
-        root.keyframe_insert("location", frame=frame)
-        pelvis.keyframe_insert("rotation_euler", frame=frame)
+    root = armature.pose.bones["Root"]
     vehicle = bpy.data.objects.new("Vehicle", None)
     bpy.context.scene.collection.objects.link(vehicle)
-    for frame in (1, 100):
-        vehicle.rotation_euler = (0.01 * frame, 0.0, 0.02 * frame)
+    for frame, place in ((1, 0.0), (60, 1.5)):
+        root.location, vehicle.rotation_euler = (place, 0.0, 0.3), (0.2 * place, 0.0, place)
+        root.keyframe_insert("location", frame=frame)
         vehicle.keyframe_insert("rotation_euler", frame=frame)
     root.constraints.new("COPY_ROTATION").target = vehicle
     trackers = make_trackers(Take.from_motion(performance))
@@ -333,7 +322,6 @@ def test_bones_above_and_between_that_go_on_moving(performance: Motion) -> None:
         assert np.abs(places - wanted)[:, ends].max() < 2e-3
         bpy.context.scene.frame_set(60)
         assert root.location.x == pytest.approx(1.5)
-        assert pelvis.rotation_euler.x == pytest.approx(0.3)
 
 
 def test_corpus_clip_through_blenders_importer(
@@ -477,8 +465,6 @@ def test_existing_action_is_kept_and_new_ones_are_made(performance: Motion) -> N
     second = run(1, 50)
     assert len({mine.name, first.name, second.name}) == 3
     assert mine.name in bpy.data.actions
-    from ssrhmr_blender.rig.actions import curves_of
-
     paths = {curve.data_path for curve in curves_of(armature)}
     for slot in setup.bones:
         assert any(f'"{slot.bone}"' in path for path in paths)
