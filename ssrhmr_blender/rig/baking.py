@@ -17,7 +17,7 @@ from .calibrated import stored_calibration
 from .keys import write_bone
 from .obstacles import obstacles
 from .posing import moved_bones, pose_bones, read_bones
-from .reading import Character, read_character
+from .reading import read_character
 from .rigify import set_switch, switch_path
 from .sampling import Key, find, is_animated, key_of, sample
 from .spaces import metre
@@ -207,7 +207,7 @@ class _Plan:
         )
         self.report = Report(
             bones=sum(bone.keyed for bone in self.bones),
-            notes=_notes(armature, self.character),
+            notes=obstacles(armature, self.character.keyed, self.character.keyed[0]),
         )
         self.key_switches = setup.key_switches
         self.rate = scene.render.fps / scene.render.fps_base
@@ -322,12 +322,3 @@ def _check_moving(take: Take, names: list[str], moved: list[bool]) -> None:
                 f"The {TRACKER_LABELS[role]} tracker '{names[tracker]}' has no animation:"
                 " choose the object that follows the tracker"
             )
-
-
-def _notes(armature: bpy.types.Object, character: Character) -> list[str]:
-    """Say what will keep bones from following their keys."""
-    notes = obstacles(armature, character.keyed, character.keyed[0])
-    data = armature.animation_data
-    if data and any(not track.mute for track in data.nla_tracks):
-        notes.append("NLA tracks are combined with the new action")
-    return notes

@@ -11,7 +11,7 @@ _DRIVEN = re.compile(r'pose\.bones\["(.+)"\]\.(?:location|rotation_\w+)$')
 
 
 def obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> list[str]:
-    """Look for constraints, limits, drivers and locks, and whether poses are shown at all.
+    """Look for constraints, limits, drivers, locks and NLA, and whether poses are shown at all.
 
     Args:
         armature: an armature object.
@@ -52,6 +52,8 @@ def obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> li
         found.append(f"drivers move {_some(driven)}: their keys have no effect")
     if locked:
         found.append(f"locked channels of {_some(locked)} are keyed all the same")
+    if data and any(not track.mute for track in data.nla_tracks):
+        found.append("NLA tracks are combined with the new action")
     return found
 
 

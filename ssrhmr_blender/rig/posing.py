@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from .actions import nla_paths
 from .reading import Character, RigError
 from .spaces import core_axes, numbers, split
 
@@ -97,6 +98,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
     moving |= {character.bones[segment.end] for segment in character.segments if segment.bends}
     found: list[Bone] = []
     index: dict[str, int] = {}
+    carried = nla_paths(armature)
 
     def add(name: str) -> int:
         """Index of a bone, read after those that it follows."""
@@ -106,6 +108,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
         above = follows.get(name, bone.parent.name if bone.parent else "")
         parent = add(above) if above else -1
         connected = bone.use_connect and bone.parent is not None
+        path = f'pose.bones["{bpy.utils.escape_identifier(name)}"].location'
         if name in moving and connected:
             raise RigError(
                 f"the hips' bone '{bone.name}' is connected to '{bone.parent.name}' and cannot"
@@ -132,7 +135,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 name not in follows and _is_constrained(pose),
                 joint,
                 arm,
-                name in moving,
+                name in moving or (path in carried and not connected),
                 not connected,
                 bone.use_inherit_rotation,
                 bone.use_local_location,

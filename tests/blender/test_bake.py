@@ -290,6 +290,33 @@ def test_bones_that_were_moved_before(performance: Motion) -> None:
     assert np.abs(places - wanted).max() < 1e-3
 
 
+def test_over_an_nla_track(performance: Motion) -> None:
+    """A strip moves and turns the same bones: the new action goes over all of it."""
+    armature = make_armature("Hero", performance.skeleton)
+    for frame in (1, 60):
+        for name in ("hips", "left_elbow", "neck"):
+            pose = armature.pose.bones[mixamo_name(name)]
+            pose.location = (0.002 * (frame - 1), 0.0, 0.0)
+            pose.rotation_quaternion = (1.0, 0.0, 0.3, 0.0)
+            pose.keyframe_insert("location", frame=frame)
+            pose.keyframe_insert("rotation_quaternion", frame=frame)
+    data = armature.animation_data
+    data.nla_tracks.new().strips.new("Idle", 1, data.action)
+    data.action = None
+    for pose in armature.pose.bones:
+        pose.matrix_basis = Matrix()
+    trackers = make_trackers(Take.from_motion(performance))
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    run(1, 100)
+    frames = np.arange(1, 101)
+    places, _ = joint_worlds(armature, frames)
+    wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
+    assert np.abs(places - wanted).max() < 1e-3
+
+
 def test_a_root_that_goes_on_moving(performance: Motion) -> None:
     """An old action and a constraint move a bone above the hips: that stays, and is met."""
     armature = make_armature("Hero", performance.skeleton)

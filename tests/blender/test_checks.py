@@ -287,12 +287,14 @@ def test_what_holds_bones_is_told_before_the_bake(ready: SSRHMR_Setup) -> None:
         while bone.constraints:
             bone.constraints.remove(bone.constraints[0])
     armature.data.pose_position = "REST"
+    armature.animation_data.nla_tracks.new()
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, ready.message
     told = ready.obstacles.replace("mixamorig:", "").splitlines()
     assert [line.partition(":")[0] for line in told] == [
         "'Hero' shows its rest position",
         "drivers move 'Spine2'",
         "locked channels of 'Hips', 'RightForeArm' are keyed all the same",
+        "NLA tracks are combined with the new action",
     ]
     ready.armature = None
     assert ready.obstacles == ""
