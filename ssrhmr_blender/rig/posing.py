@@ -132,7 +132,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 rest,
                 np.array(numbers(pose.matrix_basis)).reshape(4, 4),
                 name in keyed,
-                name not in follows and _is_constrained(pose),
+                controls is None and _is_constrained(pose),
                 joint,
                 arm,
                 name in moving or (path in carried and not connected),
