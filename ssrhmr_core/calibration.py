@@ -11,7 +11,7 @@ from pymotion.rotations import quat_np as quat
 
 from .performer import measure_performer
 from .skeleton import ADULT_SIZE, TRACKERS, Skeleton, unit_of
-from .stance import ELEVATIONS, Stance, ankle_height, find_stance, resemblance
+from .stance import ELEVATIONS, Stance, ankle_height, find_stance, on_ground, resemblance
 from .trackers import Take, TrackerError, usable
 
 Proportions = Literal["MATCH", "RETARGET", "FIT"]
@@ -186,6 +186,10 @@ def calibrate(
         pivot = joints.mean(0)
         pivot[1] = joints[4:, 1].mean() - stance.size * ankle_height(skeleton)
         joints = pivot + (joints - pivot) / stance.size
+    elif fit_scale and on_ground(skeleton, points, stance):
+        # A body that is built otherwise hangs between its trackers: it stands where the feet do.
+        rise = stance.size * ankle_height(skeleton) - joints[4:, 1].mean()
+        joints = joints + np.array([0.0, rise, 0.0])
     turns = quat.from_matrix(stance.rotations)
     found = calibrate_to_pose(joints, turns, positions, rotations)
     scale = 1.0 / stance.size if fit_scale else 1.0

@@ -9,6 +9,7 @@ what no name explains is looked for by shape.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,17 @@ _CONTRADICTED = 0.5
 """Factor on the confidence in a bone whose place in the hierarchy does not fit."""
 
 _LONG = 0.65
-"""Least length of a limb's segments, as a share of the longest one of its chain."""
+"""Length of a segment, as a share of a limb's two, above which it might be one of them."""
+_UNEVEN = 0.5
+"""Least length of a limb's shorter segment, as a share of the longer one's."""
+_PRICE_OF_SPLIT, _PRICE_AFTER, _PRICE_BEFORE, _PRICE_OF_HAND = 0.2, 4.0, 0.7, 0.2
+"""What speaks against two segments of a limb, in units of the logarithm of their lengths' ratio:
+each bone on the way; long segments after them (hands and feet are short) and before them (collar
+bones may be long); each bone that is left for hand or foot."""
+_STRAIGHT = 0.97
+"""Least distance of a segment's ends, as a share of the way along the bones between them."""
+_MOST_BETWEEN, _FARTHEST = 2, 12
+"""Most bones between two joints of a limb, and within how many bones from the trunk it ends."""
 _ALIKE = 0.15
 """Greatest difference of mirrored segments, as a share of their length."""
 
@@ -46,7 +57,13 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[左右]|[^\W\d_a-zA-Z左右]+")
-_SIDES = {"l": "l", "left": "l", "左": "l", "r": "r", "right": "r", "右": "r"}
+_SIDES = {"l": "l", "left": "l", "lft": "l", "lf": "l", "左": "l"}
+_SIDES |= {"r": "r", "right": "r", "rgt": "r", "rt": "r", "右": "r"}
+_NUMBER = re.compile(r"[._\s-]?\d+$")
+_NEARLY_ALL = 0.9
+"""Share of names that end in a number, above which Blender or an importer has put it there."""
+_SURELY_BACK = 0.5
+"""Of the volume that leg, shin and foot span at right angles, how much leaves no doubt."""
 _HELPERS = frozenset(
     {"adjust", "control", "corrective", "ctrl", "fk", "heel", "helper", "ik", "mch", "nub"}
     | {"pole", "roll", "socket", "target", "tweak", "twist", "vis", "weapon"}
@@ -59,6 +76,13 @@ _LIMB_STARTS = tuple(
     INDEX[f"{side}_{part}"]
     for side in ("left", "right")
     for part in ("hip", "clavicle", "shoulder")
+)
+
+_MIRROR = np.array(
+    [
+        INDEX[{"left": "right", "right": "left"}.get(side, side) + sep + part]
+        for side, sep, part in (name.partition("_") for name in JOINTS)
+    ]
 )
 
 
@@ -74,12 +98,14 @@ class BoneMapping:
             place only, 0.5 and less for a bone found by shape or one whose place in the hierarchy
             contradicts its name; 0.2 where left and right are a guess; 0 without a bone.
         ambiguous: joints without a bone because several fit equally well: their bones.
+        mirrored: whether the names call the body's left side right; the bones go by the body.
     """
 
     family: str
     bones: np.ndarray
     confidence: np.ndarray
     ambiguous: dict[int, list[int]] = field(default_factory=dict)
+    mirrored: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -138,28 +164,29 @@ def map_bones(
     for mapping, family in zip(mappings[1:], families(), strict=True):
         if family.confidence < 1.0 and mapping is not best:
             _fill(best, mapping, rig)
-    if positions is None or (best.bones != NONE).all():
+    if positions is None:
         return best
-    shape = _by_shape(rig, np.asarray(positions, np.float64))
-    if shape.confidence.sum() > best.confidence.sum() and not best.ambiguous:
-        return shape
-    _fill(best, shape, rig)
-    return best
+    points = np.asarray(positions, np.float64)
+    if (best.bones == NONE).any():
+        shape = _by_shape(rig, points)
+        if shape.confidence.sum() > best.confidence.sum() and not best.ambiguous:
+            best = shape
+        else:
+            _fill(best, shape, rig)
+    return _mirrored(best) if _toes_point_back(best.bones, points) else best
 
 
 class _Rig:
     """Names and hierarchy of a rig, ready for questions."""
 
     def __init__(self, names: Sequence[str], parents: Sequence[int]) -> None:
-        self.names = [str(name) for name in names]
+        self.names = _without_numbers([str(name) for name in names])
         self.parents = [int(parent) if parent >= 0 else NONE for parent in parents]
         words = [_words(name) for name in self.names]
         # First words that most bones share are the character's name, or that of a program behind
-        # it; a last number that they share is what Blender or somebody gave a whole copy.
+        # it, which may stand before a known prefix.
         while first := _shared([w[0] for w in words if len(w) > 1], len(words)):
             words = [_words(" ".join(w[1:])) if w[1:] and w[0] == first else w for w in words]
-        last = _shared([w[-1] for w in words if len(w) > 1 and w[-1].isdigit()], len(words))
-        words = [w[:-1] if w[1:] and w[-1] == last else w for w in words]
         self.words = words
         self.keys = [_key(w) for w in words]
         # The first of equal names counts.
@@ -189,6 +216,13 @@ class _Rig:
                 return path[::-1]
             path.append(bone)
         return None
+
+
+def _without_numbers(names: list[str]) -> list[str]:
+    """Take off the numbers that a rig's bones got all alike: ``Hips.001``, ``Hips_07``."""
+    found = [_NUMBER.sub("", name) for name in names]
+    numbered = sum(short != name for short, name in zip(found, names, strict=True))
+    return found if numbered > _NEARLY_ALL * len(names) else names
 
 
 def _shared(words: Sequence[str], bones: int) -> str | None:
@@ -356,33 +390,70 @@ def _fill(best: BoneMapping, other: BoneMapping, rig: _Rig) -> None:
     _place_spine(best.bones, best.confidence, rig)
 
 
+def _toes_point_back(bones: np.ndarray, points: np.ndarray) -> bool:
+    """Tell whether both feet would point backwards if left were where the mapping has it.
+
+    However the legs are bent, toes are in front of a plane through the shin and the other leg.
+    """
+    legs = [
+        [bones[INDEX[f"{side}_{part}"]] for part in ("hip", "knee", "ankle", "toe")]
+        for side in ("left", "right")
+    ]
+    if NONE in (*legs[0], *legs[1]):
+        return False
+    across = points[legs[0][0]] - points[legs[1][0]]
+    for _, knee, ankle, toe in legs:
+        shin, foot = points[knee] - points[ankle], points[toe] - points[ankle]
+        lengths = np.prod([np.linalg.norm(v) for v in (across, shin, foot)])
+        if np.cross(across, shin) @ foot > -_SURELY_BACK * lengths:
+            return False
+    return True
+
+
+def _mirrored(found: BoneMapping) -> BoneMapping:
+    """Exchange left and right; all that has a side is less sure then."""
+    confidence = found.confidence[_MIRROR]
+    confidence[np.arange(len(JOINTS)) != _MIRROR] *= _CONTRADICTED
+    ambiguous = {int(_MIRROR[joint]): bones for joint, bones in found.ambiguous.items()}
+    return BoneMapping(found.family, found.bones[_MIRROR], confidence, ambiguous, mirrored=True)
+
+
 @dataclass(frozen=True)
 class _Limb:
-    """A chain of bones with the place of its two long segments in it."""
+    """A chain of bones with the place of a limb's three joints in it."""
 
     chain: list[int]
-    start: int
+    places: tuple[int, int, int]
     lengths: np.ndarray
 
     @property
     def joints(self) -> list[int]:
         """Thigh, shin and foot, or upper arm, forearm and hand."""
-        return self.chain[self.start : self.start + 3]
+        return [self.chain[place] for place in self.places]
 
     @property
     def before(self) -> int:
-        """The bone before the limb: a clavicle if the limb is an arm."""
-        return self.chain[self.start - 1] if self.start else NONE
+        """The bone that the limb hangs on: a clavicle if the limb is an arm."""
+        return self.chain[0] if self.places[0] else NONE
 
     @property
     def after(self) -> int:
         """The bone after the limb: a toe if the limb is a leg."""
-        rest = self.chain[self.start + 3 :]
+        rest = self.chain[self.places[2] + 1 :]
         return rest[0] if rest else NONE
 
     def mirrors(self, other: _Limb) -> bool:
         """Tell whether both limbs have the same lengths."""
         return bool(np.abs(np.log(self.lengths / other.lengths)).max() < _ALIKE)
+
+
+def _triples(count: int) -> Iterator[tuple[int, int, int]]:
+    """Places of a limb's three joints in a chain of so many bones."""
+    steps = range(1, _MOST_BETWEEN + 2)
+    for start in range(count - 2):
+        yield from (
+            (start, start + a, start + a + b) for a in steps for b in steps if start + a + b < count
+        )
 
 
 class _Shape:
@@ -423,7 +494,7 @@ class _Shape:
 
     def length(self, a: int, b: int) -> float:
         """Distance of two bones' heads."""
-        return float(np.linalg.norm(self.points[b] - self.points[a]))
+        return math.dist(self.points[a], self.points[b])
 
     def chain(self, bone: int) -> list[int]:
         """The bone and those below it along the longest way down."""
@@ -442,14 +513,26 @@ class _Shape:
     def limb(self, bone: int) -> _Limb | None:
         """The limb that starts at or below a bone, if its chain has two segments."""
         chain = self.chain(bone)
-        lengths = np.array([self.step[below] for below in chain[1:]])
-        # Collar bones may be long, hands and feet are not: the last two long segments count.
-        long = lengths > _LONG * lengths.max(initial=0.0)
-        starts = np.flatnonzero(long[:-1] & long[1:])
-        if not len(starts):
-            return None
-        start = int(starts[-1])
-        return _Limb(chain, start, lengths[start : start + 2])
+        steps = [self.step[below] for below in chain[1:]]
+        best, least = None, math.inf
+        for start, middle, end in _triples(min(len(chain), _FARTHEST)):
+            parts = (start, middle), (middle, end)
+            upper, lower = (self.length(chain[a], chain[b]) for a, b in parts)
+            ways = [sum(steps[a:b]) for a, b in parts]
+            bent = upper < _STRAIGHT * ways[0] or lower < _STRAIGHT * ways[1]
+            if bent or min(upper, lower) <= _UNEVEN * max(upper, lower):
+                continue
+            long = 0.5 * _LONG * (upper + lower)
+            price = (
+                abs(math.log(upper / lower))
+                + _PRICE_OF_SPLIT * (end - start - 2)
+                + _PRICE_BEFORE * sum(max(step - long, 0.0) for step in steps[:start]) / long
+                + _PRICE_AFTER * sum(max(step - long, 0.0) for step in steps[end:]) / long
+                - _PRICE_OF_HAND * end
+            )
+            if price < least:
+                best, least = _Limb(chain, (start, middle, end), np.array([upper, lower])), price
+        return best
 
     def pairs(self) -> list[tuple[float, int, _Limb, _Limb]]:
         """Mirrored limbs, longest first: length, bone that they hang on, both limbs."""

@@ -40,6 +40,8 @@ _SOLE = 0.02
 _GROUND_SPREAD = 0.02
 _NEAR_GROUND = (-0.05, 0.25)
 """Metres over the ground, on an adult, between which trackers of standing feet are."""
+_EXACT = 0.01
+"""Metres on an adult by which trackers of feet that are the joints may be off them."""
 _STEPS = 12
 _LARGEST_STEP = 0.3
 _SETTLED = 1e-7
@@ -92,8 +94,7 @@ def find_stance(
     adult = float(np.exp(start[_SIZE]) if size is None else size) * skeleton.size / ADULT_SIZE
     if size is not None:
         start[_SIZE] = np.log(size)
-    low, high = (adult * height for height in _NEAR_GROUND)
-    ground = _GROUND_SPREAD * adult if low < points[4:, 1].min() < high else np.inf
+    ground = _GROUND_SPREAD * adult if _near_ground(points, adult) else np.inf
 
     def fitted(worn: tuple[np.ndarray, np.ndarray], ground: float) -> Stance:
         places, spreads = (adult * values for values in worn)
@@ -108,6 +109,19 @@ def ankle_height(skeleton: Skeleton) -> float:
     """Return how high ankles are over the ground in standing, metres."""
     toes = skeleton.offsets[[INDEX["left_toe"], INDEX["right_toe"]], 1]
     return max(-float(toes.mean()), 0.0) + _SOLE * skeleton.size / ADULT_SIZE
+
+
+def on_ground(skeleton: Skeleton, points: np.ndarray, stance: Stance) -> bool:
+    """Tell whether the performer's feet stand on the ground, height 0.
+
+    Args:
+        skeleton: the character's.
+        points: (6, 3) of the trackers, metres, Y up.
+        stance: that was found for them. Where trackers of feet are the joints of this very body,
+            nothing is known of the ground.
+    """
+    adult = stance.size * skeleton.size / ADULT_SIZE
+    return _near_ground(points, adult) and bool(stance.misses[4:].max() > _EXACT * adult)
 
 
 def resemblance(
@@ -143,6 +157,11 @@ def _ways_to_wear() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         places = np.array([place for place, _ in groups])
         places[[3, 5]] *= mirror
         yield places, np.array([spread for _, spread in groups])
+
+
+def _near_ground(points: np.ndarray, adult: float) -> bool:
+    low, high = (adult * height for height in _NEAR_GROUND)
+    return bool(low < points[4:, 1].min() < high)
 
 
 def _start(skeleton: Skeleton, points: np.ndarray, elevation: float) -> np.ndarray | None:

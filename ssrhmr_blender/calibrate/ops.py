@@ -11,6 +11,7 @@ from ..checks import SetupError, check_character, check_trackers
 from ..errors import UserError
 from ..rig.baking import frame_range
 from ..rig.calibrated import keep_calibration
+from ..rig.obstacles import obstacles
 from ..rig.reading import Character, read_character
 from ..rig.sampling import key_of, sample
 from ..rig.spaces import core_axes, numbers, split
@@ -124,6 +125,8 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
 
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+    # The rig may have changed since its bones were found.
+    setup.obstacles = "\n".join(obstacles(armature, character.keyed, character.keyed[0]))
     skeleton = character.rest.skeleton
     scene = context.scene
     around = max(1, round(_LOOK_AROUND * _rate(scene)))

@@ -88,7 +88,7 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
             slot.bone = bone
         elif bone:
             missing.append(bone)
-    setup.family = family
+    setup.family, setup.obstacles = family, ""
     # Bones chosen one by one have forgotten it; a table that came out the same has to as well.
     setup.calibration = ""
     if not missing:

@@ -120,12 +120,33 @@ def curves_of(owner: bpy.types.ID) -> Iterable[bpy.types.FCurve]:
     data = owner.animation_data
     if data is None or data.action is None:
         return ()
+    return _curves(data.action, data.action_slot if _LAYERED else None)
+
+
+def nla_paths(owner: bpy.types.ID) -> set[str]:
+    """Data paths that NLA tracks animate; an action goes over those that it has itself."""
+    data = owner.animation_data
+    strips = [
+        strip
+        for track in (data.nla_tracks if data else ())
+        if not track.mute
+        for strip in track.strips
+        if strip.action and not strip.mute
+    ]
+    return {
+        curve.data_path
+        for strip in strips
+        for curve in _curves(strip.action, strip.action_slot if _LAYERED else None)
+    }
+
+
+def _curves(action: bpy.types.Action, slot: Any) -> Iterable[bpy.types.FCurve]:
+    """Curves of a slot of an action; all of them before 4.4."""
     if not _LAYERED:
-        return data.action.fcurves
-    slot = data.action_slot
+        return action.fcurves
     return (
         curve
-        for layer in data.action.layers
+        for layer in action.layers
         for strip in layer.strips
         if slot and (bag := strip.channelbag(slot))
         for curve in bag.fcurves

@@ -19,8 +19,8 @@ from .assigning import assignment_of, restore
 from .calibrated import stored_calibration
 from .keys import write_bone
 from .obstacles import obstacles
-from .posing import pose_bones, read_bones
-from .reading import Character, read_character
+from .posing import moved_bones, pose_bones, read_bones
+from .reading import read_character
 from .rigify import read_switch, set_switch, switch_path
 from .sampling import Key, find, is_animated, key_of, sample
 from .spaces import metre
@@ -136,14 +136,14 @@ def bake(scene: bpy.types.Scene, source: Source | None = None) -> Steps:
     moved = [is_animated(obj) for obj in trackers]
 
     clock = time.perf_counter()
-    steps = sample(plan.scene, [*keys, plan.owner], list(sampled))
+    steps = sample(plan.scene, [*keys, plan.owner], list(sampled), plan.left)
     worlds = yield from _within(steps, "sampling", iface_("Reading trackers"), 0.0)
     take = to_take(worlds[:, :6], sampled, plan.rate, names)
     if len(take) > 1:
         _check_moving(take, names, moved)
     _lap(plan.report, "sampling", clock)
     frames = np.arange(start, end + 1)
-    return (yield from _write(plan, take, frames, worlds[::between, 6]))
+    return (yield from _write(plan, take, frames, worlds[::between, 6:]))
 
 
 def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
@@ -172,10 +172,10 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     frames = start + np.arange(int(seconds[-1] * plan.rate + 1e-3) + 1)
 
     clock = time.perf_counter()
-    steps = sample(plan.scene, [plan.owner], list(frames))
+    steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
     worlds = yield from _within(steps, "sampling", iface_("Reading the character's place"), 0.0)
     _lap(plan.report, "sampling", clock)
-    return (yield from _write(plan, take, frames, worlds[:, 0]))
+    return (yield from _write(plan, take, frames, worlds))
 
 
 class _Plan:
@@ -198,6 +198,7 @@ class _Plan:
             armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
         )
         self.bones = read_bones(armature, self.character)
+        self.left = [(bone.name, bone.constrained) for bone in self.bones if not bone.keyed]
         smoothing = Smoothing(
             auto=setup.smoothing == "AUTO",
             cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
@@ -211,7 +212,7 @@ class _Plan:
         )
         self.report = Report(
             bones=sum(bone.keyed for bone in self.bones),
-            notes=_notes(armature, self.character),
+            notes=obstacles(armature, self.character.keyed, self.character.keyed[0]),
         )
         self.key_switches = setup.key_switches
         self.rate = scene.render.fps / scene.render.fps_base
@@ -225,9 +226,11 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
         plan: of the bake.
         take: in scene units, its first frame at ``frames[0]``.
         frames: (F,) frame numbers to key.
-        worlds: (F, 4, 4) the character's world transform at each.
+        worlds: (F, 1 + n, 4, 4) at each, the character's world transform and how the bones that
+            are left alone are posed.
     """
     report = plan.report
+    bones = moved_bones(plan.bones, worlds[:, 1:])
     clock = time.perf_counter()
     times = take.times[0] + (frames - frames[0]) / plan.rate
     thinking = plan.reconstructor.steps(plan.calibration.apply(take), times)
@@ -238,7 +241,7 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
     written: set[str] = set()
     done = False
     try:
-        for channel in pose_bones(motion, plan.character, plan.bones, worlds):
+        for channel in pose_bones(motion, plan.character, bones, worlds[:, 0]):
             clock = _lap(report, "posing", clock)
             written.add(write_bone(writer, channel, frames))
             clock = _lap(report, "keys", clock)
@@ -343,12 +346,3 @@ def _check_moving(take: Take, names: list[str], moved: list[bool]) -> None:
                 f"The {TRACKER_LABELS[role]} tracker '{names[tracker]}' has no animation:"
                 " choose the object that follows the tracker"
             )
-
-
-def _notes(armature: bpy.types.Object, character: Character) -> list[str]:
-    """Say what will keep bones from following their keys."""
-    notes = obstacles(armature, character.keyed, character.keyed[0])
-    data = armature.animation_data
-    if data and any(not track.mute for track in data.nla_tracks):
-        notes.append("NLA tracks are combined with the new action: mute them to see it alone")
-    return notes

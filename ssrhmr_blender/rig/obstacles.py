@@ -11,7 +11,7 @@ _DRIVEN = re.compile(r'pose\.bones\["(.+)"\]\.(?:location|rotation_\w+)$')
 
 
 def obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> list[str]:
-    """Look for constraints, limits, drivers and locks.
+    """Look for constraints, limits, drivers, locks and NLA, and whether poses are shown at all.
 
     Args:
         armature: an armature object.
@@ -37,6 +37,11 @@ def obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> li
     paths = [_DRIVEN.match(curve.data_path) for curve in data.drivers] if data else []
     driven = {match[1] for match in paths if match}
     found = []
+    if armature.data.pose_position == "REST":
+        found.append(
+            f"'{armature.name}' shows its rest position: switch to Pose Position (armature"
+            " properties) to see it move"
+        )
     if held:
         found.append(f"constraints act on {_some(held)}: mute them if they do not follow the keys")
     if limited:
@@ -51,6 +56,8 @@ def obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> li
         found.append(
             f"locked channels of {_some(locked)} are keyed all the same: unlock them to edit them"
         )
+    if data and any(not track.mute for track in data.nla_tracks):
+        found.append("NLA tracks are combined with the new action: mute them to see it alone")
     return found
 
 

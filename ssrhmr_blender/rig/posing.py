@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import bpy
 
+from .actions import nla_paths
 from .reading import Character, RigError
 from .spaces import core_axes, numbers, split
 
@@ -33,8 +34,9 @@ class Bone:
         name: of the bone.
         parent: index in the list of bones of the one that it follows, or -1.
         rest: (4, 4) at rest, in the armature's space.
-        static: (4, 4) its own pose as it stands; used for bones that are not keyed.
+        static: (4, 4) or (F, 4, 4) its own pose as it stands; used for bones that are not keyed.
         keyed: whether it is posed.
+        constrained: whether constraints of its own, which nothing here imitates, move it.
         joint: index of the joint that it is put onto, or -1.
         arm: (3,) that joint's place at rest, from the bone's head along its axes.
         moves: whether it has location keys in any case.
@@ -49,6 +51,7 @@ class Bone:
     rest: np.ndarray
     static: np.ndarray
     keyed: bool
+    constrained: bool
     joint: int
     arm: np.ndarray
     moves: bool
@@ -89,11 +92,13 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
     keyed = {*put, *_turned_as(character)}
     keyed |= {*controls.at_rest, *controls.poles} if controls else set()
     keyed |= {name for segment in character.segments for name in segment.bones}
+    keyed |= set() if controls else _between(armature, keyed)
     moving = {*controls.places} if controls else {character.bones[0]}
     # The ends of what bends come a little nearer.
     moving |= {character.bones[segment.end] for segment in character.segments if segment.bends}
     found: list[Bone] = []
     index: dict[str, int] = {}
+    carried = nla_paths(armature)
 
     def add(name: str) -> int:
         """Index of a bone, read after those that it follows."""
@@ -103,16 +108,14 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
         above = follows.get(name, bone.parent.name if bone.parent else "")
         parent = add(above) if above else -1
         connected = bone.use_connect and bone.parent is not None
+        path = f'pose.bones["{bpy.utils.escape_identifier(name)}"].location'
         if name in moving and connected:
             raise RigError(
                 f"the hips' bone '{bone.name}' is connected to '{bone.parent.name}' and cannot"
                 " move: disconnect it in edit mode, or choose another bone"
             )
         if max(abs(value - 1.0) for value in pose.scale) > _SCALED:
-            raise RigError(
-                f"bone '{pose.name}' is scaled in its pose, so the bones below it are not where"
-                " their joints are: clear its scale (Alt S in pose mode)"
-            )
+            raise _scaled(name)
         rest = np.array(numbers(bone.matrix_local)).reshape(4, 4)
         joint = put.get(name, -1)
         if controls and name in controls.poles:
@@ -129,9 +132,10 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 rest,
                 np.array(numbers(pose.matrix_basis)).reshape(4, 4),
                 name in keyed,
+                controls is None and _is_constrained(pose),
                 joint,
                 arm,
-                name in moving,
+                name in moving or (path in carried and not connected),
                 not connected,
                 bone.use_inherit_rotation,
                 bone.use_local_location,
@@ -144,6 +148,54 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
         if bone.name in keyed:
             add(bone.name)
     return found
+
+
+def _between(armature: bpy.types.Object, keyed: set[str]) -> set[str]:
+    """Bones between those that are keyed: they are the body's too, and stay as they are at rest.
+
+    What was made of them before, as in an old action, would carry the body away.
+    """
+    found: set[str] = set()
+    for name in keyed:
+        above: list[str] = []
+        bone = armature.data.bones[name].parent
+        while bone is not None and bone.name not in keyed:
+            above.append(bone.name)
+            bone = bone.parent
+        if bone is not None:
+            found |= {name for name in above if not _is_constrained(armature.pose.bones[name])}
+    return found
+
+
+def _is_constrained(pose: bpy.types.PoseBone) -> bool:
+    return any(not constraint.mute for constraint in pose.constraints)
+
+
+def moved_bones(bones: list[Bone], poses: np.ndarray) -> list[Bone]:
+    """Let bones that are not keyed go on moving as they do.
+
+    Args:
+        bones: from :func:`read_bones`.
+        poses: (F, n, 4, 4) of those that are not keyed, each in its own space.
+
+    Raises:
+        RigError: if one of them is scaled at some frame.
+    """
+    found, column = [], 0
+    for bone in bones:
+        if not bone.keyed:
+            bone, column = replace(bone, static=poses[:, column]), column + 1
+            if abs(split(bone.static)[2] - 1.0).max() > _SCALED:
+                raise _scaled(bone.name)
+        found.append(bone)
+    return found
+
+
+def _scaled(bone: str) -> RigError:
+    return RigError(
+        f"bone '{bone}' is scaled in its pose, so the bones below it are not where"
+        " their joints are: clear its scale (Alt S in pose mode)"
+    )
 
 
 def _put_onto(character: Character) -> dict[str, int]:
@@ -211,7 +263,8 @@ def pose_bones(
             )
         along = _location_axes(bone, turn, up_turn if bone.parent >= 0 else None, relative)
         if not bone.keyed:
-            poses.append((turn @ bone.static[:3, :3], head + along @ bone.static[:3, 3]))
+            stands, place = bone.static[..., :3, :3], bone.static[..., :3, 3, None]
+            poses.append((turn @ stands, head + (along @ place)[..., 0]))
             continue
         if bone.name not in since_rest:  # keyed to stay at rest, but for the places of poles
             moved = np.zeros((frames, 3))
@@ -227,13 +280,15 @@ def pose_bones(
             continue
         wanted = to_armature @ since_rest[bone.name] @ (axes @ bone.rest[:3, :3])
         local = turn.swapaxes(-1, -2) @ wanted
-        moved = None
+        moved, away = None, np.zeros((frames, 3))
         if bone.joint >= 0:
             away = joints[:, bone.joint] - wanted @ bone.arm - head
-            off = float(np.linalg.norm(away, axis=-1).max())
-            if bone.moves or (bone.movable and off > margin):
-                moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
-                head = head + away
+        # Without keys, a place that it was given before would stay.
+        before = np.linalg.norm(bone.static[:3, 3])
+        off = max(float(np.linalg.norm(away, axis=-1).max()), float(before))
+        if bone.moves or (bone.movable and off > margin):
+            moved = (along.swapaxes(-1, -2) @ away[..., None])[..., 0]
+            head = head + away
         poses.append((wanted, head))
         yield Channels(bone.name, bone.rotation_mode, local, moved)
 

@@ -1,4 +1,4 @@
-"""Reading moving objects from the evaluated scene: keys, drivers, constraints, parents, caches."""
+"""Reading what moves from the evaluated scene: keys, drivers, constraints, parents, caches."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from .spaces import numbers
 
 if TYPE_CHECKING:
     import numpy as np
+    from mathutils import Matrix
 
 _SLICE_SECONDS = 0.2
 """How long to work before Esc is heard and the progress bar drawn."""
 
 Key = tuple[str, str | None]
 """Name and library of an object: what finds it again after undo, where a reference would dangle."""
+
+
+PoseKey = tuple[str, bool]
+"""Name of a bone, and whether what its constraints do to it counts."""
 
 
 def key_of(obj: bpy.types.Object) -> Key:
@@ -36,27 +41,28 @@ class GoneError(UserError):
 
 
 def sample(
-    scene_name: str, keys: Sequence[Key], frames: Sequence[float]
+    scene_name: str, keys: Sequence[Key], frames: Sequence[float], bones: Sequence[PoseKey] = ()
 ) -> Generator[float, None, np.ndarray]:
-    """Read world transforms of objects at some frames; the scene ends at the frame it was at.
+    """Read transforms at some frames; the scene ends at the frame it was at.
 
     Args:
         scene_name: of the scene, which must be the window's.
-        keys: the objects.
+        keys: the objects, read in the world.
         frames: frame numbers, with fractions for sub-frames.
+        bones: of the last object, each read in its own space: how it is posed.
 
     Yields:
         The share done, 0..1.
 
     Returns:
-        (F, objects, 4, 4).
+        (F, objects + bones, 4, 4).
 
     Raises:
-        GoneError: naming an object that was deleted meanwhile, or is not evaluated.
+        GoneError: naming an object or bone that was deleted meanwhile, or is not evaluated.
     """
     import numpy as np
 
-    table = np.empty((len(frames), len(keys), 16))
+    table = np.empty((len(frames), len(keys) + len(bones), 16))
     scene = bpy.data.scenes[scene_name]
     before = scene.frame_current, scene.frame_subframe
     try:
@@ -74,10 +80,26 @@ def sample(
             # Blender copies what it evaluated for the window's scene back to the objects.
             for column, obj in enumerate(objects):
                 table[row, column] = numbers(obj.matrix_world)
+            for column, bone in enumerate(bones, len(objects)):
+                table[row, column] = numbers(_pose_of(objects[-1], *bone))
     finally:
         if scene_name in bpy.data.scenes:
             bpy.data.scenes[scene_name].frame_set(before[0], subframe=before[1])
-    return table.reshape(len(frames), len(keys), 4, 4)
+    return table.reshape(len(frames), -1, 4, 4)
+
+
+def _pose_of(armature: bpy.types.Object, name: str, constrained: bool) -> Matrix:
+    """How a bone is posed now, in its own space."""
+    pose = armature.pose.bones.get(name)
+    if pose is None:
+        raise GoneError(f"bone '{name}' was deleted meanwhile")
+    if not constrained:
+        return pose.matrix_basis
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    pose = evaluated.pose.bones[name]
+    return evaluated.convert_space(
+        pose_bone=pose, matrix=pose.matrix, from_space="POSE", to_space="LOCAL"
+    )
 
 
 def is_animated(obj: bpy.types.Object) -> bool:

@@ -57,6 +57,12 @@ class SSRHMR_OT_detect_bones(bpy.types.Operator):
         elif mapping.missing:
             missing = ", ".join(label_of(name) for name in mapping.missing)
             self.report({"WARNING"}, f"No bone found for: {missing}. Choose them in the table")
+        elif mapping.mirrored:
+            self.report(
+                {"WARNING"},
+                "The names call the body's left side right: sides go by where the toes point."
+                " Check them in the table",
+            )
         elif mapping.confidence[mapping.bones != NONE].min() < LIKELY:
             self.report({"WARNING"}, "Some bones are guesses: check those marked in the table")
         else:

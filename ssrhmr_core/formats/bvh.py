@@ -130,9 +130,8 @@ def _text(path: Path) -> str:
             with lzma.open(path) as packed:
                 content = packed.read(_MOST_BYTES + 1)
             if len(content) > _MOST_BYTES:
-                raise BVHError(
-                    f"{path.name}: over {_MOST_BYTES / 1e6:.0f} MB when unpacked: cut the take in two"
-                )
+                most = f"{_MOST_BYTES / 1e6:.0f} MB"
+                raise BVHError(f"{path.name}: over {most} when unpacked: cut the take in two")
         else:
             content = path.read_bytes()
         return content.decode("utf-8-sig")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Quaternion
 
+from ssrhmr_blender.rig.actions import curves_of
 from ssrhmr_blender.rig.baking import bake
 from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
 from ssrhmr_core.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
@@ -156,8 +157,6 @@ def test_rotation_modes_are_keyed_as_the_bones_have_them(performance: Motion, mo
     others, _ = joint_worlds(armature, frames)
     assert np.abs(others - quaternions).max() < 1e-4
     if mode != "AXIS_ANGLE":
-        from ssrhmr_blender.rig.actions import curves_of
-
         for curve in curves_of(armature):
             if "rotation_euler" in curve.data_path:
                 values = np.array([point.co[1] for point in curve.keyframe_points])
@@ -272,6 +271,84 @@ def test_root_bone_above_the_hips_and_inheritance_flags(
     wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
     assert np.abs(places - wanted).max() < 1e-3
     assert list(armature.pose.bones["Root"].location) == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_bones_that_were_moved_before(performance: Motion) -> None:
+    """Places given by hand, or left by another action, do not stay under the new keys."""
+    armature = make_armature("Hero", performance.skeleton)
+    for name in ("left_elbow", "right_knee", "chest"):
+        armature.pose.bones[mixamo_name(name)].location = (0.1, -0.05, 0.2)
+    trackers = make_trackers(Take.from_motion(performance))
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    run(1, 100)
+    frames = np.arange(1, 101)
+    places, _ = joint_worlds(armature, frames)
+    wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
+    assert np.abs(places - wanted).max() < 1e-3
+
+
+def test_over_an_nla_track(performance: Motion) -> None:
+    """A strip moves and turns the same bones: the new action goes over all of it."""
+    armature = make_armature("Hero", performance.skeleton)
+    for frame in (1, 60):
+        for name in ("hips", "left_elbow", "neck"):
+            pose = armature.pose.bones[mixamo_name(name)]
+            pose.location = (0.002 * (frame - 1), 0.0, 0.0)
+            pose.rotation_quaternion = (1.0, 0.0, 0.3, 0.0)
+            pose.keyframe_insert("location", frame=frame)
+            pose.keyframe_insert("rotation_quaternion", frame=frame)
+    data = armature.animation_data
+    data.nla_tracks.new().strips.new("Idle", 1, data.action)
+    data.action = None
+    for pose in armature.pose.bones:
+        pose.matrix_basis = Matrix()
+    trackers = make_trackers(Take.from_motion(performance))
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    run(1, 100)
+    frames = np.arange(1, 101)
+    places, _ = joint_worlds(armature, frames)
+    wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
+    assert np.abs(places - wanted).max() < 1e-3
+
+
+def test_a_root_that_goes_on_moving(performance: Motion) -> None:
+    """An old action and a constraint move a bone above the hips: that stays, and is met."""
+    armature = make_armature("Hero", performance.skeleton)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bone = armature.data.edit_bones.new("Root")
+    bone.head, bone.tail = (0.2, 0.1, -0.9), (0.4, 0.5, -0.2)
+    armature.data.edit_bones[mixamo_name("hips")].parent = bone
+    bpy.ops.object.mode_set(mode="OBJECT")
+    root = armature.pose.bones["Root"]
+    vehicle = bpy.data.objects.new("Vehicle", None)
+    bpy.context.scene.collection.objects.link(vehicle)
+    for frame, place in ((1, 0.0), (60, 1.5)):
+        root.location, vehicle.rotation_euler = (place, 0.0, 0.3), (0.2 * place, 0.0, place)
+        root.keyframe_insert("location", frame=frame)
+        vehicle.keyframe_insert("rotation_euler", frame=frame)
+    root.constraints.new("COPY_ROTATION").target = vehicle
+    trackers = make_trackers(Take.from_motion(performance))
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    for between in (1, 2):
+        bpy.context.scene.render.fps = 60 // between
+        run(1, 100)
+        frames = np.arange(1, 101)
+        places, _ = joint_worlds(armature, frames)
+        wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
+        ends = list(TRACKER_JOINTS) if between > 1 else slice(None)
+        assert np.abs(places - wanted)[:, ends].max() < 2e-3
+        bpy.context.scene.frame_set(60)
+        assert root.location.x == pytest.approx(1.5)
 
 
 def test_corpus_clip_through_blenders_importer(
@@ -415,8 +492,6 @@ def test_existing_action_is_kept_and_new_ones_are_made(performance: Motion) -> N
     second = run(1, 50)
     assert len({mine.name, first.name, second.name}) == 3
     assert mine.name in bpy.data.actions
-    from ssrhmr_blender.rig.actions import curves_of
-
     paths = {curve.data_path for curve in curves_of(armature)}
     for slot in setup.bones:
         assert any(f'"{slot.bone}"' in path for path in paths)

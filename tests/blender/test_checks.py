@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -281,5 +282,35 @@ def test_what_holds_bones_is_told_before_the_bake(ready: SSRHMR_Setup) -> None:
         "drivers move 'Spine2'",
         "locked channels of 'Hips', 'RightForeArm' are keyed all the same",
     ]
+    # The rigger goes on: what is told is what holds when it is calibrated.
+    for bone in bones:
+        while bone.constraints:
+            bone.constraints.remove(bone.constraints[0])
+    armature.data.pose_position = "REST"
+    armature.animation_data.nla_tracks.new()
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, ready.message
+    told = ready.obstacles.replace("mixamorig:", "").splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        "'Hero' shows its rest position",
+        "drivers move 'Spine2'",
+        "locked channels of 'Hips', 'RightForeArm' are keyed all the same",
+        "NLA tracks are combined with the new action",
+    ]
     ready.armature = None
     assert ready.obstacles == ""
+
+
+def test_sides_that_the_body_contradicts(performance: Motion) -> None:
+    """A rig that was mirrored without its names: what is baked is what was meant."""
+    hero = make_armature("Hero", performance.skeleton)
+    choose(hero, make_trackers(Take.from_motion(performance)))
+    setup = bpy.context.scene.ssrhmr
+    right = [slot.bone for slot in setup.bones]
+    for side, mark in (("Left", "aside"), ("Right", "Left"), ("aside", "Right")):
+        for bone in hero.data.bones:
+            bone.name = bone.name.replace(side, mark)
+    bpy.ops.ssrhmr.detect_bones()
+    found = [slot.bone for slot in setup.bones]
+    swapped = {"Left": "Right", "Right": "Left"}
+    assert found == [re.sub("Left|Right", lambda m: swapped[m[0]], name) for name in right]
+    assert setup.bones["left_wrist"].confidence == 0.5 and setup.bones["head"].confidence == 1.0

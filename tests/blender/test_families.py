@@ -32,6 +32,7 @@ REST = {
     "3ds Max Biped": (80.0, "limb"),
     "Auto-Rig Pro export": (45.0, "limb"),
     "Auto-Rig Pro export: humanoid": (45.0, "limb"),
+    "Blender": (45.0, "limb"),
     "Character Creator and AccuRig": (35.0, "file"),
     "DAZ and Poser: Genesis 8": (40.0, "limb"),
     "DAZ Genesis 9": (45.0, "limb"),
@@ -44,6 +45,7 @@ REST = {
     "Unreal mannequin: MetaHuman": (45.0, "file"),
     "Unreal mannequin: UE4": (45.0, "file"),
     "Unreal mannequin: UE5": (45.0, "file"),
+    "VRChat": (40.0, "limb"),
     "VRM humanoid": (0.0, "file"),
     "VRoid": (0.0, "file"),
 }

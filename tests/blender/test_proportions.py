@@ -16,7 +16,7 @@ from ssrhmr_core import Motion, Skeleton, Take
 from ssrhmr_core.performer import adult
 from ssrhmr_core.skeleton import INDEX
 
-from .conftest import choose, joint_worlds, make_armature, make_trackers
+from .conftest import choose, joint_worlds, make_armature, make_trackers, mixamo_name
 
 _STAND, _CLAP, _FRAMES = 40, 70, 80
 _ANKLE = 0.08
@@ -31,7 +31,10 @@ def table() -> Iterator[None]:
     _TABLE.clear()
     yield
     if _TABLE:
-        print(f"\n{'character':18} {'mode':10} {'wrists apart':>12} {'over the floor, mm':>22}")
+        print(
+            f"\n{'character':18} {'mode':10} {'wrists, palms apart, mm':>24}"
+            f" {'over the floor, mm':>20}  (wrists, palms, floor of the performer)"
+        )
         print("\n".join(_TABLE))
 
 
@@ -66,6 +69,14 @@ def over_the_floor(heights: np.ndarray, body: Skeleton) -> np.ndarray:
     return (heights[:, _FEET] - (rest - rest.min())).min(-1)
 
 
+def palms(armature: bpy.types.Object, frame: int) -> float:
+    """Distance of the middles of both hands, metres."""
+    bpy.context.scene.frame_set(frame)
+    hands = [armature.pose.bones[mixamo_name(f"{side}_wrist")] for side in ("left", "right")]
+    left, right = (armature.matrix_world @ (0.5 * (hand.head + hand.tail)) for hand in hands)
+    return float((left - right).length)
+
+
 @pytest.mark.parametrize("mode", ["MATCH", "RETARGET", "FIT"])
 @pytest.mark.parametrize("name", ["as the performer", "twice as large", "legs half as long"])
 def test_feet_on_the_floor_and_hands_together(name: str, mode: str) -> None:
@@ -82,12 +93,23 @@ def test_feet_on_the_floor_and_hands_together(name: str, mode: str) -> None:
     own = motion.positions()
     truth = 1000.0 * over_the_floor(own[..., 1], motion.skeleton)
     wrists, wanted = (float(np.linalg.norm(np.subtract(*p[-1, _WRISTS]))) for p in (places, own))
+    hands = palms(hero, _FRAMES)
+    # The performer's palms, as far along the hands as the character's in its own size.
+    half = 0.15 * 0.25
+    turned = (
+        motion.matrices()[-1, _WRISTS] @ np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])[..., None]
+    )
+    own_palms = own[-1, _WRISTS] + half * turned[..., 0]
+    together = float(np.linalg.norm(np.subtract(*own_palms)))
     _TABLE.append(
-        f"{name:18} {mode:10} {1000.0 * wrists:9.0f} mm {lowest.min():10.1f} to {lowest.max():5.1f}"
+        f"{name:18} {mode:10} {1000.0 * wrists:12.0f} {1000.0 * hands:11.0f}"
+        f" {lowest.min():11.1f} to {lowest.max():5.1f}"
+        f"  ({1000.0 * wanted:.0f}, {1000.0 * together:.0f}, {truth.mean():.1f})"
     )
     scale = {"FIT": body.size / adult().size, "MATCH": 1.0}.get(mode, body.offsets[16, 0] / 0.28)
     if mode != "MATCH" or name == "as the performer":
         # As high over the floor as the performer's, in the character's own size.
         assert np.abs(lowest - truth * (lowest.mean() / truth.mean())).max() < 5.0 * scale
-        assert 0.0 < lowest.mean() < 2.5 * truth.mean()
+        assert 0.5 * truth.mean() < lowest.mean() < 1.1 * scale * truth.mean()
         assert wrists < 1.1 * scale * wanted, _TABLE[-1]
+        assert hands < 1.1 * scale * together + 0.01, _TABLE[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,35 @@ def test_deform_bones_end_where_the_core_says(rig: bpy.types.Object) -> None:
     assert rig.animation_data.action != first
     away, off = misses(rig, expected(), np.array([90]))
     assert away < 1.0 and off < 0.5
+
+
+def test_a_rig_that_was_posed_before(rig: bpy.types.Object) -> None:
+    """Controls that stood elsewhere, other switches, and a root with keys that goes on moving."""
+    setup, bones = bpy.context.scene.ssrhmr, rig.pose.bones
+    for name in ("torso", "chest", "hips", "neck", "head", "spine_fk.002", "upper_arm_fk.L"):
+        bones[name].rotation_mode = "XYZ"
+        bones[name].rotation_euler, bones[name].location = (0.3, 0.2, -0.4), (0.05, 0.1, -0.02)
+    bones["torso"]["head_follow"], bones["torso"]["neck_follow"] = 0.0, 0.0
+    for frame, place in ((1, 0.0), (60, 0.5)):
+        bones["root"].location, bones["root"].rotation_euler = (place, 0.0, 0.1), (0.0, place, 0.2)
+        bones["root"].keyframe_insert("location", frame=frame)
+        bones["root"].keyframe_insert("rotation_euler", frame=frame)
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
+    away, off = misses(rig, expected(), np.arange(1, setup.frame_end + 1, 13))
+    assert away < 1.0 and off < 0.5
+    bpy.context.scene.frame_set(60)
+    assert bones["root"].location.x == pytest.approx(0.5)
+
+
+def test_detection_is_quick(rig: bpy.types.Object) -> None:
+    """A generated rig has hundreds of bones; 0.2 s are allowed for 900."""
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        assert bpy.ops.ssrhmr.detect_bones() == {"FINISHED"}
+        seconds.append(time.perf_counter() - begin)
+    print(f"\n{len(rig.data.bones)} bones detected in {1000.0 * min(seconds):.0f} ms")
+    assert min(seconds) < 0.2 * len(rig.data.bones) / 900.0
 
 
 def test_switches_are_keyed_only_if_wanted(rig: bpy.types.Object) -> None:

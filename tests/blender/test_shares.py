@@ -7,15 +7,16 @@ from itertools import pairwise
 import bpy
 import numpy as np
 import pytest
-from mathutils import Quaternion, Vector
+from mathutils import Matrix, Quaternion, Vector
 
+from ssrhmr_blender.rig.actions import curves_of
 from ssrhmr_blender.rig.preview import Preview
 from ssrhmr_blender.rig.reading import read_character
 from ssrhmr_blender.settings import TRACKERS
 from ssrhmr_core import Motion, Take
 from tests.core.rigs import RIGS
 
-from .conftest import choose, make_trackers
+from .conftest import TO_BLENDER, choose, joint_worlds, make_trackers
 from .test_bake import core_result, skeleton_of_setup
 from .test_families import build
 
@@ -166,6 +167,34 @@ def test_live_shows_what_a_bake_keys(performance: Motion) -> None:
     bpy.context.view_layer.update()
     for bone, matrix in zip(bones, baked, strict=True):
         np.testing.assert_allclose(armature.pose.bones[bone].matrix, matrix, atol=1e-4)
+
+
+def test_bones_between_joints_are_the_bodys(performance: Motion) -> None:
+    """An old action turns bones between hips and thighs, and in the neck; they come to rest."""
+    kind = "DAZ and Poser: Genesis 8"
+    armature = build(*RIGS[kind], performance.skeleton, kind)
+    for frame in (1, 60):
+        for name in ("pelvis", "neckUpper", "lMetatarsals", "lPectoral"):
+            pose = armature.pose.bones[name]
+            pose.rotation_quaternion, pose.location = (1.0, 0.01 * frame, 0.2, 0.0), (0.0, 0.1, 0.0)
+            pose.keyframe_insert("rotation_quaternion", frame=frame)
+            pose.keyframe_insert("location", frame=frame)
+    trackers = make_trackers(Take.from_motion(performance))
+    choose(armature, trackers)
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame = 20
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    setup.frame_start, setup.frame_end = 1, 100
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
+    frames = np.arange(1, 101)
+    places, _ = joint_worlds(armature, frames)
+    wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
+    assert np.abs(places - wanted).max() < 1e-3
+    bones = armature.pose.bones
+    assert bones["pelvis"].matrix_basis == Matrix() == bones["lMetatarsals"].matrix_basis
+    assert bones["lPectoral"].location.y == pytest.approx(0.1), "nothing of the body hangs on it"
+    moved = {curve.data_path for curve in curves_of(armature) if "location" in curve.data_path}
+    assert not any("Thigh" in path for path in moved), "thighs stay in their sockets"
 
 
 def test_twist_bones_that_the_rig_turns_are_left_alone(performance: Motion) -> None:

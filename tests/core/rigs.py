@@ -579,6 +579,43 @@ RIGS: dict[str, tuple[Rig, dict[str, str]]] = {
             LOW,
         ),
     ),
+    # As rigs that are made in Blender by hand are named most often.
+    "Blender": (
+        Rig(
+            "root hips spine chest neck head",
+            *both(
+                LR,
+                "hips thigh.$ shin.$ foot.$ toe.$",
+                "chest shoulder.$ upper_arm.$ forearm.$ hand.$ f_index.01.$",
+                "hand.$ thumb.01.$",
+                "head eye.$",
+            ),
+        ),
+        expected(
+            "hips spine - chest neck head",
+            "thigh.$ shin.$ foot.$ toe.$",
+            "shoulder.$ upper_arm.$ forearm.$ hand.$",
+            LR,
+        ),
+    ),
+    "VRChat": (
+        Rig(
+            "Hips Spine Chest Neck Head Hair",
+            *both(
+                LONG,
+                "Hips $~leg $~knee $~ankle $~toe",
+                "Chest $~shoulder $~arm $~elbow $~wrist IndexFinger1_$",
+                "$~wrist Thumb0_$",
+                "Head Eye_$",
+            ),
+        ),
+        expected(
+            "Hips Spine - Chest Neck Head",
+            "$~leg $~knee $~ankle $~toe",
+            "$~shoulder $~arm $~elbow $~wrist",
+            LONG,
+        ),
+    ),
     "VRM humanoid": (
         Rig(
             "root hips spine chest upperChest neck head jaw",

@@ -23,7 +23,7 @@ from ssrhmr_core.calibration import (
 )
 from ssrhmr_core.motion import Motion
 from ssrhmr_core.skeleton import ADULT_SIZE, TRACKER_JOINTS, Skeleton
-from ssrhmr_core.stance import ELEVATIONS
+from ssrhmr_core.stance import ELEVATIONS, ankle_height
 from ssrhmr_core.trackers import Take, TrackerError
 
 from .drawn import bodies, headings, motions, numbers, seeds
@@ -102,6 +102,28 @@ def test_a_performer_of_another_size(skeleton: Skeleton) -> None:
     assert fitted.scale == pytest.approx(1.25, abs=1e-3)
     assert fitted.warnings == ()
     np.testing.assert_allclose(fitted.arm_lengths, 0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("worn_by", [None, *range(4)])
+@pytest.mark.parametrize("legs", [0.5, 1.0, 1.4])
+def test_scaled_trackers_keep_the_soles_on_the_floor(
+    skeleton: Skeleton, legs: float, worn_by: int | None
+) -> None:
+    """Whatever the character's build, and wherever the performer wears the trackers."""
+    offsets = skeleton.offsets.copy()
+    offsets[[2, 3, 6, 7]] *= np.float32(legs)
+    character = Skeleton(offsets)
+    if worn_by is None:
+        worn = t_pose(skeleton)
+        worn.positions[..., 1] += ankle_height(skeleton) - worn.positions[0, 4, 1]
+    else:
+        put_on = wear(skeleton, SETS[worn_by], worn_by, "T_POSE")
+        worn = Take(
+            np.zeros(1), put_on.positions[None], put_on.rotations[None], np.ones((1, 6), bool)
+        )
+    found = calibrate(character, worn.positions[0], worn.rotations[0], proportions="FIT")
+    ankles = found.apply(worn).positions[0, 4:, 1].mean()
+    assert ankles == pytest.approx(ankle_height(character), abs=2e-3)
 
 
 def test_swapped_feet_are_noticed(skeleton: Skeleton) -> None:

@@ -54,10 +54,17 @@ def test_tables(family: Family) -> None:
         lambda name: f"Armature|Hero:{name}",
         lambda name: name.replace("_l", ".L").replace("_r", ".R"),
         lambda name: name.replace("_l", "_左").replace("_r", "_右"),
+        lambda name: name.replace("_l", "_Lft").replace("_r", "_Rgt"),
         lambda name: name.replace("_l", " Left").replace("_r", " Right").title(),
         lambda name: "DEF-" + name,
+        lambda name: f"{name}.001",
+        lambda name: f"{name}_{sum(map(ord, name))}",
+        lambda name: f"Rig007{name}",
     ],
-    ids=["upper", "hero", "namespace", "dot", "kanji", "words", "deform"],
+    ids=[
+        *("upper", "hero", "namespace", "dot", "kanji", "maya", "words", "deform"),
+        *("copy", "gltf", "glued"),
+    ],
 )
 def test_other_spellings(change: Callable[[str], str]) -> None:
     rig, joints = RIGS["Unreal mannequin: UE5"]
@@ -156,6 +163,53 @@ def test_unknown_names_with_more_and_fewer_bones(skeleton: Skeleton) -> None:
     mapping = map_bones(names, new_parents, np.array(new_points))
     assert {joint: mapping.bones[joint] for joint in keep} == place
     assert (mapping.bones[drop] == NONE).all()
+
+
+def standing(rig: Rig, joints: dict[str, str], skeleton: Skeleton) -> np.ndarray:
+    """Places of a rig's bones: joints as in the T-pose, bones between them evenly on the way."""
+    rest = skeleton.t_pose().astype(float)
+    known = {rig.names.index(bone): rest[INDEX[joint]] for joint, bone in joints.items()}
+    points = np.array([known.get(bone, [0.0, 0.0, 0.0]) for bone in range(len(rig.names))])
+    for bone, parent in enumerate(rig.parents):
+        if bone not in known and parent >= 0:
+            points[bone] = points[parent] + [0.0, 0.02, 0.03]
+        between: list[int] = []
+        while bone in known and parent >= 0 and parent not in known:
+            between.append(parent)
+            parent = rig.parents[parent]
+        if between and parent >= 0:
+            shares = np.linspace(1.0, 0.0, len(between) + 2)[1:-1, None]
+            points[between] = points[parent] + shares * (points[bone] - points[parent])
+    return points
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["Auto-Rig Pro export", "DAZ and Poser: Genesis 8", "MakeHuman", "Unreal mannequin: UE5"],
+)
+def test_unknown_names_of_limbs_with_twist_bones(skeleton: Skeleton, kind: str) -> None:
+    rig, joints = RIGS[kind]
+    names = [f"x{number}" for number in range(len(rig.names))]
+    mapping = map_bones(names, rig.parents, standing(rig, joints, skeleton))
+    parts = ("hip", "knee", "ankle", "clavicle", "shoulder", "elbow", "wrist")
+    for joint in (f"{side}_{part}" for side in ("left", "right") for part in parts):
+        assert rig.names[mapping.bones[INDEX[joint]]] == joints[joint]
+
+
+@pytest.mark.parametrize("kind", RIGS)
+def test_sides_that_the_body_contradicts(skeleton: Skeleton, kind: str) -> None:
+    """A mirrored rig whose names were left: the body's left hand is what is left of its feet."""
+    rig, joints = RIGS[kind]
+    points = standing(rig, joints, skeleton)
+    plain = map_bones(rig.names, rig.parents, points)
+    assert rig.named(plain) == joints and not plain.mirrored
+    found = map_bones(rig.names, rig.parents, points * [-1.0, 1.0, 1.0])
+    assert found.mirrored and found.family == plain.family
+    other = {"left": "right", "right": "left"}
+    for joint, bone in joints.items():
+        side, _, part = joint.partition("_")
+        assert rig.named(found)[f"{other[side]}_{part}" if side in other else joint] == bone
+    assert found.confidence[INDEX["left_wrist"]] <= 0.5 < found.confidence[INDEX["head"]]
 
 
 def test_without_positions_unknown_names_stay_unknown() -> None:
