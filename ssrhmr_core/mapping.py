@@ -513,7 +513,8 @@ class _Shape:
     def limb(self, bone: int) -> _Limb | None:
         """The limb that starts at or below a bone, if its chain has two segments."""
         chain = self.chain(bone)
-        steps = [self.step[below] for below in chain[1:]]
+        # Hands and feet come soon after, however long tails and chains may be.
+        steps = [self.step[below] for below in chain[1 : 2 * _FARTHEST]]
         best, least = None, math.inf
         for start, middle, end in _triples(min(len(chain), _FARTHEST)):
             parts = (start, middle), (middle, end)
