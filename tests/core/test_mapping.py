@@ -348,7 +348,7 @@ def test_a_long_chain_takes_no_long_time() -> None:
     points = np.cumsum(np.tile([[0.0, 1.0, 0.0]], (count, 1)), 0)
     start = time.process_time()
     mapping = map_bones([f"b{i}" for i in range(count)], range(-1, count - 1), points)
-    assert mapping.missing and time.process_time() - start < 5.0
+    assert mapping.missing and time.process_time() - start < 20.0
 
 
 # What stands before and after the names of a character's bones, and what spells them otherwise.
