@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import math
+from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
 from ..panels import SidebarPanel, draw_swaps, draw_text
 from ..settings import SSRHMR_Setup, live_of, setup_of
 from . import capture
+
+if TYPE_CHECKING:
+    from ssrhmr_core.feed import Device
 
 
 class SSRHMR_UL_devices(bpy.types.UIList):
@@ -32,7 +36,7 @@ class SSRHMR_UL_devices(bpy.types.UIList):
             mark = "CHECKMARK" if heard.valid else "ERROR"
         text = item.name
         if heard is not None:
-            text += f"  {heard.rate:.0f}/s" if heard.valid else f"  {heard.ago:.0f} s ago"
+            text += f"  {heard.rate:.0f}/s" if heard.valid else f"  {_seen(heard)}"
         split = layout.split(factor=0.6, align=True)
         split.label(text=text, icon=mark)
         split.prop(item, "role", text="")
@@ -78,48 +82,89 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         heard = found.receiver.counters
         if not found.heard:
-            draw_text(
-                layout,
-                context,
-                f"Nothing heard yet on port {found.receiver.port}: start the tracking software"
-                " and let it send there",
-                icon="INFO",
-            )
+            draw_text(layout, context, why_silent(found), icon="INFO")
         else:
             column.label(text=f"{status.rate:.0f} readings/s, {heard.datagrams:,} packets")
             column.label(text=f"Model {status.model_ms:.1f} ms, latency {status.latency_ms:.0f} ms")
-            lost = heard.dropped + heard.malformed + heard.oversized
             column.label(
-                text=f"Lost: {status.frames_lost} frames, {lost} packets",
-                icon="ERROR" if status.frames_lost or lost else "CHECKMARK",
+                text=f"Lost: {status.frames_lost} frames, {heard.dropped} readings",
+                icon="ERROR" if status.frames_lost or heard.dropped else "CHECKMARK",
+            )
+            unread = heard.malformed + heard.oversized
+            column.label(
+                text=f"Late {heard.late}, double {heard.duplicate}, unreadable {unread}",
+                icon="ERROR" if unread else "BLANK1",
             )
         if status.message:
             draw_text(layout, context, status.message, icon="INFO")
 
-        if found.has_character:
-            if status.countdown > 0.0:
-                row = layout.row()
-                row.scale_y = 1.5
-                row.operator(
-                    "ssrhmr.live_calibrate",
-                    text=f"{_pose_of(setup)}! {status.countdown:.0f}",
-                    icon="TIME",
-                    depress=True,
-                )
-            else:
-                layout.prop(live, "countdown")
-                layout.prop(setup, "reference")
-                layout.operator(
-                    "ssrhmr.live_calibrate",
-                    text=f"Calibrate in {_pose_of(setup)}",
-                    icon="OUTLINER_OB_ARMATURE",
-                )
-                for warning in setup.warnings:
-                    draw_text(layout, context, warning.name, icon="ERROR")
-                    draw_swaps(layout, warning)
+        if status.countdown > 0.0:
+            row = layout.row()
+            row.scale_y = 1.5
+            row.operator(
+                "ssrhmr.live_calibrate",
+                text=f"{_pose_of(setup)}! {found.waited_for}",
+                icon="TIME",
+                depress=True,
+            )
         else:
+            layout.prop(live, "countdown")
+            layout.prop(setup, "reference")
+            layout.operator(
+                "ssrhmr.live_calibrate",
+                text=f"Calibrate in {_pose_of(setup)}",
+                icon="OUTLINER_OB_ARMATURE",
+            )
+            for warning in setup.warnings:
+                draw_text(layout, context, warning.name, icon="ERROR")
+                draw_swaps(layout, warning)
+        if not found.has_character:
             draw_text(layout, context, "No character: choose one above, then", icon="INFO")
         layout.operator("ssrhmr.live_character", icon="ARMATURE_DATA")
+
+
+def draw_header(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """How the capture goes, in the header of each 3D view, behind its menus."""
+    found = capture.running()
+    if found is None:
+        return
+    status = found.status
+    parts = [
+        f"{status.rate:.0f}/s",
+        f"model {status.model_ms:.1f} ms",
+        f"latency {status.latency_ms:.0f} ms",
+        f"lost {status.frames_lost}",
+        "Esc stops",
+    ]
+    recording = status.recording >= 0
+    if recording:
+        parts.insert(0, f"REC {status.recorded_seconds:.1f} s")
+    if found.waited_for:
+        parts.insert(0, f"in {found.waited_for} s")
+    self.layout.label(text="  ".join(parts), icon="REC" if recording else "PLAY")
+
+
+def why_silent(found: capture.Capture) -> str:
+    """Say what to do while no device is heard."""
+    port, packets = found.receiver.port, found.receiver.counters.datagrams
+    if packets:
+        return (
+            f"No tracker in {packets:,} packets on port {port}: choose the protocol that is sent"
+            " there"
+        )
+    return f"Nothing heard yet on port {port}: start the tracking software and let it send there"
+
+
+def _heard(device: Device | None) -> str:
+    if device is None:
+        return "Not heard of"
+    return f"{device.rate:.0f} readings/s, last seen: {_seen(device)}"
+
+
+def _seen(device: Device) -> str:
+    if device.valid:
+        return "now"
+    return f"{device.ago:.0f} s ago" if math.isfinite(device.ago) else "never"
 
 
 def _pose_of(setup: SSRHMR_Setup) -> str:
@@ -139,6 +184,10 @@ class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
         layout.template_list(
             "SSRHMR_UL_devices", "", live, "devices", live, "active_device", rows=6
         )
+        found = capture.running()
+        if found is not None and live.active_device < len(live.devices):
+            device = found.heard.get(live.devices[live.active_device].name)
+            layout.label(text=_heard(device))
         row = layout.row(align=True)
         row.operator_menu_enum("ssrhmr.live_wiggle", "role", icon="MOD_WAVE")
         row.operator("ssrhmr.live_forget", text="", icon="TRASH")
@@ -163,8 +212,8 @@ class SSRHMR_PT_record(SidebarPanel, bpy.types.Panel):
         recording = found is not None and found.recording
         text = "Record"
         if recording and found is not None:
-            wait = found.pre_roll
-            text = f"In {wait:.0f} s" if wait else f"Stop  ({found.status.recorded_seconds:.1f} s)"
+            wait, seconds = found.waited_for, found.status.recorded_seconds
+            text = f"In {wait} s" if found.pre_roll else f"Stop  ({seconds:.1f} s)"
         row.alert = recording
         row.operator(
             "ssrhmr.record", text=text, icon="SNAP_FACE" if recording else "REC", depress=recording
