@@ -25,6 +25,7 @@ STATE: dict[str, Any] = {"phase": "begin", "done": 0, "samples": [], "number": 0
 STATUS = ("rate", "model_ms", "latency_ms", "frames", "frames_lost", "recording")
 STATUS += ("recorded_seconds",)
 STATE |= {"probe": 0, "timers": 0}
+LIVE_PANELS = ("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
 
 
 class SSRHMR_OT_probe(bpy.types.Operator):
@@ -89,7 +90,7 @@ def prepare() -> None:
     live = scene.ssrhmr_live
     live.port, live.folder, live.bake = JOB["port"], JOB["takes"], True
     live.port = JOB["port"]
-    hide_panels("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
+    hide_panels(*LIVE_PANELS)
     bpy.utils.register_class(SSRHMR_OT_probe)
     _, area, _ = view()
     area.spaces.active.show_region_ui = True
@@ -159,7 +160,7 @@ def obey(order: dict[str, Any]) -> None:
         bpy.ops.preferences.addon_disable(module=MODULE)
     elif order["do"] == "enable":
         bpy.ops.preferences.addon_enable(module=MODULE)
-        hide_panels(*order["panels"])
+        hide_panels(*LIVE_PANELS)
     elif order["do"] == "panels":
         show_panels()
         hide_panels(*order["panels"])

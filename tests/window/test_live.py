@@ -193,7 +193,6 @@ def test_the_timeline_plays_along(pre_roll: float, window: Window, performer: No
     assert played == pytest.approx(seen["status"]["recorded_seconds"], abs=0.5)
 
 
-PANELS = ("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
 LEFT = ("threads", "handlers", "files")
 
 
@@ -240,7 +239,7 @@ def test_nothing_is_left_behind(how: str, window: Window, performer: None) -> No
         # one is begun before.
         window.move(300, 400)
         window.move(310, 400)
-        window.order("enable", panels=PANELS)
+        window.order("enable")
     if how == "delete":
         assert "'Hero' was deleted" in window.seen()["message"]
     window.order("operator", name="wm.ssrhmr_probe")
