@@ -58,6 +58,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=settings.SSRHMR_Live)
     bpy.types.TOPBAR_MT_file_import.append(takes_ops.draw_menu)
+    bpy.types.VIEW3D_MT_editor_menus.append(live_panel.draw_header)
     batch_properties.register()
     farm_command.register()
     characters.register()  # last, for it looks through what the open file holds for all of them
@@ -68,6 +69,7 @@ def unregister() -> None:
     live_ops.stop_running()
     jobs.stop_running()
     bpy.types.TOPBAR_MT_file_import.remove(takes_ops.draw_menu)
+    bpy.types.VIEW3D_MT_editor_menus.remove(live_panel.draw_header)
     del bpy.types.Scene.ssrhmr_live
     farm_command.unregister()
     batch_properties.unregister()

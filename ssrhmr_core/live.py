@@ -137,12 +137,14 @@ class RawTake:
         path: the tracker CSV; :func:`ssrhmr_core.formats.trackers_csv.load_trackers` reads it.
         readings: rows in it.
         seconds: its length.
+        first: seconds from its beginning to the first reading.
         began: seconds on the session's clock that are time zero in the file.
     """
 
     path: Path
     readings: int
     seconds: float
+    first: float
     began: float
 
     def load(self) -> Take:
@@ -203,7 +205,7 @@ class LiveSession:
         self._warnings: tuple[str, ...] = ()
         self._speeds = np.zeros(6, np.float32)
         self._recorder: Recorder | None = None
-        self._began = self._flushed = self._recorded_until = 0.0
+        self._began = self._flushed = self._recorded_from = self._recorded_until = 0.0
         self._frames = self._lost = self._waited = 0
         self._costs: deque[tuple[float, float]] = deque()
         self._delays: deque[tuple[float, float]] = deque()
@@ -390,7 +392,7 @@ class LiveSession:
         self._take_in(self._source.drain())
         self._recorder = Recorder(path)
         self._began = self._flushed = self._now = self._clock()
-        self._recorded_until = 0.0
+        self._recorded_from, self._recorded_until = np.inf, 0.0
         return self._began
 
     def stop_recording(self) -> RawTake:
@@ -406,7 +408,8 @@ class LiveSession:
             raise FeedError(self._message or "it is not recording: begin a recording first")
         self._recorder = None
         recorder.close()
-        return RawTake(recorder.path, recorder.readings, self._recorded_until, self._began)
+        first = self._recorded_from if recorder.readings else 0.0
+        return RawTake(recorder.path, recorder.readings, self._recorded_until, first, self._began)
 
     def _restart(self, since: float) -> None:
         """Begin the model's clock anew, not before a time."""
@@ -439,6 +442,7 @@ class LiveSession:
     def _record(self, role: str, reading: Reading) -> None:
         if self._recorder:
             time = reading.time - self._began
+            self._recorded_from = min(self._recorded_from, time)
             self._recorded_until = max(self._recorded_until, time)
             values = (time, role, reading.position, reading.rotation, reading.valid, reading.device)
             self._guarded(partial(self._recorder.add, *values))

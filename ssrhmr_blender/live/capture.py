@@ -6,6 +6,7 @@ objects do no harm; everything is released by :func:`stop`.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import replace
@@ -79,6 +80,7 @@ class Capture:
         session: makes poses of them.
         heard: devices by name, as of the last tick.
         pose: the newest one, None before the first.
+        timer: of the window, that makes it tick; None where there is no window.
     """
 
     def __init__(self, scene: bpy.types.Scene) -> None:
@@ -91,7 +93,9 @@ class Capture:
         self.heard: dict[str, Device] = {}
         self._preview: Preview | None = None
         self.pose: LivePose | None = None
+        self.timer: bpy.types.Timer | None = None
         self._picture: Picture | None = None
+        self._overlaid = live.overlay
         self._calibrations = 0
         self._nudges: Nudges = ()
         self._due: float | None = None
@@ -104,12 +108,18 @@ class Capture:
         self.session: LiveSession = LiveSession(self.receiver, roles=_roles(live))
         self.take_character(setup)
         self.receiver.start()
-        self._overlay = Overlay(lambda: self._picture)
+        self._overlay = Overlay(self.picture)
 
     @property
     def status(self) -> LiveStatus:
         """How the session goes."""
         return self.session.status
+
+    @property
+    def waited_for(self) -> str:
+        """Seconds until the calibration or the recording, as one counts; "" if none is due."""
+        wait = self.status.countdown or self.pre_roll
+        return str(math.ceil(wait)) if wait else ""
 
     @property
     def has_character(self) -> bool:
@@ -119,7 +129,7 @@ class Capture:
     def take_character(self, setup: SSRHMR_Setup) -> None:
         """Show poses on the setup's character from now on.
 
-        A setup without a character is no error: trackers can be watched without one.
+        A setup without a character is no error: the performer is shown instead.
 
         Raises:
             UserError: if the character cannot be used.
@@ -127,11 +137,12 @@ class Capture:
         from ssrhmr_core.reconstruct import Reconstructor
         from ssrhmr_core.smoothing import Smoothing
 
+        self.pose = None
         if self._preview is not None:
             self._preview.take_back()
             self._preview = None
         if setup.armature is None:
-            self.session.reconstructor = None
+            self._take_performer(self._stored_calibration(setup))
             return
         armature = check_character(setup)
         character = read_character(armature, tuple(slot.bone for slot in setup.bones))
@@ -143,11 +154,20 @@ class Capture:
         self.session.calibration = self._stored_calibration(setup)
         self._preview = Preview(armature, character)
 
+    def _take_performer(self, calibration: Calibration | None) -> None:
+        """Reconstruct the body that wears the trackers, as far as it is known."""
+        from ssrhmr_core.performer import adult
+        from ssrhmr_core.reconstruct import Reconstructor
+
+        body = (calibration and calibration.performer) or adult()
+        self.session.reconstructor = Reconstructor(body)
+        self.session.calibration = calibration
+
     def tick(self, now: float | None = None) -> bool:
         """Take in all that came, and show the newest pose.
 
         Args:
-            now: seconds on the clock of ``time.monotonic``; its time now if not given.
+            now: seconds on the session's clock; its time now if not given.
 
         Returns:
             Whether there is something new to draw.
@@ -169,8 +189,8 @@ class Capture:
             self.pose = pose
             if self._preview is not None:
                 self._preview.show(pose.rotations, pose.root * self.unit)
-        self._draw(live)
-        return pose is not None or self._picture is not None
+        self._picture, self._overlaid = None, live.overlay
+        return pose is not None or live.overlay
 
     def show_again(self) -> None:
         """Put the newest pose over what a frame change made of it."""
@@ -206,11 +226,11 @@ class Capture:
         return 0.0 if self._due is None else max(0.0, self._due - time.monotonic())
 
     def record(self, folder: Path, pre_roll: float = 0.0) -> Path:
-        """Begin to record into the next free file of a folder.
+        """Get ready to record into the next free file of a folder.
 
         Args:
             folder: is made if it is not there.
-            pre_roll: seconds to wait first.
+            pre_roll: seconds until it is :attr:`due`.
 
         Raises:
             CaptureError: if nothing is worn, or the folder cannot be written to.
@@ -228,17 +248,21 @@ class Capture:
                 f"'{folder}' cannot be written to ({error.strerror}): choose another folder"
             ) from error
         self._due = time.monotonic() + pre_roll
-        if pre_roll == 0.0:
-            self.begin_if_due()
         return self._path
 
-    def begin_if_due(self) -> bool:
-        """Begin the recording whose pre-roll is over; tell whether one has just begun."""
-        if self._due is None or time.monotonic() < self._due:
-            return False
+    @property
+    def due(self) -> bool:
+        """Whether a recording is to begin now: its pre-roll is over."""
+        return self._due is not None and time.monotonic() >= self._due
+
+    def begin_recording(self) -> None:
+        """Begin the recording that is due.
+
+        Raises:
+            OSError: if its file cannot be written.
+        """
         self._due = None
         self.session.start_recording(self._path)
-        return True
 
     def end_recording(self) -> RawTake | None:
         """Close the recording; None if it had not begun yet."""
@@ -257,6 +281,8 @@ class Capture:
         finally:
             self.receiver.stop()
             self._overlay.close()
+            if self.timer is not None:
+                bpy.context.window_manager.event_timer_remove(self.timer)
             if self._preview is not None:
                 self._preview.take_back()
         return take
@@ -272,12 +298,12 @@ class Capture:
         new = self.session.calibrations != self._calibrations
         self._calibrations = self.session.calibrations
         found, reconstructor = self.session.calibration, self.session.reconstructor
-        if found is None or reconstructor is None or self._preview is None:
-            return
-        if not self._preview.shows(setup.armature):
-            # Another character's settings are shown meanwhile.
+        if found is None or reconstructor is None or not self._shows(setup):
+            # Or another character's settings are shown meanwhile.
             return
         if new:
+            if self._preview is None:
+                self._take_performer(found)
             keep_calibration(
                 setup,
                 _scaled(found, self.unit),
@@ -285,21 +311,32 @@ class Capture:
                 self.session.calibration_speeds,
                 self.session.calibration_warnings,
             )
+            if not bpy.app.background:
+                # A step of its own, or what is undone next takes it along.
+                bpy.ops.ed.undo_push(message="Calibrate")
         nudges = nudges_of(setup)
         nudged = nudges != self._nudges or (new and any(map(any, nudges)))
         if setup.calibration and nudged:
             self.session.calibration = self._stored_calibration(setup)
 
-    def _draw(self, live: SSRHMR_Live) -> None:
-        """Prepare what the overlay shows."""
+    def _shows(self, setup: SSRHMR_Setup) -> bool:
+        """Whether poses are shown on the setup's character, or it has none."""
+        if self._preview is None:
+            return setup.armature is None
+        return self._preview.shows(setup.armature)
+
+    def picture(self) -> Picture | None:
+        """What the overlay shows; made when a view draws it, however often there are ticks."""
+        if self._picture is None and self._overlaid:
+            self._picture = self._painted()
+        return self._picture
+
+    def _painted(self) -> Picture:
         import numpy as np
         from pymotion.rotations import quat_np as quat
 
         from ssrhmr_core.skeleton import PARENTS, forward_kinematics
 
-        if not live.overlay or bpy.app.background:
-            self._picture = None
-            return
         axes = core_axes().T
         known = [tracker for tracker in self.session.trackers() if tracker.known]
         places = np.array([axes @ tracker.position for tracker in known]).reshape(-1, 3)
@@ -317,7 +354,8 @@ class Capture:
             joints = forward_kinematics(rotations, self.pose.root, offsets)
             bones = np.array([(joint, parent) for joint, parent in enumerate(PARENTS) if joint])
             add_skeleton(picture, joints @ axes.T * self.unit, bones)
-        self._picture = picture
+        picture.title = self.waited_for
+        return picture
 
 
 def _roles(live: SSRHMR_Live) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from ..errors import UserError, plainly
 from ..settings import TRACKER_LABELS, live_of, setup_of
 from . import capture
 from .capture import CaptureError
+
+if TYPE_CHECKING:
+    from ssrhmr_core.live import RawTake
 
 _EXPLAINED = (UserError, ValueError, OSError)
 _INTERVAL = 1.0 / 60.0
@@ -26,7 +29,6 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
     bl_label = "Start Live"
     bl_options: ClassVar = {"REGISTER"}
 
-    _timer: bpy.types.Timer | None = None
     _capture: capture.Capture
     _panel_drawn = 0.0
 
@@ -44,7 +46,7 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
             # No event loop: scripts call ``tick`` of the capture themselves.
             return {"FINISHED"}
         manager = context.window_manager
-        self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
+        self._capture.timer = manager.event_timer_add(_INTERVAL, window=context.window)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -52,17 +54,20 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
         """Move the capture on at each tick of the timer; everything else passes through."""
         if capture.running() is not self._capture:
             # Stopped from elsewhere: a button, another file, the add-on disabled.
-            self._end(context)
+            self._redraw_all(context)
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             self._stop(context)
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
+        if context.scene.name != self._capture.scene:
+            self._stop(context)
+            self.report({"WARNING"}, "Live capture ended: another scene was chosen")
+            return {"CANCELLED"}
         try:
             new = self._capture.tick()
-            if self._capture.begin_if_due():
-                self._play(context)
+            begin_recording(self._capture)
         except _EXPLAINED as error:
             self._stop(context)
             setup_of(context.scene).message = plainly(error)
@@ -77,43 +82,34 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator, as when it quits or the window is closed."""
-        self._stop(context)
-
-    @staticmethod
-    def _play(context: bpy.types.Context) -> None:
-        """A recording has begun: let the timeline run along with it, if that is wanted."""
-        scene = context.scene
-        if live_of(scene).play:
-            scene.frame_set(scene.frame_start)
-            if not context.screen.is_animation_playing:
-                bpy.ops.screen.animation_play()
+        if capture.running() is self._capture:
+            self._stop(context)
 
     def _redraw(self, context: bpy.types.Context, new: bool) -> None:
         now = time.monotonic()
         panel = now - self._panel_drawn > _PANEL_SECONDS
         if panel:
             self._panel_drawn = now
-            context.workspace.status_text_set(status_line(self._capture))
-        if not (new or panel):
-            return
+        changed = {"WINDOW"} if new else set()
+        if panel:
+            changed |= {"UI", "HEADER"}
         for window in context.window_manager.windows:
             for area in window.screen.areas:
                 if area.type != "VIEW_3D":
                     continue
                 for region in area.regions:
-                    if (region.type == "WINDOW" and new) or (region.type == "UI" and panel):
+                    if region.type in changed:
                         region.tag_redraw()
 
     def _stop(self, context: bpy.types.Context) -> None:
-        stop(context.scene)
-        self._end(context)
+        try:
+            stop()
+        except _EXPLAINED as error:
+            self.report({"ERROR"}, str(error))
+        finally:
+            self._redraw_all(context)
 
-    def _end(self, context: bpy.types.Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        if context.workspace is not None:
-            context.workspace.status_text_set(None)
+    def _redraw_all(self, context: bpy.types.Context) -> None:
         for window in context.window_manager.windows:
             for area in window.screen.areas:
                 area.tag_redraw()
@@ -134,7 +130,7 @@ class SSRHMR_OT_live_stop(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Stop."""
         try:
-            stop(context.scene)
+            stop()
         except _EXPLAINED as error:
             self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
@@ -161,7 +157,8 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
                 if setup.reference == "CHARACTER":
                     raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
                 found.session.begin_calibration(
-                    *(live.countdown, setup.scale),
+                    # Without a character there are no proportions but the performer's.
+                    *(live.countdown, setup.scale if found.has_character else "RETARGET"),
                     reference=setup.reference,
                     height=setup.height / found.unit or None,
                 )
@@ -214,7 +211,7 @@ class SSRHMR_OT_live_wiggle(bpy.types.Operator):
 
     bl_idname = "ssrhmr.live_wiggle"
     bl_label = "Wiggle to Assign"
-    bl_options: ClassVar = {"REGISTER"}
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     role: bpy.props.EnumProperty(
         name="Worn On",
@@ -269,13 +266,13 @@ class SSRHMR_OT_record(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Begin or end a recording."""
-        found, scene = _running(), context.scene
-        live = live_of(scene)
+        found, live = _running(), live_of(context.scene)
         try:
             if found.recording:
-                end_recording(found, scene)
+                end_recording(found, context.scene)
                 return {"FINISHED"}
             path = found.record(capture.takes_folder(live), live.pre_roll)
+            begin_recording(found)
         except _EXPLAINED as error:
             self.report({"ERROR"}, plainly(error))
             return {"CANCELLED"}
@@ -283,22 +280,52 @@ class SSRHMR_OT_record(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def stop(scene: bpy.types.Scene) -> None:
+def stop() -> None:
     """End the capture; a recording that was under way is kept, and baked on request."""
-    take = capture.stop()
-    _remove_handlers()
+    found = capture.running()
+    take = _release()
+    scene = bpy.data.scenes.get(found.scene) if found else None
+    if scene is None:
+        return
+    if take is not None:
+        _stop_timeline(scene)
     # What the character's own action says shows again.
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     if take is not None:
         setup_of(scene).message = f"'{take.path.name}' was recorded: {take.seconds:.1f} s"
 
 
-def end_recording(found: capture.Capture, scene: bpy.types.Scene) -> None:
-    """Close the take, and bake it if the user wants that."""
-    take = found.end_recording()
+def begin_recording(found: capture.Capture) -> None:
+    """Begin a recording that is due; the timeline runs along with it, if that is wanted."""
+    if not found.due:
+        return
+    scene, screen = bpy.data.scenes[found.scene], bpy.context.screen
+    plays = live_of(scene).play and screen is not None
+    if plays:
+        # First all that takes time: recording and timeline begin at once.
+        _stop_timeline(scene)
+        scene.frame_set(first_frame(scene))
+    found.begin_recording()
+    if plays:
+        # Slow views leave frames out, so that it keeps up with the performer.
+        bpy.ops.screen.animation_play(sync=True)
+
+
+def first_frame(scene: bpy.types.Scene) -> int:
+    """Where the timeline begins."""
+    return scene.frame_preview_start if scene.use_preview_range else scene.frame_start
+
+
+def _stop_timeline(scene: bpy.types.Scene) -> None:
     screen = bpy.context.screen
     if live_of(scene).play and screen is not None and screen.is_animation_playing:
         bpy.ops.screen.animation_cancel(restore_frame=False)
+
+
+def end_recording(found: capture.Capture, scene: bpy.types.Scene) -> None:
+    """Close the take, and bake it if the user wants that."""
+    take = found.end_recording()
+    _stop_timeline(scene)
     setup, live = setup_of(scene), live_of(scene)
     if take is None:
         setup.message = "Nothing was recorded: wait until the pre-roll is over before you stop"
@@ -307,22 +334,10 @@ def end_recording(found: capture.Capture, scene: bpy.types.Scene) -> None:
     if not (live.bake and take.readings and found.has_character and setup.calibration):
         return
     mode = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
-    bpy.ops.ssrhmr.bake_take(mode, filepath=str(take.path), frame_start=scene.frame_start)
-
-
-def status_line(found: capture.Capture) -> str:
-    """One line for the status bar."""
-    status = found.status
-    text = iface_(
-        "Live: {rate:.0f} readings a second   model {model:.1f} ms   latency {latency:.0f} ms"
-        "   lost {lost}   Esc: stop"
-    ).format(
-        rate=status.rate,
-        model=status.model_ms,
-        latency=status.latency_ms,
-        lost=status.frames_lost,
-    )
-    return f"REC {status.recorded_seconds:.1f} s   {text}" if status.recording >= 0 else text
+    # Where the timeline was when the first tracker was heard, were it played along.
+    waited = round(take.first * scene.render.fps / scene.render.fps_base)
+    start = first_frame(scene) + waited
+    bpy.ops.ssrhmr.bake_take(mode, filepath=str(take.path), frame_start=start)
 
 
 def _running() -> capture.Capture:
@@ -334,9 +349,7 @@ def _running() -> capture.Capture:
 
 def _before_load(*_: object) -> None:
     """Another file is opened: nothing of this one may be touched any more."""
-    if capture.running() is not None:
-        capture.stop()
-    _remove_handlers()
+    stop_running()
 
 
 def _after_frame(scene: bpy.types.Scene, *_: object) -> None:
@@ -352,6 +365,13 @@ _HANDLERS = (
 )
 
 
+def _release() -> RawTake | None:
+    try:
+        return capture.stop()
+    finally:
+        _remove_handlers()
+
+
 def _add_handlers() -> None:
     for handlers, handler in _HANDLERS:
         if handler not in handlers:
@@ -365,9 +385,9 @@ def _remove_handlers() -> None:
 
 
 def stop_running() -> None:
-    """End everything, as when the add-on is disabled."""
-    capture.stop()
-    _remove_handlers()
+    """End everything, as when the add-on is disabled; nobody is there to be told of a full disk."""
+    with contextlib.suppress(*_EXPLAINED):
+        _release()
 
 
 CLASSES = (

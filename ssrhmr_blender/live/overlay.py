@@ -19,7 +19,7 @@ _SEEN, _LOST = (0.3, 0.9, 0.45, 1.0), (0.95, 0.35, 0.25, 1.0)
 _BODY = (1.0, 0.75, 0.25, 0.9)
 _FLOOR = (0.6, 0.6, 0.6, 0.35)
 _THIN, _THICK = 1.0, 2.5
-_LETTERS = 11.0
+_LETTERS, _HUGE = 11.0, 48.0
 
 Point = tuple[float, float, float]
 Colour = tuple[float, float, float, float]
@@ -32,10 +32,12 @@ class Picture:
     Attributes:
         lines: thickness in pixels -> ends of lines, two after each other, with their colours.
         names: places with text and colour.
+        title: a word for who stands far from the screen.
     """
 
     lines: dict[float, tuple[list[Point], list[Colour]]] = field(default_factory=dict)
     names: list[tuple[Point, str, Colour]] = field(default_factory=list)
+    title: str = ""
 
     def add(self, ends: np.ndarray, colour: Colour, width: float = _THIN) -> None:
         """Add lines between (n, 2, 3) points."""
@@ -60,14 +62,14 @@ def picture_of_trackers(
     import numpy as np
 
     picture = Picture()
-    if not len(names):
-        return picture
     for axis, colour in enumerate(_AXIS_COLOURS):
-        tips = places + _AXIS * unit * turns[:, :, axis]
-        picture.add(np.stack([places, tips], 1)[seen], colour, _THICK)
+        rods = np.stack([places, places + _AXIS * unit * turns[:, :, axis]], 1)
+        picture.add(rods[seen], colour, _THICK)
+        picture.add(rods[~seen], _LOST, _THICK)
     for name, place, shown in zip(names, places.tolist(), seen.tolist(), strict=True):
         picture.names.append((tuple(place), name, _SEEN if shown else _LOST))
-    centre = np.append(np.round(places[:, :2].mean(0) / unit) * unit, 0.0)
+    middle = places[:, :2].mean(0) if len(places) else np.zeros(2)
+    centre = np.append(np.round(middle / unit) * unit, 0.0)
     steps = np.arange(-_GRID_HALF, _GRID_HALF + 1e-6, _GRID_STEP) * unit
     half = np.full_like(steps, _GRID_HALF * unit)
     along = np.stack([np.stack([steps, -half], -1), np.stack([steps, half], -1)], 1)
@@ -138,7 +140,14 @@ class Overlay:
         context = bpy.context
         if picture is None or not context.space_data.overlay.show_overlays:
             return
-        blf.size(0, _LETTERS * context.preferences.system.ui_scale)
+        scale = context.preferences.system.ui_scale
+        if picture.title:
+            blf.size(0, _HUGE * scale)
+            region, (width, height) = context.region, blf.dimensions(0, picture.title)
+            blf.color(0, *_BODY)
+            blf.position(0, 0.5 * (region.width - width), 0.85 * region.height - height, 0.0)
+            blf.draw(0, picture.title)
+        blf.size(0, _LETTERS * scale)
         for place, text, colour in picture.names:
             spot = location_3d_to_region_2d(context.region, context.region_data, place)
             if spot is not None:

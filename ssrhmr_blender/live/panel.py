@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import math
+from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
@@ -10,6 +11,9 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..panels import SidebarPanel, draw_swaps, draw_text
 from ..settings import SSRHMR_Setup, live_of, setup_of
 from . import capture
+
+if TYPE_CHECKING:
+    from ssrhmr_core.feed import Device
 
 
 class SSRHMR_UL_devices(bpy.types.UIList):
@@ -33,8 +37,8 @@ class SSRHMR_UL_devices(bpy.types.UIList):
             mark = "CHECKMARK" if heard.valid else "ERROR"
         text = item.name
         if heard is not None:
-            how = iface_("{rate:.0f}/s") if heard.valid else iface_("{ago:.0f} s ago")
-            text += "  " + how.format(rate=heard.rate, ago=heard.ago)
+            rate = iface_("{rate:.0f}/s").format(rate=heard.rate)
+            text += f"  {rate if heard.valid else _seen(heard)}"
         split = layout.split(factor=0.6, align=True)
         split.label(text=text, icon=mark, translate=False)
         split.prop(item, "role", text="")
@@ -80,49 +84,101 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         heard = found.receiver.counters
         if not found.heard:
-            text = iface_(
-                "Nothing heard yet on port {port}: start the tracking software and let it send"
-                " there"
-            )
-            draw_text(layout, context, text.format(port=found.receiver.port), icon="INFO")
+            draw_text(layout, context, why_silent(found), icon="INFO")
         else:
             text = iface_("{rate:.0f} readings/s, {packets:,} packets")
             column.label(text=text.format(rate=status.rate, packets=heard.datagrams))
             text = iface_("Model {model:.1f} ms, latency {latency:.0f} ms")
             column.label(text=text.format(model=status.model_ms, latency=status.latency_ms))
-            lost = heard.dropped + heard.malformed + heard.oversized
-            text = iface_("Lost: {frames} frames, {packets} packets")
+            text = iface_("Lost: {frames} frames, {readings} readings")
             column.label(
-                text=text.format(frames=status.frames_lost, packets=lost),
-                icon="ERROR" if status.frames_lost or lost else "CHECKMARK",
+                text=text.format(frames=status.frames_lost, readings=heard.dropped),
+                icon="ERROR" if status.frames_lost or heard.dropped else "CHECKMARK",
+            )
+            unread = heard.malformed + heard.oversized
+            text = iface_("Late {late}, double {double}, unreadable {unread}")
+            column.label(
+                text=text.format(late=heard.late, double=heard.duplicate, unread=unread),
+                icon="ERROR" if unread else "BLANK1",
             )
         if status.message:
             draw_text(layout, context, status.message, icon="INFO")
 
-        if found.has_character:
-            if status.countdown > 0.0:
-                row = layout.row()
-                row.scale_y = 1.5
-                row.operator(
-                    "ssrhmr.live_calibrate",
-                    text=f"{_pose_of(setup)}! {status.countdown:.0f}",
-                    icon="TIME",
-                    depress=True,
-                )
-            else:
-                layout.prop(live, "countdown")
-                layout.prop(setup, "reference")
-                layout.operator(
-                    "ssrhmr.live_calibrate",
-                    text=iface_("Calibrate in {pose}").format(pose=_pose_of(setup)),
-                    icon="OUTLINER_OB_ARMATURE",
-                )
-                for warning in setup.warnings:
-                    draw_text(layout, context, warning.name, icon="ERROR")
-                    draw_swaps(layout, warning)
+        if status.countdown > 0.0:
+            row = layout.row()
+            row.scale_y = 1.5
+            row.operator(
+                "ssrhmr.live_calibrate",
+                text=f"{_pose_of(setup)}! {found.waited_for}",
+                icon="TIME",
+                depress=True,
+            )
         else:
+            layout.prop(live, "countdown")
+            layout.prop(setup, "reference")
+            layout.operator(
+                "ssrhmr.live_calibrate",
+                text=iface_("Calibrate in {pose}").format(pose=_pose_of(setup)),
+                icon="OUTLINER_OB_ARMATURE",
+            )
+            for warning in setup.warnings:
+                draw_text(layout, context, warning.name, icon="ERROR")
+                draw_swaps(layout, warning)
+        if not found.has_character:
             draw_text(layout, context, iface_("No character: choose one above, then"), icon="INFO")
         layout.operator("ssrhmr.live_character", icon="ARMATURE_DATA")
+
+
+def draw_header(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """How the capture goes, in the header of each 3D view, behind its menus."""
+    found = capture.running()
+    if found is None:
+        return
+    status = found.status
+    recording = status.recording >= 0
+    text = iface_(
+        "{rate:.0f}/s  model {model:.1f} ms  latency {latency:.0f} ms  lost {lost}  Esc stops"
+    ).format(
+        rate=status.rate,
+        model=status.model_ms,
+        latency=status.latency_ms,
+        lost=status.frames_lost,
+    )
+    if recording:
+        text = f"REC {status.recorded_seconds:.1f} s  {text}"
+    if found.waited_for:
+        text = iface_("In {wait} s").format(wait=found.waited_for) + f"  {text}"
+    self.layout.label(text=text, icon="REC" if recording else "PLAY", translate=False)
+
+
+def why_silent(found: capture.Capture) -> str:
+    """Say what to do while no device is heard."""
+    port, packets = found.receiver.port, found.receiver.counters.datagrams
+    if packets:
+        text = iface_(
+            "No tracker in {packets:,} packets on port {port}: choose the protocol that is sent"
+            " there"
+        )
+    else:
+        text = iface_(
+            "Nothing heard yet on port {port}: start the tracking software and let it send there"
+        )
+    return text.format(port=port, packets=packets)
+
+
+def _heard(device: Device | None) -> str:
+    if device is None:
+        return iface_("Not heard of")
+    text = iface_("{rate:.0f} readings/s, last seen: {seen}")
+    return text.format(rate=device.rate, seen=_seen(device))
+
+
+def _seen(device: Device) -> str:
+    if device.valid:
+        return iface_("now")
+    if not math.isfinite(device.ago):
+        return iface_("never")
+    return iface_("{ago:.0f} s ago").format(ago=device.ago)
 
 
 def _pose_of(setup: SSRHMR_Setup) -> str:
@@ -142,6 +198,10 @@ class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
         layout.template_list(
             "SSRHMR_UL_devices", "", live, "devices", live, "active_device", rows=6
         )
+        found = capture.running()
+        if found is not None and live.active_device < len(live.devices):
+            device = found.heard.get(live.devices[live.active_device].name)
+            layout.label(text=_heard(device), translate=False)
         row = layout.row(align=True)
         row.operator_menu_enum("ssrhmr.live_wiggle", "role", icon="MOD_WAVE")
         row.operator("ssrhmr.live_forget", text="", icon="TRASH")
@@ -166,8 +226,8 @@ class SSRHMR_PT_record(SidebarPanel, bpy.types.Panel):
         recording = found is not None and found.recording
         text = "Record"
         if recording and found is not None:
-            wait, done = found.pre_roll, found.status.recorded_seconds
-            text = iface_("In {wait:.0f} s") if wait else iface_("Stop  ({done:.1f} s)")
+            wait, done = found.waited_for, found.status.recorded_seconds
+            text = iface_("In {wait} s") if found.pre_roll else iface_("Stop  ({done:.1f} s)")
             text = text.format(wait=wait, done=done)
         row.alert = recording
         row.operator(

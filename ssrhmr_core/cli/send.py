@@ -9,6 +9,8 @@ import argparse
 import itertools
 from pathlib import Path
 
+import numpy as np
+
 from ..evaluation.evaluate import Disturbance
 from ..formats import load_motion
 from ..formats.trackers_csv import load_trackers
@@ -26,6 +28,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tcp", action="store_true", help="over TCP instead of UDP (json only)")
     parser.add_argument("--rate", type=float, metavar="HZ", help="the take's own if not given")
     parser.add_argument("--loop", action="store_true", help="begin anew at the end, until Ctrl-C")
+    parser.add_argument(
+        "--stand",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="stay in the first frame for so long before each turn, to be calibrated",
+    )
     parser.add_argument("--seconds", type=float, help="end after so many seconds")
     parser.add_argument(
         "--noise", type=noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
@@ -61,7 +70,7 @@ def run(chosen: argparse.Namespace) -> None:
 
     if chosen.tcp and chosen.protocol != "json":
         raise ValueError("--tcp goes with --protocol json only")
-    take = _take(chosen.take)
+    take = _standing(_take(chosen.take), chosen.stand)
     if chosen.rate:
         if not 1.0 <= chosen.rate <= 1000.0:
             raise ValueError("--rate is 1 to 1000 frames a second")
@@ -91,3 +100,14 @@ def _take(path: Path) -> Take:
     if path.suffix.lower() == ".csv":
         return load_trackers(path)
     return Take.from_motion(load_motion(path))
+
+
+def _standing(take: Take, seconds: float) -> Take:
+    """Return a take that stays in its first frame for some seconds more."""
+    step = float(np.median(np.diff(take.times))) if len(take) > 1 else 1.0
+    if not 0.0 <= seconds <= 3600.0:
+        raise ValueError("--stand is 0 to 3600 seconds")
+    before = np.arange(-round(seconds / step), 0)
+    rows = np.concatenate([np.zeros_like(before), np.arange(len(take))])
+    times = np.concatenate([take.times[0] + step * before, take.times])
+    return Take(times, take.positions[rows], take.rotations[rows], take.valid[rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Device:
         name: serial or name, as the sender gives it.
         kind: "hmd", "controller", "tracker" or "bone".
         rate: readings a second over the last two seconds.
-        ago: seconds since the last reading.
+        ago: seconds since it was last seen; infinite if it never was.
         valid: whether it is seen now: heard of lately, and valid by the sender.
         position: where it was last seen, metres, core axes.
         rotation: how it was turned then, w, x, y, z.
@@ -54,6 +55,7 @@ class _Track:
 
     def __init__(self, reading: Reading) -> None:
         self.last = self.seen = reading
+        self.seen_at = -math.inf
         self.arrivals: deque[float] = deque(maxlen=1024)
         self.places: deque[tuple[float, Vector]] = deque()
 
@@ -62,18 +64,20 @@ class _Track:
         self.arrivals.append(reading.time)
         if not reading.valid:
             return
-        self.seen = reading
+        self.seen, self.seen_at = reading, reading.arrival
         if not self.places or reading.time - self.places[-1][0] >= _STEP:
             self.places.append((reading.time, reading.position))
             while self.places[0][0] < reading.time - _WINDOW:
                 self.places.popleft()
 
     def rate(self, now: float) -> float:
-        recent = [time for time in self.arrivals if time > now - _WINDOW]
-        if len(recent) < 2:
+        while self.arrivals and self.arrivals[0] <= now - _WINDOW:
+            self.arrivals.popleft()
+        if len(self.arrivals) < 2:
             return 0.0
-        span = max(recent) - min(recent)
-        return (len(recent) - 1) / span if span > 0.0 else 0.0
+        # Nearly in order: what comes late is late by little of that.
+        span = self.arrivals[-1] - self.arrivals[0]
+        return (len(self.arrivals) - 1) / span if span > 0.0 else 0.0
 
     def spread(self, now: float) -> float:
         """Metres from its mean place in the last seconds, root mean square."""
@@ -108,7 +112,7 @@ class DeviceTable:
                 name,
                 track.last.kind,
                 track.rate(now),
-                max(now - track.last.arrival, 0.0),
+                max(now - track.seen_at, 0.0),
                 track.last.valid and now - track.last.arrival <= _SEEN,
                 track.seen.position,
                 track.seen.rotation,

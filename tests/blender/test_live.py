@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -14,11 +18,11 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 import ssrhmr_blender
-from ssrhmr_blender.live import capture, ops
+from ssrhmr_blender.live import capture, ops, overlay, panel
 from ssrhmr_core import Calibration, Motion, Take
-from ssrhmr_core.skeleton import TRACKERS
+from ssrhmr_core.skeleton import INDEX, TRACKERS
 
-from .conftest import TO_BLENDER, choose, joint_worlds, make_armature, snapshot
+from .conftest import TO_BLENDER, choose, free_port, joint_worlds, make_armature, snapshot
 
 
 @pytest.fixture
@@ -29,12 +33,6 @@ def port() -> Iterator[int]:
     yield found
     capture.stop()
     assert_free(found)
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def assert_free(port: int) -> None:
@@ -174,6 +172,34 @@ def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
     assert np.abs(places - again).max() < 1e-4
 
 
+def test_a_take_begins_where_the_timeline_does(
+    hero: bpy.types.Object, sender: Sender, tmp_path: Path
+) -> None:
+    scene = bpy.context.scene
+    scene.ssrhmr_live.folder = str(tmp_path)
+    for first, preview in ((7, False), (40, True)):
+        scene.frame_start, scene.use_preview_range = 7, preview
+        scene.frame_preview_start, scene.frame_preview_end = 40, 90
+        found = start()
+        stream(found, sender, range(60, 64))
+        bpy.ops.ssrhmr.record()
+        stream(found, sender, range(64, 84))
+        bpy.ops.ssrhmr.record()
+        bpy.ops.ssrhmr.live_stop()
+        assert hero.animation_data.action.frame_range[0] == pytest.approx(first, abs=1)
+    # And as much later as nothing was heard: it fits to what the timeline played.
+    sender.sent, found = 0, start()
+    stream(found, sender, range(60, 64))
+    until(found, lambda: found.receiver.counters.readings >= sender.sent)
+    bpy.ops.ssrhmr.record()
+    time.sleep(0.5)
+    stream(found, sender, range(64, 84))
+    bpy.ops.ssrhmr.record()
+    assert hero.animation_data.action.frame_range[0] == pytest.approx(
+        40 + 0.5 * scene.render.fps, abs=3
+    )
+
+
 def test_takes_are_numbered(tmp_path: Path) -> None:
     assert capture.next_take(tmp_path).name == "take_001.csv"
     (tmp_path / "take_009 the good one.csv").touch()
@@ -202,8 +228,10 @@ def test_pre_roll(hero: bpy.types.Object, sender: Sender, tmp_path: Path) -> Non
     stream(found, sender, range(5))
     bpy.ops.ssrhmr.record()
     assert found.recording and found.pre_roll > 0.0 and found.status.recording < 0
+    assert found.waited_for == found.picture().title == "1"
     stream(found, sender, range(5, 35))
-    assert found.begin_if_due()
+    ops.begin_recording(found)
+    assert found.status.recording >= 0 and found.waited_for == ""
     stream(found, sender, range(35, 50))
     bpy.ops.ssrhmr.record()
     # What was sent during the pre-roll is not in it.
@@ -231,12 +259,66 @@ def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
     assert found.pose is not None
 
 
-def test_watching_without_a_character(port: int, sender: Sender) -> None:
+def ends(picture: overlay.Picture, colour: overlay.Colour) -> np.ndarray:
+    """Ends (n, 3) of the lines of one colour."""
+    drawn = [
+        pair
+        for points, colours in picture.lines.values()
+        for pair in zip(points, colours, strict=True)
+    ]
+    return np.array([point for point, shown in drawn if shown == colour])
+
+
+def test_watching_without_a_character(
+    port: int, sender: Sender, performance: Motion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy.context.scene.ssrhmr_live.countdown = 0.4
     found = start()
+    assert len(ends(found.picture(), overlay._FLOOR))
     stream(found, sender, range(5))
     until(found, lambda: all(tracker.valid for tracker in found.session.trackers()))
     assert not found.has_character and found.pose is None
-    assert all(tracker.known and tracker.valid for tracker in found.session.trackers())
+    picture = found.picture()
+    assert picture is found.picture() and not len(ends(picture, overlay._BODY))
+    heads = TO_BLENDER @ performance.positions()[4, INDEX["head"]]
+    shown = {name: (place, colour) for place, name, colour in picture.names}
+    np.testing.assert_allclose(shown["Head"][0], heads, atol=2e-3)
+    assert shown["Head"][1] == overlay._SEEN and not len(ends(picture, overlay._LOST))
+    # Once calibrated the performer is seen too, as tall as they are: hands reach the trackers.
+    assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
+    stream(found, sender, range(36))
+    until(found, lambda: bool(bpy.context.scene.ssrhmr.calibration))
+    stream(found, sender, range(36, 90))
+    body = ends(found.picture(), overlay._BODY)
+    for place, _, _ in found.picture().names:
+        assert np.linalg.norm(body - place, axis=-1).min() < 0.06
+    bpy.context.scene.ssrhmr_live.overlay = False
+    found.tick()
+    assert found.picture() is None
+    bpy.context.scene.ssrhmr_live.overlay = True
+    # What nobody hears any more is shown as lost, where it was.
+    found.tick(time.perf_counter() + 5.0)
+    assert {colour for _, _, colour in found.picture().names} == {overlay._LOST}
+    assert len(ends(found.picture(), overlay._LOST)) == 2 * 3 * 6
+    bpy.ops.ssrhmr.live_stop()
+    # The next capture begins with the performer that was measured.
+    found = start()
+    stream(found, sender, range(60, 90))
+    assert found.pose is not None
+
+
+def test_the_header_tells_how_it_goes(hero: bpy.types.Object, sender: Sender) -> None:
+    said: list[str] = []
+
+    class Header:
+        layout = SimpleNamespace(label=lambda text, icon: said.append(text))
+
+    panel.draw_header(Header, bpy.context)
+    assert said == []
+    found = start()
+    stream(found, sender, range(60, 100))
+    panel.draw_header(Header, bpy.context)
+    assert re.fullmatch(r"\d\d/s  model [\d.]+ ms  latency \d+ ms  lost 0  Esc stops", said[0])
 
 
 def test_starting_twice_and_taken_ports_are_refused(port: int) -> None:
@@ -296,16 +378,85 @@ def test_nothing_is_left_behind(
         assert handler not in handlers
 
 
-def test_fifty_starts_and_stops(hero: bpy.types.Object, sender: Sender, port: int) -> None:
-    threads = threading.active_count()
-    for _ in range(50):
+def leftovers() -> tuple[int, int, int]:
+    """Threads, open files and sockets (where the system tells), and handlers."""
+    files = Path("/proc/self/fd")
+    lists = [getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)]
+    return (
+        threading.active_count(),
+        len(list(files.iterdir())) if files.exists() else 0,
+        sum(len(handlers) for handlers in lists if isinstance(handlers, list)),
+    )
+
+
+def test_another_protocol_is_told(port: int) -> None:
+    found = start()
+    assert f"Nothing heard yet on port {port}" in panel.why_silent(found)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.sendto(b'{"name": "head", "valid": false}', ("127.0.0.1", port))
+    until(found, lambda: found.receiver.counters.datagrams == 1)
+    assert f"No tracker in 1 packets on port {port}: choose" in panel.why_silent(found)
+
+
+def test_a_disk_that_is_full_at_the_end(
+    hero: bpy.types.Object, sender: Sender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy.context.scene.ssrhmr_live.folder = str(tmp_path)
+    before = leftovers()
+    for end in (bpy.ops.ssrhmr.live_stop, ops.stop_running):
         found = start()
-        sender.send(60)
-        found.tick()
-        bpy.ops.ssrhmr.live_stop()
-        assert_free(port)
-    assert threading.active_count() == threads
-    assert all(handler not in handlers for handlers, handler in ops._HANDLERS)
+        stream(found, sender, range(60, 66))
+        bpy.ops.ssrhmr.record()
+        recorder = found.session._recorder
+        assert recorder is not None
+
+        def close(shut: Callable[[], None] = recorder.close) -> None:
+            shut()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(recorder, "close", close)
+        if end is ops.stop_running:
+            end()
+        else:
+            with pytest.raises(RuntimeError, match="No space left"):
+                end()
+        assert capture.running() is None
+        assert leftovers() == before
+
+
+def test_fifty_starts_and_ends_while_trackers_stream(
+    hero: bpy.types.Object, sender: Sender, port: int, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    streaming = threading.Event()
+    streaming.set()
+
+    def perform() -> None:
+        while streaming.is_set():
+            sender.send(60)
+            time.sleep(0.005)
+
+    performer = threading.Thread(target=perform)
+    performer.start()
+    try:
+        before = leftovers()
+        for number in range(50):
+            found = start()
+            until(found, partial(getattr, found, "pose"))
+            if number % 5 == 3:
+                bpy.ops.wm.open_mainfile(filepath=file)
+            elif number % 5 == 4:
+                ssrhmr_blender.unregister()
+                ssrhmr_blender.register()
+            else:
+                bpy.ops.ssrhmr.live_stop()
+            assert capture.running() is None
+            assert leftovers() == before
+            assert_free(port)
+    finally:
+        streaming.clear()
+        performer.join()
 
 
 def test_scenes_in_centimetres(performance: Motion, sender: Sender) -> None:

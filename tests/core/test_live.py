@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -437,7 +441,7 @@ def test_a_recording_is_the_take(tmp_path: Path, mounts: Calibration) -> None:
     stage.run(session, every(0.4, 2.2))
     raw = session.stop_recording()
     assert raw.readings == stage.intake.counters.readings == 6 * len(take)
-    assert raw.began == began == -0.25
+    assert raw.began == began == -0.25 and raw.first == pytest.approx(0.25, abs=1e-6)
     assert raw.seconds == pytest.approx(take.times[-1] + 0.25, abs=1e-6)
     loaded = raw.load()
     np.testing.assert_allclose(loaded.times, take.times + 0.25, atol=1e-6)
@@ -488,6 +492,41 @@ def test_a_crash_loses_at_most_a_second(tmp_path: Path) -> None:
     cut.write_bytes(text[: len(text) - 17])
     assert load_trackers(cut).times[-1] > 3.9
     session.stop_recording()
+
+
+def test_a_program_that_is_killed_leaves_its_recording(tmp_path: Path) -> None:
+    """Nothing is told to the program that records: the system ends it between two instructions."""
+    path = tmp_path / "take.csv"
+    program = """
+import sys, time
+from ssrhmr_core.feed import Receiver
+from ssrhmr_core.live import LiveSession
+with Receiver("json", 0) as receiver:
+    session = LiveSession(receiver, roles={"head": "head"})
+    session.start_recording(sys.argv[1])
+    print(receiver.port, flush=True)
+    while True:
+        session.tick()
+        print(session.status.recording, flush=True)
+        time.sleep(0.01)
+"""
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as recorder:
+        assert recorder.stdout is not None
+        port = int(recorder.stdout.readline())
+        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with out:
+            for number in range(75):
+                head = {"name": "head", "position": [0, number, 0], "quaternion": [1, 0, 0, 0]}
+                line = {"time": number / 30.0, **head}
+                out.sendto(json.dumps(line).encode(), ("127.0.0.1", port))
+                time.sleep(1.0 / 30.0)
+        while int(recorder.stdout.readline()) < 75:
+            pass
+        recorder.kill()
+    assert recorder.returncode
+    # Two and a half seconds, less than a file's buffer holds: all but the last one are there.
+    assert len(load_trackers(path)) >= 75 - 30
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_performance(

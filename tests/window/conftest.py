@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,17 +109,33 @@ class Window:
         self.picture("timeout")
         raise AssertionError(f"waited in vain: {what}; {self.seen()}")
 
-    def click(self, x: float, y: float) -> None:
-        """Press the left button of the real pointer."""
+    def quit(self) -> None:
+        """Let Blender quit, and see that it does so without an error."""
+        if self._process.poll() is None:
+            self.order("quit")
+        assert self._process.wait(20.0) == 0, (FOLDER / "blender.log").read_text()[-3000:]
+
+    def move(self, x: float, y: float) -> None:
+        """Move the real pointer to a place."""
         self._xdotool("mousemove", str(round(x)), str(round(y)))
         time.sleep(0.3)
+
+    def click(self, x: float, y: float) -> None:
+        """Press the left button there."""
+        self.move(x, y)
         self._xdotool("click", "1")
 
     def key(self, name: str, x: float, y: float) -> None:
         """Press a key with the pointer at a place."""
-        self._xdotool("mousemove", str(round(x)), str(round(y)))
-        time.sleep(0.3)
+        self.move(x, y)
         self._xdotool("key", name)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Pull something with the left button."""
+        for at, press in ((start, "mousedown"), (end, "mouseup")):
+            self.move(*at)
+            self._xdotool(press, "1")
+            time.sleep(0.5)
 
     def picture(self, name: str) -> Path:
         """Take a picture of the whole window."""
@@ -131,13 +148,15 @@ class Window:
         subprocess.run(["xdotool", *arguments], env=self._environment, check=True)
 
 
-@pytest.fixture(scope="session")
-def window(performance: Motion) -> Iterator[Window]:
-    """Blender with the extension of ``dist``; ``SSRHMR_BLENDER`` is the command that starts it."""
-    command = shlex.split(os.environ.get("SSRHMR_BLENDER", "blender"))
-    for tool in (command[0], "Xvfb", "xdotool", "import"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool}, which is not on this machine")
+def blender_command() -> list[str]:
+    """Start Blender with this: ``SSRHMR_BLENDER``, or the one on the path."""
+    return shlex.split(os.environ.get("SSRHMR_BLENDER", "blender"))
+
+
+@contextmanager
+def opened(job: dict[str, object]) -> Iterator[Window]:
+    """Blender with the extension of ``dist`` and :mod:`tests.window.drive`, which gets the job."""
+    command = blender_command()
     (package,) = (ROOT / "dist").glob("ssrhmr-*.zip")
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -154,14 +173,7 @@ def window(performance: Motion) -> Iterator[Window]:
     )
     assert installed.returncode == 0, installed.stdout + installed.stderr
     port = free_port()
-    job = {
-        "bones": [bone_of(joint) for joint in JOINTS],
-        "offsets": performance.skeleton.offsets.tolist(),
-        "parents": list(PARENTS),
-        "calibration": Calibration.none().to_json(),
-        "port": port,
-        "takes": str(FOLDER / "takes"),
-    }
+    job = {**job, "port": port, "takes": str(FOLDER / "takes")}
     (FOLDER / "job.json").write_text(json.dumps(job))
     display = f":{90 + os.getpid() % 100}"
     screen = ["-screen", "0", "1280x800x24", "+extension", "GLX", "-nolisten", "tcp"]
@@ -180,12 +192,27 @@ def window(performance: Motion) -> Iterator[Window]:
             )
             made = Window(blender, display, port)
             made.until(lambda seen: bool(seen), "Blender's window")
-            yield made
-            made.order("quit")
             try:
-                assert blender.wait(20.0) == 0
+                yield made
+                made.quit()
             finally:
                 blender.kill()
         finally:
             server.terminate()
             server.wait(10.0)
+
+
+@pytest.fixture(scope="session")
+def window(performance: Motion) -> Iterator[Window]:
+    """A window with a character that has the performer's proportions, calibrated."""
+    for tool in (blender_command()[0], "Xvfb", "xdotool", "import"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool}, which is not on this machine")
+    job: dict[str, object] = {
+        "bones": [bone_of(joint) for joint in JOINTS],
+        "offsets": performance.skeleton.offsets.tolist(),
+        "parents": list(PARENTS),
+        "calibration": Calibration.none().to_json(),
+    }
+    with opened(job) as made:
+        yield made

@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,29 @@ FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
 JOB = json.loads((FOLDER / "job.json").read_text())
 TO_BLENDER = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
 STATE: dict[str, Any] = {"phase": "begin", "done": 0, "samples": [], "number": 0}
+STATUS = ("rate", "model_ms", "latency_ms", "frames", "frames_lost", "recording")
+STATUS += ("recorded_seconds",)
+STATE |= {"probe": 0, "timers": 0}
+LIVE_PANELS = ("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
+
+
+class SSRHMR_OT_probe(bpy.types.Operator):
+    """Counts what timers the window has: each makes events, whoever began it."""
+
+    bl_idname = "wm.ssrhmr_probe"
+    bl_label = "Probe"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Any:
+        STATE["probe"] += 1
+        self.number, STATE["timers"] = STATE["probe"], 0
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Any:
+        if self.number != STATE["probe"]:
+            return {"CANCELLED", "PASS_THROUGH"}
+        STATE["timers"] += event.type == "TIMER"
+        return {"PASS_THROUGH"}
 
 
 def turned(vector: list[float]) -> list[float]:
@@ -55,31 +79,38 @@ def prepare() -> None:
         bpy.data.objects.remove(obj)
     bpy.context.preferences.view.show_splash = False
     bpy.ops.preferences.addon_enable(module=MODULE)
-    build_character()
-    scene.render.fps = 60
-    scene.frame_start, scene.frame_end = 1, 600
-    setup = scene.ssrhmr
-    setup.armature = bpy.data.objects["Hero"]
-    bpy.ops.ssrhmr.detect_bones()
-    setup.calibration = JOB["calibration"]
+    if "bones" in JOB:
+        build_character()
+        scene.render.fps = 60
+        scene.frame_start, scene.frame_end = 1, 600
+        setup = scene.ssrhmr
+        setup.armature = bpy.data.objects["Hero"]
+        bpy.ops.ssrhmr.detect_bones()
+        setup.calibration = JOB["calibration"]
     live = scene.ssrhmr_live
     live.port, live.folder, live.bake = JOB["port"], JOB["takes"], True
     live.port = JOB["port"]
-    # The live panel alone, so that the mouse finds its button.
+    hide_panels(*LIVE_PANELS)
+    bpy.utils.register_class(SSRHMR_OT_probe)
+    _, area, _ = view()
+    area.spaces.active.show_region_ui = True
+
+
+def hide_panels(*shown: str) -> None:
+    """Leave some panels alone, so that they are in sight, and the mouse finds their buttons."""
     addon = importlib.import_module(MODULE)
     STATE["hidden"] = [
         cls
         for cls in addon.CLASSES
-        if issubclass(cls, bpy.types.Panel)
-        and "SSRHMR_PT_live" not in (cls.bl_idname, getattr(cls, "bl_parent_id", ""))
+        if issubclass(cls, bpy.types.Panel) and cls.bl_idname not in shown
     ]
     for cls in reversed(STATE["hidden"]):
         bpy.utils.unregister_class(cls)
-    window = bpy.context.window_manager.windows[0]
-    area = max(
-        (a for a in window.screen.areas if a.type == "VIEW_3D"), key=lambda a: a.width * a.height
-    )
-    area.spaces.active.show_region_ui = True
+
+
+def show_panels() -> None:
+    for cls in STATE["hidden"]:
+        bpy.utils.register_class(cls)
 
 
 def view() -> tuple[Any, Any, Any]:
@@ -109,11 +140,32 @@ def obey(order: dict[str, Any]) -> None:
             device.name, device.role = name, role
         STATE["samples"] = []
     elif order["do"] == "operator":
+        module, _, name = order["name"].rpartition(".")
         window, area, _ = view()
         region = next(region for region in area.regions if region.type == "WINDOW")
         with bpy.context.temp_override(window=window, area=area, region=region):
-            name = order["name"]
-            getattr(bpy.ops.ssrhmr, name)("INVOKE_DEFAULT")
+            operator = getattr(getattr(bpy.ops, module or "ssrhmr"), name)
+            operator(order.get("how", "INVOKE_DEFAULT"), **order.get("values", {}))
+    elif order["do"] == "set":
+        for name, value in order["values"].items():
+            setattr(getattr(scene, order.get("of", "ssrhmr_live")), name, value)
+    elif order["do"] == "workspace":
+        bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces[order["name"]]
+    elif order["do"] == "scene":
+        bpy.context.window_manager.windows[0].scene = bpy.data.scenes.new("Other")
+    elif order["do"] == "delete":
+        bpy.data.objects.remove(bpy.data.objects["Hero"])
+    elif order["do"] == "disable":
+        show_panels()
+        bpy.ops.preferences.addon_disable(module=MODULE)
+    elif order["do"] == "enable":
+        bpy.ops.preferences.addon_enable(module=MODULE)
+        hide_panels(*LIVE_PANELS)
+    elif order["do"] == "panels":
+        show_panels()
+        hide_panels(*order["panels"])
+    elif order["do"] == "frame":
+        scene.frame_set(order["frame"])
     elif order["do"] == "read action":
         hero = bpy.data.objects["Hero"]
         action = hero.animation_data.action
@@ -125,12 +177,17 @@ def obey(order: dict[str, Any]) -> None:
         STATE["action"] = {"name": action.name, "first": first, "places": places}
     elif order["do"] == "look":
         _, area, _ = view()
+        area.spaces.active.show_gizmo_navigate = False
         space = area.spaces.active.region_3d
         space.view_location, space.view_distance = (0.0, 0.0, 0.9), 4.2
-        space.view_rotation = (0.77, 0.60, 0.14, 0.18)
+        space.view_rotation = order.get("turn", (0.77, 0.60, 0.14, 0.18))
+        hero = scene.ssrhmr.armature
+        if order.get("follow"):
+            bpy.context.view_layer.update()
+            hips = hero.matrix_world @ hero.pose.bones[0].head
+            space.view_location = [at + by for at, by in zip(hips, order["follow"], strict=True)]
     elif order["do"] == "quit":
-        for cls in STATE["hidden"]:
-            bpy.utils.register_class(cls)
+        show_panels()
         sys.stdout.flush()
         bpy.ops.wm.quit_blender()
 
@@ -141,11 +198,22 @@ def look() -> None:
     jobs = importlib.import_module(f"{MODULE}.jobs")
     found = capture.running()
     window, _, sidebar = view()
+    scene = bpy.context.scene
+    lists = [getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)]
     seen: dict[str, Any] = {
         "done": STATE["done"],
         "running": found is not None,
         "baking": jobs.is_running(),
-        "message": bpy.context.scene.ssrhmr.message,
+        "progress": scene.ssrhmr.progress if hasattr(scene, "ssrhmr") else 0.0,
+        "message": scene.ssrhmr.message if hasattr(scene, "ssrhmr") else "",
+        "calibration": scene.ssrhmr.calibration if hasattr(scene, "ssrhmr") else "",
+        "timers": STATE["timers"],
+        "threads": sum(thread.name.startswith("ssrhmr") for thread in threading.enumerate()),
+        "handlers": sum(len(handlers) for handlers in lists if isinstance(handlers, list)),
+        "files": len(list(Path("/proc/self/fd").iterdir())),
+        "frame": scene.frame_current,
+        "playing": window.screen.is_animation_playing,
+        "workspace": window.workspace.name,
         # From the top of the window, as the mouse counts.
         "sidebar": [
             sidebar.x,
@@ -161,12 +229,9 @@ def look() -> None:
         seen["action"] = hero.animation_data.action.name
     if found is not None:
         status = found.status
-        seen["status"] = {
-            key: getattr(status, key)
-            for key in ("rate", "model_ms", "latency_ms", "frames", "frames_lost", "recording")
-        }
+        seen["status"] = {key: getattr(status, key) for key in STATUS}
         seen["counters"] = found.receiver.counters.readings
-        if found.pose is not None and not found.status.paused:
+        if hero and found.pose is not None and not found.status.paused:
             bpy.context.view_layer.update()
             STATE["samples"].append([found.pose.time, bone_heads()])
     if "action" in STATE:

@@ -133,11 +133,25 @@ def test_send(
     assert "60 packets sent" in out
 
 
+def test_a_performer_who_stands_first(clip: Path) -> None:
+    with Receiver("json", 0) as receiver:
+        arguments = ["send", str(clip), "--protocol", "json", "--port", str(receiver.port)]
+        assert main([*arguments, "--stand", "0.3", "--seconds", "0.6"]) == 0
+        time.sleep(0.1)
+        heads = [reading for reading in receiver.drain() if reading.device == "head"]
+    places = np.array([head.position for head in heads])
+    still = np.linalg.norm(np.diff(places, axis=0), axis=-1) == 0.0
+    rate = load_motion(clip).rate
+    # The first frame itself comes once more after it.
+    assert still.tolist() == [True] * round(0.3 * rate) + [False] * (len(still) - round(0.3 * rate))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--tcp"], "--tcp goes with --protocol json"),
         (["--rate", "0.5"], "--rate is 1 to 1000"),
+        (["--stand", "-1"], "--stand is 0 to 3600"),
         (["--protocol", "json", "--tcp", "--port", "1"], "cannot send to 127.0.0.1, port 1"),
         (["--host", "no.such.host.invalid"], "cannot send to no.such.host.invalid"),
     ],

@@ -65,17 +65,24 @@ def main() -> None:
         poses, unseen = Poses(), 0
         memory: list[float] = []
         delays: list[float] = []
+        beyond: list[float] = []
+        taken = waiting = 0
         begin = time.perf_counter()
         while sender.poll() is None:
             tick = time.perf_counter()
             before = session.status.frames if chosen.latency else 0
+            came = receiver.counters.readings
+            waiting, taken = max(waiting, came - taken), came
             pose = session.tick()
             if pose:
                 poses.note(pose)
                 unseen += not pose.seen.all()
                 if chosen.latency:
                     count = session.status.frames - before
-                    delays += [delay for _, delay in list(session._delays)[-count:]]
+                    spent = time.perf_counter() - tick
+                    fresh = [delay for _, delay in list(session._delays)[-count:]]
+                    delays += fresh
+                    beyond += [min(delay, spent) for delay in fresh]
             if tick - begin > 10.0 * (len(memory) + 1):
                 memory.append(resident())
             time.sleep(max(pause - (time.perf_counter() - tick), 0.0005))
@@ -91,6 +98,7 @@ def main() -> None:
         print(f"the sender ended early, with {sender.returncode}")
     print(f"sent {sent} packets in {seconds:.0f} s; received {counters.datagrams}")
     print(f"{counters}")
+    print(f"at most {waiting} readings waited to be fetched")
     print(f"recorded {raw.readings} readings ({len(loaded)} frames) of {counters.readings}")
     print(
         f"model frames: {status.frames} computed, {status.frames_lost} lost,"
@@ -99,13 +107,13 @@ def main() -> None:
     print(f"worst gap between two poses: {1000.0 * poses.gap:.1f} ms of performance")
     if memory:
         print(f"memory after 10 s {memory[0]:.1f}, at the end {memory[-1]:.1f} MiB")
-    if delays:
-        values = 1000.0 * np.array(delays)
-        print(
-            f"packet to pose: median {np.median(values):.2f} ms, 99th percentile"
-            f" {np.percentile(values, 99):.2f} ms, of {len(values)} frames; the model alone"
-            f" {status.model_ms:.2f} ms"
-        )
+    for words, values in (("packet to pose", delays), ("beyond the tick", beyond)):
+        if values:
+            middle, worst = 1000.0 * np.percentile(values, (50, 99))
+            print(
+                f"{words}: median {middle:.2f} ms, 99th percentile {worst:.2f} ms,"
+                f" of {len(values)} frames; the model alone {status.model_ms:.2f} ms"
+            )
 
 
 class Poses:

@@ -41,9 +41,19 @@ def test_rates_and_last_seen() -> None:
 def test_a_device_that_is_not_seen_stays_where_it_was() -> None:
     table = DeviceTable()
     table.note(readings("a", 1.0, 60.0))
+    for moment in (1.0, 3.0):
+        table.note([Reading("a", (0, 0, 0), (1, 0, 0, 0), moment, False, arrival=moment)])
+    (device,) = table.devices(3.0)
+    assert not device.valid and device.position == (0.0, 1.0, 0.0)
+    # Heard all the time, but not seen.
+    assert device.ago == pytest.approx(2.0, abs=0.03)
+
+
+def test_a_device_that_was_never_seen() -> None:
+    table = DeviceTable()
     table.note([Reading("a", (0, 0, 0), (1, 0, 0, 0), 1.0, False, arrival=1.0)])
     (device,) = table.devices(1.0)
-    assert not device.valid and device.position == (0.0, 1.0, 0.0)
+    assert not device.valid and device.ago == math.inf
 
 
 def test_devices_are_forgotten_and_never_too_many() -> None:
