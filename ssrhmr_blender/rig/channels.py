@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from pymotion.rotations import quat_np as quat
+
+from ssrhmr_core.arrays import to_quaternion
 
 EULER_ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 _TINY = 1e-7
@@ -29,7 +30,7 @@ def rotation_values(rotations: np.ndarray, mode: str) -> tuple[str, np.ndarray]:
 
 def to_quaternions(rotations: np.ndarray) -> np.ndarray:
     """Rotations (F, 3, 3) -> quaternions (F, 4), each on the side of the one before."""
-    found = quat.from_matrix(np.asarray(rotations))
+    found = to_quaternion(np.asarray(rotations))
     flips = np.where((found[1:] * found[:-1]).sum(-1) < 0.0, -1.0, 1.0)
     first = -1.0 if found[0, 0] < 0.0 else 1.0
     return found * (first * np.cumprod(np.concatenate([[1.0], flips])))[:, None]

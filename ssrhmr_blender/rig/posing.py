@@ -34,6 +34,7 @@ class Bone:
         name: of the bone.
         parent: index in the list of bones of the one that it follows, or -1.
         rest: (4, 4) at rest, in the armature's space.
+        relative: (4, 4) the same in the space of the bone that it follows.
         static: (4, 4) or (F, 4, 4) its own pose as it stands; used for bones that are not keyed.
         keyed: whether it is posed.
         constrained: whether constraints of its own, which nothing here imitates, move it.
@@ -49,6 +50,7 @@ class Bone:
     name: str
     parent: int
     rest: np.ndarray
+    relative: np.ndarray
     static: np.ndarray
     keyed: bool
     constrained: bool
@@ -130,6 +132,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 name,
                 parent,
                 rest,
+                np.linalg.inv(found[parent].rest) @ rest if above else rest,
                 np.array(numbers(pose.matrix_basis)).reshape(4, 4),
                 name in keyed,
                 controls is None and _is_constrained(pose),
@@ -247,13 +250,11 @@ def pose_bones(
     poses: list[tuple[np.ndarray, np.ndarray]] = []
     margin = _OFF_PLACE * motion.skeleton.size / character.scale
     for bone in bones:
-        relative = bone.rest
+        relative = bone.relative
         if bone.parent < 0:
             turn = np.broadcast_to(bone.rest[:3, :3], (frames, 3, 3))
             head = np.broadcast_to(bone.rest[:3, 3], (frames, 3))
         else:
-            parent = bones[bone.parent]
-            relative = np.linalg.inv(parent.rest) @ bone.rest
             up_turn, up_head = poses[bone.parent]
             head = up_head + up_turn @ relative[:3, 3]
             turn = (

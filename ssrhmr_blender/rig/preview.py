@@ -54,6 +54,7 @@ class Preview:
         """
         import numpy as np
 
+        from ssrhmr_core.arrays import to_quaternion
         from ssrhmr_core.motion import Motion
 
         from .channels import rotation_values
@@ -63,20 +64,27 @@ class Preview:
         world = np.array(numbers(armature.matrix_world)).reshape(1, 4, 4)
         index = {bone.name: number for number, bone in enumerate(armature.pose.bones)}
         values: dict[str, np.ndarray] = {}
-        for channels in pose_bones(motion, self._character, self._bones, world):
-            if channels.bone not in index:
+
+        def put(bone: str, channel: str, value: np.ndarray) -> None:
+            if bone not in index:
                 raise GoneError(
-                    f"bone '{channels.bone}' was deleted: press Detect Bones, then Start Live again"
+                    f"bone '{bone}' was deleted: press Detect Bones, then Start Live again"
                 )
-            row = index[channels.bone]
-            name, turn = rotation_values(channels.rotations, channels.rotation_mode)
-            written = [(name, turn)]
+            if channel not in values:
+                values[channel] = _read(armature, channel)
+            values[channel][index[bone]] = value
+
+        posed = list(pose_bones(motion, self._character, self._bones, world))
+        # All at once: single ones would take as long each.
+        quaternions = to_quaternion(np.concatenate([channels.rotations for channels in posed]))
+        for channels, quaternion in zip(posed, quaternions, strict=True):
+            if channels.rotation_mode == "QUATERNION":
+                put(channels.bone, "rotation_quaternion", quaternion)
+            else:
+                name, turn = rotation_values(channels.rotations, channels.rotation_mode)
+                put(channels.bone, name, turn[0])
             if channels.places is not None:
-                written.append(("location", channels.places))
-            for channel, value in written:
-                if channel not in values:
-                    values[channel] = _read(armature, channel)
-                values[channel][row] = value[0]
+                put(channels.bone, "location", channels.places[0])
         for (bone, name), switch in self._switches.items():
             set_switch(armature, bone, name, switch)
         for channel, table in values.items():

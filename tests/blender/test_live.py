@@ -311,7 +311,7 @@ def test_the_header_tells_how_it_goes(hero: bpy.types.Object, sender: Sender) ->
     said: list[str] = []
 
     class Header:
-        layout = SimpleNamespace(label=lambda text, icon: said.append(text))
+        layout = SimpleNamespace(label=lambda text, **_: said.append(text))
 
     panel.draw_header(Header, bpy.context)
     assert said == []
