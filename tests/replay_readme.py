@@ -109,7 +109,8 @@ def replay(command: str, place: Path, environment: dict[str, str]) -> str:
         return "" if process.returncode == 130 else f"exit code {process.returncode} when stopped"
     finally:
         process.kill()
-    print(said[-3000:], flush=True)
+    # What fails is shown whole.
+    print(said if process.returncode else said[-3000:], flush=True)
     if endless:
         return "it ended by itself"
     return f"exit code {process.returncode}" if process.returncode else ""
