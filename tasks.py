@@ -37,6 +37,7 @@ MAIN_PYTHON = BLENDERS[MAIN_BLENDER]
 WINDOW_RECIPES = ROOT.parent / "shared" / "blender"
 # Releases of Debian by the Blender that they have. The newest of sid changes from day to day.
 WINDOW_BLENDERS = {"4.3": "trixie", "5.2": "sid"}
+_LEAVE_TRIES = 15
 
 
 class Missing(Exception):
@@ -202,7 +203,13 @@ def debian_window_test(release: str) -> None:
         window_test()
     finally:
         del os.environ["SSRHMR_BLENDER"]
-        run(leave, blender)
+        # What has just ended may hold a mounted folder for a moment longer.
+        for _ in range(_LEAVE_TRIES):
+            if subprocess.run([leave, blender]).returncode == 0:
+                break
+            time.sleep(1.0)
+        else:
+            raise subprocess.CalledProcessError(1, str(leave))
 
 
 def demo() -> None:
