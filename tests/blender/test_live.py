@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,7 +85,7 @@ def start() -> capture.Capture:
     return found
 
 
-def stream(found: capture.Capture, sender: Sender, rows: range) -> None:
+def stream(found: capture.Capture, sender: Sender, rows: Iterable[int]) -> None:
     """Send and tick in real time, 60 frames a second."""
     begin = time.monotonic()
     for number, row in enumerate(rows):
@@ -286,9 +286,10 @@ def test_watching_without_a_character(
     assert shown["Head"][1] == overlay._SEEN and not len(ends(picture, overlay._LOST))
     # Once calibrated the performer is seen too, as tall as they are: hands reach the trackers.
     assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
-    stream(found, sender, range(36))
+    stream(found, sender, [4] * 36)
     until(found, lambda: bool(bpy.context.scene.ssrhmr.calibration))
-    stream(found, sender, range(36, 90))
+    # On a busy machine the body is a little behind its trackers: they stand still in the end.
+    stream(found, sender, [*range(4, 60), *[59] * 30])
     body = ends(found.picture(), overlay._BODY)
     for place, _, _ in found.picture().names:
         assert np.linalg.norm(body - place, axis=-1).min() < 0.06
