@@ -127,6 +127,8 @@ def main() -> None:
         for command in found:
             print(f"README.md:{command.line}: {command.run}")
         return
+    # Started in the background it would be deaf to this signal, and all that it starts too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="ssrhmr-readme-"))
     place, rows = folder / "clone", []
     try:
