@@ -20,7 +20,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .skeleton import INDEX, JOINTS, PARENTS, REQUIRED_JOINTS
+from .skeleton import INDEX, JOINTS, MIRROR, PARENTS, REQUIRED_JOINTS
 
 NONE = -1
 """Stands in a mapping for a joint that no bone was found for."""
@@ -78,12 +78,7 @@ _LIMB_STARTS = tuple(
     for part in ("hip", "clavicle", "shoulder")
 )
 
-_MIRROR = np.array(
-    [
-        INDEX[{"left": "right", "right": "left"}.get(side, side) + sep + part]
-        for side, sep, part in (name.partition("_") for name in JOINTS)
-    ]
-)
+_MIRROR = np.array(MIRROR)
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,7 +105,7 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
         try:
             stop()
         except _EXPLAINED as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plainly(error))
         finally:
             self._redraw_all(context)
 

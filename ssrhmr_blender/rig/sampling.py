@@ -92,7 +92,7 @@ def _pose_of(armature: bpy.types.Object, name: str, constrained: bool) -> Matrix
     """How a bone is posed now, in its own space."""
     pose = armature.pose.bones.get(name)
     if pose is None:
-        raise GoneError(f"bone '{name}' was deleted meanwhile")
+        raise GoneError(f"bone '{name}' was deleted meanwhile: press Detect Bones again")
     if not constrained:
         return pose.matrix_basis
     evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from .readings import Quaternion, Vector
+from ..quaternions import Quaternion, Vector, multiply
 
 
 def mirrored(position: Sequence[float]) -> Vector:
@@ -47,22 +47,3 @@ def to_euler(rotation: Sequence[float]) -> Vector:
         y = math.atan2(matrix[0, 2], matrix[2, 2])
         z = math.atan2(matrix[1, 0], matrix[1, 1])
     return math.degrees(x), math.degrees(y), math.degrees(z)
-
-
-def multiply(a: Sequence[float], b: Sequence[float]) -> Quaternion:
-    """Product of two quaternions w, x, y, z; for one at a time arrays take ten times as long."""
-    aw, ax, ay, az = a
-    bw, bx, by, bz = b
-    return (
-        aw * bw - ax * bx - ay * by - az * bz,
-        aw * bx + ax * bw + ay * bz - az * by,
-        aw * by - ax * bz + ay * bw + az * bx,
-        aw * bz + ax * by - ay * bx + az * bw,
-    )
-
-
-def rotate(rotation: Sequence[float], vector: Sequence[float]) -> Vector:
-    """Turn a vector by a unit quaternion w, x, y, z."""
-    w, x, y, z = rotation
-    _, a, b, c = multiply(multiply(rotation, (0.0, *vector)), (w, -x, -y, -z))
-    return a, b, c

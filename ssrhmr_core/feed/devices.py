@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..quaternions import Quaternion, Vector
 from ..roles import assign
 from ..skeleton import TRACKERS
-from .readings import FeedError, Quaternion, Reading, Vector
+from .readings import FeedError, Reading
 
 _MOST = 128
 _FORGOTTEN = 60.0

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .readings import NO_TURN, MalformedError, Reading, checked
+from ..quaternions import NO_TURN
+from .readings import MalformedError, Reading, checked
 
 PORT = 39560
 SCHEMA = Path(__file__).with_name("tracker_line.json")

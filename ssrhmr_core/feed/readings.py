@@ -6,10 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-Vector = tuple[float, float, float]
-Quaternion = tuple[float, float, float, float]
+from ..quaternions import NO_TURN, Quaternion, Vector
 
-NO_TURN: Quaternion = (1.0, 0.0, 0.0, 0.0)
 _FARTHEST = 1000.0
 """Metres from the origin beyond which a number is no place in a room."""
 

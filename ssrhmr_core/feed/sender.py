@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..quaternions import NO_TURN
 from ..skeleton import TRACKERS
 from ..trackers import Take
 from . import json_lines, vmc, vrchat
 from .intake import ProtocolName
-from .readings import NO_TURN, FeedError, Reading
+from .readings import FeedError, Reading
 
 _ENCODERS: dict[ProtocolName, Callable[[Sequence[Reading]], list[bytes]]] = {
     "vmc": vmc.encode,

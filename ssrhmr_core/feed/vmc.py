@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .axes import mirrored, multiply, rotate, turned
+from ..quaternions import NO_TURN, Quaternion, Vector, multiply, rotate
+from .axes import mirrored, turned
 from .osc import Message, bundle, read
-from .readings import NO_TURN, MalformedError, Quaternion, Reading, Vector, checked
+from .readings import MalformedError, Reading, checked
 
 PORT = 39539
 

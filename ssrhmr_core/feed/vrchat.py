@@ -10,9 +10,10 @@ import math
 import re
 from collections.abc import Sequence
 
+from ..quaternions import Quaternion, Vector
 from .axes import from_euler, mirrored, to_euler, turned
 from .osc import bundle, read
-from .readings import MalformedError, Quaternion, Reading, Vector, checked
+from .readings import MalformedError, Reading, checked
 
 PORT = 9000
 NAMES = {"pelvis": "1", "left_foot": "2", "right_foot": "3", "left_hand": "4", "right_hand": "5"}

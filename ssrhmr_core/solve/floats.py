@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..quaternions import NO_TURN, Quaternion, multiply, rotate
 from .body import (
     ARM_REACH,
     ARM_SOFT,
@@ -28,11 +29,8 @@ from .body import (
 _Vector = Sequence[float]
 _Matrix = Sequence[float]
 """Nine numbers, row by row."""
-_Turn = tuple[float, float, float, float]
-"""A unit quaternion, w first."""
 
 _FOLDED = float(FOLDED)
-_NO_TURN: _Turn = (1.0, 0.0, 0.0, 0.0)
 _TINY = 1e-16
 """Added to squares of lengths, so that none is zero."""
 
@@ -48,7 +46,7 @@ def solve_spine(
     aim = _difference(_numbers(head), base)
     distance = _length(aim)
     aim = _scaled(aim, _within_reach(distance, stretched) / distance)
-    spins = [_NO_TURN] * 4
+    spins = [NO_TURN] * 4
     for _ in range(steps):
         # Levers, from each joint to the head: the bones from there on, added up.
         neck = arms[3]
@@ -68,8 +66,8 @@ def solve_spine(
         share = min(LARGEST_TURN / max(map(_length, turns)), 1.0)
         for joint, turn in enumerate(turns):
             spin = _spin(_scaled(turn, share))
-            spins[joint] = _product(spin, spins[joint])
-            arms[joint] = _spun(spin, arms[joint])
+            spins[joint] = multiply(spin, spins[joint])
+            arms[joint] = rotate(spin, arms[joint])
     points = [base]
     for arm in arms[:3]:
         points.append(_sum(points[-1], arm))
@@ -92,7 +90,7 @@ def give_clavicles(
         bone, reach = bones[side], whole[side]
         shoulder = _sum(clavicle, bone)
         over = _length(_difference(targets[side], shoulder)) / reach - ARM_REACH
-        spin = _NO_TURN
+        spin = NO_TURN
         if over > -ARM_SOFT:
             # The smaller of distance and reach, with a parabola where they meet.
             bent = min(over + ARM_SOFT, 2.0 * ARM_SOFT)
@@ -107,11 +105,11 @@ def give_clavicles(
             angle = math.atan2(_length(axis), _dot(bone, aim)) - needed
             angle = _clamp(angle, 0.0, CLAVICLE_LIMIT)
             spin = _spin(_scaled(axis, angle / _length(axis)))
-            shoulder = _sum(clavicle, _spun(spin, bone))
+            shoulder = _sum(clavicle, rotate(spin, bone))
         shoulders.append(shoulder)
         spins.append(spin)
     points = np.array(shoulders, turned.dtype).reshape(*turned.shape[:-2], 3)
-    if spins == [_NO_TURN, _NO_TURN]:
+    if spins == [NO_TURN, NO_TURN]:
         return turned, points
     turns = np.array([_matrix(spin) for spin in spins], turned.dtype).reshape(2, 3, 3)
     return turns @ turned, points
@@ -204,37 +202,14 @@ def between(a: _Vector, b: _Vector) -> _Matrix:
     )
 
 
-def _spin(vector: _Vector) -> _Turn:
+def _spin(vector: _Vector) -> Quaternion:
     """Turn by ``|vector|`` radians about it."""
     angle = _length(vector)
     share = math.sin(0.5 * angle) / angle
     return math.cos(0.5 * angle), share * vector[0], share * vector[1], share * vector[2]
 
 
-def _product(a: _Turn, b: _Turn) -> _Turn:
-    """``b``, then ``a``."""
-    w, x, y, z = a
-    s, i, j, k = b
-    return (
-        w * s - x * i - y * j - z * k,
-        w * i + x * s + y * k - z * j,
-        w * j - x * k + y * s + z * i,
-        w * k + x * j - y * i + z * s,
-    )
-
-
-def _spun(turn: _Turn, vector: _Vector) -> _Vector:
-    w, x, y, z = turn
-    i, j, k = _cross((x, y, z), vector)
-    i, j, k = 2.0 * i, 2.0 * j, 2.0 * k
-    return (
-        vector[0] + w * i + y * k - z * j,
-        vector[1] + w * j + z * i - x * k,
-        vector[2] + w * k + x * j - y * i,
-    )
-
-
-def _matrix(turn: _Turn) -> _Matrix:
+def _matrix(turn: Quaternion) -> _Matrix:
     w, x, y, z = turn
     return (
         *(1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.feed.axes import from_euler, mirrored, multiply, rotate, to_euler, turned
+from ssrhmr_core.feed.axes import from_euler, mirrored, to_euler, turned
+from ssrhmr_core.quaternions import rotate
 
 from ..drawn import numbers, quaternions
 from .conftest import turn_between
@@ -33,14 +32,6 @@ def test_turning_and_mirroring_may_be_swapped(rotation: np.ndarray) -> None:
         mirrored(rotate(rotation.tolist(), vector)),
         atol=1e-12,
     )
-
-
-def test_quaternions_are_those_of_pymotion() -> None:
-    for a, b in pairwise(TURNS):
-        np.testing.assert_allclose(multiply(a, b), quat.mul(a, b), atol=1e-12)
-        np.testing.assert_allclose(
-            rotate(a, (1.0, 2.0, 3.0)), quat.mul_vec(a, np.array([1.0, 2.0, 3.0])), atol=1e-12
-        )
 
 
 def test_euler_angles_are_applied_z_then_x_then_y() -> None:

@@ -36,25 +36,25 @@ def take(motion: Motion) -> Take:
     return Take(ideal.times, positions, ideal.rotations, valid)
 
 
-def test_round_trip(tmp_path: Path, take: Take) -> None:
-    save_trackers(tmp_path / "take.csv", take)
-    loaded = load_trackers(tmp_path / "take.csv")
+def check_round_trip(folder: Path, take: Take) -> Take:
+    save_trackers(folder / "take.csv", take)
+    loaded = load_trackers(folder / "take.csv")
     assert np.array_equal(loaded.times, take.times)
     assert np.array_equal(loaded.positions, take.positions, equal_nan=True)
     assert np.abs(loaded.rotations - take.rotations).max() < 1e-6
     assert np.array_equal(loaded.valid, take.valid)
+    return loaded
+
+
+def test_round_trip(tmp_path: Path, take: Take) -> None:
+    loaded = check_round_trip(tmp_path, take)
     assert loaded.positions.dtype == loaded.rotations.dtype == np.float32
     assert [file.name for file in tmp_path.iterdir()] == ["take.csv"]
 
 
 @given(take=takes())
 def test_any_take_is_written_and_read(tmp_path: Path, take: Take) -> None:
-    save_trackers(tmp_path / "take.csv", take)
-    loaded = load_trackers(tmp_path / "take.csv")
-    assert np.array_equal(loaded.times, take.times)
-    assert np.array_equal(loaded.positions, take.positions, equal_nan=True)
-    assert np.abs(loaded.rotations - take.rotations).max() < 1e-6
-    assert np.array_equal(loaded.valid, take.valid)
+    check_round_trip(tmp_path, take)
 
 
 def text(take: Take, path: Path) -> str:
