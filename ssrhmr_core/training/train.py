@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import math
 import os
 import time
@@ -91,7 +92,21 @@ def train(
         progress: called with the share done (0..1) and a line about the state.
         start: weights to begin with instead of random ones.
     """
-    rank, world, device = _join()
+    place = _join()
+    _run(paths, out, recipe, progress, start, place)
+    _leave()
+
+
+def _run(
+    paths: Sequence[Path],
+    out: Path,
+    recipe: Recipe,
+    progress: Callable[[float, str], None],
+    start: Path | None,
+    place: tuple[int, int, torch.device],
+) -> None:
+    """Train in one process among others, of the place that ``_join`` gave it."""
+    rank, world, device = place
 
     def read(done: int, total: int) -> None:
         progress(0.0, f"reading clip {done} of {total}")
@@ -207,6 +222,18 @@ def _join() -> tuple[int, int, torch.device]:
     if world > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return int(os.environ.get("RANK", "0")), world, device
+
+
+def _leave() -> None:
+    """Part from the other processes.
+
+    A process that ends while threads of its group still run is aborted every now and then, and
+    torchrun then calls a complete run a failed one.
+    """
+    if distributed.is_initialized():
+        distributed.barrier()  # The first one may still be writing.
+        gc.collect()  # The parallel model refers to itself, and holds on to the group.
+        distributed.destroy_process_group()
 
 
 def _agreed(steps: int, device: torch.device) -> int:
