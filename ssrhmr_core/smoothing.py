@@ -44,6 +44,10 @@ _SLOWEST = 50.0
 """Frames a second below which what changes from frame to frame may as well be motion."""
 _CLEAN = (0.0018, np.radians(0.6))
 """Metres and radians: what looks like that much noise may be motion and is left alone."""
+_SENSORS = (0.0007, np.radians(0.3))
+"""Metres and radians of noise, above which what all trackers have is of the sensors: one of six is
+always quiet, and of 540 takes of the training corpus only one is as noisy everywhere."""
+_ENOUGH_TRACKERS = 4
 
 
 @dataclass(frozen=True)
@@ -81,25 +85,38 @@ def smooth(take: Take, smoothing: Smoothing) -> Take:
         even = take.resampled(max(rate, MODEL_RATE))
         smoothed = smooth(even, smoothing)
         return take if smoothed is even else smoothed
-    positions, rotations = take.positions.copy(), take.rotations.copy()
+    positions = take.positions.copy()
+    # Twice a quaternion moves by the angle in radians.
+    turns = 2.0 * quat.unroll(np.where(take.valid[..., None], take.rotations, 1.0), 0)
     changed = False
-    for tracker in range(6):
-        for begin, end in runs(take.valid[:, tracker]):
-            rows = slice(begin, end)
-            for values, clean, turning in (
-                (positions, _CLEAN[0], False),
-                (rotations, _CLEAN[1], True),
-            ):
-                track = values[rows, tracker].astype(np.float64)
-                if turning:
-                    # Twice a quaternion moves by the angle in radians.
-                    track = 2.0 * quat.unroll(track, 0)
-                found = _smoothed(track, rate, smoothing, clean)
-                if found is None:
-                    continue
-                changed = True
-                values[rows, tracker] = quat.normalize(found) if turning else found
-    return Take(take.times, positions, rotations, take.valid) if changed else take
+    for values, clean, of_sensors in zip((positions, turns), _CLEAN, _SENSORS, strict=True):
+        shared = _shared_noise(values, take.valid) if smoothing.auto else 0.0
+        least = shared if shared > of_sensors else 0.0
+        for tracker in range(6):
+            for begin, end in runs(take.valid[:, tracker]):
+                track = values[begin:end, tracker].astype(np.float64)
+                if smoothing.auto:
+                    noise = np.sqrt(max(noise_of(track) ** 2 - clean**2, least**2))
+                    found = _denoised(track, rate, noise) if noise > 0.0 else None
+                else:
+                    found = _filtered(track, _kernel(_CUTOFF_SPREAD / smoothing.cutoff * rate))
+                if found is not None:
+                    values[begin:end, tracker] = found
+                    changed = True
+    if not changed:
+        return take
+    rotations = np.where(take.valid[..., None], quat.normalize(turns), take.rotations)
+    return Take(take.times, positions, rotations.astype(np.float32), take.valid)
+
+
+def _shared_noise(values: np.ndarray, valid: np.ndarray) -> float:
+    """Noise (F, 6, n) that the quietest of the trackers has, 0 where there are few of them."""
+    found = [
+        noise_of(values[seen, tracker].astype(np.float64))
+        for tracker, seen in enumerate(valid.T)
+        if seen.any()
+    ]
+    return min(found) if len(found) >= _ENOUGH_TRACKERS else 0.0
 
 
 def noise_of(track: np.ndarray) -> float:
@@ -121,16 +138,8 @@ def noise_of(track: np.ndarray) -> float:
     return min(found)
 
 
-def _smoothed(
-    track: np.ndarray, rate: float, smoothing: Smoothing, clean: float
-) -> np.ndarray | None:
-    """Smooth (F, n) values; None where nothing is to be done."""
-    if not smoothing.auto:
-        return _filtered(track, _kernel(_CUTOFF_SPREAD / smoothing.cutoff * rate))
-    noise = noise_of(track)
-    if noise <= clean:
-        return None
-    noise = np.sqrt(noise * noise - clean * clean)
+def _denoised(track: np.ndarray, rate: float, noise: float) -> np.ndarray:
+    """Smooth (F, n) values as much as suits their noise."""
     pilot = _gauss(_PILOT * rate)
     # Fourth derivative of the motion, without the share that noise has in it.
     bend, shaken = _filtered(track, pilot), np.pad(pilot, 8)[:, None]

@@ -76,6 +76,23 @@ def test_noise_goes_and_motion_stays(take: Take) -> None:
     np.testing.assert_allclose(np.linalg.norm(smoothed.rotations, axis=-1), 1.0, atol=1e-5)
 
 
+def test_small_noise_goes_where_all_trackers_have_it(take: Take) -> None:
+    """Of one tracker, or of few, as much may be motion."""
+    noisy = shaken(take, 1.0, 0.4)
+    smoothed = smooth(noisy, Smoothing())
+    assert missed(smoothed, take) < 0.6 * missed(noisy, take)
+    assert turned(smoothed, take) < 0.6 * turned(noisy, take)
+    assert shake(smoothed) < 0.1 * shake(noisy)
+    spots, turns = take.positions.copy(), take.rotations.copy()
+    spots[:, 2], turns[:, 2] = noisy.positions[:, 2], noisy.rotations[:, 2]
+    one = replace(take, positions=spots, rotations=turns)
+    assert smooth(one, Smoothing()) is one
+    valid = take.valid.copy()
+    valid[:, [0, 4, 5]] = False
+    few = replace(noisy, valid=valid)
+    assert smooth(few, Smoothing()) is few
+
+
 @pytest.mark.parametrize("cutoff", [3.0, 6.0])
 def test_the_cutoff_is_where_half_the_power_is_left_and_nothing_is_late(cutoff: float) -> None:
     times = np.arange(1200) / 60.0
