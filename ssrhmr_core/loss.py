@@ -16,7 +16,8 @@ from pymotion.rotations import quat_np as quat
 from .arrays import Array, heading, rotate, transpose
 from .filling import AGO, Seen, fill
 from .motion import MODEL_RATE, runs
-from .skeleton import Skeleton
+from .skeleton import TRACKER_JOINTS, Skeleton
+from .solve import LEGS
 from .trackers import Take, TrackerError, usable
 
 _JUMP_SPEED = 20.0
@@ -38,6 +39,8 @@ _BLEND_SPEED = 1.2
 """Metres a second that a blend adds at most."""
 _CALM = 0.3
 """Share of the way to where the net has a lost tracker that is gone in a frame (3.4 Hz)."""
+_BENT, _STRAIGHT = 0.99, 0.9985
+"""Shares of a leg's length: where one that was filled in begins to be held back, and its end."""
 _CHUNK = 2048
 
 
@@ -212,6 +215,13 @@ class Completion:
         """
         self._weights, self._offsets = weights, skeleton.offsets
         self._size = np.float32(skeleton.size)
+        self._legs = {
+            TRACKER_JOINTS.index(leg.end): (
+                self._offsets[leg.upper],
+                float(np.linalg.norm(self._offsets[[leg.lower, leg.end]], axis=-1).sum()),
+            )
+            for leg in LEGS
+        }
         self._trust = np.clip(np.asarray(trust, np.float32), 0.0, 1.0)
         self._unaided: Completion | None = None
         if (self._trust < 1.0).any():
@@ -361,6 +371,7 @@ class Completion:
                     spots[tracker] = spot + _CALM * (spots[tracker] - spot)
                     change = _to_vector(turns[tracker] @ transpose(turn))
                     turns[tracker] = _from_vector(_CALM * change) @ turn
+            self._keep_in_reach(spots, turns, known)
         self._before = (spots, turns, known)
         found = [
             seam.frame(spots[tracker], turns[tracker], known[tracker])
@@ -368,6 +379,23 @@ class Completion:
         ]
         self._settled = not any(seam.is_open for seam in self._seams)
         return np.stack([spot for spot, _ in found]), np.stack([turn for _, turn in found])
+
+    def _keep_in_reach(self, spots: np.ndarray, turns: np.ndarray, known: np.ndarray) -> None:
+        """Draw a foot, or a pelvis, that was filled in to where the leg is not fully stretched.
+
+        A leg that cannot reach its foot is straight, and its knee snaps when it can again.
+        """
+        for tracker, (hip, length) in self._legs.items():
+            moved = 0 if known[tracker] else tracker
+            if known[moved]:
+                continue
+            leg = spots[tracker] - spots[0] - rotate(turns[0], hip)
+            stretch = float(np.linalg.norm(leg)) / length
+            if stretch > _BENT:
+                room = _STRAIGHT - _BENT
+                wanted = _STRAIGHT - room * math.exp((_BENT - stretch) / room)
+                away = (1.0 - wanted / stretch) * leg
+                spots[moved] += -away if moved else away
 
     def _remember(self, spots: np.ndarray, turns: np.ndarray) -> None:
         """Go past a frame in which all is seen and nothing is being blended."""

@@ -11,7 +11,7 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.loss import Completion, Watch, find_lost
 from ssrhmr_core.motion import MODEL_RATE, Motion
 from ssrhmr_core.reconstruct import Reconstructor
-from ssrhmr_core.skeleton import TRACKERS, Skeleton
+from ssrhmr_core.skeleton import INDEX, TRACKERS, Skeleton
 from ssrhmr_core.trackers import Take, TrackerError
 from ssrhmr_core.weights import load_weights
 
@@ -123,6 +123,26 @@ def test_seams_keep_their_speed(take: Take, skeleton: Skeleton, tracker: int) ->
     changes = np.linalg.norm(np.diff(moved - own, axis=0), axis=-1)
     for seam in (150, 210):
         assert changes[seam - 2 : seam + 3].max() < 0.8, "metres a second, from frame to frame"
+
+
+@pytest.mark.parametrize("tracker", [PELVIS, LEFT_FOOT])
+def test_legs_are_not_stretched_by_what_is_filled_in(
+    take: Take, skeleton: Skeleton, tracker: int
+) -> None:
+    """Feet that go 30 cm away take the pelvis along; a lost foot stays within reach."""
+    spots = take.positions.copy()
+    away = 0.3 * np.clip((take.times - 2.5) / 0.5, 0.0, 1.0)[:, None]
+    spots[:, [4, 5] if tracker == PELVIS else [0, 1, 2, 3], 1] += (
+        -away if tracker == PELVIS else away
+    )
+    gap = without(replace(take, positions=spots), 120, 270, tracker)
+    found = Completion(load_weights(), skeleton).clip(gap)
+    hip, knee, ankle = (INDEX[f"left_{joint}"] for joint in ("hip", "knee", "ankle"))
+    turns = quat.to_matrix(found.rotations[:, PELVIS])
+    start = found.positions[:, PELVIS] + turns @ skeleton.offsets[hip]
+    length = np.linalg.norm(skeleton.offsets[[knee, ankle]], axis=-1).sum()
+    stretch = np.linalg.norm(found.positions[:, LEFT_FOOT] - start, axis=-1) / length
+    assert 0.9 < stretch[150:270].max() < 0.9995
 
 
 def test_a_short_gap_goes_on_as_it_moved(take: Take, skeleton: Skeleton) -> None:
