@@ -82,12 +82,15 @@ def main() -> None:
         found[name] = row
         out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
-    if "shipped" not in found:
-        note("shipped", scored(unseen))
-    if paper and "published architecture" not in found:
-        note("published architecture", scored(unseen, "paper", paper))
-    if "no network (ik)" not in found:
-        note("no network (ik)", scored(unseen, "ik"))
+    finished: dict[str, tuple[Scored, Path | None]] = {
+        "shipped": ("ssrhmr", None),
+        "no network (ik)": ("ik", None),
+    }
+    if paper:
+        finished["published architecture"] = ("paper", paper)
+    for name, (preset, file) in finished.items():
+        if name not in found:
+            note(name, scored(unseen, preset, file))
     for number, (name, recipe) in enumerate(ROWS.items()):
         if name in found:
             continue

@@ -16,8 +16,8 @@ from pymotion.rotations import quat_np as quat
 from .arrays import Array, heading, rotate, transpose
 from .filling import AGO, Seen, fill
 from .motion import MODEL_RATE, runs
-from .skeleton import TRACKER_JOINTS, Skeleton
-from .solve import LEGS
+from .skeleton import FEET, Skeleton
+from .solve import body_of, hip_points
 from .trackers import Take, TrackerError, usable
 
 _JUMP_SPEED = 20.0
@@ -215,13 +215,7 @@ class Completion:
         """
         self._weights, self._offsets = weights, skeleton.offsets
         self._size = np.float32(skeleton.size)
-        self._legs = {
-            TRACKER_JOINTS.index(leg.end): (
-                self._offsets[leg.upper],
-                float(np.linalg.norm(self._offsets[[leg.lower, leg.end]], axis=-1).sum()),
-            )
-            for leg in LEGS
-        }
+        self._body = body_of(self._offsets)
         self._trust = np.clip(np.asarray(trust, np.float32), 0.0, 1.0)
         self._unaided: Completion | None = None
         if (self._trust < 1.0).any():
@@ -385,12 +379,14 @@ class Completion:
 
         A leg that cannot reach its foot is straight, and its knee snaps when it can again.
         """
-        for tracker, (hip, length) in self._legs.items():
+        hips = hip_points(turns[0], self._body)
+        lengths = (self._body.uppers + self._body.lowers)[: len(FEET), 0]
+        for tracker, hip, length in zip(FEET, hips, lengths, strict=True):
             moved = 0 if known[tracker] else tracker
             if known[moved]:
                 continue
-            leg = spots[tracker] - spots[0] - rotate(turns[0], hip)
-            stretch = float(np.linalg.norm(leg)) / length
+            leg = spots[tracker] - spots[0] - hip
+            stretch = float(np.linalg.norm(leg) / length)
             if stretch > _BENT:
                 room = _STRAIGHT - _BENT
                 wanted = _STRAIGHT - room * math.exp((_BENT - stretch) / room)

@@ -17,10 +17,9 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from .motion import MODEL_RATE, runs
-from .skeleton import ADULT_SIZE, INDEX, TRACKERS, Skeleton
+from .skeleton import ADULT_SIZE, FEET, INDEX, Skeleton
 from .trackers import Take
 
-FEET = (TRACKERS.index("left_foot"), TRACKERS.index("right_foot"))
 TOES = (INDEX["left_toe"], INDEX["right_toe"])
 
 _SLOW, _FAST = 0.16, 0.32

@@ -46,6 +46,8 @@ INDEX = {name: index for index, name in enumerate(JOINTS)}
 TRACKERS = ("pelvis", "head", "left_hand", "right_hand", "left_foot", "right_foot")
 TRACKER_JOINTS = (0, 13, 17, 21, 3, 7)
 """The joint that each tracker sits on, in the order of :data:`TRACKERS`."""
+FEET = (TRACKERS.index("left_foot"), TRACKERS.index("right_foot"))
+"""Trackers of the feet."""
 
 REQUIRED_JOINTS = tuple(
     INDEX[name]

@@ -93,7 +93,11 @@ def train(
         start: weights to begin with instead of random ones.
     """
     place = _join()
-    _run(paths, out, recipe, progress, start, place)
+    torch.set_flush_denormal(True)  # Denormal gradients take a CPU a hundred times longer.
+    try:
+        _run(paths, out, recipe, progress, start, place)
+    finally:
+        torch.set_flush_denormal(False)
     _leave()
 
 
@@ -171,7 +175,6 @@ def _run(
         partial.replace(checkpoint)
 
     log = _Log(out.with_suffix(".log.csv"), state["step"]) if rank == 0 else None
-    torch.set_flush_denormal(True)  # Denormal gradients take a CPU a hundred times longer.
     saved = before = time.monotonic()
     while not state["steps"] or state["step"] < state["steps"]:
         done = state["step"] / state["steps"] if state["steps"] else 0.0

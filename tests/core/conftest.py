@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -83,14 +81,6 @@ def make_motion(skeleton: Skeleton, frames: int = 150, rate: float = 60.0, seed:
         turned[:, joint] = quat.mul(turned[:, parent], local[:, joint])
     root = np.stack([0.5 * times, 0.95 + 0.05 * np.sin(3.0 * times), 0.2 * np.sin(times)], -1)
     return Motion(skeleton, times, turned.astype("f4"), root.astype("f4"))
-
-
-@pytest.fixture(autouse=True)
-def tiny_numbers() -> Iterator[None]:
-    """Let numbers be as small as they are: training has the tiniest rounded to zero."""
-    yield
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture

@@ -125,16 +125,16 @@ def test_seams_keep_their_speed(take: Take, skeleton: Skeleton, tracker: int) ->
         assert changes[seam - 2 : seam + 3].max() < 0.8, "metres a second, from frame to frame"
 
 
-@pytest.mark.parametrize("tracker", [PELVIS, LEFT_FOOT])
+@pytest.mark.parametrize(
+    ("tracker", "others", "metres"),
+    [(PELVIS, [4, 5], -0.3), (LEFT_FOOT, [0, 1, 2, 3], 0.3)],
+)
 def test_legs_are_not_stretched_by_what_is_filled_in(
-    take: Take, skeleton: Skeleton, tracker: int
+    take: Take, skeleton: Skeleton, tracker: int, others: list[int], metres: float
 ) -> None:
     """Feet that go 30 cm away take the pelvis along; a lost foot stays within reach."""
     spots = take.positions.copy()
-    away = 0.3 * np.clip((take.times - 2.5) / 0.5, 0.0, 1.0)[:, None]
-    spots[:, [4, 5] if tracker == PELVIS else [0, 1, 2, 3], 1] += (
-        -away if tracker == PELVIS else away
-    )
+    spots[:, others, 1] += metres * np.clip((take.times - 2.5) / 0.5, 0.0, 1.0)[:, None]
     gap = without(replace(take, positions=spots), 120, 270, tracker)
     found = Completion(load_weights(), skeleton).clip(gap)
     hip, knee, ankle = (INDEX[f"left_{joint}"] for joint in ("hip", "knee", "ankle"))

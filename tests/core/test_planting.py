@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.planting import FEET, find_contacts, floor_under, keep_toes_flat, plant
+from ssrhmr_core.planting import find_contacts, floor_under, keep_toes_flat, plant
 from ssrhmr_core.reconstruct import Reconstructor
-from ssrhmr_core.skeleton import TRACKER_JOINTS, Skeleton
+from ssrhmr_core.skeleton import FEET, TRACKER_JOINTS, Skeleton
 from ssrhmr_core.trackers import Take
 
 SWING, STAND = 24, 36
