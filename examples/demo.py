@@ -21,19 +21,15 @@ from mathutils import Matrix, Vector
 ROOT = Path(__file__).resolve().parents[1]
 
 import ssrhmr_blender  # noqa: E402
-from ssrhmr_blender.example.character import (  # noqa: E402
-    TO_BLENDER,
-    bone_name,
-    build_character,
-)
+from ssrhmr_blender.example.character import TO_BLENDER, bone_name, build_character  # noqa: E402
 from ssrhmr_blender.example.performance import (  # noqa: E402
     T_POSE_SECONDS,
     load_performance,
     worn_trackers,
 )
-from ssrhmr_blender.rig.empties import make_empties  # noqa: E402
+from ssrhmr_blender.trackers.empties import make_empties  # noqa: E402
 from ssrhmr_core import Motion  # noqa: E402
-from ssrhmr_core.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS  # noqa: E402
+from ssrhmr_core.body.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS  # noqa: E402
 
 OUTPUT = ROOT / "demo_output"
 COLOURS = {

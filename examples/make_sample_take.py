@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.arrays import cross, norm, normalize, reject, rotate, transpose
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, Skeleton
 from ssrhmr_core.formats.bvh import save_bvh
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import INDEX, JOINTS, Skeleton
+from ssrhmr_core.geometry.arrays import cross, norm, normalize, reject
+from ssrhmr_core.geometry.rotations import rotate, transpose
 
 OUTPUT = Path(__file__).resolve().parent / "sample_take.bvh"
 RATE = 60.0

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import bpy
 
-from . import characters, jobs, settings, translations
+from . import translations
 from .bake import ops as bake_ops
 from .bake import panel as bake_panel
 from .batch import ops as batch_ops
 from .batch import panel as batch_panel
 from .batch import properties as batch_properties
-from .calibrate import ops as calibrate_ops
-from .calibrate import panel as calibrate_panel
+from .calibration import ops as calibrate_ops
+from .calibration import panel as calibrate_panel
+from .characters import ops as setups_ops
+from .characters import panel as setups_panel
+from .common import modal_job
 from .example import ops as example_ops
-from .farm import command as farm_command
+from .headless import command as farm_command
+from .import_take import ops as takes_ops
 from .live import ops as live_ops
 from .live import panel as live_panel
+from .mapping import ops as setup_ops
+from .mapping import panel as setup_panel
 from .presets import menus as preset_menus
 from .presets import ops as preset_ops
-from .setup import ops as setup_ops
-from .setup import panel as setup_panel
-from .setups import ops as setups_ops
-from .setups import panel as setups_panel
-from .takes import ops as takes_ops
+from .properties import characters, settings
 
 # In this order: property groups before those that hold them, parent panels before children.
 CLASSES: tuple[type, ...] = (
@@ -67,7 +69,7 @@ def register() -> None:
 def unregister() -> None:
     """Take everything back, a running bake or capture included."""
     live_ops.stop_running()
-    jobs.stop_running()
+    modal_job.stop_running()
     bpy.types.TOPBAR_MT_file_import.remove(takes_ops.draw_menu)
     bpy.types.VIEW3D_MT_editor_menus.remove(live_panel.draw_header)
     del bpy.types.Scene.ssrhmr_live

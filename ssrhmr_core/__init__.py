@@ -5,13 +5,13 @@
 >>> body = Reconstructor(performance.skeleton).clip(Take.from_motion(performance))
 """
 
-from .calibration import Calibration, calibrate, calibrate_to_pose
+from .body.motion import Motion
+from .body.skeleton import JOINTS, TRACKERS, Skeleton
 from .formats import load_motion
-from .motion import Motion
-from .reconstruct import Reconstructor
-from .skeleton import JOINTS, TRACKERS, Skeleton
-from .trackers import Take, TrackerError
-from .weights import WeightsError, default_weights
+from .model.weights import WeightsError, default_weights
+from .pipeline import Reconstructor
+from .tracking.calibration import Calibration, calibrate, calibrate_to_pose
+from .tracking.take import Take, TrackerError
 
 __version__ = "0.1.0"
 

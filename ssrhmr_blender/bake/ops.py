@@ -8,9 +8,9 @@ from typing import ClassVar
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ..jobs import Steps, StepsOperator
-from ..rig.baking import Report, bake, bake_take
-from ..settings import setup_of
+from ..baking.job import Report, bake, bake_take
+from ..common.modal_job import Steps, StepsOperator
+from ..properties.settings import setup_of
 
 
 class _Baking(StepsOperator):

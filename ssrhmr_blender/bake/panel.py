@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import bpy
 
-from ..jobs import draw_progress, is_running
-from ..panels import SidebarPanel, draw_text
+from ..common.modal_job import draw_progress, is_running
+from ..common.ui import SidebarPanel, draw_text
+from ..properties.settings import TRACKERS, setup_of
 from ..rig.rigify import is_generated
-from ..settings import TRACKERS, setup_of
 
 
 class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ..rig.assigning import assignment_of, curves_in, slots_of
-from ..rig.sampling import Key, key_of
-from ..settings import TRACKER_LABELS, TRACKERS
+from ..animation.assignment import assignment_of, curves_in, slots_of
+from ..properties.settings import TRACKER_LABELS, TRACKERS
+from ..trackers.sampling import Key, key_of
 
 _NUMBER_TO_SHOW = 3
 """Trackers that a collection must hold to be shown as an incomplete take."""
@@ -87,7 +87,7 @@ def find_in_actions(
 
 def find_in_collections(scene: bpy.types.Scene) -> list[Found]:
     """Return a take for each collection that holds six objects with names of trackers."""
-    from ssrhmr_core.roles import assign
+    from ssrhmr_core.tracking.roles import assign
 
     found: dict[tuple[Key, ...], Found] = {}
     for collection in scene.collection.children_recursive:
@@ -158,7 +158,7 @@ def _candidates(
 
 def _rest(action: str, owner: str, role: str | None) -> str | None:
     """What an action's name says besides whose it is; None if it does not say that."""
-    from ssrhmr_core.roles import role_of, without_role
+    from ssrhmr_core.tracking.roles import role_of, without_role
 
     place = action.lower().find(owner.lower())
     if place >= 0:

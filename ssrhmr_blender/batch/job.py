@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ..checks import SetupError, check_character, check_trackers
-from ..errors import UserError, plainly
-from ..jobs import EXPLAINED
-from ..rig.actions import curves_of
-from ..rig.assigning import assign, assignment_of, find_action, restore
-from ..rig.baking import Source, bake
-from ..rig.calibrated import check_calibrated
-from ..rig.sampling import Key, find, key_of
-from ..settings import setup_of
+from ..animation.actions import curves_of
+from ..animation.assignment import assign, assignment_of, find_action, restore
+from ..baking.job import Source, bake
+from ..common.errors import UserError, plainly
+from ..common.modal_job import EXPLAINED
+from ..common.validation import SetupError, check_character, check_trackers
+from ..properties.settings import setup_of
+from ..trackers.sampling import Key, find, key_of
+from ..trackers.stored_calibration import check_calibrated
 from .finding import Part
 from .properties import SSRHMR_Take, SSRHMR_TakePart, batch_of
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from ..checks import check_trackers
-from ..errors import UserError
-from ..jobs import Steps, StepsOperator, is_running
-from ..rig.assigning import assign
-from ..settings import setup_of
+from ..animation.assignment import assign
+from ..common.errors import UserError
+from ..common.modal_job import Steps, StepsOperator, is_running
+from ..common.validation import check_trackers
+from ..properties.settings import setup_of
 from .finding import Found, find_in_actions, find_in_collections
 from .job import BatchReport, bake_takes
 from .properties import batch_of

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import bpy
 
-from ..jobs import draw_progress
-from ..panels import SidebarPanel, draw_text
+from ..common.modal_job import draw_progress
+from ..common.ui import SidebarPanel, draw_text
 from .properties import batch_of
 
 _ICONS = {"WAITING": "RADIOBUT_OFF", "DONE": "CHECKMARK", "SKIPPED": "ERROR"}

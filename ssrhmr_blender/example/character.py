@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ssrhmr_core.skeleton import INDEX, JOINTS, PARENTS, Skeleton
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, Skeleton
 
 TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """The core's axes (Y up, facing +Z) to Blender's (Z up, facing -Y)."""

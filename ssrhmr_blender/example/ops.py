@@ -7,8 +7,8 @@ import math
 import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
-from .. import characters
-from ..settings import setup_of
+from ..properties import characters
+from ..properties.settings import setup_of
 
 _NAME = "SSR-HMR Example"
 
@@ -32,10 +32,10 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
         """Build everything in a collection of its own and fill a setup."""
         from mathutils import Vector
 
-        from ssrhmr_core.skeleton import INDEX
+        from ssrhmr_core.body.skeleton import INDEX
 
-        from ..rig.empties import make_empties
-        from ..rig.spaces import metre
+        from ..common.axes import metre
+        from ..trackers.empties import make_empties
         from .character import TO_BLENDER, bone_name, build_character
         from .performance import T_POSE_SECONDS, load_performance, worn_trackers
 

@@ -8,7 +8,7 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core import Motion, Take, load_motion
-from ssrhmr_core.skeleton import TRACKERS
+from ssrhmr_core.body.skeleton import TRACKERS
 
 T_POSE_SECONDS = 0.5
 """When the performer stands still in a T-pose."""

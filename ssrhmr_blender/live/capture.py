@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..checks import check_character
-from ..errors import UserError
-from ..rig.calibrated import Nudges, keep_calibration, nudges_of, stored_calibration
+from ..common.axes import core_axes, metre
+from ..common.errors import UserError
+from ..common.validation import check_character
+from ..properties.settings import TRACKER_LABELS, TRACKERS, live_of, setup_of
 from ..rig.preview import Preview
 from ..rig.reading import read_character
-from ..rig.spaces import core_axes, metre
-from ..settings import TRACKER_LABELS, TRACKERS, live_of, setup_of
+from ..trackers.stored_calibration import Nudges, keep_calibration, nudges_of, stored_calibration
 from .overlay import Overlay, Picture, add_skeleton, picture_of_trackers
 
 if TYPE_CHECKING:
-    from ssrhmr_core.calibration import Calibration
-    from ssrhmr_core.feed import Device, Receiver
-    from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
+    from ssrhmr_core.live.session import LivePose, LiveSession, LiveStatus, RawTake
+    from ssrhmr_core.streaming import Device, Receiver
+    from ssrhmr_core.tracking.calibration import Calibration
 
-    from ..settings import SSRHMR_Live, SSRHMR_Setup
+    from ..properties.settings import SSRHMR_Live, SSRHMR_Setup
 
 _PROTOCOLS = {"VMC": "vmc", "VRCHAT": "vrchat", "JSON": "json"}
 
@@ -85,8 +85,8 @@ class Capture:
 
     def __init__(self, scene: bpy.types.Scene) -> None:
         """Open the port and get the character ready, if there is one."""
-        from ssrhmr_core.feed import ANYWHERE, LOCALHOST, Receiver
-        from ssrhmr_core.live import LiveSession
+        from ssrhmr_core.live.session import LiveSession
+        from ssrhmr_core.streaming import ANYWHERE, LOCALHOST, Receiver
 
         setup, live = setup_of(scene), live_of(scene)
         self.scene, self.unit = scene.name, metre(scene)
@@ -134,8 +134,8 @@ class Capture:
         Raises:
             UserError: if the character cannot be used.
         """
-        from ssrhmr_core.reconstruct import Reconstructor
-        from ssrhmr_core.smoothing import Smoothing
+        from ssrhmr_core.pipeline import Reconstructor
+        from ssrhmr_core.tracking.denoising import Smoothing
 
         self.pose = None
         if self._preview is not None:
@@ -156,8 +156,8 @@ class Capture:
 
     def _take_performer(self, calibration: Calibration | None) -> None:
         """Reconstruct the body that wears the trackers, as far as it is known."""
-        from ssrhmr_core.performer import adult
-        from ssrhmr_core.reconstruct import Reconstructor
+        from ssrhmr_core.pipeline import Reconstructor
+        from ssrhmr_core.tracking.proportions import adult
 
         body = (calibration and calibration.performer) or adult()
         self.session.reconstructor = Reconstructor(body)
@@ -199,7 +199,7 @@ class Capture:
 
     def _note_devices(self, live: SSRHMR_Live) -> None:
         """List devices that are new, on the role that their name speaks of."""
-        from ssrhmr_core.feed import guess_roles
+        from ssrhmr_core.streaming import guess_roles
 
         listed = {device.name for device in live.devices}
         found = self.session.devices()
@@ -335,7 +335,7 @@ class Capture:
         import numpy as np
         from pymotion.rotations import quat_np as quat
 
-        from ssrhmr_core.skeleton import PARENTS, forward_kinematics
+        from ssrhmr_core.body.skeleton import PARENTS, forward_kinematics
 
         axes = core_axes().T
         known = [tracker for tracker in self.session.trackers() if tracker.known]

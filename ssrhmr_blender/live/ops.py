@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
-from ..errors import UserError, plainly
-from ..settings import TRACKER_LABELS, live_of, setup_of
+from ..common.errors import UserError, plainly
+from ..properties.settings import TRACKER_LABELS, live_of, setup_of
 from . import capture
 from .capture import CaptureError
 
 if TYPE_CHECKING:
-    from ssrhmr_core.live import RawTake
+    from ssrhmr_core.live.session import RawTake
 
 _EXPLAINED = (UserError, ValueError, OSError)
 _INTERVAL = 1.0 / 60.0

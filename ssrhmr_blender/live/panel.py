@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..panels import SidebarPanel, draw_swaps, draw_text
-from ..settings import SSRHMR_Setup, live_of, setup_of
+from ..common.ui import SidebarPanel, draw_swaps, draw_text
+from ..properties.settings import SSRHMR_Setup, live_of, setup_of
 from . import capture
 
 if TYPE_CHECKING:
-    from ssrhmr_core.feed import Device
+    from ssrhmr_core.streaming import Device
 
 
 class SSRHMR_UL_devices(bpy.types.UIList):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..settings import TRACKER_LABELS, TRACKERS, SSRHMR_Live, SSRHMR_Setup, live_of
-from ..values import check_values, read_values, write_values
+from ..properties.settings import TRACKER_LABELS, TRACKERS, SSRHMR_Live, SSRHMR_Setup, live_of
+from ..properties.values import check_values, read_values, write_values
 from .files import PresetError
 
 if TYPE_CHECKING:
-    from ..values import Values
+    from ..properties.values import Values
 
 _CLEANUP = (
     *("smoothing", "cutoff", "planting", "between_frames"),
@@ -64,7 +64,7 @@ def _collect_bones(setup: SSRHMR_Setup) -> dict[str, Any]:
 
 
 def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
-    from ssrhmr_core.skeleton import JOINTS, REQUIRED_JOINTS
+    from ssrhmr_core.body.skeleton import JOINTS, REQUIRED_JOINTS
 
     armature = setup.armature
     if armature is None:
@@ -131,7 +131,7 @@ def _collect_calibration(setup: SSRHMR_Setup) -> dict[str, Any]:
 
 
 def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
-    from ssrhmr_core.calibration import Calibration
+    from ssrhmr_core.tracking.calibration import Calibration
 
     checked = check_values(SSRHMR_Setup, values, _CALIBRATION)
     if not checked.get("calibration"):

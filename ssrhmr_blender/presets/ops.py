@@ -7,8 +7,8 @@ from typing import Any
 
 import bpy
 
-from ..settings import setup_of
-from ..values import ValuesError
+from ..properties.settings import setup_of
+from ..properties.values import ValuesError
 from . import files
 from .kinds import KINDS, folder_of
 

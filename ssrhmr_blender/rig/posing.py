@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from .actions import nla_paths
+from ..animation.actions import nla_paths
+from ..common.axes import core_axes, numbers, split
 from .reading import Character, RigError
-from .spaces import core_axes, numbers, split
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.motion import Motion
+    from ssrhmr_core.body.motion import Motion
 
 _OFF_PLACE = 1e-4
 """Share of the character's size by which a bone may miss its joint before it is moved there."""
@@ -231,7 +231,7 @@ def pose_bones(
     """
     import numpy as np
 
-    from ssrhmr_core.shares import spread
+    from ssrhmr_core.rigs.twist_bones import spread
 
     axes = core_axes()
     places, turns, scales = split(worlds)

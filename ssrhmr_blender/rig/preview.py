@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..common.axes import numbers
+from ..trackers.sampling import GoneError, find, key_of
 from .posing import pose_bones, read_bones
 from .reading import Character
 from .rigify import read_switch, set_switch
-from .sampling import GoneError, find, key_of
-from .spaces import numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,10 +54,10 @@ class Preview:
         """
         import numpy as np
 
-        from ssrhmr_core.arrays import to_quaternion
-        from ssrhmr_core.motion import Motion
+        from ssrhmr_core.body.motion import Motion
+        from ssrhmr_core.geometry.rotations import to_quaternion
 
-        from .channels import rotation_values
+        from ..animation.channels import rotation_values
 
         armature = self._armature()
         motion = Motion(self._character.rest.skeleton, np.zeros(1), rotations[None], root[None])

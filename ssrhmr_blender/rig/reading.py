@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..errors import UserError
+from ..common.axes import core_axes, numbers, split
+from ..common.errors import UserError
 from .rigify import Controls, find_controls
-from .spaces import core_axes, numbers, split
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.rest import Rest
-    from ssrhmr_core.shares import Segment
+    from ssrhmr_core.body.rest_pose import Rest
+    from ssrhmr_core.rigs.twist_bones import Segment
 
 _UNEVEN = 0.01
 
@@ -85,8 +85,8 @@ def read_character(
     """
     import numpy as np
 
-    from ssrhmr_core.rest import read_rest
-    from ssrhmr_core.skeleton import INDEX, JOINTS
+    from ssrhmr_core.body.rest_pose import read_rest
+    from ssrhmr_core.body.skeleton import INDEX, JOINTS
 
     scale = uniform_scale(armature)
     data = armature.data.bones
@@ -138,8 +138,8 @@ def _segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[Segme
     """Twist bones and the like, but for those that the rig turns itself."""
     import numpy as np
 
-    from ssrhmr_core.mapping import NONE
-    from ssrhmr_core.shares import find_segments, without
+    from ssrhmr_core.rigs.bone_mapping import NONE
+    from ssrhmr_core.rigs.twist_bones import find_segments, without
 
     data = armature.data.bones
     index = {bone.name: number for number, bone in enumerate(data)}

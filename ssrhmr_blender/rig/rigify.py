@@ -66,7 +66,7 @@ def find_controls(
     Returns:
         None if Rigify did not generate it, or not from the parts of its human meta-rig.
     """
-    from ssrhmr_core.skeleton import INDEX, JOINTS
+    from ssrhmr_core.body.skeleton import INDEX, JOINTS
 
     if not is_generated(armature):
         return None
@@ -108,7 +108,7 @@ def find_controls(
 
 def _with_ik(controls: Controls) -> Controls:
     """Add hands, feet, toes and poles, all carried by the root."""
-    from ssrhmr_core.skeleton import INDEX
+    from ssrhmr_core.body.skeleton import INDEX
 
     joints, places, poles = dict(controls.joints), dict(controls.places), dict(controls.poles)
     parents, switches, at_rest = dict(controls.parents), list(controls.switches), []
@@ -175,7 +175,7 @@ def _has(pose: bpy.types.PoseBone, name: str) -> bool:
 
 def _spine(armature: bpy.types.Object, mapped: dict[str, str]) -> dict[str, int]:
     """FK controls of the spine, each with the joint at or below its bone."""
-    from ssrhmr_core.skeleton import INDEX
+    from ssrhmr_core.body.skeleton import INDEX
 
     numbers = {}
     for joint, bone in mapped.items():
@@ -194,7 +194,7 @@ def _spine(armature: bpy.types.Object, mapped: dict[str, str]) -> dict[str, int]
 
 def _pivot(armature: bpy.types.Object, bones: tuple[str, ...]) -> int:
     """The joint of the spine that lies where the control of the hips is, or -1."""
-    from ssrhmr_core.skeleton import INDEX
+    from ssrhmr_core.body.skeleton import INDEX
 
     data = armature.data.bones
     if "hips" not in data:

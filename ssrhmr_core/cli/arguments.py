@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..skeleton import TRACKERS
+from ..body.skeleton import TRACKERS
 
 
 def noise(text: str) -> tuple[float, float]:

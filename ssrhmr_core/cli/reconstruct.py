@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..body.skeleton import Skeleton
 from ..formats import load_motion
 from ..formats.bvh import save_bvh
 from ..formats.trackers_csv import load_trackers
-from ..reconstruct import Reconstructor
-from ..skeleton import Skeleton
-from ..trackers import Take
+from ..pipeline import Reconstructor
+from ..tracking.take import Take
 from .progress import Bar
 
 

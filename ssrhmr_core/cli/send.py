@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..body.interpolation import even_times
 from ..evaluation.evaluate import Disturbance
 from ..formats import load_motion
 from ..formats.trackers_csv import load_trackers
-from ..motion import even_times
-from ..trackers import Take
+from ..tracking.take import Take
 from .arguments import drop, noise
 
 
@@ -65,8 +65,8 @@ def run(chosen: argparse.Namespace) -> None:
     Raises:
         ValueError: if the take cannot be used, or nobody listens on a TCP port.
     """
-    from ..feed.intake import PORTS
-    from ..feed.sender import Conditions, device_names, packets, play
+    from ..streaming.decoding import PORTS
+    from ..streaming.sender import Conditions, device_names, packets, play
 
     if chosen.tcp and chosen.protocol != "json":
         raise ValueError("--tcp goes with --protocol json only")

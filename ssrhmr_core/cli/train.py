@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..formats import find_motions
-from ..weights import weights_header
+from ..model.weights import weights_header
 from .progress import Bar
 
 

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..motion import MODEL_RATE, Motion
-from ..reconstruct import Reconstructor
-from ..skeleton import JOINTS, MIRROR, TRACKER_JOINTS, Skeleton
-from ..solve import body_of, solve
-from ..trackers import Take
+from ..body.interpolation import MODEL_RATE
+from ..body.motion import Motion
+from ..body.skeleton import JOINTS, MIRROR, TRACKER_JOINTS, Skeleton
+from ..pipeline import Reconstructor
+from ..solver import body_of, solve
+from ..tracking.take import Take
 
 _FRAMES = 1500
 _NOT_INSTALLED = 3

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
-from ..reconstruct import Preset, Reconstructor, Stage
-from ..skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
-from ..trackers import Take
+from ..pipeline import Preset, Reconstructor, Stage
+from ..tracking.take import Take
 from .metrics import FIRST_FRAME, Errors, detail, measure, pool, summarize
 
 if TYPE_CHECKING:

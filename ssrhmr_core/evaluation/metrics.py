@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import transpose
-from ..motion import Motion
-from ..planting import TOES, find_contacts, floor_under
-from ..skeleton import INDEX, JOINTS, TRACKER_JOINTS
-from ..trackers import Take
+from ..body.motion import Motion
+from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS
+from ..geometry.rotations import transpose
+from ..tracking.foot_planting import TOES, find_contacts, floor_under
+from ..tracking.take import Take
 
 FIRST_FRAME = 42
 """Frames left out at the start of a clip, as in the publication (its 43-frame window)."""

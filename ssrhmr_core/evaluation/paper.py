@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from pymotion.rotations import quat_np as quat
 
-from ..motion import Motion
-from ..reconstruct import Stage
-from ..skeleton import Skeleton, forward_kinematics, inherit_missing
-from ..solve import LIMBS, body_of, solve
-from ..trackers import Take, TrackerError
+from ..body.motion import Motion
+from ..body.skeleton import Skeleton, forward_kinematics, inherit_missing
+from ..model.weights import load_weights
+from ..pipeline import Stage
+from ..solver import LIMBS, body_of, solve
+from ..tracking.take import Take, TrackerError
 from ..training.paper import WINDOW, Published
-from ..weights import load_weights
 
 _CHUNK = 4096
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..motion import Motion
+from ..body.motion import Motion
 from .amass import load_amass
 from .bvh import load_bvh
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..archives import ArchiveError, read_arrays
-from ..motion import Motion
-from ..rest import read_rest
-from ..skeleton import INDEX, JOINTS
+from ..body.motion import Motion
+from ..body.rest_pose import read_rest
+from ..body.skeleton import INDEX, JOINTS
+from ..files import ArchiveError, read_arrays
 
 # SMPL's joints in its order: name here, index of the parent, metres from it in the zero pose
 # (arms out, legs a little apart, facing +Z with +Y up). The first row is where SMPL's origin sees

@@ -15,11 +15,12 @@ import numpy as np
 from pymotion.io.bvh import BVH
 from pymotion.rotations import quat_np as quat
 
-from ..arrays import between, normalize, rotate, transpose
-from ..mapping import NONE, BoneMapping, map_bones
-from ..motion import Motion
-from ..rest import Rest, is_standing, read_rest
-from ..skeleton import INDEX, JOINTS, PARENTS, inherit_missing
+from ..body.motion import Motion
+from ..body.rest_pose import Rest, is_standing, read_rest
+from ..body.skeleton import INDEX, JOINTS, PARENTS, inherit_missing
+from ..geometry.arrays import normalize
+from ..geometry.rotations import between, rotate, transpose
+from ..rigs.bone_mapping import NONE, BoneMapping, map_bones
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "acclaim": 0.0254 / 0.45}
 """Metres in one unit of a file; "acclaim" is CMU's own inch over 0.45."""

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..skeleton import TRACKERS
-from ..trackers import Take, TrackerError
-from ..tracks import sample
+from ..body.skeleton import TRACKERS
+from ..tracking.reading_buffer import sample
+from ..tracking.take import Take, TrackerError
 
 _COLUMNS = ["time", "tracker", "x", "y", "z", "qw", "qx", "qy", "qz", "valid"]
 _RECORDED = [*_COLUMNS, "device"]
@@ -128,7 +128,7 @@ class Recorder:
 
         Args:
             time: seconds, to a tenth of a microsecond; need not rise.
-            tracker: one of :data:`ssrhmr_core.skeleton.TRACKERS`.
+            tracker: one of :data:`ssrhmr_core.body.skeleton.TRACKERS`.
             position: x, y, z in metres.
             rotation: quaternion w, x, y, z.
             valid: whether it was seen.

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..arrays import from_rotation_vector
-from ..network import HISTORY
-from ..skeleton import INDEX, JOINTS, MIRROR, PARENTS, forward_kinematics
+from ..body.skeleton import INDEX, JOINTS, MIRROR, PARENTS, forward_kinematics
+from ..geometry.rotations import from_rotation_vector
+from ..model.network import HISTORY
 from .corpus import Corpus
 
 _PARTS = (

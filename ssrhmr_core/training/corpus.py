@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..body.motion import Motion
 from ..formats import load_motion
-from ..motion import Motion
 
 _CACHE_VERSION = 1
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..filling import AGO, Seen, fill
-from ..network import HISTORY, frame_features, predict, proportions_of, step_features
-from ..skeleton import TRACKER_JOINTS, forward_kinematics
-from ..weights import shapes
+from ..body.skeleton import TRACKER_JOINTS, forward_kinematics
+from ..model.network import HISTORY, frame_features, predict, proportions_of, step_features
+from ..model.tracker_predictor import AGO, Seen, fill
+from ..model.weights import shapes
 from .augment import Batch
 from .muon import Muon
 from .sensors import Readings
@@ -44,7 +44,7 @@ class Terms:
 
 
 class Stages(nn.Module):
-    """Holds the weights that :func:`ssrhmr_core.network.predict` needs."""
+    """Holds the weights that :func:`ssrhmr_core.model.network.predict` needs."""
 
     def __init__(self, seed: int, terms: Terms | None = None) -> None:
         """Draw weights; the same seed gives the same ones."""
@@ -60,7 +60,7 @@ class Stages(nn.Module):
             self.weights[_key(name)] = nn.Parameter(values)
 
     def named(self) -> dict[str, Tensor]:
-        """Weights under the names of :func:`ssrhmr_core.weights.shapes`."""
+        """Weights under the names of :func:`ssrhmr_core.model.weights.shapes`."""
         return {name: self.weights[_key(name)] for name in shapes()}
 
     def optimizers(self, rate: float) -> tuple[torch.optim.Optimizer, ...]:
@@ -74,7 +74,7 @@ class Stages(nn.Module):
         return {name: t.detach().cpu().numpy().astype("f4") for name, t in self.named().items()}
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over weights under the names of :func:`ssrhmr_core.weights.shapes`."""
+        """Take over weights under the names of :func:`ssrhmr_core.model.weights.shapes`."""
         with torch.no_grad():
             for name, tensor in self.named().items():
                 tensor.copy_(torch.as_tensor(arrays[name]))

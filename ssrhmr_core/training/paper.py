@@ -17,7 +17,7 @@ from pymotion.rotations import quat_torch as quat
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..skeleton import INDEX, JOINTS, PARENTS, TRACKER_JOINTS, forward_kinematics
+from ..body.skeleton import INDEX, JOINTS, PARENTS, TRACKER_JOINTS, forward_kinematics
 from .augment import Batch
 from .sensors import Readings
 

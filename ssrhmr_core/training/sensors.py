@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..arrays import from_rotation_vector, rotate
-from ..skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS
+from ..body.skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS
+from ..geometry.rotations import from_rotation_vector, rotate
 from .augment import Batch
 
 _SMOOTH_FRAMES = 8

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from ..weights import load_weights, save_weights
+from ..model.weights import load_weights, save_weights
 from .augment import Augmentation, Windows
 from .corpus import load_corpus
 from .model import Stages, Terms

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 import ssrhmr_blender
-from ssrhmr_blender.rig.baking import bake
+from ssrhmr_blender.baking.job import bake
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import choose, make_armature, make_trackers, with_t_pose
 from tests.core.conftest import make_motion, make_skeleton

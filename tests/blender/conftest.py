@@ -14,7 +14,7 @@ from mathutils import Matrix, Quaternion
 
 import ssrhmr_blender
 from ssrhmr_core import Motion, Skeleton, Take
-from ssrhmr_core.skeleton import JOINTS, PARENTS, TRACKERS
+from ssrhmr_core.body.skeleton import JOINTS, PARENTS, TRACKERS
 from tests.core.conftest import CORPUS, make_motion, make_skeleton
 
 TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
@@ -175,7 +175,7 @@ def make_trackers(
 
 def key_transforms(obj: bpy.types.Object, frames: np.ndarray, worlds: list[Matrix]) -> None:
     """Key location and rotation with the curves' own interpolation set to straight lines."""
-    from ssrhmr_blender.rig.actions import ActionWriter
+    from ssrhmr_blender.animation.actions import ActionWriter
 
     writer = ActionWriter(f"{obj.name} motion", obj)
     turns = np.array([list(world.to_quaternion()) for world in worlds])

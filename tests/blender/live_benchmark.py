@@ -19,8 +19,8 @@ import numpy as np
 import ssrhmr_blender
 from ssrhmr_blender.live import capture
 from ssrhmr_core import Calibration, Take
-from ssrhmr_core.feed import Reading
 from ssrhmr_core.formats.trackers_csv import save_trackers
+from ssrhmr_core.streaming import Reading
 from tests.blender.conftest import choose, free_port, make_armature
 from tests.core.conftest import make_motion, make_skeleton
 

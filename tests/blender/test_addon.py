@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import ssrhmr_blender
-from ssrhmr_blender import jobs, settings
-from ssrhmr_core import Motion, Take, skeleton
-
-from .conftest import choose, make_armature, make_trackers, snapshot
+from ssrhmr_blender.common import modal_job
+from ssrhmr_blender.properties import settings
+from ssrhmr_core import Motion, Take
+from ssrhmr_core.body import skeleton
+from tests.blender.conftest import choose, make_armature, make_trackers, snapshot
 
 
 def test_names_are_those_of_the_core() -> None:
@@ -72,7 +73,7 @@ def test_a_bake_is_undone_in_one_step(performance: Motion) -> None:
     after = snapshot()
     assert after["actions"] == before["actions"]
     assert after["Hero action"] is None
-    assert not jobs.is_running()
+    assert not modal_job.is_running()
 
 
 def test_enabling_loads_nothing_heavy(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_translations import texts
+from tests.blender.translations.test_translations import texts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "weights/MODEL_CARD.md"]

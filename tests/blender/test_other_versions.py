@@ -11,11 +11,10 @@ from typing import Any
 import bpy
 import pytest
 
-from ssrhmr_blender.settings import TRACKERS
-from ssrhmr_blender.values import read_values
+from ssrhmr_blender.properties.settings import TRACKERS
+from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
-
-from .conftest import choose, make_armature, make_trackers
+from tests.blender.conftest import choose, make_armature, make_trackers
 
 
 def opened(version: str, path: Path) -> Any:

@@ -13,18 +13,17 @@ import numpy as np
 import pytest
 from mathutils import Quaternion
 
-from ssrhmr_blender.rig.actions import ActionWriter
-from ssrhmr_blender.rig.keys import write_bone
+from ssrhmr_blender.animation.actions import ActionWriter
+from ssrhmr_blender.baking.keys import write_bone
 from ssrhmr_blender.rig.posing import pose_bones, read_bones
 from ssrhmr_blender.rig.reading import read_character
 from ssrhmr_core import Motion, Reconstructor, Skeleton, Take
+from ssrhmr_core.body.skeleton import TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.formats import load_motion
-from ssrhmr_core.skeleton import TRACKER_JOINTS, TRACKERS
-from tests.core.rigs import RIGS
-
-from .conftest import TO_BLENDER, choose, joint_worlds, with_t_pose
-from .test_bake import degrees_between, directions
-from .test_families import build
+from tests.blender.bake.test_bake import degrees_between, directions
+from tests.blender.conftest import TO_BLENDER, choose, joint_worlds, with_t_pose
+from tests.blender.rig.test_families import build
+from tests.core.example_rigs import RIGS
 
 KINDS = sorted(RIGS)
 _FRAMES = 240

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import INDEX, JOINTS, PARENTS, Skeleton
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, Skeleton
 
 # Examples are the same in every run and as many as one can wait for; by hand there may be more:
 # --hypothesis-profile long, or longer.

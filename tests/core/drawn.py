@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import MIRROR, Skeleton
-from ssrhmr_core.trackers import Take
-
-from .conftest import make_motion, make_skeleton
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import MIRROR, Skeleton
+from ssrhmr_core.tracking.take import Take
+from tests.core.conftest import make_motion, make_skeleton
 
 
 def numbers(size: int, most: float) -> st.SearchStrategy[np.ndarray]:

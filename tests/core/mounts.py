@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.skeleton import ADULT_SIZE, INDEX, PARENTS, TRACKER_JOINTS, Skeleton
-from ssrhmr_core.stance import ELEVATIONS
+from ssrhmr_core.body.skeleton import ADULT_SIZE, INDEX, PARENTS, TRACKER_JOINTS, Skeleton
+from ssrhmr_core.tracking.reference_pose import ELEVATIONS
 
 # Not the numbers of the prior: places measured on pictures of products, in the joint's axes.
 PLACES = {

@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS, TRACKERS, Skeleton
-from ssrhmr_core.trackers import Take
-
-from .conftest import make_skeleton
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS, TRACKERS, Skeleton
+from ssrhmr_core.tracking.take import Take
+from tests.core.conftest import make_skeleton
 
 Pose = dict[str, tuple[float, float, float]]
 """Turns of joints about X (to the left), Y (up) and Z (to the front), degrees, one after the

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.reconstruct import Reconstructor
-from ssrhmr_core.skeleton import TRACKER_JOINTS
-from ssrhmr_core.smoothing import Smoothing
-from ssrhmr_core.solve import ARMS, LEGS
-from ssrhmr_core.trackers import Take
-
-from .stress import CASES
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import TRACKER_JOINTS
+from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.solver import ARMS, LEGS
+from ssrhmr_core.tracking.denoising import Smoothing
+from ssrhmr_core.tracking.take import Take
+from tests.core.stress import CASES
 
 ENDS = list(TRACKER_JOINTS)
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from ssrhmr_core import Calibration, Motion
+from ssrhmr_core.body.skeleton import JOINTS, PARENTS
 from ssrhmr_core.formats import load_motion
-from ssrhmr_core.skeleton import JOINTS, PARENTS
 from tests.core.conftest import CORPUS
 
 ROOT = Path(__file__).resolve().parents[2]

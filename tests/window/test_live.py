@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 from ssrhmr_core import TRACKERS, Motion, Reconstructor, Take
-from ssrhmr_core.feed import ProtocolName, Receiver
-from ssrhmr_core.feed.sender import device_names
 from ssrhmr_core.formats.trackers_csv import load_trackers, save_trackers
-
-from .conftest import FOLDER, ROOT, Window
+from ssrhmr_core.streaming import ProtocolName, Receiver
+from ssrhmr_core.streaming.sender import device_names
+from tests.window.conftest import FOLDER, ROOT, Window
 
 TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 

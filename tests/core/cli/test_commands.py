@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import TRACKER_JOINTS
 from ssrhmr_core.cli import main
-from ssrhmr_core.feed import ProtocolName, Receiver
 from ssrhmr_core.formats import load_motion
 from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.formats.trackers_csv import save_trackers
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import TRACKER_JOINTS
-from ssrhmr_core.trackers import Take
-from ssrhmr_core.weights import load_weights, weights_header
+from ssrhmr_core.model.weights import load_weights, weights_header
+from ssrhmr_core.streaming import ProtocolName, Receiver
+from ssrhmr_core.tracking.take import Take
 
 
 @pytest.fixture

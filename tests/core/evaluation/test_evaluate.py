@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import MIRROR, Skeleton
 from ssrhmr_core.evaluation.evaluate import Disturbance, random_body
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import MIRROR, Skeleton
-from ssrhmr_core.trackers import Take
+from ssrhmr_core.tracking.take import Take
 
 
 def test_lost_from_a_third_on_or_never_worn(motion: Motion) -> None:

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import INDEX, Skeleton
 from ssrhmr_core.evaluation.metrics import ENDS, FIRST_FRAME, detail, measure, pool, summarize
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import INDEX, Skeleton
-
-from ..conftest import make_motion
+from tests.core.conftest import make_motion
 
 
 def changed(motion: Motion, **parts: np.ndarray) -> Motion:

@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from ssrhmr_core.calibration import Calibration
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.formats import MotionFileError, find_motions
 from ssrhmr_core.formats.amass import AmassError, load_amass
 from ssrhmr_core.formats.bvh import BVHError, load_bvh, save_bvh
@@ -36,13 +37,11 @@ from ssrhmr_core.formats.trackers_csv import (
     load_trackers,
     save_trackers,
 )
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import TRACKERS, Skeleton
-from ssrhmr_core.trackers import Take, TrackerError
-from ssrhmr_core.weights import WeightsError, load_weights, save_weights
-
-from ..conftest import make_motion, make_skeleton
-from ..feed.soak import resident
+from ssrhmr_core.model.weights import WeightsError, load_weights, save_weights
+from ssrhmr_core.tracking.calibration import Calibration
+from ssrhmr_core.tracking.take import Take, TrackerError
+from tests.core.conftest import make_motion, make_skeleton
+from tests.core.streaming.soak import resident
 
 TOO_LONG = 10.0
 """Seconds that no small file may take."""

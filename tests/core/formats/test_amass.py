@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.skeleton import INDEX
 from ssrhmr_core.formats.amass import AmassError, load_amass
-from ssrhmr_core.skeleton import INDEX
 
 FRAMES = 20
 STAND = np.pi / 2

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.arrays import between, normalize
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS
 from ssrhmr_core.formats.bvh import UNITS, BVHError, load_bvh, save_bvh
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS
-
-from ..drawn import motions
+from ssrhmr_core.geometry.arrays import normalize
+from ssrhmr_core.geometry.rotations import between
+from tests.core.drawn import motions
 
 MIXAMO = [
     "Hips",

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.formats import MotionFileError, find_motions, load_motion
 from ssrhmr_core.formats.bvh import save_bvh
-from ssrhmr_core.motion import Motion
 
 
 @pytest.fixture

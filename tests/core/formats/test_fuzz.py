@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .fuzz import run, targets
+from tests.core.formats.fuzz import run, targets
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.formats.trackers_csv import (
     Recorder,
     TrackerFileError,
     load_trackers,
     save_trackers,
 )
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import TRACKERS
-from ssrhmr_core.trackers import Take
-
-from ..drawn import seeds, takes
+from ssrhmr_core.tracking.take import Take
+from tests.core.drawn import seeds, takes
 
 
 @pytest.fixture

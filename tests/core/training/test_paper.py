@@ -9,19 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, Skeleton
 from ssrhmr_core.cli import main
 from ssrhmr_core.evaluation.paper import PublishedReconstructor
 from ssrhmr_core.formats.bvh import save_bvh
-from ssrhmr_core.motion import Motion
-from ssrhmr_core.skeleton import INDEX, TRACKER_JOINTS, Skeleton
-from ssrhmr_core.trackers import Take, TrackerError
+from ssrhmr_core.model.weights import save_weights
+from ssrhmr_core.tracking.take import Take, TrackerError
 from ssrhmr_core.training.augment import Augmentation, Windows
 from ssrhmr_core.training.corpus import load_corpus
 from ssrhmr_core.training.paper import WINDOW, Published, _bones_between, _nearest_trackers
 from ssrhmr_core.training.sensors import Readings
-from ssrhmr_core.weights import save_weights
-
-from ..conftest import make_motion
+from tests.core.conftest import make_motion
 
 CPU = torch.device("cpu")
 

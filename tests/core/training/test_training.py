@@ -13,18 +13,17 @@ import numpy as np
 import pytest
 import torch
 
+from ssrhmr_core.body.skeleton import PARENTS, TRACKER_JOINTS, Skeleton
 from ssrhmr_core.formats.bvh import save_bvh
-from ssrhmr_core.network import HISTORY
-from ssrhmr_core.skeleton import PARENTS, TRACKER_JOINTS, Skeleton
+from ssrhmr_core.model.network import HISTORY
+from ssrhmr_core.model.weights import load_weights, weights_header
 from ssrhmr_core.training import train as training
 from ssrhmr_core.training.augment import Augmentation, Windows
 from ssrhmr_core.training.corpus import Corpus, load_corpus
 from ssrhmr_core.training.model import Stages
 from ssrhmr_core.training.muon import Muon, orthogonal
 from ssrhmr_core.training.sensors import SensorModel, Sensors
-from ssrhmr_core.weights import load_weights, weights_header
-
-from ..conftest import make_motion
+from tests.core.conftest import make_motion
 
 PLAIN = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
 IDEAL = Sensors(worn=0.0, lost=0.0)

@@ -1,0 +1,71 @@
+"""Train the shipped weights: scripts/make_weights.py CORPUS WEIGHTS.npz [STEPS GENTLE_STEPS].
+
+A long run with strong augmentation, then a short one from there with gentle augmentation, and the
+mean of both: the first knows more bodies, the second is nearer to people, and the mean is better
+than either on both (Wortsman et al., "Model soups", 2022). CORPUS is a folder with a split.json.
+Interrupted runs go on from their checkpoints.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ssrhmr_core.formats import find_motions
+from ssrhmr_core.model.weights import load_weights, save_weights, weights_header
+from ssrhmr_core.training.augment import Augmentation
+from ssrhmr_core.training.train import Recipe, train
+
+STEPS, GENTLE_STEPS = 6200, 1600
+GENTLE = Recipe(
+    rate=2e-3,
+    augmentation=Augmentation(
+        mix=0.3,
+        other_body=0.3,
+        bone_scale=0.05,
+        offset=0.004,
+        short_spine=0.15,
+        hold=0.06,
+        warp=0.12,
+    ),
+)
+
+
+def mean_of(first: Path, second: Path, out: Path) -> None:
+    """Write the mean of two weights; the header keeps those of both."""
+    headers = [weights_header(path) for path in (first, second)]
+    for header in headers:
+        header.pop("format")
+    a, b = load_weights(first), load_weights(second)
+    mean = {name: (0.5 * (a[name] + b[name])).astype(np.float32) for name in a}
+    whole = {
+        "clips": headers[0]["clips"],
+        "corpus_minutes": headers[0]["corpus_minutes"],
+        "minutes": sum(header["minutes"] for header in headers),
+        "steps": sum(header["steps"] for header in headers),
+    }
+    save_weights(out, mean, **whole, mean_of=headers)
+
+
+def main() -> None:
+    """Train both runs, write their mean."""
+    corpus, out = Path(sys.argv[1]), Path(sys.argv[2])
+    steps, gentle_steps = map(int, sys.argv[3:5] or (STEPS, GENTLE_STEPS))
+    torch.set_num_threads(1)
+    clips = find_motions([f"{corpus / 'split.json'}#train"])
+    first, second = (out.with_name(f"{out.stem}-{name}.npz") for name in ("strong", "gentle"))
+    train(clips, first, Recipe(steps=steps), _show)
+    train(clips, second, replace(GENTLE, steps=gentle_steps), _show, first)
+    mean_of(first, second, out)
+
+
+def _show(share: float, line: str) -> None:
+    print(f"{share:.1%} {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Blender's actions: reading, writing and assigning them, in every supported version."""

@@ -1,0 +1,1 @@
+"""The bake as a service: from tracker objects to keyframes on a character."""

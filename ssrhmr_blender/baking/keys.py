@@ -1,0 +1,30 @@
+"""Writing channels as keyframes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..animation.actions import ActionWriter
+from ..rig.posing import Channels
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def write_bone(writer: ActionWriter, channels: Channels, frames: np.ndarray) -> str:
+    """Write rotation keys as the bone's rotation mode wants them, and location keys if it moves.
+
+    Returns:
+        The bone's data path.
+    """
+    from ..animation.channels import rotation_values
+
+    name = bpy.utils.escape_identifier(channels.bone)
+    path = f'pose.bones["{name}"]'
+    if channels.places is not None:
+        writer.write(channels.bone, f"{path}.location", frames, channels.places)
+    channel, values = rotation_values(channels.rotations, channels.rotation_mode)
+    writer.write(channels.bone, f"{path}.{channel}", frames, values)
+    return path

@@ -1,0 +1,81 @@
+"""The calibration panel."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..common.ui import SidebarPanel, draw_swaps, draw_text
+from ..properties.settings import setup_of
+
+_GOOD, _FAIR = 0.6, 0.35
+_MOVING = 0.15
+"""Metres a second above which the calibration warns."""
+
+
+class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
+    """How the trackers sit on the body."""
+
+    bl_label = "Calibration"
+    bl_idname = "SSRHMR_PT_calibration"
+    preset_menu = "SSRHMR_MT_presets_calibration"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the choices, and the result tracker by tracker."""
+        layout, setup = self.layout, setup_of(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(setup, "reference")
+        row = layout.row(align=True)
+        row.prop(setup, "calibration_frame")
+        row.operator("ssrhmr.find_still", text="", icon="VIEWZOOM")
+        row = layout.row()
+        row.active = setup.reference != "CHARACTER"
+        row.prop(setup, "scale")
+        if setup.scale == "RETARGET":
+            row = layout.row()
+            row.active = setup.reference != "CHARACTER"
+            row.prop(setup, "height")
+        layout.operator("ssrhmr.calibrate", icon="OUTLINER_OB_ARMATURE")
+        if not setup.calibration:
+            layout.label(text="Not calibrated yet", icon="INFO")
+            return
+        column = layout.column(align=True)
+        for fit in setup.fits:
+            split = column.split(factor=0.6)
+            mark = "ERROR"
+            if fit.quality >= _FAIR:
+                mark = "CHECKMARK" if fit.quality >= _GOOD else "QUESTION"
+            split.label(text=fit.name, icon=mark)
+            split.label(text=iface_("{error:.1f} cm off").format(error=fit.error))
+        if setup.fits:
+            fastest = max(setup.fits, key=lambda fit: fit.speed)
+            text = iface_("Stillness: {speed:.0f} cm/s at most ({tracker})")
+            column.label(
+                text=text.format(speed=100.0 * fastest.speed, tracker=iface_(fastest.name)),
+                icon="ERROR" if fastest.speed > _MOVING else "CHECKMARK",
+            )
+        for warning in setup.warnings:
+            draw_text(layout, context, warning.name, icon="ERROR")
+            draw_swaps(layout, warning)
+
+
+class SSRHMR_PT_nudges(SidebarPanel, bpy.types.Panel):
+    """Corrections of the calibration by hand, tracker by tracker."""
+
+    bl_label = "Nudge Trackers"
+    bl_idname = "SSRHMR_PT_nudges"
+    bl_parent_id = "SSRHMR_PT_calibration"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the corrections of the chosen tracker."""
+        layout, setup = self.layout, setup_of(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(setup, "nudged", text="Tracker")
+        layout.prop(setup, f"{setup.nudged}_offset")
+        layout.prop(setup, f"{setup.nudged}_turn")
+
+
+CLASSES = (SSRHMR_PT_calibration, SSRHMR_PT_nudges)

@@ -1,0 +1,68 @@
+"""The list of characters."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..common.modal_job import is_running
+from ..common.ui import SidebarPanel
+from ..properties.characters import characters_of, setup_in
+from ..translations import CONTEXT
+
+
+class SSRHMR_UL_characters(bpy.types.UIList):
+    """The characters of a scene."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: bpy.types.AnyType,
+        item: bpy.types.AnyType,
+        icon: int,
+        active_data: bpy.types.AnyType,
+        active_property: str,
+    ) -> None:
+        """Draw the setup's name and its armature."""
+        split = layout.split(factor=0.5, align=True)
+        split.prop(item, "name", text="", emboss=False)
+        armature = setup_in(data, item).armature
+        if armature is None:
+            split.label(text="No character", icon="ERROR")
+        elif context.scene.objects.get(armature.name) != armature:
+            split.label(text=iface_("{name}: deleted").format(name=armature.name), icon="ERROR")
+        else:
+            split.label(text=armature.name, icon="ARMATURE_DATA", translate=False)
+
+
+class SSRHMR_PT_setups(SidebarPanel, bpy.types.Panel):
+    """Which character the panels below are about."""
+
+    bl_label = "Characters"
+    bl_idname = "SSRHMR_PT_setups"
+    bl_translation_context = CONTEXT
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the list with its buttons."""
+        layout, characters = self.layout, characters_of(context.scene)
+        row = layout.row()
+        row.enabled = not is_running()
+        if characters.entries:
+            row.template_list(
+                *("SSRHMR_UL_characters", "", characters, "entries", characters, "active"),
+                rows=4,
+            )
+        else:
+            row.label(text="One character so far")
+        column = row.column(align=True)
+        column.operator("ssrhmr.setup_add", icon="ADD", text="")
+        column.operator("ssrhmr.setup_remove", icon="REMOVE", text="")
+        column.operator("ssrhmr.setup_duplicate", icon="DUPLICATE", text="")
+        layout.operator("ssrhmr.setup_of_selected", icon="RESTRICT_SELECT_OFF")
+
+
+CLASSES = (SSRHMR_UL_characters, SSRHMR_PT_setups)

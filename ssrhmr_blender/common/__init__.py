@@ -1,0 +1,1 @@
+"""What every feature uses: modal jobs, panels, validation, errors and axes."""

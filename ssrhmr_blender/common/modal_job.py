@@ -1,0 +1,163 @@
+"""Operators that work in steps: at once from scripts, with progress and Esc from panels."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..properties.settings import setup_of
+from .errors import UserError, plainly
+
+# What a user can do something about; anything else is a bug and should be seen as one.
+EXPLAINED = (UserError, ValueError, OSError)
+_INTERVAL = 0.01
+
+Steps = Generator[tuple[float, str], None, Any]
+"""Yields the share done (0..1) and what is being done; closing it early leaves no trace."""
+
+_running: StepsOperator | None = None
+
+
+class StepsOperator:
+    """An operator that runs :meth:`start`'s generator to its end.
+
+    Only one of them runs at a time, whichever feature it belongs to.
+    """
+
+    job = "Job"
+    """What to call it in messages."""
+
+    _steps: Steps
+    _timer: bpy.types.Timer | None = None
+    _scene: str
+
+    def start(self, context: bpy.types.Context) -> Steps:
+        """Return the generator; nothing is done before its first step."""
+        raise NotImplementedError
+
+    def finish(self, context: bpy.types.Context, result: Any) -> set[str]:
+        """Report what the generator returned."""
+        raise NotImplementedError
+
+    def cancelled(self, context: bpy.types.Context) -> set[str]:
+        """Report that the user cancelled."""
+        self.report({"INFO"}, f"{self.job} cancelled; nothing was changed")
+        return {"CANCELLED"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it at once."""
+        steps = self.start(context)
+        try:
+            while True:
+                next(steps)
+        except StopIteration as finished:
+            return self.finish(context, finished.value)
+        except EXPLAINED as error:
+            return self._failed(context, error)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Do it step by step; Esc cancels."""
+        return self.begin(context)
+
+    def begin(self, context: bpy.types.Context) -> set[str]:
+        """Go on step by step from here; Esc cancels."""
+        global _running
+        if _running is not None:
+            self.report(
+                {"ERROR"}, f"A {_running.job.lower()} is running already: wait, or press Esc"
+            )
+            return {"CANCELLED"}
+        self._steps, self._scene = self.start(context), context.scene.name
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
+        manager.progress_begin(0.0, 1.0)
+        manager.modal_handler_add(self)
+        _running = self
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Do one step at each tick of the timer."""
+        if _running is not self:
+            # The add-on was disabled, or another file was opened.
+            return {"CANCELLED"}
+        if event.type == "ESC":
+            self._stop(context)
+            return self.cancelled(context)
+        if event.type != "TIMER":
+            return {"RUNNING_MODAL"}
+        if context.scene.name != self._scene:
+            self._stop(context)
+            self.report(
+                {"WARNING"},
+                f"{self.job} cancelled: another scene was chosen. Stay in one until it is done",
+            )
+            return {"CANCELLED"}
+        try:
+            share, text = next(self._steps)
+        except StopIteration as finished:
+            self._stop(context)
+            return self.finish(context, finished.value)
+        except EXPLAINED as error:
+            self._stop(context)
+            return self._failed(context, error)
+        except BaseException:
+            # A bug must not leave the timer running and the next job refused.
+            self._stop(context)
+            raise
+        setup_of(context.scene).progress = share
+        setup_of(context.scene).message = text
+        context.window_manager.progress_update(share)
+        status = iface_("{step}: {percent:.0f} %   Esc: cancel")
+        context.workspace.status_text_set(status.format(step=text, percent=100.0 * share))
+        for area in context.screen.areas:
+            if area.type == "VIEW_3D":
+                # The panel alone: drawing the view would cost more than the work between.
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator, as when it quits."""
+        self._stop(context)
+
+    def _stop(self, context: bpy.types.Context) -> None:
+        global _running
+        _running = None
+        self._steps.close()
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        context.window_manager.progress_end()
+        context.workspace.status_text_set(None)
+        setup_of(context.scene).progress = 0.0
+        setup_of(context.scene).message = ""
+
+    def _failed(self, context: bpy.types.Context, error: Exception) -> set[str]:
+        setup_of(context.scene).message = plainly(error)
+        self.report({"ERROR"}, plainly(error))
+        return {"CANCELLED"}
+
+
+def is_running() -> bool:
+    """Tell whether a job is under way."""
+    return _running is not None
+
+
+def stop_running() -> None:
+    """End a job under way without a trace, as when the add-on is disabled."""
+    if _running is not None:
+        _running._stop(bpy.context)
+
+
+def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool:
+    """Draw the bar of a job under way; tell whether there is one."""
+    if not is_running():
+        return False
+    setup = setup_of(context.scene)
+    layout.progress(factor=setup.progress, text=setup.message, translate=False)
+    layout.label(text="Esc cancels", icon="INFO")
+    return True

@@ -1,0 +1,64 @@
+"""What the panels of all features share: their place, and sentences in narrow columns."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+if TYPE_CHECKING:
+    from ..properties.settings import SSRHMR_Warning
+
+_LETTER = 7.0
+"""Mean width of a letter of Blender's interface font, pixels at a scale of one."""
+_SWAPS = {"hands": "Swap Hands", "feet": "Swap Feet"}
+
+
+class SidebarPanel:
+    """Puts a panel into the add-on's tab of the 3D view's sidebar."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "SSR-HMR"
+
+    preset_menu = ""
+    """Name of a menu of presets for the panel's header."""
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        """Draw the presets' button at the right of the header."""
+        if self.preset_menu:
+            self.layout.menu(self.preset_menu, text="", icon="PRESET")
+
+
+def draw_swaps(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> None:
+    """Draw a button for each pair of trackers that the warning says is exchanged."""
+    for pair in filter(None, warning.pair.split(",")):
+        layout.operator(
+            "ssrhmr.swap_trackers", text=iface_(_SWAPS[pair]), icon="ARROW_LEFTRIGHT"
+        ).pair = pair.upper()
+
+
+def draw_text(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
+) -> None:
+    """Draw a text in as many lines as it needs; Blender would cut it off at the panel's edge.
+
+    Args:
+        layout: to draw into.
+        context: of the panel.
+        text: in the user's language.
+        icon: in front of the first line.
+    """
+    scale = context.preferences.system.ui_scale
+    letters = max(20, int(context.region.width / (_LETTER * scale)) - 8)
+    # Chinese and Japanese letters take the room of two.
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    letters = max(10, round(letters / (1.0 + wide / max(1, len(text)))))
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(textwrap.wrap(text, letters)):
+        mark = "BLANK1" if number and icon != "NONE" else icon
+        column.label(text=line, icon=mark, translate=False)

@@ -1,0 +1,104 @@
+"""The panels for the character and the trackers."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..common.ui import SidebarPanel, draw_text
+from ..properties.settings import LIKELY, TRACKERS, SSRHMR_BoneSlot, label_of, question, setup_of
+
+_SURE = 0.95
+
+
+class SSRHMR_UL_bones(bpy.types.UIList):
+    """The 22 joints and their bones."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: bpy.types.AnyType,
+        item: bpy.types.AnyType,
+        icon: int,
+        active_data: bpy.types.AnyType,
+        active_property: str,
+    ) -> None:
+        """Draw a joint, a mark of how sure it is, and its bone."""
+        if not item.bone:
+            asked = item.required or item.choices
+            mark = "ERROR" if asked else "REMOVE"
+        elif item.confidence >= _SURE:
+            mark = "CHECKMARK"
+        else:
+            mark = "QUESTION" if item.confidence >= LIKELY else "ERROR"
+        split = layout.split(factor=0.47, align=True)
+        split.label(text=label_of(item.name), icon=mark)
+        armature = data.armature
+        if armature is None:
+            return
+        row = split.row(align=True)
+        row.prop_search(item, "bone", armature.data, "bones", text="")
+        if item.bone and item.confidence < _SURE:
+            sure = row.row()
+            sure.ui_units_x = 1.8
+            sure.label(text=f"{item.confidence:.0%}")
+
+
+class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
+    """The character and its bones."""
+
+    bl_label = "Character"
+    bl_idname = "SSRHMR_PT_character"
+    preset_menu = "SSRHMR_MT_presets_bones"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the picker and the table."""
+        layout, setup = self.layout, setup_of(context.scene)
+        layout.prop(setup, "armature", text="", icon="ARMATURE_DATA")
+        if setup.armature is None:
+            layout.operator("ssrhmr.load_example", icon="IMPORT")
+        column = layout.column()
+        column.enabled = setup.armature is not None
+        column.operator("ssrhmr.detect_bones", icon="BONE_DATA")
+        if setup.bones:
+            column.label(text=iface_("{family} names").format(family=setup.family))
+            column.template_list(
+                "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=11
+            )
+            asked = next((slot for slot in setup.bones if slot.choices and not slot.bone), None)
+            if asked is not None:
+                _ask(column.box(), context, asked)
+            for line in setup.obstacles.splitlines():
+                draw_text(column, context, line[:1].upper() + line[1:], "INFO")
+
+
+def _ask(layout: bpy.types.UILayout, context: bpy.types.Context, slot: SSRHMR_BoneSlot) -> None:
+    """Ask which bone is the slot's joint, with a button for each."""
+    bones = slot.choices.splitlines()
+    draw_text(layout, context, question(slot.name, bones), "QUESTION")
+    column = layout.column(align=True)
+    for bone in bones[:6]:
+        choice = column.operator("ssrhmr.choose_bone", text=bone, icon="BONE_DATA", translate=False)
+        choice.joint, choice.bone = slot.name, bone
+
+
+class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
+    """The six trackers."""
+
+    bl_label = "Trackers"
+    bl_idname = "SSRHMR_PT_trackers"
+    preset_menu = "SSRHMR_MT_presets_trackers"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the six pickers."""
+        layout, setup = self.layout, setup_of(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column(align=True)
+        for role in TRACKERS:
+            column.prop(setup, role)
+        layout.operator("ssrhmr.assign_trackers", icon="EYEDROPPER")
+
+
+CLASSES = (SSRHMR_UL_bones, SSRHMR_PT_character, SSRHMR_PT_trackers)

@@ -1,0 +1,1 @@
+"""Tracker objects: sampling them, creating them, and the setup's calibration."""

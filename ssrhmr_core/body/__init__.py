@@ -1,0 +1,1 @@
+"""The body: its skeleton, motion, rest pose, and interpolation over time."""

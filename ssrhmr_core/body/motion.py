@@ -1,0 +1,71 @@
+"""A clip: one body moving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pymotion.ops import skeleton_np
+from pymotion.rotations import quat_np as quat
+
+from .interpolation import MODEL_RATE, even_times, interpolate, interpolate_rotations
+from .skeleton import PARENTS, Skeleton, forward_kinematics
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """The motion of a body, in metres, Y up; see :mod:`ssrhmr_core.body.skeleton`.
+
+    Attributes:
+        skeleton: proportions of the body.
+        times: (F,) float64, seconds, rising.
+        rotations: (F, 22, 4) float32 quaternions w, x, y, z: global, from the canonical T-pose.
+        root: (F, 3) float32, position of the hips, metres.
+    """
+
+    skeleton: Skeleton
+    times: np.ndarray
+    rotations: np.ndarray
+    root: np.ndarray
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.times)
+
+    @property
+    def rate(self) -> float:
+        """Mean frames a second; the model's rate for a single frame."""
+        if len(self.times) < 2:
+            return MODEL_RATE
+        return (len(self.times) - 1) / float(self.times[-1] - self.times[0])
+
+    def matrices(self) -> np.ndarray:
+        """Global rotations as (F, 22, 3, 3) float32 matrices."""
+        return quat.to_matrix(self.rotations).astype(np.float32)
+
+    def positions(self) -> np.ndarray:
+        """Joint positions (F, 22, 3) float32, metres."""
+        return forward_kinematics(self.matrices(), self.root, self.skeleton.offsets)
+
+    def local_rotations(self) -> np.ndarray:
+        """Quaternions (F, 22, 4) relative to each joint's parent; the root's stay global."""
+        return skeleton_np.from_global_rotations(self.rotations, np.maximum(PARENTS, 0))
+
+    def at(self, times: np.ndarray) -> Motion:
+        """Return the motion at other times (G,) in seconds; the ends are held.
+
+        Positions are interpolated linearly, rotations along the shortest arc.
+        """
+        times = np.asarray(times, np.float64)
+        if len(times) == len(self.times) and np.allclose(times, self.times, rtol=0.0, atol=1e-6):
+            return Motion(self.skeleton, times, self.rotations, self.root)
+        return Motion(
+            self.skeleton,
+            times,
+            interpolate_rotations(self.times, self.rotations, times),
+            interpolate(self.times, self.root, times),
+        )
+
+    def resampled(self, rate: float = MODEL_RATE) -> Motion:
+        """Return the motion on an even clock of ``rate`` frames a second from its first frame."""
+        return self.at(even_times(self.times, rate))

@@ -1,0 +1,189 @@
+"""The body that every part of the core agrees on: 22 joints, six trackers, one canonical T-pose.
+
+In the canonical T-pose the body faces +Z with +Y up and its left side towards +X; thighs and shins
+hang straight down, upper arms, forearms and hands point straight out along X; spine, clavicles,
+hips and feet are as the skeleton has them. All joint rotations are global and measured from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..geometry.arrays import Array, constant
+from ..geometry.rotations import rotate
+
+ADULT_SIZE = 1.4
+"""About the size of an adult, see :attr:`Skeleton.size`: what limits in metres are meant for."""
+
+JOINTS = (
+    "hips",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "left_toe",
+    "right_hip",
+    "right_knee",
+    "right_ankle",
+    "right_toe",
+    "lower_spine",
+    "middle_spine",
+    "chest",
+    "neck",
+    "head",
+    "left_clavicle",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "right_clavicle",
+    "right_shoulder",
+    "right_elbow",
+    "right_wrist",
+)
+PARENTS = (-1, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 12, 11, 14, 15, 16, 11, 18, 19, 20)
+INDEX = {name: index for index, name in enumerate(JOINTS)}
+
+TRACKERS = ("pelvis", "head", "left_hand", "right_hand", "left_foot", "right_foot")
+TRACKER_JOINTS = (0, 13, 17, 21, 3, 7)
+"""The joint that each tracker sits on, in the order of :data:`TRACKERS`."""
+FEET = (TRACKERS.index("left_foot"), TRACKERS.index("right_foot"))
+"""Trackers of the feet."""
+
+REQUIRED_JOINTS = tuple(
+    INDEX[name]
+    for name in JOINTS
+    if name not in {"lower_spine", "middle_spine", "neck"} and "toe" not in name
+    if "clavicle" not in name
+)
+"""Joints that a skeleton must have; the others may be missing."""
+
+MIRROR = tuple(
+    INDEX[
+        name.replace("left_", "right_")
+        if name.startswith("left_")
+        else name.replace("right_", "left_")
+    ]
+    for name in JOINTS
+)
+"""For each joint, its counterpart on the other side of the body."""
+
+LIMB_DIRECTIONS = {
+    **{INDEX[n]: (0.0, -1.0, 0.0) for n in ("left_hip", "left_knee", "right_hip", "right_knee")},
+    **{INDEX[n]: (1.0, 0.0, 0.0) for n in ("left_shoulder", "left_elbow", "left_wrist")},
+    **{INDEX[n]: (-1.0, 0.0, 0.0) for n in ("right_shoulder", "right_elbow", "right_wrist")},
+}
+"""Direction of each limb bone, from its joint to the next one, in the canonical T-pose."""
+
+_SMALLEST, _LARGEST = 0.25, 1.5
+"""Sizes over an adult's between which a body may be that of somebody who is measured in metres."""
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """Proportions of one body.
+
+    Attributes:
+        offsets: (22, 3) float32, metres. Each joint's place in the canonical T-pose, relative to
+            its parent's; the first row is zero.
+        present: (22,) bool. False where the source has no such joint: it then lies on the next
+            joint down its chain (see :mod:`ssrhmr_core.body.rest_pose`) and turns with its parent.
+    """
+
+    offsets: np.ndarray
+    present: np.ndarray = field(default_factory=lambda: np.ones(len(JOINTS), bool))
+
+    def __post_init__(self) -> None:
+        """Check shapes and values.
+
+        Raises:
+            ValueError: if an offset is not finite, the shape is wrong or a limb has no length.
+        """
+        offsets = np.array(self.offsets, np.float32)
+        if offsets.shape != (len(JOINTS), 3):
+            raise ValueError(f"offsets must have the shape (22, 3), not {offsets.shape}")
+        if not np.isfinite(offsets).all():
+            raise ValueError("offsets hold values that are not finite")
+        offsets[0] = 0.0
+        object.__setattr__(self, "offsets", offsets)
+        object.__setattr__(self, "present", np.array(self.present, bool))
+        lengths = np.linalg.norm(offsets, axis=-1)
+        for joint in (2, 3, 6, 7, 16, 17, 20, 21):
+            if lengths[joint] <= 1e-3 * self.size:
+                raise ValueError(
+                    f"the bone that ends at {JOINTS[joint]} has no length: choose another bone"
+                )
+
+    @property
+    def size(self) -> float:
+        """Length of a leg plus the height of the head over the hips, metres.
+
+        The measure by which the network makes bodies of any size look alike.
+        """
+        lengths = np.linalg.norm(self.offsets, axis=-1)
+        legs = 0.5 * float(lengths[[2, 3, 6, 7]].sum())
+        return legs + float(np.linalg.norm(self.offsets[9:14].sum(0)))
+
+    def t_pose(self) -> np.ndarray:
+        """Joint positions (22, 3) of the canonical T-pose, hips at the origin, metres."""
+        return forward_kinematics(
+            np.broadcast_to(np.eye(3, dtype=np.float32), (len(JOINTS), 3, 3)),
+            np.zeros(3, np.float32),
+            self.offsets,
+        )
+
+    def scaled(self, factor: float) -> Skeleton:
+        """Return the same body, ``factor`` times as large."""
+        return Skeleton(self.offsets * np.float32(factor), self.present)
+
+
+def unit_of(size: float) -> float:
+    """Length of a metre in the units in which a body of a :attr:`Skeleton.size` is measured.
+
+    Nobody is half as large again as an adult, or a quarter as large: such bodies are measured in
+    other units than metres, or trackers were scaled to them.
+    """
+    adult = float(size) / ADULT_SIZE
+    return 1.0 if _SMALLEST < adult < _LARGEST else adult
+
+
+def forward_kinematics(rotations: Array, root: Array, offsets: Array) -> Array:
+    """Joint positions from global rotations.
+
+    Args:
+        rotations: (..., 22, 3, 3) global rotations, measured from the canonical T-pose.
+        root: (..., 3) position of the hips, metres.
+        offsets: (22, 3), or (..., 22, 3) where every item has its own body; metres.
+
+    Returns:
+        (..., 22, 3) positions, metres.
+    """
+    steps = rotate(rotations[..., list(PARENTS[1:]), :, :], offsets[..., 1:, :])
+    return root[..., None, :] + constant(_CHAINS, steps) @ steps
+
+
+def _chains() -> np.ndarray:
+    """(22, 21): which steps, from a parent to its joint, lead from the hips to each joint."""
+    chains = np.zeros((len(JOINTS), len(JOINTS)), np.float32)
+    for joint, parent in enumerate(PARENTS[1:], 1):
+        chains[joint] = chains[parent]
+        chains[joint, joint] = 1.0
+    return chains[:, 1:]
+
+
+_CHAINS = _chains()
+
+
+def inherit_missing(rotations: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Let joints that the skeleton lacks turn with their parent.
+
+    Args:
+        rotations: (F, 22, ...) global rotations of any kind, changed in place.
+        present: (22,) bool, see :class:`Skeleton`. The tracked joints are always present.
+
+    Returns:
+        ``rotations``.
+    """
+    for joint in np.flatnonzero(~present):
+        rotations[:, joint] = rotations[:, PARENTS[joint]]
+    return rotations

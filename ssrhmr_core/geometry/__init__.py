@@ -1,0 +1,1 @@
+"""Linear algebra and rotations: batches for NumPy and torch, single values as plain floats."""

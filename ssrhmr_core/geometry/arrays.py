@@ -1,0 +1,88 @@
+"""Vector algebra that runs on NumPy arrays and torch tensors alike."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""A ``numpy.ndarray`` or a ``torch.Tensor`` of floats."""
+
+_TINY = 1e-8
+_NUMPY = (np.ndarray, np.generic)
+_SMALL = 400
+"""Numbers up to which calling einsum takes longer than what it saves."""
+IDENTITY = np.eye(3, dtype=np.float32)
+# Rows x, y, z of the matrix of the vector product, each laid out flat.
+_CROSS = np.array(
+    [[0, 0, 0, 0, 0, -1, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]],
+    np.float32,
+)
+_CROSS_PRODUCTS = np.ascontiguousarray(_CROSS.reshape(3, 3, 3).swapaxes(1, 2).reshape(9, 3))
+
+
+def namespace(array: Array) -> ModuleType:
+    """Return the library (``numpy`` or ``torch``) that ``array`` belongs to.
+
+    torch is looked up instead of imported: whoever holds a tensor has already imported it.
+    """
+    return np if isinstance(array, _NUMPY) else sys.modules["torch"]
+
+
+def constant(values: np.ndarray, like: Array) -> Array:
+    """Return ``values`` in the library, type and device of ``like``."""
+    if namespace(like) is np:
+        return values if values.dtype == like.dtype else values.astype(like.dtype)
+    return sys.modules["torch"].as_tensor(values, dtype=like.dtype, device=like.device)
+
+
+def clamp(array: Array, low: float | None = None, high: float | None = None) -> Array:
+    """Return ``array`` within limits; ``numpy.clip`` takes longer than a matrix product."""
+    if namespace(array) is not np:
+        return array.clamp(low, high)
+    if low is not None:
+        array = np.maximum(array, low, dtype=array.dtype)
+    return array if high is None else np.minimum(array, high, dtype=array.dtype)
+
+
+def double(array: Array) -> Array:
+    """Return ``array`` in 64 bits, for the few places where 32 lose what matters."""
+    return array.astype(np.float64) if namespace(array) is np else array.double()
+
+
+def single_as(array: Array, like: Array) -> Array:
+    """Return ``array`` in the precision of ``like``."""
+    return array.astype(like.dtype) if namespace(array) is np else array.to(like.dtype)
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Scalar product over the last axis, kept: (..., n) x (..., n) -> (..., 1)."""
+    if isinstance(a, np.ndarray):
+        if a.size > _SMALL:
+            return np.einsum("...i,...i->...", a, b)[..., None]
+        return (a[..., None, :] @ b[..., :, None])[..., 0]
+    return (a * b).sum(-1)[..., None]
+
+
+def norm(a: Array) -> Array:
+    """Length over the last axis, kept: (..., n) -> (..., 1); its gradient stays finite at zero."""
+    return namespace(a).sqrt(dot(a, a) + _TINY**2)
+
+
+def normalize(a: Array) -> Array:
+    """Unit vectors along ``a`` (..., n); zero vectors stay near zero."""
+    return a / norm(a)
+
+
+def cross(a: Array, b: Array) -> Array:
+    """Vector product over the last axis: (..., 3) x (..., 3) -> (..., 3)."""
+    products = a[..., :, None] * b[..., None, :]
+    return products.reshape(*products.shape[:-2], 9) @ constant(_CROSS_PRODUCTS, products)
+
+
+def reject(a: Array, axis: Array) -> Array:
+    """Return the part of ``a`` (..., 3) at right angles to the unit vector ``axis`` (..., 3)."""
+    return a - dot(a, axis) * axis

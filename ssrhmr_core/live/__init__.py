@@ -1,0 +1,1 @@
+"""Live capture without Blender: tracker readings in, poses and recorded takes out."""

@@ -1,0 +1,1 @@
+"""The learned model, its weights, and the baseline without a network."""

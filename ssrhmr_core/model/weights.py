@@ -1,0 +1,119 @@
+"""The weights file: one .npz of float32 arrays and a JSON header, no pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..files import ArchiveError, read_arrays
+from . import network, tracker_predictor
+
+FORMAT = 2
+"""Changes whenever an older runtime could not use the file."""
+
+_HEADER = "header"
+_DAMAGED = "{} is damaged, or no weights file ({}): install the add-on again, or name another file"
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all weights. Matrices are (inputs, outputs)."""
+    return network.shapes() | tracker_predictor.shapes()
+
+
+class WeightsError(ValueError):
+    """A weights file is damaged, incomplete or made for another version."""
+
+
+def default_weights() -> Path:
+    """Path of the weights that come with the package.
+
+    Raises:
+        WeightsError: if the package was installed without them.
+    """
+    package = Path(__file__).resolve().parents[1]
+    # In an installed package they lie inside it, in a checkout beside it.
+    for folder in (package / "weights", package.parent / "weights"):
+        if (folder / "ssrhmr.npz").is_file():
+            return folder / "ssrhmr.npz"
+    raise WeightsError("the model's weights (ssrhmr.npz) are missing: install the add-on again")
+
+
+def save_weights(path: str | Path, arrays: dict[str, np.ndarray], **header: Any) -> None:
+    """Write weights (as :func:`shapes` names them) and facts about them.
+
+    The file appears complete or not at all.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"format": FORMAT, **header}, sort_keys=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **{_HEADER: np.array(text)}, **arrays)
+    partial.replace(path)
+
+
+def load_weights(
+    path: str | Path | None = None, wanted: Mapping[str, tuple[int, ...]] | None = None
+) -> dict[str, np.ndarray]:
+    """Read weights.
+
+    Args:
+        path: the file; the one that comes with the package if not given.
+        wanted: names and shapes; those of :func:`shapes` if not given.
+
+    Returns:
+        float32 arrays by name.
+
+    Raises:
+        WeightsError: saying what is wrong with the file and what to do.
+    """
+    path = default_weights() if path is None else Path(path)
+    stored = _read(path)
+    header = _header(path, stored)
+    if header.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path.name} has the format {header.get('format')}, this version reads {FORMAT}:"
+            " install weights and program of the same version"
+        )
+    arrays = {}
+    for name, shape in (shapes() if wanted is None else wanted).items():
+        array = stored.get(name)
+        if array is None or array.shape != shape or array.dtype != np.float32:
+            raise WeightsError(_DAMAGED.format(path.name, f"'{name}' is missing or misshapen"))
+        if not np.isfinite(array).all():
+            raise WeightsError(_DAMAGED.format(path.name, f"'{name}' is not finite"))
+        arrays[name] = array
+    return arrays
+
+
+def weights_header(path: str | Path | None = None) -> dict[str, Any]:
+    """Facts that training wrote into a weights file (data, minutes, seed, steps).
+
+    Raises:
+        WeightsError: if it cannot be read.
+    """
+    path = default_weights() if path is None else Path(path)
+    return _header(path, _read(path))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return read_arrays(path)
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no weights file {path}: check the path") from error
+    except (OSError, ArchiveError) as error:
+        raise WeightsError(_DAMAGED.format(path.name, error)) from error
+
+
+def _header(path: Path, stored: dict[str, np.ndarray]) -> dict[str, Any]:
+    try:
+        header = json.loads(str(stored[_HEADER]))
+    except (KeyError, ValueError, RecursionError) as error:
+        raise WeightsError(_DAMAGED.format(path.name, "its header cannot be read")) from error
+    if not isinstance(header, dict):
+        raise WeightsError(_DAMAGED.format(path.name, "its header cannot be read"))
+    return header

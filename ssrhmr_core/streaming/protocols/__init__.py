@@ -1,0 +1,1 @@
+"""The wire formats: each module decodes and encodes one protocol."""

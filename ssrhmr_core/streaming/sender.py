@@ -1,0 +1,190 @@
+"""A performer without hardware: a take, sent as a tracking system on a real network would."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..body.skeleton import TRACKERS
+from ..geometry.scalar import NO_TURN
+from ..tracking.take import Take
+from .decoding import ProtocolName
+from .protocols import json_lines, vmc, vrchat
+from .readings import FeedError, Reading
+
+_ENCODERS: dict[ProtocolName, Callable[[Sequence[Reading]], list[bytes]]] = {
+    "vmc": vmc.encode,
+    "vrchat": vrchat.encode,
+    "json": json_lines.encode,
+}
+_KINDS = {"head": "hmd", "left_hand": "controller", "right_hand": "controller"}
+_CLOCK = 10.0
+"""Seconds that the sender's clock shows at the start: it has nothing to do with the receiver's."""
+_EPOCH = 3.9e9
+"""The same where times are dates, in seconds since 1900."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the network and the sender's clock are like; nothing is wrong by default.
+
+    Attributes:
+        loss: share of packets that are lost, 0 to 1.
+        jitter: seconds that packets are late on average, each by another time.
+        reorder: share of packets that come after the one after them.
+        duplicate: share of packets that come twice.
+        burst: seconds that the network holds packets back once every second, then gives them at
+            once.
+        drift: seconds a second that the sender's clock is fast.
+        seed: of all that is random.
+    """
+
+    loss: float = 0.0
+    jitter: float = 0.0
+    reorder: float = 0.0
+    duplicate: float = 0.0
+    burst: float = 0.0
+    drift: float = 0.0
+    seed: int = 0
+
+
+def device_names(protocol: ProtocolName) -> dict[str, str]:
+    """Return the name by role under which :func:`packets` sends each tracker."""
+    if protocol != "vrchat":
+        return {role: role for role in TRACKERS}
+    return {"head": "head", **{role: f"tracker {n}" for role, n in vrchat.NAMES.items()}}
+
+
+def packets(
+    take: Take,
+    protocol: ProtocolName,
+    loop: bool = False,
+    conditions: Conditions | None = None,
+) -> Iterator[tuple[float, bytes]]:
+    """Make the packets of a performance.
+
+    Args:
+        take: what is performed, at its own rate.
+        protocol: what is spoken.
+        loop: whether it begins anew at its end, for ever; the sender's clock goes on.
+        conditions: of the network.
+
+    Yields:
+        Seconds since the start when each packet arrives, never falling, and the packet.
+    """
+    conditions = conditions or Conditions()
+    random = np.random.default_rng(conditions.seed)
+    encode, names = _ENCODERS[protocol], device_names(protocol)
+    origin = _EPOCH if protocol == "vrchat" else _CLOCK
+    step = float(np.median(np.diff(take.times))) if len(take) > 1 else 1.0
+    under_way: list[tuple[float, int, bytes]] = []
+    counter = itertools.count()
+    for now, frame in _frames(take, step, loop):
+        sent = origin + now * (1.0 + conditions.drift)
+        for packet in encode(_readings(take, frame, names, sent)):
+            for arrival in _arrivals(now, step, conditions, random):
+                heapq.heappush(under_way, (arrival, next(counter), packet))
+        # No later packet can come before this frame.
+        while under_way and under_way[0][0] <= now:
+            arrival, _, packet = heapq.heappop(under_way)
+            yield arrival, packet
+    while under_way:
+        arrival, _, packet = heapq.heappop(under_way)
+        yield arrival, packet
+
+
+def play(
+    made: Iterator[tuple[float, bytes]],
+    host: str,
+    port: int,
+    stream: bool = False,
+    progress: Callable[[float, int], None] | None = None,
+) -> int:
+    """Send packets at their times, until the last or an interruption.
+
+    Args:
+        made: of :func:`packets`.
+        host: to send to.
+        port: to send to.
+        stream: over TCP instead of UDP.
+        progress: told the seconds gone and packets sent.
+
+    Returns:
+        How many were sent.
+
+    Raises:
+        FeedError: if nobody listens there; known for TCP only.
+    """
+    sent = 0
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+        )[0]
+        with socket.socket(family, kind) as out:
+            out.connect(address)
+            began = time.perf_counter()
+            for due, packet in made:
+                wait = due - (time.perf_counter() - began)
+                if wait > 0.0:
+                    time.sleep(wait)
+                try:
+                    out.sendall(packet)
+                except ConnectionRefusedError:
+                    if stream:
+                        raise
+                    # Datagrams to a port that nobody listens on yet are lost, that is all.
+                    continue
+                sent += 1
+                if progress:
+                    progress(due, sent)
+    except OSError as error:
+        raise FeedError(
+            f"cannot send to {host}, port {port}: {error.strerror or error}."
+            " Check both, and whether anything listens there"
+        ) from error
+    return sent
+
+
+def _frames(take: Take, step: float, loop: bool) -> Iterator[tuple[float, int]]:
+    """Seconds since the start and index of each frame."""
+    times = (take.times - take.times[0]).tolist()
+    for turn in itertools.count() if loop else range(1):
+        begin = turn * (times[-1] + step)
+        for frame, at in enumerate(times):
+            yield begin + at, frame
+
+
+def _readings(take: Take, frame: int, names: dict[str, str], sent: float) -> list[Reading]:
+    found = []
+    for index, role in enumerate(TRACKERS):
+        valid = bool(take.valid[frame, index])
+        x, y, z = take.positions[frame, index].tolist() if valid else (0.0, 0.0, 0.0)
+        w, a, b, c = take.rotations[frame, index].tolist() if valid else NO_TURN
+        kind = _KINDS.get(role, "tracker")
+        found.append(Reading(names[role], (x, y, z), (w, a, b, c), sent, valid, kind))
+    return found
+
+
+def _arrivals(
+    now: float, step: float, conditions: Conditions, random: np.random.Generator
+) -> list[float]:
+    """When a packet that leaves now arrives: once, never or twice."""
+    lost, late, twice = random.random(3)
+    delay = random.exponential(conditions.jitter) if conditions.jitter else 0.0
+    if lost < conditions.loss:
+        return []
+    if late < conditions.reorder:
+        delay += 1.5 * step
+    arrival = now + delay
+    if conditions.burst:
+        # The last part of every second is held back to its end.
+        into = arrival % 1.0
+        if into > 1.0 - conditions.burst:
+            arrival += 1.0 - into
+    return [arrival, arrival + 0.5 * step] if twice < conditions.duplicate else [arrival]

@@ -1,0 +1,1 @@
+"""Trackers over time: takes, roles, calibration, and clean-up of what sensors report."""

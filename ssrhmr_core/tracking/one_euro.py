@@ -1,0 +1,76 @@
+"""Causal smoothing of trackers, one frame at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from pymotion.rotations import quat_np as quat
+
+from ..body.interpolation import MODEL_RATE
+
+
+class OneEuro:
+    """Causal smoothing of six trackers, one frame of the model's clock after the other.
+
+    Source: Casiez, Roussel and Vogel, "1 € Filter", CHI 2012: a low pass whose cutoff rises with
+    speed, so that still trackers do not shake and fast ones are not late.
+    """
+
+    _SPEED_CUTOFF = 1.0
+    _PER_METRE, _PER_RADIAN = 12.0, 4.0
+    """Hz by which the cutoff rises with each metre or radian a second."""
+
+    def __init__(self, cutoff: float) -> None:
+        """Begin with nothing seen; ``cutoff`` in Hz is that of still trackers, 0 is off."""
+        self._cutoff = cutoff
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+        self._speeds = (np.zeros((6, 3)), np.zeros((6, 4)))
+
+    def frame(
+        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Smooth the next frame.
+
+        Args:
+            positions: (6, 3), metres.
+            rotations: (6, 4) quaternions.
+            known: (6,) bool; what is not known starts anew when it is.
+
+        Returns:
+            Both, smoothed.
+        """
+        if self._cutoff <= 0.0:
+            return positions, rotations
+        if self._last is not None:
+            signs = np.where((rotations * self._last[1]).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
+            rotations = rotations * signs
+        values = (np.asarray(positions, np.float64), np.asarray(rotations, np.float64))
+        if self._last is None:
+            self._last = values
+            self._known = known
+            return positions, rotations
+        found = []
+        fresh = (~self._known | ~known)[:, None]
+        slow = self._alpha(np.array(self._SPEED_CUTOFF))
+        for value, last, speed, rise in zip(
+            values,
+            self._last,
+            self._speeds,
+            (self._PER_METRE, 2.0 * self._PER_RADIAN),
+            strict=True,
+        ):
+            speed += slow * ((value - last) * MODEL_RATE - speed)
+            speed[fresh[:, 0]] = 0.0
+            pace = np.linalg.norm(speed, axis=-1, keepdims=True)
+            share = np.where(fresh, 1.0, self._alpha(self._cutoff + rise * pace))
+            found.append(last + share * (value - last))
+        self._last = (found[0], quat.normalize(found[1]))
+        self._known = known
+        return self._last[0].astype(np.float32), self._last[1].astype(np.float32)
+
+    @staticmethod
+    def _alpha(cutoff: np.ndarray) -> np.ndarray:
+        return 1.0 / (1.0 + MODEL_RATE / (2.0 * np.pi * cutoff))

@@ -1,0 +1,114 @@
+"""Characters with other proportions than the performer's: what each mode does with them.
+
+The table is printed with ``pytest -s``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+import numpy as np
+import pytest
+from pymotion.rotations import quat_np as quat
+
+from ssrhmr_core import Motion, Skeleton, Take
+from ssrhmr_core.body.skeleton import INDEX
+from ssrhmr_core.tracking.proportions import adult
+from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers, mixamo_name
+
+_STAND, _CLAP, _FRAMES = 40, 70, 80
+_ANKLE = 0.08
+_TABLE: list[str] = []
+_FEET = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("ankle", "toe")]
+_WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table() -> Iterator[None]:
+    """Print all rows together at the end."""
+    _TABLE.clear()
+    yield
+    if _TABLE:
+        print(
+            f"\n{'character':18} {'mode':10} {'wrists, palms apart, mm':>24}"
+            f" {'over the floor, mm':>20}  (wrists, palms, floor of the performer)"
+        )
+        print("\n".join(_TABLE))
+
+
+def clapping() -> Motion:
+    """A performer who stands in a T-pose, then brings the hands together in front."""
+    body = adult()
+    share = np.clip((np.arange(_FRAMES) - _STAND) / (_CLAP - _STAND), 0.0, 1.0)
+    share = share * share * (3.0 - 2.0 * share)
+    turns = np.tile(np.array([1.0, 0.0, 0.0, 0.0]), (_FRAMES, 22, 1))
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        angles = sign * np.radians(105.0) * share[:, None]
+        turned = quat.from_angle_axis(angles, np.tile([0.0, 1.0, 0.0], (_FRAMES, 1)))
+        for part in ("shoulder", "elbow", "wrist"):
+            turns[:, INDEX[f"{side}_{part}"]] = turned
+    height = _ANKLE - body.t_pose()[INDEX["left_ankle"], 1]
+    root = np.tile(np.array([0.0, height, 0.0], np.float32), (_FRAMES, 1))
+    return Motion(body, np.arange(_FRAMES) / 60.0, turns.astype(np.float32), root)
+
+
+def character(name: str) -> Skeleton:
+    offsets = adult().offsets.copy()
+    if name == "twice as large":
+        offsets *= 2.0
+    if name == "legs half as long":
+        offsets[[2, 3, 6, 7]] *= 0.5
+    return Skeleton(offsets)
+
+
+def over_the_floor(heights: np.ndarray, body: Skeleton) -> np.ndarray:
+    """How high (F,) the lowest foot stands, metres; heights (F, 22)."""
+    rest = body.t_pose()[_FEET, 1]
+    return (heights[:, _FEET] - (rest - rest.min())).min(-1)
+
+
+def palms(armature: bpy.types.Object, frame: int) -> float:
+    """Distance of the middles of both hands, metres."""
+    bpy.context.scene.frame_set(frame)
+    hands = [armature.pose.bones[mixamo_name(f"{side}_wrist")] for side in ("left", "right")]
+    left, right = (armature.matrix_world @ (0.5 * (hand.head + hand.tail)) for hand in hands)
+    return float((left - right).length)
+
+
+@pytest.mark.parametrize("mode", ["MATCH", "RETARGET", "FIT"])
+@pytest.mark.parametrize("name", ["as the performer", "twice as large", "legs half as long"])
+def test_feet_on_the_floor_and_hands_together(name: str, mode: str) -> None:
+    motion, body = clapping(), character(name)
+    hero = make_armature("Hero", body)
+    choose(hero, make_trackers(Take.from_motion(motion), mounted=False))
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame, setup.scale = 20, mode
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    setup.range, setup.frame_start, setup.frame_end = "CUSTOM", 1, _FRAMES
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
+    places, _ = joint_worlds(hero, np.arange(1, _FRAMES + 1))
+    lowest = 1000.0 * over_the_floor(places[..., 2], body)
+    own = motion.positions()
+    truth = 1000.0 * over_the_floor(own[..., 1], motion.skeleton)
+    wrists, wanted = (float(np.linalg.norm(np.subtract(*p[-1, _WRISTS]))) for p in (places, own))
+    hands = palms(hero, _FRAMES)
+    # The performer's palms, as far along the hands as the character's in its own size.
+    half = 0.15 * 0.25
+    turned = (
+        motion.matrices()[-1, _WRISTS] @ np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])[..., None]
+    )
+    own_palms = own[-1, _WRISTS] + half * turned[..., 0]
+    together = float(np.linalg.norm(np.subtract(*own_palms)))
+    _TABLE.append(
+        f"{name:18} {mode:10} {1000.0 * wrists:12.0f} {1000.0 * hands:11.0f}"
+        f" {lowest.min():11.1f} to {lowest.max():5.1f}"
+        f"  ({1000.0 * wanted:.0f}, {1000.0 * together:.0f}, {truth.mean():.1f})"
+    )
+    scale = {"FIT": body.size / adult().size, "MATCH": 1.0}.get(mode, body.offsets[16, 0] / 0.28)
+    if mode != "MATCH" or name == "as the performer":
+        # As high over the floor as the performer's, in the character's own size.
+        assert np.abs(lowest - truth * (lowest.mean() / truth.mean())).max() < 5.0 * scale
+        assert 0.5 * truth.mean() < lowest.mean() < 1.1 * scale * truth.mean()
+        assert wrists < 1.1 * scale * wanted, _TABLE[-1]
+        assert hands < 1.1 * scale * together + 0.01, _TABLE[-1]

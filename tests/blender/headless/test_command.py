@@ -1,0 +1,186 @@
+"""Baking without a window: results, resuming, errors, and the farm's job type."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from ssrhmr_blender.headless import command
+from ssrhmr_core import Motion, Take, load_motion
+from ssrhmr_core.body.skeleton import TRACKER_JOINTS
+from ssrhmr_core.formats.bvh import save_bvh
+from ssrhmr_core.formats.trackers_csv import save_trackers
+from tests.blender.conftest import enable, joint_worlds, make_armature
+
+SCRIPT = Path(__file__).parents[3] / "examples" / "flamenco" / "ssrhmr_bake.js"
+
+
+@pytest.fixture
+def files(tmp_path: Path, performance: Motion) -> Path:
+    """A character that knows nothing yet, and the same take twice."""
+    enable("io_anim_bvh")
+    make_armature("Hero", performance.skeleton)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "hero.blend"))
+    (tmp_path / "takes").mkdir()
+    save_bvh(tmp_path / "takes" / "walk.bvh", performance)
+    save_trackers(tmp_path / "takes" / "run.csv", Take.from_motion(performance))
+    return tmp_path
+
+
+def arguments(files: Path, *more: str) -> list[str]:
+    return [
+        *("--takes", str(files / "takes"), "--characters", str(files / "hero.blend")),
+        *("--out", str(files / "out"), *more),
+    ]
+
+
+def times(files: Path) -> dict[str, int]:
+    return {
+        path.name: path.stat().st_mtime_ns for path in (files / "out").rglob("*") if path.is_file()
+    }
+
+
+def test_takes_are_baked_once(files: Path, performance: Motion) -> None:
+    begun = arguments(files, "--calibrate-at", "0.33", "--write", "blend", "bvh")
+    assert command.run(begun) == 0
+    first = times(files)
+    assert sorted(first) == [
+        *("run.blend", "run.bvh", "run.json"),
+        *("walk.blend", "walk.bvh", "walk.json"),
+    ]
+    assert command.run(begun) == 0
+    assert times(files) == first, "what is done is not done again"
+    # Interrupted, changed or incomplete: only that one is done again.
+    (files / "out" / "hero" / "run.bvh").unlink()
+    assert command.run(begun) == 0
+    second = times(files)
+    assert {name for name in first if first[name] != second[name]} == {
+        *("run.blend", "run.bvh", "run.json")
+    }
+    save_bvh(files / "takes" / "walk.bvh", performance.at(performance.times[:100]))
+    assert command.run(begun) == 0
+    third = times(files)
+    assert {name for name in first if second[name] != third[name]} == {
+        *("walk.blend", "walk.bvh", "walk.json")
+    }
+
+    bpy.ops.wm.open_mainfile(filepath=str(files / "out" / "hero" / "run.blend"))
+    scene = bpy.context.scene
+    assert (scene.frame_start, scene.frame_end) == (1, len(performance))
+    hero = bpy.data.objects["Hero"]
+    assert hero.animation_data.action.name == "run"
+    frames = np.arange(1, len(performance) + 1, 10)
+    places, _ = joint_worlds(hero, frames)
+    x, y, z = np.moveaxis(performance.positions()[frames - 1], -1, 0)
+    away = np.linalg.norm(places - np.stack([x, -z, y], -1), axis=-1)
+    assert 1000.0 * away[:, list(TRACKER_JOINTS)].mean() < 5.0
+    assert len(load_motion(files / "out" / "hero" / "walk.bvh")) == 100
+
+
+def test_a_bvh_needs_no_calibration_and_a_csv_says_so(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.run(arguments(files)) == 1
+    said = capsys.readouterr()
+    assert "run on hero: FAILED: nothing says how the trackers are worn" in said.err
+    assert "walk on hero: baked" in said.out and "1 of 2 done" in said.out
+    assert command.run(arguments(files, "--calibrate-at", "0.33")) == 0
+
+
+def test_the_calibration_saved_with_the_character(files: Path, performance: Motion) -> None:
+    bpy.ops.wm.open_mainfile(filepath=str(files / "hero.blend"))
+    setup = bpy.context.scene.ssrhmr
+    setup.armature = bpy.data.objects["Hero"]
+    setup.calibration = '{"rotations": 3}'
+    bpy.ops.ssrhmr.detect_bones()
+    from ssrhmr_core import Calibration
+
+    setup.calibration = Calibration.none().to_json()
+    bpy.ops.wm.save_as_mainfile(filepath=str(files / "hero.blend"))
+    assert command.run(arguments(files)) == 0
+
+
+def test_broken_inputs_fail_alone(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "takes" / "broken.bvh").write_text("HIERARCHY\nROOT")
+    (files / "bad.blend").write_bytes(b"no blend at all")
+    more = ["--characters", str(files / "hero.blend"), str(files / "bad.blend")]
+    assert command.run([*arguments(files, "--calibrate-at", "0.33"), *more]) == 1
+    said = capsys.readouterr()
+    assert said.err.count("FAILED") == 4 and "Traceback" not in said.err
+    assert "2 of 6 done" in said.out
+    assert not list((files / "out").rglob("*partial*"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (["--takes", "x.fbx"], "a take is a .csv or a .bvh file"),
+        (["--takes", "a/x.csv", "b/x.bvh"], "give them other names"),
+    ],
+)
+def test_commands_that_are_wrong(
+    files: Path, capsys: pytest.CaptureFixture[str], spoil: list[str], message: str
+) -> None:
+    assert command.run([*arguments(files), *spoil]) == 2
+    assert message in capsys.readouterr().err
+    (files / "empty").mkdir()
+    assert command.run([*arguments(files), "--takes", str(files / "empty")]) == 2
+    assert command.run(["--takes"]) == 2 and command.run(["--help"]) == 0
+
+
+def test_a_file_with_several_armatures(files: Path, performance: Motion) -> None:
+    bpy.ops.wm.open_mainfile(filepath=str(files / "hero.blend"))
+    make_armature("Other", performance.skeleton)
+    bpy.ops.wm.save_as_mainfile(filepath=str(files / "hero.blend"))
+    assert command.run(arguments(files)) == 1
+    setup = bpy.context.scene.ssrhmr
+    bpy.ops.wm.open_mainfile(filepath=str(files / "hero.blend"))
+    setup = bpy.context.scene.ssrhmr
+    setup.armature = bpy.data.objects["Other"]
+    bpy.ops.wm.save_as_mainfile(filepath=str(files / "hero.blend"))
+    assert command.run(arguments(files, "--calibrate-at", "0.33")) == 0
+
+
+def test_flamenco_makes_a_task_for_each_take_and_character(tmp_path: Path) -> None:
+    """Its script, run with stand-ins for what the Manager offers to scripts."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("the farm's script is JavaScript: Node.js is not installed")
+    settings = {
+        "takes": "/s/a.csv; /s/b.bvh;",
+        "characters": "/s/hero.blend",
+        "out": "/s/out",
+        "write": "blend bvh",
+        "calibrate_at": 0.5,
+    }
+    harness = f"""
+    const path = {{ stem: (p) => p.split("/").pop().replace(/\\.[^.]*$/, "") }};
+    const author = {{
+        Task: (name, type) => ({{ name, type, commands: [],
+            addCommand(c) {{ this.commands.push(c); }} }}),
+        Command: (name, parameters) => ({{ name, parameters }}),
+    }};
+    {SCRIPT.read_text(encoding="utf-8")}
+    const job = {{ settings: {json.dumps(settings)}, tasks: [],
+        addTask(t) {{ this.tasks.push(t); }} }};
+    compileJob(job);
+    console.log(JSON.stringify({{ tasks: job.tasks, keys: JOB_TYPE.settings.map(s => s.key) }}));
+    """
+    done = subprocess.run([node, "-e", harness], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert set(made["keys"]) == set(settings)
+    assert [task["name"] for task in made["tasks"]] == ["a on hero", "b on hero"]
+    (first,) = made["tasks"][0]["commands"]
+    assert first["name"] == "exec" and first["parameters"]["exe"] == "{blender}"
+    args = first["parameters"]["args"]
+    assert args[:2] == ["--command", command.NAME]
+    chosen = command._parser().parse_args(args[2:])
+    assert chosen.takes == [Path("/s/a.csv")] and chosen.write == ["blend", "bvh"]
+    assert chosen.calibrate_at == 0.5

@@ -1,0 +1,479 @@
+"""Live capture in the real Blender, with real sockets; the ticks of its window are made by hand."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+import ssrhmr_blender
+from ssrhmr_blender.live import capture, ops, overlay, panel
+from ssrhmr_core import Calibration, Motion, Take
+from ssrhmr_core.body.skeleton import INDEX, TRACKERS
+from tests.blender.conftest import (
+    TO_BLENDER,
+    choose,
+    free_port,
+    joint_worlds,
+    make_armature,
+    snapshot,
+)
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that nobody has, and that is free again afterwards."""
+    found = free_port()
+    bpy.context.scene.ssrhmr_live.port = found
+    yield found
+    capture.stop()
+    assert_free(found)
+
+
+def assert_free(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", port))
+
+
+class Sender:
+    """Plays a take as a VMC sender does, one datagram a tracker."""
+
+    def __init__(self, port: int, take: Take) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._port, self._take = port, take
+        self.sent = 0
+
+    def send(self, row: int) -> None:
+        for tracker, role in enumerate(TRACKERS):
+            x, y, z = self._take.positions[row, tracker].tolist()
+            w, a, b, c = self._take.rotations[row, tracker].tolist()
+            message = OscMessageBuilder("/VMC/Ext/Tra/Pos")
+            # Unity is left-handed: X is mirrored.
+            for value in (f"vive {role}", -x, y, z, a, -b, -c, w):
+                message.add_arg(value)
+            self._socket.sendto(message.build().dgram, ("127.0.0.1", self._port))
+            self.sent += 1
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def sender(port: int, performance: Motion) -> Iterator[Sender]:
+    made = Sender(port, Take.from_motion(performance))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hero(performance: Motion) -> bpy.types.Object:
+    armature = make_armature("Hero", performance.skeleton)
+    choose(armature, {})
+    bpy.context.scene.ssrhmr.calibration = Calibration.none().to_json()
+    return armature
+
+
+def start() -> capture.Capture:
+    assert bpy.ops.ssrhmr.live_start() == {"FINISHED"}, bpy.context.scene.ssrhmr.message
+    found = capture.running()
+    assert found is not None
+    return found
+
+
+def stream(found: capture.Capture, sender: Sender, rows: Iterable[int]) -> None:
+    """Send and tick in real time, 60 frames a second."""
+    begin = time.monotonic()
+    for number, row in enumerate(rows):
+        sender.send(row)
+        found.tick()
+        while time.monotonic() < begin + (number + 1) / 60.0:
+            time.sleep(0.002)
+            found.tick()
+
+
+def readings_in(path: Path) -> int:
+    """Rows below the title; the add-on reads the file with the core's reader in other tests."""
+    return len(path.read_text(encoding="utf-8").splitlines()) - 1
+
+
+def until(found: capture.Capture, done: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 3.0
+    while not done() and time.monotonic() < limit:
+        found.tick()
+        time.sleep(0.005)
+    assert done()
+
+
+def test_the_character_stands_as_the_session_says(
+    hero: bpy.types.Object, sender: Sender, performance: Motion
+) -> None:
+    before = snapshot()
+    found = start()
+    stream(found, sender, range(60, 100))
+    pose = found.pose
+    assert pose is not None and found.status.frames > 20
+    skeleton = found.session.reconstructor.skeleton
+    wanted = Motion(skeleton, np.zeros(1), pose.rotations[None], pose.root[None]).positions()[0]
+    bpy.context.view_layer.update()
+    for joint, slot in enumerate(bpy.context.scene.ssrhmr.bones):
+        head = hero.matrix_world @ hero.pose.bones[slot.bone].head
+        np.testing.assert_allclose(np.array(head), TO_BLENDER @ wanted[joint], atol=1e-3)
+    # Six devices by the names that they have; no order was promised.
+    worn = {row.role: row.name for row in bpy.context.scene.ssrhmr_live.devices}
+    assert worn == {role: f"vive {role}" for role in TRACKERS}
+    assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
+    assert {k: v for k, v in snapshot().items() if k in before} == before
+
+
+def test_the_performance_goes_over_the_characters_action(
+    hero: bpy.types.Object, sender: Sender
+) -> None:
+    bone = hero.pose.bones[bpy.context.scene.ssrhmr.bones[0].bone]
+    for frame, place in ((1, 0.0), (50, 40.0)):
+        bone.location = (place, 0.0, 0.0)
+        bone.keyframe_insert("location", frame=frame)
+    found = start()
+    stream(found, sender, range(60, 75))
+    bpy.context.scene.frame_set(50)
+    bpy.context.view_layer.update()
+    shown = np.array(hero.matrix_world @ bone.head)
+    np.testing.assert_allclose(shown, TO_BLENDER @ found.pose.root, atol=1e-3)
+    bpy.ops.ssrhmr.live_stop()
+    assert bone.location[0] == pytest.approx(40.0, abs=1e-3)
+
+
+def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
+    hero: bpy.types.Object, sender: Sender, tmp_path: Path
+) -> None:
+    scene, live = bpy.context.scene, bpy.context.scene.ssrhmr_live
+    live.folder = str(tmp_path)
+    found = start()
+    stream(found, sender, range(5))
+    until(found, lambda: found.receiver.counters.readings >= sender.sent)
+    sender.sent = 0
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    stream(found, sender, range(5, 95))
+    until(found, lambda: found.status.recording >= sender.sent)
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
+    assert readings_in(tmp_path / "take_001.csv") == sender.sent == 540
+    first = hero.animation_data.action
+    assert first.name == "take_001"
+    frames = np.arange(scene.frame_start, scene.frame_start + 80)
+    places, _ = joint_worlds(hero, frames)
+    bpy.ops.ssrhmr.bake_take(filepath=str(tmp_path / "take_001.csv"))
+    assert hero.animation_data.action != first
+    again, _ = joint_worlds(hero, frames)
+    assert np.abs(places - again).max() < 1e-4
+
+
+def test_a_take_begins_where_the_timeline_does(
+    hero: bpy.types.Object, sender: Sender, tmp_path: Path
+) -> None:
+    scene = bpy.context.scene
+    scene.ssrhmr_live.folder = str(tmp_path)
+    for first, preview in ((7, False), (40, True)):
+        scene.frame_start, scene.use_preview_range = 7, preview
+        scene.frame_preview_start, scene.frame_preview_end = 40, 90
+        found = start()
+        stream(found, sender, range(60, 64))
+        bpy.ops.ssrhmr.record()
+        stream(found, sender, range(64, 84))
+        bpy.ops.ssrhmr.record()
+        bpy.ops.ssrhmr.live_stop()
+        assert hero.animation_data.action.frame_range[0] == pytest.approx(first, abs=1)
+    # And as much later as nothing was heard: it fits to what the timeline played.
+    sender.sent, found = 0, start()
+    stream(found, sender, range(60, 64))
+    until(found, lambda: found.receiver.counters.readings >= sender.sent)
+    bpy.ops.ssrhmr.record()
+    time.sleep(0.5)
+    stream(found, sender, range(64, 84))
+    bpy.ops.ssrhmr.record()
+    assert hero.animation_data.action.frame_range[0] == pytest.approx(
+        40 + 0.5 * scene.render.fps, abs=3
+    )
+
+
+def test_takes_are_numbered(tmp_path: Path) -> None:
+    assert capture.next_take(tmp_path).name == "take_001.csv"
+    (tmp_path / "take_009 the good one.csv").touch()
+    assert capture.next_take(tmp_path).name == "take_010.csv"
+
+
+def test_recording_needs_a_device_and_a_folder(port: int, tmp_path: Path) -> None:
+    start()
+    with pytest.raises(RuntimeError, match="No device is worn"):
+        bpy.ops.ssrhmr.record()
+    live = bpy.context.scene.ssrhmr_live
+    row = live.devices.add()
+    row.name, row.role = "puck", "pelvis"
+    capture.running().tick()
+    blocked = tmp_path / "file"
+    blocked.touch()
+    live.folder = str(blocked)
+    with pytest.raises(RuntimeError, match="choose another folder"):
+        bpy.ops.ssrhmr.record()
+
+
+def test_pre_roll(hero: bpy.types.Object, sender: Sender, tmp_path: Path) -> None:
+    live = bpy.context.scene.ssrhmr_live
+    live.folder, live.pre_roll, live.bake = str(tmp_path), 0.3, False
+    found = start()
+    stream(found, sender, range(5))
+    bpy.ops.ssrhmr.record()
+    assert found.recording and found.pre_roll > 0.0 and found.status.recording < 0
+    assert found.waited_for == found.picture().title == "1"
+    stream(found, sender, range(5, 35))
+    ops.begin_recording(found)
+    assert found.status.recording >= 0 and found.waited_for == ""
+    stream(found, sender, range(35, 50))
+    bpy.ops.ssrhmr.record()
+    # What was sent during the pre-roll is not in it.
+    assert 6 * 14 <= readings_in(tmp_path / "take_001.csv") < 6 * 30
+    # Stopped before it is over: nothing is left.
+    bpy.ops.ssrhmr.record()
+    bpy.ops.ssrhmr.record()
+    assert [path.name for path in tmp_path.iterdir()] == ["take_001.csv"]
+
+
+def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration = ""
+    bpy.context.scene.ssrhmr_live.countdown = 0.4
+    found = start()
+    stream(found, sender, range(3))
+    assert found.pose is None
+    assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
+    # The performance begins with 40 frames of a T-pose.
+    stream(found, sender, range(36))
+    until(found, lambda: bool(setup.calibration))
+    arms = Calibration.from_json(setup.calibration).arm_lengths
+    assert arms.max() < 0.05
+    stream(found, sender, range(36, 45))
+    assert found.pose is not None
+
+
+def ends(picture: overlay.Picture, colour: overlay.Colour) -> np.ndarray:
+    """Ends (n, 3) of the lines of one colour."""
+    drawn = [
+        pair
+        for points, colours in picture.lines.values()
+        for pair in zip(points, colours, strict=True)
+    ]
+    return np.array([point for point, shown in drawn if shown == colour])
+
+
+def test_watching_without_a_character(
+    port: int, sender: Sender, performance: Motion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy.context.scene.ssrhmr_live.countdown = 0.4
+    found = start()
+    assert len(ends(found.picture(), overlay._FLOOR))
+    stream(found, sender, range(5))
+    until(found, lambda: all(tracker.valid for tracker in found.session.trackers()))
+    assert not found.has_character and found.pose is None
+    picture = found.picture()
+    assert picture is found.picture() and not len(ends(picture, overlay._BODY))
+    heads = TO_BLENDER @ performance.positions()[4, INDEX["head"]]
+    shown = {name: (place, colour) for place, name, colour in picture.names}
+    np.testing.assert_allclose(shown["Head"][0], heads, atol=2e-3)
+    assert shown["Head"][1] == overlay._SEEN and not len(ends(picture, overlay._LOST))
+    # Once calibrated the performer is seen too, as tall as they are: hands reach the trackers.
+    assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
+    stream(found, sender, [4] * 36)
+    until(found, lambda: bool(bpy.context.scene.ssrhmr.calibration))
+    # On a busy machine the body is a little behind its trackers: they stand still in the end.
+    stream(found, sender, [*range(4, 60), *[59] * 30])
+    body = ends(found.picture(), overlay._BODY)
+    for place, _, _ in found.picture().names:
+        assert np.linalg.norm(body - place, axis=-1).min() < 0.06
+    bpy.context.scene.ssrhmr_live.overlay = False
+    found.tick()
+    assert found.picture() is None
+    bpy.context.scene.ssrhmr_live.overlay = True
+    # What nobody hears any more is shown as lost, where it was.
+    found.tick(time.perf_counter() + 5.0)
+    assert {colour for _, _, colour in found.picture().names} == {overlay._LOST}
+    assert len(ends(found.picture(), overlay._LOST)) == 2 * 3 * 6
+    bpy.ops.ssrhmr.live_stop()
+    # The next capture begins with the performer that was measured.
+    found = start()
+    stream(found, sender, range(60, 90))
+    assert found.pose is not None
+
+
+def test_the_header_tells_how_it_goes(hero: bpy.types.Object, sender: Sender) -> None:
+    said: list[str] = []
+
+    class Header:
+        layout = SimpleNamespace(label=lambda text, **_: said.append(text))
+
+    panel.draw_header(Header, bpy.context)
+    assert said == []
+    found = start()
+    stream(found, sender, range(60, 100))
+    panel.draw_header(Header, bpy.context)
+    assert re.fullmatch(r"\d\d/s  model [\d.]+ ms  latency \d+ ms  lost 0  Esc stops", said[0])
+
+
+def test_starting_twice_and_taken_ports_are_refused(port: int) -> None:
+    start()
+    with pytest.raises(RuntimeError, match="running already"):
+        bpy.ops.ssrhmr.live_start()
+    bpy.ops.ssrhmr.live_stop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", port))
+        with pytest.raises(RuntimeError, match=str(port)):
+            bpy.ops.ssrhmr.live_start()
+    assert capture.running() is None
+
+
+def test_a_role_has_one_device(port: int) -> None:
+    devices = bpy.context.scene.ssrhmr_live.devices
+    for name in ("a", "b"):
+        devices.add().name = name
+    devices["a"].role = "head"
+    devices["b"].role = "head"
+    assert devices["a"].role == "NONE"
+    found = start()
+    assert found.tick() is False or found.session.roles == {"head": "b"}
+    assert found.session.roles == {"head": "b"}
+
+
+def test_a_character_that_is_deleted_ends_it(hero: bpy.types.Object, sender: Sender) -> None:
+    found = start()
+    stream(found, sender, range(60, 66))
+    bpy.data.objects.remove(hero)
+    with pytest.raises(Exception, match="deleted"):
+        stream(found, sender, range(66, 80))
+    bpy.ops.ssrhmr.live_stop()
+
+
+@pytest.mark.parametrize("how", ["open", "new", "disable"])
+def test_nothing_is_left_behind(
+    how: str, hero: bpy.types.Object, sender: Sender, port: int, tmp_path: Path
+) -> None:
+    threads = threading.active_count()
+    file = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    found = start()
+    stream(found, sender, range(60, 66))
+    assert threading.active_count() == threads + 1
+    if how == "open":
+        bpy.ops.wm.open_mainfile(filepath=file)
+    elif how == "new":
+        bpy.ops.wm.read_homefile(use_empty=True)
+    else:
+        ssrhmr_blender.unregister()
+        ssrhmr_blender.register()
+    assert capture.running() is None
+    assert threading.active_count() == threads
+    assert_free(port)
+    for handlers, handler in ops._HANDLERS:
+        assert handler not in handlers
+
+
+def leftovers() -> tuple[int, int, int]:
+    """Threads, open files and sockets (where the system tells), and handlers."""
+    files = Path("/proc/self/fd")
+    lists = [getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)]
+    return (
+        threading.active_count(),
+        len(list(files.iterdir())) if files.exists() else 0,
+        sum(len(handlers) for handlers in lists if isinstance(handlers, list)),
+    )
+
+
+def test_another_protocol_is_told(port: int) -> None:
+    found = start()
+    assert f"Nothing heard yet on port {port}" in panel.why_silent(found)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.sendto(b'{"name": "head", "valid": false}', ("127.0.0.1", port))
+    until(found, lambda: found.receiver.counters.datagrams == 1)
+    assert f"No tracker in 1 packets on port {port}: choose" in panel.why_silent(found)
+
+
+def test_a_disk_that_is_full_at_the_end(
+    hero: bpy.types.Object, sender: Sender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy.context.scene.ssrhmr_live.folder = str(tmp_path)
+    before = leftovers()
+    for end in (bpy.ops.ssrhmr.live_stop, ops.stop_running):
+        found = start()
+        stream(found, sender, range(60, 66))
+        bpy.ops.ssrhmr.record()
+        recorder = found.session._recorder
+        assert recorder is not None
+
+        def close(shut: Callable[[], None] = recorder.close) -> None:
+            shut()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(recorder, "close", close)
+        if end is ops.stop_running:
+            end()
+        else:
+            with pytest.raises(RuntimeError, match="No space left"):
+                end()
+        assert capture.running() is None
+        assert leftovers() == before
+
+
+def test_fifty_starts_and_ends_while_trackers_stream(
+    hero: bpy.types.Object, sender: Sender, port: int, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    streaming = threading.Event()
+    streaming.set()
+
+    def perform() -> None:
+        while streaming.is_set():
+            sender.send(60)
+            time.sleep(0.005)
+
+    performer = threading.Thread(target=perform)
+    performer.start()
+    try:
+        before = leftovers()
+        for number in range(50):
+            found = start()
+            until(found, partial(getattr, found, "pose"))
+            if number % 5 == 3:
+                bpy.ops.wm.open_mainfile(filepath=file)
+            elif number % 5 == 4:
+                ssrhmr_blender.unregister()
+                ssrhmr_blender.register()
+            else:
+                bpy.ops.ssrhmr.live_stop()
+            assert capture.running() is None
+            assert leftovers() == before
+            assert_free(port)
+    finally:
+        streaming.clear()
+        performer.join()
+
+
+def test_scenes_in_centimetres(performance: Motion, sender: Sender) -> None:
+    scene = bpy.context.scene
+    scene.unit_settings.scale_length = 0.01
+    armature = make_armature("Giant", performance.skeleton.scaled(100.0))
+    choose(armature, {})
+    scene.ssrhmr.calibration = Calibration.none().to_json()
+    found = start()
+    stream(found, sender, range(60, 75))
+    bpy.context.view_layer.update()
+    hips = armature.matrix_world @ armature.pose.bones[scene.ssrhmr.bones[0].bone].head
+    np.testing.assert_allclose(np.array(hips), 100.0 * TO_BLENDER @ found.pose.root, rtol=1e-4)

@@ -1,0 +1,627 @@
+"""A live session in simulated time: packets arrive at their times, ticks come at others."""
+
+from __future__ import annotations
+
+import errno
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymotion.rotations import quat_np as quat
+
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import TRACKERS
+from ssrhmr_core.formats.trackers_csv import Recorder, load_trackers
+from ssrhmr_core.live.session import LivePose, LiveSession
+from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.streaming import FeedError, ProtocolName, Reading, Receiver
+from ssrhmr_core.streaming.decoding import Intake
+from ssrhmr_core.streaming.sender import Conditions, device_names, packets, play
+from ssrhmr_core.tracking.calibration import Calibration, calibrate
+from ssrhmr_core.tracking.denoising import Smoothing
+from ssrhmr_core.tracking.take import Take, TrackerError
+from tests.core.conftest import make_motion, make_skeleton
+
+RAW = Smoothing(auto=False)
+BODY = make_skeleton()
+
+
+class Stage:
+    """A source of readings whose time is told by hand."""
+
+    def __init__(
+        self,
+        take: Take | None = None,
+        protocol: ProtocolName = "json",
+        conditions: Conditions | None = None,
+    ) -> None:
+        self.now = 0.0
+        self.intake = Intake(protocol, 100000)
+        self.shown: dict[float, float] = {}
+        made = packets(take, protocol, conditions=conditions) if take else iter(())
+        self._packets: Iterator[tuple[float, bytes]] = iter(made)
+        self._next = next(self._packets, None)
+
+    def drain(self) -> list[Reading]:
+        while self._next and self._next[0] <= self.now:
+            arrival, packet = self._next
+            self.intake.packet(packet, "sender", arrival)
+            self._next = next(self._packets, None)
+        return self.intake.drain()
+
+    def run(self, session: LiveSession, times: Iterable[float]) -> list[LivePose]:
+        poses = []
+        for self.now in times:
+            pose = session.tick(self.now)
+            if pose:
+                poses.append(pose)
+                self.shown[pose.time] = self.now
+        return poses
+
+    def clock(self) -> float:
+        return self.now
+
+
+def every(step: float, until: float, begin: float = 0.0) -> Iterator[float]:
+    number = 0
+    while (at := begin + number * step) <= until:
+        yield at
+        number += 1
+
+
+def take_at(rate: float, seconds: float = 2.0) -> Take:
+    return Take.from_motion(make_motion(BODY, round(seconds * rate), rate))
+
+
+@pytest.fixture(scope="module")
+def mounts() -> Calibration:
+    """Trackers that sit askew, some centimetres from their joints."""
+    random = np.random.default_rng(8)
+    turns = quat.from_scaled_angle_axis(random.uniform(-0.6, 0.6, (6, 3)))
+    return Calibration(turns.astype("f4"), random.uniform(-0.04, 0.04, (6, 3)).astype("f4"), 0.97)
+
+
+def session_on(stage: Stage, calibration: Calibration | None, **more: object) -> LiveSession:
+    roles = device_names("json")
+    return LiveSession(
+        stage,
+        Reconstructor(BODY, smoothing=RAW),
+        roles,
+        calibration,
+        clock=stage.clock,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def baked(take: Take, poses: list[LivePose]) -> Motion:
+    """The same take as a whole, on the clock that the session has."""
+    first = poses[0].time - np.ceil((poses[0].time - take.times[0]) * 60.0) / 60.0 + 1.0 / 60.0
+    times = np.arange(first, take.times[-1] + 1e-6, 1.0 / 60.0)
+    return Reconstructor(BODY, smoothing=RAW).clip(take.at(times))
+
+
+def away(poses: list[LivePose], motion: Motion) -> np.ndarray:
+    """Distance of all joints (F, 22) of live poses from a motion, millimetres."""
+    times = np.array([pose.time for pose in poses])
+    shown = Motion(
+        motion.skeleton,
+        times,
+        np.stack([pose.rotations for pose in poses]),
+        np.stack([pose.root for pose in poses]),
+    )
+    return 1000.0 * np.linalg.norm(shown.positions() - motion.at(times).positions(), axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rate", "step"),
+    [
+        ("json", 60.0, 1.0 / 60.0),
+        ("vmc", 120.0, 1.0 / 144.0),
+        ("vrchat", 90.0, 1.0 / 200.0),
+        ("vmc", 45.0, 1.0 / 60.0),
+        ("json", 500.0, 1.0 / 30.0),
+    ],
+)
+def test_live_poses_are_those_of_the_whole_clip(
+    protocol: ProtocolName, rate: float, step: float, mounts: Calibration
+) -> None:
+    take = take_at(rate)
+    stage = Stage(take, protocol)
+    session = session_on(stage, mounts)
+    session.bind(device_names(protocol))
+    poses = stage.run(session, every(step, 2.2))
+    whole = baked(mounts.apply(take), poses)
+    assert len(whole) <= session.status.frames <= len(whole) + 1
+    assert all(pose.seen.all() for pose in poses)
+    assert len(poses) > 0.4 * min(120, 2.0 / step)
+    assert away(poses, whole).max() < 1.0
+
+
+def test_every_model_frame_is_computed_however_rare_the_ticks(mounts: Calibration) -> None:
+    take = take_at(120.0, 4.0)
+    stage = Stage(take)
+    session = session_on(stage, mounts, budget=np.inf)
+    poses = stage.run(session, every(0.45, 3.65))
+    whole = baked(mounts.apply(take), poses)
+    assert len(poses) == 8
+    status = session.status
+    assert (status.frames, status.frames_lost) == (216, 0)
+    assert away(poses, whole).max() < 1.0
+
+
+@pytest.mark.parametrize("end", [9.0, 10.0, 10.3, 11.0])
+def test_after_a_long_stall_the_oldest_frames_are_left_out_and_counted(end: float) -> None:
+    take = take_at(60.0, 12.0)
+    stage = Stage(take)
+    session = session_on(stage, Calibration.none(), budget=np.inf)
+    stage.run(session, every(1.0 / 60.0, 1.0))
+    before = session.status.frames
+    seen = []
+    body = session.reconstructor
+    assert body is not None
+
+    def frame(*trackers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(trackers[2].all())
+        return Reconstructor.frame(body, *trackers)
+
+    body.frame = frame  # type: ignore[method-assign, assignment]
+    (pose,) = stage.run(session, [end])
+    # The readings that they need are still there.
+    assert len(seen) == 180 and all(seen)
+    assert pose.time == pytest.approx(end, abs=0.02)
+    status = session.status
+    assert status.frames == before + 180
+    assert status.frames_lost == pytest.approx(60.0 * (end - 1.0) - 180.0, abs=2)
+
+
+def test_a_computer_that_is_too_slow_still_answers() -> None:
+    take = take_at(60.0, 4.0)
+    stage = Stage(take)
+    session = session_on(stage, Calibration.none(), budget=0.05)
+    calls = 0
+
+    def slow() -> float:
+        nonlocal calls
+        calls += 1
+        return stage.now + 0.01 * calls
+
+    session._clock = slow
+    stage.run(session, [0.0, 0.2])
+    # Each frame takes two looks at the clock, 0.02 s, and no more than the last tick is ago.
+    assert 8 <= session.status.frames <= 11
+    # What is left over has its turn, as long as that is not too much.
+    poses = stage.run(session, [0.2, 0.201, 0.202])
+    assert session.status.frames == pytest.approx(12, abs=1)
+    assert away(poses, baked(take, poses)).max() < 1.0
+    stage.run(session, every(0.1, 3.5, 0.3))
+    # About five of the six that each tenth of a second has.
+    status = session.status
+    assert 150 < status.frames < 195
+    assert status.frames_lost == 0
+
+
+def test_a_bad_network_does_little_harm(mounts: Calibration) -> None:
+    take = take_at(120.0, 6.0)
+    bad = Conditions(
+        loss=0.02, jitter=0.002, reorder=0.02, duplicate=0.02, burst=0.12, drift=5e-5, seed=2
+    )
+    stage = Stage(take, conditions=bad)
+    session = session_on(stage, mounts)
+    poses = stage.run(session, every(1.0 / 60.0, 5.9))
+    status = session.status
+    assert status.frames > 345 and status.frames_lost == 0
+    assert all(pose.seen.all() for pose in poses)
+    whole = baked(mounts.apply(take), poses)
+    wrong = away([pose for pose in poses if pose.time > 0.5], whole)
+    assert wrong.mean() < 0.5
+    assert np.percentile(wrong, 99) < 2.0
+
+
+class Silenced(Stage):
+    """A stage on which some tracker is not heard of for a while."""
+
+    def __init__(self, take: Take, role: str, begin: float, end: float) -> None:
+        super().__init__(take)
+        self._role, self._begin, self._end = role, begin, end
+
+    def drain(self) -> list[Reading]:
+        return [
+            reading
+            for reading in super().drain()
+            if reading.device != self._role or not self._begin <= reading.time < self._end
+        ]
+
+
+def test_a_tracker_that_falls_silent_is_filled_in_and_not_waited_for() -> None:
+    stage = Silenced(take_at(60.0, 4.0), "left_hand", 1.0, 3.0)
+    session = session_on(stage, Calibration.none())
+    poses = stage.run(session, every(1.0 / 120.0, 3.9))
+    for pose in poses:
+        if pose.time < 0.99 or pose.time > 3.2:
+            assert pose.seen.all()
+        elif 1.05 < pose.time < 2.98:
+            assert pose.seen.tolist() == [True, True, False, True, True, True]
+    # Frames wait for it while it may be late, but not for ever.
+    late = {1.1: 0.05, 2.0: 0.0}
+    for moment, wait in late.items():
+        pose = next(pose for pose in poses if pose.time >= moment)
+        assert stage.shown[pose.time] - pose.time == pytest.approx(wait, abs=0.02)
+    assert session.status.frames_waited > 100
+    state = session.trackers()[2]
+    assert (state.role, state.valid, state.known) == ("left_hand", True, True)
+
+
+def test_silence_of_all_keeps_the_pose_and_is_made_up_for() -> None:
+    take = take_at(60.0, 6.0)
+    stage = Stage(take, conditions=Conditions(burst=0.4))
+    session = session_on(stage, Calibration.none(), budget=np.inf)
+    held = stage.run(session, every(1.0 / 60.0, 0.99))
+    assert held[-1].time < 0.61
+    poses = stage.run(session, every(1.0 / 60.0, 5.9, 1.0))
+    assert session.status.frames_lost == session.status.frames_waited == 0
+    assert away(held + poses, baked(take, held)).max() < 1.0
+
+
+def test_after_a_long_silence_it_begins_anew() -> None:
+    take = take_at(60.0, 6.0)
+    keep = (take.times < 1.0) | (take.times > 4.0)
+    broken = Take(take.times[keep], take.positions[keep], take.rotations[keep], take.valid[keep])
+    stage = Stage(broken)
+    session = session_on(stage, Calibration.none())
+    assert stage.run(session, every(1.0 / 60.0, 1.0))
+    assert not stage.run(session, every(1.0 / 60.0, 3.9, 1.1))
+    poses = stage.run(session, every(1.0 / 60.0, 5.5, 4.0))
+    assert len(poses) > 70
+    assert session.status.frames_lost == 0
+
+
+def test_trackers_show_without_a_character() -> None:
+    stage = Stage(take_at(60.0))
+    session = LiveSession(stage, roles={"head": "head", "pelvis": "pelvis"}, clock=stage.clock)
+    before = session.trackers()
+    assert [state.role for state in before] == list(TRACKERS)
+    assert not any(state.known or state.valid for state in before)
+    assert stage.run(session, every(1.0 / 60.0, 1.0)) == []
+    head = session.trackers()[1]
+    assert head.known and head.valid and head.device == "head"
+    np.testing.assert_allclose(head.position, take_at(60.0).positions[60, 1], atol=1e-5)
+    assert not session.trackers()[2].known
+    assert [device.name for device in session.devices()] == sorted(TRACKERS)
+    assert session.status.rate == pytest.approx(60.0, rel=0.05)
+    # It is not seen any more when nothing comes.
+    stage.now = 5.0
+    stage.intake.drain()
+    session._source = Stage()
+    session.tick(5.0)
+    assert session.trackers()[1].known and not session.trackers()[1].valid
+
+
+def test_neither_pelvis_nor_head() -> None:
+    stage = Stage(take_at(60.0))
+    session = session_on(stage, Calibration.none())
+    session.bind({"left_hand": "left_hand"})
+    assert stage.run(session, every(1.0 / 60.0, 1.0)) == []
+    assert "neither pelvis nor head is seen" in session.status.message
+    session.bind(device_names("json"))
+    assert stage.run(session, every(1.0 / 60.0, 1.8, 1.0))
+    assert session.status.message == ""
+
+
+def test_roles_are_checked_and_may_change() -> None:
+    stage = Stage(take_at(60.0))
+    session = session_on(stage, Calibration.none())
+    with pytest.raises(FeedError, match="head has two roles"):
+        session.bind({"head": "head", "pelvis": "head"})
+    with pytest.raises(FeedError, match="is no tracker"):
+        LiveSession(stage, roles={"nose": "head"}, clock=stage.clock)
+    stage.run(session, every(1.0 / 60.0, 0.5))
+    swapped = {**device_names("json"), "left_hand": "right_hand", "right_hand": "left_hand"}
+    session.bind(swapped)
+    assert session.roles == swapped
+    poses = stage.run(session, every(1.0 / 60.0, 1.5, 0.5))
+    assert poses[0].time >= 0.49
+    take = take_at(60.0)
+    np.testing.assert_allclose(session.trackers()[2].position, take.positions[90, 3], atol=1e-5)
+
+
+def test_pausing() -> None:
+    stage = Stage(take_at(60.0))
+    session = session_on(stage, Calibration.none())
+    assert stage.run(session, every(1.0 / 60.0, 0.5))
+    session.pause()
+    assert session.status.paused
+    assert stage.run(session, every(1.0 / 60.0, 1.0, 0.5)) == []
+    session.resume()
+    poses = stage.run(session, every(1.0 / 60.0, 1.5, 1.02))
+    # Not what was performed meanwhile.
+    assert poses[0].time >= 1.0
+    assert session.status.frames_lost == 0
+
+
+# --- Calibration -------------------------------------------------------------------------------
+
+
+def standing(seconds: float = 4.0, moves: float = 0.0, begin: float = 0.0) -> Take:
+    """Trackers of a T-pose, turned and mounted askew, that sway until some moment."""
+    times = np.arange(round(60.0 * seconds)) / 60.0
+    random = np.random.default_rng(4)
+    spots = BODY.t_pose()[[0, 13, 17, 21, 3, 7]] + (1.0, 0.95, 2.0)
+    spots = spots + random.uniform(-0.03, 0.03, (6, 3))
+    sway = moves * np.sin(7.0 * times) * (times < begin)
+    positions = spots[None] + sway[:, None, None] * (1.0, 0.0, 0.0)
+    turns = quat.from_scaled_angle_axis(random.uniform(-0.5, 0.5, (6, 3)))
+    return Take(
+        times,
+        positions.astype("f4"),
+        np.tile(turns, (len(times), 1, 1)).astype("f4"),
+        np.ones((len(times), 6), bool),
+    )
+
+
+def test_calibrating_after_a_countdown() -> None:
+    # The performer comes to rest half a second before the end.
+    take = standing(moves=0.1, begin=2.5)
+    stage = Stage(take)
+    session = session_on(stage, None)
+    assert stage.run(session, every(1.0 / 60.0, 0.5)) == []
+    session.begin_calibration(2.5)
+    stage.run(session, every(1.0 / 60.0, 2.0, 0.51))
+    assert session.status.countdown == pytest.approx(1.0, abs=0.03)
+    assert session.calibration is None and session.calibrations == 0
+    poses = stage.run(session, every(1.0 / 60.0, 3.8, 2.01))
+    assert session.calibrations == 1 and session.status.countdown == 0.0
+    expected = calibrate(BODY, take.positions[-1], take.rotations[-1])
+    found = session.calibration
+    assert found is not None
+    np.testing.assert_allclose(found.arms, expected.arms, atol=1e-4)
+    np.testing.assert_allclose(found.rotations, expected.rotations, atol=1e-4)
+    assert session.calibration_warnings == ()
+    # And the character stands there at once.
+    assert poses and poses[0].time >= 2.9
+
+
+def test_calibrating_while_moving_warns() -> None:
+    stage = Stage(standing(moves=0.3, begin=9.0))
+    session = session_on(stage, None)
+    stage.run(session, every(1.0 / 60.0, 0.5))
+    session.begin_calibration(1.0, proportions="FIT")
+    stage.run(session, every(1.0 / 60.0, 2.0, 0.5))
+    assert session.calibrations == 1
+    assert any("moves at" in warning for warning in session.calibration_warnings)
+
+
+def test_calibrating_without_all_six_says_which_is_missing() -> None:
+    stage = Stage(standing())
+    session = session_on(stage, None)
+    session.bind({role: role for role in TRACKERS if role != "left_foot"})
+    stage.run(session, every(1.0 / 60.0, 0.5))
+    old = Calibration.none()
+    session.calibration = old
+    session.begin_calibration(1.0)
+    stage.run(session, every(1.0 / 60.0, 2.0, 0.5))
+    assert session.status.message == (
+        "not calibrated: not seen: left_foot; calibration needs all six trackers: switch them on,"
+        " and say which device is worn there"
+    )
+    assert session.calibration is old and session.calibrations == 0
+
+
+def test_calibrating_needs_a_character_and_may_be_cancelled() -> None:
+    stage = Stage(standing())
+    session = LiveSession(stage, roles=device_names("json"), clock=stage.clock)
+    with pytest.raises(TrackerError, match="choose a character"):
+        session.begin_calibration()
+    session.begin_calibration(0.5, skeleton=BODY)
+    session.cancel_calibration()
+    stage.run(session, every(1.0 / 60.0, 1.0))
+    assert session.calibrations == 0
+    session.begin_calibration(0.5, skeleton=BODY)
+    stage.run(session, every(1.0 / 60.0, 2.0, 1.0))
+    assert session.calibrations == 1
+
+
+# --- Recording ---------------------------------------------------------------------------------
+
+
+def test_a_recording_is_the_take(tmp_path: Path, mounts: Calibration) -> None:
+    take = take_at(120.0)
+    stage = Stage(take)
+    session = session_on(stage, None)
+    stage.now = -0.25
+    began = session.start_recording(tmp_path / "take.csv")
+    # However rarely it is called.
+    stage.run(session, every(0.4, 2.2))
+    raw = session.stop_recording()
+    assert raw.readings == stage.intake.counters.readings == 6 * len(take)
+    assert raw.began == began == -0.25 and raw.first == pytest.approx(0.25, abs=1e-6)
+    assert raw.seconds == pytest.approx(take.times[-1] + 0.25, abs=1e-6)
+    loaded = raw.load()
+    np.testing.assert_allclose(loaded.times, take.times + 0.25, atol=1e-6)
+    np.testing.assert_allclose(loaded.positions, take.positions, atol=1e-6)
+    np.testing.assert_allclose(np.abs((loaded.rotations * take.rotations).sum(-1)), 1.0, atol=1e-6)
+    assert loaded.valid.all()
+    one, other = (Reconstructor(BODY).clip(mounts.apply(each)) for each in (take, loaded))
+    assert 1000.0 * np.abs(one.positions() - other.positions()).max() < 0.1
+
+
+def test_recording_begins_and_ends_when_told(tmp_path: Path) -> None:
+    stage = Stage(take_at(60.0, 4.0))
+    session = session_on(stage, Calibration.none())
+    stage.run(session, every(0.1, 1.0))
+    stage.now = 1.004
+    assert session.start_recording(tmp_path / "a.csv") == 1.004
+    with pytest.raises(FeedError, match="recording already"):
+        session.start_recording(tmp_path / "b.csv")
+    session.pause()
+    stage.run(session, every(0.1, 2.0, 1.1))
+    status = session.status
+    assert status.recording == 6 * 60
+    assert status.recorded_seconds == pytest.approx(0.996, abs=1e-6)
+    stage.now = 2.5
+    raw = session.stop_recording()
+    assert session.status.recording == -1
+    # What had come but was not looked at yet is in it.
+    assert raw.readings == 6 * 90
+    times = raw.load().times
+    assert 0.0 < times[0] < 1.0 / 60.0 and times[-1] == pytest.approx(1.496, abs=1e-6)
+    with pytest.raises(FeedError, match="it is not recording"):
+        session.stop_recording()
+
+
+def test_a_crash_loses_at_most_a_second(tmp_path: Path) -> None:
+    stage = Stage(take_at(60.0, 6.0))
+    session = session_on(stage, None)
+    path = tmp_path / "take.csv"
+    session.start_recording(path)
+    for stage.now in every(1.0 / 60.0, 5.0):
+        session.tick(stage.now)
+        if stage.now > 1.0:
+            # As the system has it, were the program to end here.
+            rows = path.read_bytes().count(b"\n") - 1
+            assert rows >= 6 * 60 * (stage.now - 1.0)
+    text = path.read_bytes()
+    cut = tmp_path / "cut.csv"
+    cut.write_bytes(text[: len(text) - 17])
+    assert load_trackers(cut).times[-1] > 3.9
+    session.stop_recording()
+
+
+def test_a_program_that_is_killed_leaves_its_recording(tmp_path: Path) -> None:
+    """Nothing is told to the program that records: the system ends it between two instructions."""
+    path = tmp_path / "take.csv"
+    program = """
+import sys, time
+from ssrhmr_core.streaming import Receiver
+from ssrhmr_core.live.session import LiveSession
+with Receiver("json", 0) as receiver:
+    session = LiveSession(receiver, roles={"head": "head"})
+    session.start_recording(sys.argv[1])
+    print(receiver.port, flush=True)
+    while True:
+        session.tick()
+        print(session.status.recording, flush=True)
+        time.sleep(0.01)
+"""
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as recorder:
+        assert recorder.stdout is not None
+        port = int(recorder.stdout.readline())
+        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with out:
+            for number in range(75):
+                head = {"name": "head", "position": [0, number, 0], "quaternion": [1, 0, 0, 0]}
+                line = {"time": number / 30.0, **head}
+                out.sendto(json.dumps(line).encode(), ("127.0.0.1", port))
+                time.sleep(1.0 / 30.0)
+        while int(recorder.stdout.readline()) < 75:
+            pass
+        recorder.kill()
+    assert recorder.returncode
+    # Two and a half seconds, less than a file's buffer holds: all but the last one are there.
+    assert len(load_trackers(path)) >= 75 - 30
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_performance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(take_at(60.0))
+    session = session_on(stage, Calibration.none())
+    session.start_recording(tmp_path / "take.csv")
+    stage.run(session, every(1.0 / 60.0, 0.3))
+
+    def full(self: Recorder) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Recorder, "flush", full)
+    poses = stage.run(session, every(1.0 / 60.0, 1.8, 0.31))
+    assert len(poses) > 70
+    message = session.status.message
+    assert message.startswith("the recording ended: No space left on device. What came before")
+    assert session.status.recording == -1
+    with pytest.raises(FeedError, match="No space left"):
+        session.stop_recording()
+
+
+def test_lost_and_late_packets_are_recorded_as_they_came(tmp_path: Path) -> None:
+    take = take_at(120.0, 4.0)
+    bad = Conditions(loss=0.05, reorder=0.1, jitter=0.004, duplicate=0.1, seed=3)
+    stage = Stage(take, conditions=bad)
+    session = session_on(stage, None)
+    stage.now = -0.1
+    session.start_recording(tmp_path / "take.csv")
+    stage.run(session, every(0.05, 4.2))
+    raw = session.stop_recording()
+    counters = stage.intake.counters
+    assert raw.readings == counters.readings
+    assert counters.late > 0 and counters.duplicate > 0
+    loaded = raw.load()
+    assert 6 * len(loaded) == raw.readings
+    assert loaded.valid.all()
+    # Times are told from those of arrival: some tenths of a millisecond are not known.
+    times = loaded.times - 0.1
+    inside = times < take.times[-1]
+    missed = np.linalg.norm(loaded.positions - take.at(times).positions, axis=-1)[inside]
+    assert 1000.0 * np.median(missed) < 1.0
+
+
+def test_trackers_that_are_not_sent_together(tmp_path: Path) -> None:
+    """Without times, and each tracker in a packet of its own, some time after the others."""
+    take = take_at(60.0)
+    stage = Stage()
+    session = session_on(stage, None)
+    session.start_recording(tmp_path / "take.csv")
+    for moment in take.times.tolist():
+        for index, role in enumerate(TRACKERS):
+            at = np.array([moment + 0.001 * index])
+            there = take.at(at)
+            x, y, z = there.positions[0, index].tolist()
+            w, a, b, c = there.rotations[0, index].tolist()
+            stage.intake._queue.append(Reading(role, (x, y, z), (w, a, b, c), at[0], arrival=at[0]))
+        session.tick(moment + 0.01)
+    raw = session.stop_recording()
+    assert raw.readings == 6 * len(take)
+    loaded = raw.load()
+    assert len(loaded) == len(take)
+    inside = slice(1, -1)
+    wanted = take.at(loaded.times)
+    assert loaded.valid[inside].all()
+    assert 1000.0 * np.abs(loaded.positions - wanted.positions)[inside].max() < 1.0
+
+
+def test_over_a_real_socket_live_recorded_and_baked_are_one(tmp_path: Path) -> None:
+    take = take_at(120.0, 1.5)
+    with Receiver("vmc", 0) as receiver:
+        session = LiveSession(
+            receiver,
+            Reconstructor(BODY, smoothing=RAW),
+            device_names("vmc"),
+            Calibration.none(),
+            budget=np.inf,
+        )
+        session.start_recording(tmp_path / "take.csv")
+        made = packets(take, "vmc")
+        sender = threading.Thread(target=play, args=(made, "127.0.0.1", receiver.port))
+        sender.start()
+        poses = []
+        while sender.is_alive() or receiver.counters.datagrams < len(take):
+            pose = session.tick()
+            if pose:
+                poses.append(pose)
+            time.sleep(0.01)
+        sender.join()
+        raw = session.stop_recording()
+    assert receiver.counters.readings == raw.readings == 6 * len(take)
+    loaded = raw.load()
+    assert len(loaded) == len(take)
+    shifted = [
+        LivePose(pose.time - raw.began, pose.rotations, pose.root, pose.seen) for pose in poses
+    ]
+    assert shifted
+    assert away(shifted, baked(loaded, shifted)).max() < 1.0

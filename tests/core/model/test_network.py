@@ -1,0 +1,101 @@
+"""The learned stages: NumPy equal to torch, streaming equal to whole clips, invariances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pymotion.rotations import quat_np as quat
+
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import MIRROR, TRACKER_JOINTS, Skeleton, forward_kinematics
+from ssrhmr_core.model.network import (
+    HISTORY,
+    Prediction,
+    frame_features,
+    predict,
+    proportions_of,
+    step_features,
+)
+from ssrhmr_core.model.weights import load_weights
+from ssrhmr_core.training.model import Stages
+
+ENDS = list(TRACKER_JOINTS)
+
+
+def run(weights: dict, motion: Motion, library: type) -> Prediction:
+    """Predict a clip with arrays or tensors of 32 bits."""
+
+    def made(array: np.ndarray) -> np.ndarray | torch.Tensor:
+        array = np.ascontiguousarray(array, np.float32)
+        return torch.as_tensor(array) if library is torch.Tensor else array
+
+    spots, turns = made(motion.positions()[:, ENDS]), made(motion.matrices()[:, ENDS])
+    size = np.float32(motion.skeleton.size)
+    features = frame_features(spots, turns, size)
+    then = np.maximum(np.arange(len(motion))[:, None] - np.array([0, *HISTORY]), 0)
+    steps = step_features(features, features[then[:, 1:]], spots[then, 0], turns[then, 0], size)
+    body = proportions_of(made(motion.skeleton.offsets), size)
+    return predict(weights, features, steps, spots, turns, body)
+
+
+@pytest.fixture
+def stages() -> Stages:
+    """The shipped model in torch."""
+    made = Stages(seed=5)
+    made.load(load_weights())
+    return made
+
+
+def test_numpy_equals_torch(stages: Stages, motion: Motion) -> None:
+    arrays = run(stages.export(), motion, np.ndarray)
+    with torch.no_grad():
+        tensors = run(stages.named(), motion, torch.Tensor)
+    for array, tensor in ((arrays.guess, tensors.guess), (arrays.learned, tensors.learned)):
+        np.testing.assert_allclose(array, tensor.numpy(), atol=1e-5)
+        assert array.dtype == np.float32
+    # The solve amplifies the last bit in the angles of a nearly straight spine; what counts is
+    # where the joints are, in metres.
+    root, offsets = motion.root, motion.skeleton.offsets
+    places = [forward_kinematics(np.asarray(r.exact), root, offsets) for r in (arrays, tensors)]
+    np.testing.assert_allclose(places[0], places[1], atol=1e-5)
+    np.testing.assert_allclose(arrays.exact, tensors.exact.numpy(), atol=1e-5)
+
+
+def test_same_seed_same_weights() -> None:
+    first, second = Stages(7).export(), Stages(7).export()
+    assert all((first[name] == second[name]).all() for name in first)
+    assert any((first[name] != array).any() for name, array in Stages(8).export().items())
+
+
+def test_place_heading_and_size_mean_nothing(stages: Stages, motion: Motion) -> None:
+    weights = stages.export()
+    turn = quat.from_angle_axis(np.array([1.1]), np.array([0.0, 1.0, 0.0]))
+    factor = 1.6
+    moved = Motion(
+        motion.skeleton.scaled(factor),
+        motion.times,
+        quat.mul(np.broadcast_to(turn, motion.rotations.shape), motion.rotations),
+        quat.mul_vec(np.tile(turn, (len(motion), 1)), motion.root * factor) + 3.0,
+    )
+    here = run(weights, motion, np.ndarray).exact
+    there = run(weights, moved, np.ndarray).exact
+    np.testing.assert_allclose(there, quat.to_matrix(turn) @ here, atol=2e-3)
+
+
+def test_limbs_are_seen_in_a_mirror(stages: Stages, motion: Motion) -> None:
+    """With the generator silenced, a mirrored body moves its other limbs in the same way."""
+    weights = stages.export()
+    for name in ("generator.out.w", "generator.out.b", "torso.2.w", "torso.2.b"):
+        weights[name] = np.zeros_like(weights[name])
+    turn = np.array([-1.0, 1.0, 1.0], np.float32)
+    mirrored = Motion(
+        Skeleton(motion.skeleton.offsets[list(MIRROR)] * turn),
+        motion.times,
+        motion.rotations[:, list(MIRROR)] * np.array([1, 1, -1, -1], np.float32),
+        motion.root * turn,
+    )
+    here = run(weights, motion, np.ndarray).learned
+    there = run(weights, mirrored, np.ndarray).learned
+    expected = turn[:, None] * here[:, list(MIRROR)] * turn
+    np.testing.assert_allclose(there, expected, atol=1e-4)

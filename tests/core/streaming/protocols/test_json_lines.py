@@ -1,0 +1,201 @@
+"""JSON lines, and that the published schema says what the decoder does."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssrhmr_core.streaming.protocols import json_lines
+from ssrhmr_core.streaming.protocols.json_lines import SCHEMA, JsonDecoder, encode
+from ssrhmr_core.streaming.readings import MalformedError, Reading
+from tests.core.drawn import numbers, quaternions
+
+GOOD: list[dict[str, Any]] = [
+    {"name": "a", "position": [1, 2.5, 3], "quaternion": [1, 0, 0, 0]},
+    {"name": "a", "position": [1, 2, 3], "quaternion": [0, 0, 0, 0], "time": 5},
+    {"name": "a", "position": [1, 2, 3], "quaternion": [2, 0, 0, 0], "valid": True, "more": None},
+    {"name": "a", "valid": False},
+    {"time": 1.5, "trackers": []},
+    {
+        "time": 1.5,
+        "trackers": [
+            {"name": "a", "position": [0, 0, 0], "quaternion": [1, 0, 0, 0]},
+            {"name": "b", "valid": False, "time": 1.25},
+        ],
+    },
+]
+BAD: list[Any] = [
+    [],
+    3,
+    None,
+    {},
+    {"name": "a"},
+    {"name": "a", "position": [1, 2, 3]},
+    {"name": "", "valid": False},
+    {"name": "a" * 65, "valid": False},
+    {"name": 3, "valid": False},
+    {"name": "a", "valid": 0},
+    {"name": "a", "valid": False, "time": "now"},
+    {"name": "a", "valid": False, "time": True},
+    {"name": "a", "position": [1, 2], "quaternion": [1, 0, 0, 0]},
+    {"name": "a", "position": [1, 2, "3"], "quaternion": [1, 0, 0, 0]},
+    {"name": "a", "position": [1, 2, True], "quaternion": [1, 0, 0, 0]},
+    {"name": "a", "position": [1, 2, 3000], "quaternion": [1, 0, 0, 0]},
+    {"name": "a", "position": [1, 2, 3], "quaternion": [1, 0, 0]},
+    {"name": "a", "position": {"x": 1}, "quaternion": [1, 0, 0, 0]},
+    {"trackers": {}},
+    {"trackers": [3]},
+    {"trackers": [{"name": "a", "valid": False}] * 65},
+]
+
+
+def conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
+    """Whether a value is as a schema says: as much of JSON Schema as ours uses."""
+    known = {
+        *("$schema", "$defs", "title", "description", "default", "type", "properties", "required"),
+        *("items", "minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum"),
+        *("if", "else", "const", "$ref"),
+    }
+    assert set(schema) <= known, set(schema) - known
+    if "$ref" in schema:
+        return conforms(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if "const" in schema and (value != schema["const"] or type(value) is not type(schema["const"])):
+        return False
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    types: dict[str, bool] = {
+        "object": isinstance(value, dict),
+        "array": isinstance(value, list),
+        "string": isinstance(value, str),
+        "boolean": isinstance(value, bool),
+        "number": number,
+    }
+    if not types[schema.get("type", "object")]:
+        return "type" not in schema
+    if isinstance(value, dict):
+        if any(name not in value for name in schema.get("required", [])):
+            return False
+        parts = schema.get("properties", {})
+        if not all(conforms(value[n], part, root) for n, part in parts.items() if n in value):
+            return False
+        if "if" in schema and not conforms(value, schema["if"], root):
+            return conforms(value, schema["else"], root)
+    if isinstance(value, list | str):
+        kind = "Items" if isinstance(value, list) else "Length"
+        if not schema.get(f"min{kind}", 0) <= len(value) <= schema.get(f"max{kind}", math.inf):
+            return False
+    if isinstance(value, list) and "items" in schema:
+        return all(conforms(item, schema["items"], root) for item in value)
+    if number:
+        return schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
+    return True
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+
+def decode(line: Any) -> list[Reading]:
+    return JsonDecoder().decode(json.dumps(line).encode(), 0.0)
+
+
+@pytest.mark.parametrize("line", GOOD)
+def test_good_lines(line: dict[str, Any], schema: dict[str, Any]) -> None:
+    assert conforms(line, schema, schema)
+    assert len(decode(line)) == len(line.get("trackers", [line]))
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_lines(line: Any, schema: dict[str, Any]) -> None:
+    assert not conforms(line, schema, schema)
+    with pytest.raises(MalformedError):
+        decode(line)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"{",
+        b"[" * 30000,
+        b'{"name": "a", "valid": false, "time": NaN}',
+        b'{"name": "a", "position": [1e999, 0, 0], "quaternion": [1, 0, 0, 0]}',
+        b'{"name": "a", "valid": false, "time": 1' + b"0" * 400 + b"}",
+        b'{"name": "a", "valid": false, "time": 1' + b"0" * 5000 + b"}",
+        b"\xff\xfe",
+        b'{"name": "\xff", "valid": false}',
+    ],
+)
+def test_what_is_no_json(packet: bytes) -> None:
+    with pytest.raises(MalformedError):
+        JsonDecoder().decode(packet, 0.0)
+
+
+def test_round_trip(schema: dict[str, Any]) -> None:
+    sent = [
+        Reading("a", (0.1, 0.2, 0.3), (0.6, 0.0, 0.8, 0.0), 1.25),
+        Reading("b", (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), 1.25, False),
+    ]
+    (line,) = encode(sent)
+    assert conforms(json.loads(line), schema, schema)
+    got = JsonDecoder().decode(line, 0.0)
+    assert [r._replace(arrival=0.0) for r in got] == [r._replace(arrival=0.0) for r in sent]
+
+
+def test_several_lines_in_a_datagram() -> None:
+    packet = b'{"name": "a", "valid": false}\r\n\n{"name": "b", "valid": false, "time": 2}'
+    first, second = JsonDecoder().decode(packet, 0.0)
+    assert (first.device, second.device, second.time) == ("a", "b", 2.0)
+    assert math.isnan(first.time)
+
+
+def test_zero_quaternions_are_not_seen() -> None:
+    (reading,) = decode(GOOD[1])
+    assert not reading.valid
+
+
+def test_examples_of_docs_conform(schema: dict[str, Any]) -> None:
+    page = Path(__file__).resolve().parents[4] / "docs" / "protocols.md"
+    texts = [page.read_text(encoding="utf-8"), json_lines.__doc__ or ""]
+    examples = [e for text in texts for e in re.findall(r"^ *(\{.*\"name\".*\})$", text, re.M)]
+    assert len(examples) >= 4
+    for example in examples:
+        assert conforms(json.loads(example), schema, schema)
+        assert decode(json.loads(example))
+
+
+READINGS = st.builds(
+    Reading,
+    st.text(min_size=1, max_size=64),
+    numbers(3, 1000.0).map(lambda place: tuple(place.tolist())),
+    quaternions().map(lambda turn: tuple(turn.tolist())),
+    st.just(0.0),
+    st.booleans(),
+)
+
+
+@given(
+    frame=st.lists(READINGS, min_size=1, max_size=8),
+    time=st.none() | st.floats(-1e12, 1e12),
+    ends=st.lists(st.sampled_from([b"", b"\r\n", b" \n"]), max_size=3),
+)
+def test_any_frame_is_written_and_read(
+    frame: list[Reading], time: float | None, ends: list[bytes]
+) -> None:
+    """In one datagram, with whatever empty lines."""
+    sent = [reading._replace(time=math.nan if time is None else time) for reading in frame]
+    (line,) = encode(sent)
+    got = JsonDecoder().decode(b"".join([*ends, line, *ends]), 0.0)
+    assert [reading.device for reading in got] == [reading.device for reading in sent]
+    for one, other in zip(sent, got, strict=True):
+        assert other.valid == one.valid
+        assert other.time == one.time or (time is None and math.isnan(other.time))
+        if one.valid:
+            assert other.position == one.position
+            assert max(abs(a - b) for a, b in zip(other.rotation, one.rotation, strict=True)) < 1e-9

@@ -1,0 +1,141 @@
+"""The table of devices, and who is worn where."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from ssrhmr_core.streaming import Device, DeviceTable, FeedError, Reading, assign_role, guess_roles
+from ssrhmr_core.streaming.devices import checked_roles
+
+
+def readings(
+    name: str, seconds: float, rate: float, shaken: float = 0.0, noise: float = 0.0
+) -> list[Reading]:
+    random = np.random.default_rng(len(name))
+    found = []
+    for number in range(round(seconds * rate)):
+        time = number / rate
+        x = shaken * math.sin(9.0 * time)
+        place = (np.array([x, 1.0, 0.0]) + noise * random.standard_normal(3)).tolist()
+        found.append(
+            Reading(name, (place[0], place[1], place[2]), (1, 0, 0, 0), time, arrival=time + 0.01)
+        )
+    return found
+
+
+def test_rates_and_last_seen() -> None:
+    table = DeviceTable()
+    table.note(readings("slow", 5.0, 30.0))
+    table.note(readings("fast", 4.0, 120.0))
+    fast, slow = table.devices(5.0)
+    assert (fast.name, slow.name) == ("fast", "slow")
+    assert slow.rate == pytest.approx(30.0, rel=0.02)
+    assert fast.rate == pytest.approx(120.0, rel=0.02)
+    assert fast.ago == pytest.approx(1.0, abs=0.03) and not fast.valid
+    assert slow.valid and slow.position == (0.0, 1.0, 0.0)
+
+
+def test_a_device_that_is_not_seen_stays_where_it_was() -> None:
+    table = DeviceTable()
+    table.note(readings("a", 1.0, 60.0))
+    for moment in (1.0, 3.0):
+        table.note([Reading("a", (0, 0, 0), (1, 0, 0, 0), moment, False, arrival=moment)])
+    (device,) = table.devices(3.0)
+    assert not device.valid and device.position == (0.0, 1.0, 0.0)
+    # Heard all the time, but not seen.
+    assert device.ago == pytest.approx(2.0, abs=0.03)
+
+
+def test_a_device_that_was_never_seen() -> None:
+    table = DeviceTable()
+    table.note([Reading("a", (0, 0, 0), (1, 0, 0, 0), 1.0, False, arrival=1.0)])
+    (device,) = table.devices(1.0)
+    assert not device.valid and device.ago == math.inf
+
+
+def test_devices_are_forgotten_and_never_too_many() -> None:
+    table = DeviceTable()
+    table.note(readings("old", 1.0, 60.0))
+    assert table.devices(70.0) == []
+    for number in range(1000):
+        table.note([Reading(str(number), (0, 0, 0), (1, 0, 0, 0), number, arrival=number)])
+    assert len(table.devices(0.0)) == 128
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.005])
+def test_the_one_that_is_shaken_is_found(noise: float) -> None:
+    table = DeviceTable()
+    for name in ("one", "other", "third"):
+        shaken = {"other": 0.15, "third": 0.02}.get(name, 0.0)
+        table.note(readings(name, 3.0, 90.0, shaken, noise))
+    assert table.wiggled(3.0) == "other"
+    # And no longer when it has come to rest.
+    assert table.wiggled(5.5) is None
+
+
+def test_nobody_is_shaken() -> None:
+    table = DeviceTable()
+    assert table.wiggled(0.0) is None
+    table.note(readings("one", 3.0, 90.0, noise=0.005))
+    table.note(readings("other", 3.0, 90.0, noise=0.005))
+    assert table.wiggled(3.0) is None
+    both = DeviceTable()
+    both.note(readings("one", 3.0, 90.0, 0.15))
+    both.note(readings("other", 3.0, 90.0, 0.15))
+    assert both.wiggled(3.0) is None
+
+
+def device(name: str, kind: str = "tracker") -> Device:
+    return Device(name, kind, 60.0, 0.0, True, (0, 0, 0), (1, 0, 0, 0))
+
+
+def test_names_and_kinds_tell_roles() -> None:
+    devices = [
+        device("LHR-1A2B", "tracker"),
+        device("LHR-HEADLESS", "hmd"),
+        device("left_hand", "controller"),
+        device("Waist"),
+        device("left foot 1"),
+        device("left foot 2"),
+        device("Bone Hips", "bone"),
+        device("Bone LeftFoot", "bone"),
+        device("Bone RightFoot", "bone"),
+    ]
+    expected = {
+        "pelvis": "Waist",
+        "head": "LHR-HEADLESS",
+        "left_hand": "left_hand",
+        "left_foot": "Bone LeftFoot",
+        "right_foot": "Bone RightFoot",
+    }
+    assert guess_roles(devices, {}) == expected
+    # In whatever order they come.
+    assert guess_roles(devices[::-1], {}) == expected
+    # What was chosen stays, and is not given away again.
+    assert guess_roles(devices, {"right_hand": "left_hand"}) == {
+        **{role: name for role, name in expected.items() if role != "left_hand"},
+        "right_hand": "left_hand",
+    }
+
+
+def test_numbers_tell_nothing() -> None:
+    assert guess_roles([device("tracker 1"), device("tracker 2")], {}) == {}
+
+
+def test_assigning_moves_a_device() -> None:
+    roles = {"head": "a", "pelvis": "b"}
+    assert assign_role(roles, "left_hand", "a") == {"pelvis": "b", "left_hand": "a"}
+    assert assign_role(roles, "head", "c") == {"pelvis": "b", "head": "c"}
+    assert assign_role(roles, "head", "") == {"pelvis": "b"}
+    assert roles == {"head": "a", "pelvis": "b"}
+    with pytest.raises(FeedError, match="'nose' is no tracker; they are pelvis, head"):
+        assign_role(roles, "nose", "a")
+
+
+def test_roles_are_checked() -> None:
+    assert checked_roles({"head": "a", "pelvis": ""}) == {"head": "a"}
+    with pytest.raises(FeedError, match="a has two roles"):
+        checked_roles({"head": "a", "pelvis": "a"})

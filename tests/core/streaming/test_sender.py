@@ -1,0 +1,102 @@
+"""A performer without hardware."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ssrhmr_core.streaming import FeedError, ProtocolName, Reading
+from ssrhmr_core.streaming.protocols.json_lines import JsonDecoder
+from ssrhmr_core.streaming.protocols.vmc import VmcDecoder
+from ssrhmr_core.streaming.sender import Conditions, packets, play
+from ssrhmr_core.tracking.take import Take
+
+
+def sent(take: Take, conditions: Conditions) -> tuple[np.ndarray, np.ndarray]:
+    """Arrival and sender's time of each packet, seconds."""
+    made = list(packets(take, "json", conditions=conditions))
+    times = [JsonDecoder().decode(packet, 0.0)[0].time for _, packet in made]
+    return np.array([arrival for arrival, _ in made]), np.array(times)
+
+
+@pytest.fixture
+def long(take: Take) -> Take:
+    """The take several times over, at its rate."""
+    frames = np.arange(2400)
+    again = frames % len(take)
+    return Take(
+        frames / 60.0, take.positions[again], take.rotations[again], take.valid[again].copy()
+    )
+
+
+@pytest.mark.parametrize("protocol", ["vmc", "vrchat", "json"])
+def test_the_same_seed_gives_the_same(protocol: ProtocolName, take: Take) -> None:
+    worst = Conditions(0.1, 0.004, 0.1, 0.1, 0.1, 1e-4, seed=4)
+    once, again = (list(packets(take, protocol, conditions=worst)) for _ in range(2))
+    assert once == again
+    other = list(packets(take, protocol, conditions=Conditions(0.1, 0.004, 0.1, 0.1, 0.1, seed=5)))
+    assert [at for at, _ in once] != [at for at, _ in other]
+
+
+def test_an_ideal_network_keeps_the_take_s_own_times(take: Take) -> None:
+    arrivals, times = sent(take, Conditions())
+    np.testing.assert_allclose(arrivals, take.times, atol=1e-9)
+    np.testing.assert_allclose(times - times[0], take.times, atol=1e-9)
+
+
+def test_loss_and_duplicates(long: Take) -> None:
+    arrivals, _ = sent(long, Conditions(loss=0.2, seed=1))
+    assert len(arrivals) == pytest.approx(0.8 * len(long), rel=0.05)
+    arrivals, times = sent(long, Conditions(duplicate=0.2, seed=1))
+    assert len(arrivals) == pytest.approx(1.2 * len(long), rel=0.05)
+    assert len(np.unique(times)) == len(long)
+
+
+def test_reordering(long: Take) -> None:
+    arrivals, times = sent(long, Conditions(reorder=0.1, seed=1))
+    assert len(times) == len(long)
+    assert (np.diff(times) < 0.0).sum() == pytest.approx(0.1 * len(long), rel=0.2)
+    assert (np.diff(arrivals) >= 0.0).all()
+
+
+def test_jitter_delays_and_drift_speeds_up(long: Take) -> None:
+    arrivals, times = sent(long, Conditions(jitter=0.003, seed=1))
+    late = arrivals - (times - 10.0)
+    assert late.min() >= -1e-9 and late.mean() == pytest.approx(0.003, rel=0.1)
+    arrivals, times = sent(long, Conditions(drift=1e-3))
+    assert (times[-1] - times[0]) / (arrivals[-1] - arrivals[0]) == pytest.approx(1.001)
+
+
+def test_bursts_hold_packets_back(long: Take) -> None:
+    arrivals, times = sent(long, Conditions(burst=0.25))
+    assert len(times) == len(long) and (np.diff(times) > 0.0).all()
+    assert ((arrivals % 1.0) < 0.7501).all()
+    assert np.diff(arrivals).max() == pytest.approx(0.25)
+
+
+def test_looping_goes_on_in_time(take: Take) -> None:
+    made = packets(take, "json", loop=True)
+    times = [JsonDecoder().decode(next(made)[1], 0.0)[0].time for _ in range(3 * len(take))]
+    np.testing.assert_allclose(np.diff(times), 1.0 / 60.0, atol=1e-6)
+
+
+def test_what_is_not_seen_is_sent_as_such(take: Take) -> None:
+    valid = take.valid.copy()
+    valid[:, 2] = False
+    positions = take.positions.copy()
+    positions[:, 2] = np.nan
+    unseen = Take(take.times, positions, take.rotations, valid)
+    decoders = (("vmc", VmcDecoder()), ("json", JsonDecoder()))
+    for protocol, decoder in decoders:
+        _, packet = next(packets(unseen, protocol))  # type: ignore[arg-type]
+        readings: list[Reading] = decoder.decode(packet, 0.0)
+        assert [r.device for r in readings if not r.valid] == ["left_hand"]
+
+
+def test_nobody_listens(take: Take) -> None:
+    # UDP does not tell, and the performance may begin before the receiver.
+    play(iter([(0.0, b"x"), (0.0, b"x")]), "127.0.0.1", 1)
+    with pytest.raises(FeedError, match=r"cannot send to 127\.0\.0\.1, port 1: "):
+        play(iter([(0.0, b"x")]), "127.0.0.1", 1, stream=True)
+    with pytest.raises(FeedError, match=r"cannot send to no\.such\.host\.invalid"):
+        play(iter([(0.0, b"x")]), "no.such.host.invalid", 1)
