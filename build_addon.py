@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Build the Blender extension: ``python build_addon.py`` writes ``dist/ssrhmr-VERSION.zip``.
 
 The zip holds the add-on and, as wheels, all that it imports: the core with its weights,

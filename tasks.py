@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The two commands of a newcomer, with all the set-up they need.
 
 ``python tasks.py demo`` animates a character from the included sample take.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The main job from end to end: six animated empties become keyframes on a character.
 
 ``python tasks.py demo`` runs this with Blender as a Python module. It writes

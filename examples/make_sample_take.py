@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Make ``sample_take.bvh``: half a minute of motion that this project invented, frame by frame.
 
 No motion capture went into it, so it may be shipped, changed and shown freely. An adult of 1.75 m

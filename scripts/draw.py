@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Draw the model card's pictures: scripts/draw.py moments SPLIT.json#KEY | stress | log FILE.csv.
 
 Stick figures, the truth in grey over the result in colour, and the curve of a training run. Needs

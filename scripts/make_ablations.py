@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Measure the model card's table: scripts/make_ablations.py CORPUS OUT.json [STEPS [PAPER.npz]].
 
 Its first rows are finished models: the shipped one, the published architecture if PAPER.npz has

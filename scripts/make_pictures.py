@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Take the README's pictures of every step from a real Blender window: scripts/make_pictures.py.
 
 Needs the built zip, a Blender (``SSRHMR_BLENDER`` names another than the one on the path), Xvfb,

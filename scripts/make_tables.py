@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Measure the model card's tables again: scripts/make_tables.py SPLIT.json#KEY OUT.json [WORDS].
 
 Each row is one run of `python -m ssrhmr_core evaluate` with the arguments that are printed with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Train the shipped weights: scripts/make_weights.py CORPUS WEIGHTS.npz [STEPS GENTLE_STEPS].
 
 A long run with strong augmentation, then a short one from there with gentle augmentation, and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """SSR-HMR for Blender: six tracked points in, a whole animated character out."""
 
 from __future__ import annotations

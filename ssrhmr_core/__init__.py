@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """SSR-HMR: a whole animated body from six tracked points. Runs on NumPy alone.
 
 >>> from ssrhmr_core import Reconstructor, Take, load_motion

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Archives of arrays (.npz) from anywhere: read whole or refused, within bounds of memory."""
 
 from __future__ import annotations

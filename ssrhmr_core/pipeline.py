@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From tracker frames to a pose: the one way that baking, live preview and evaluation go."""
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from .body.interpolation import interpolate, interpolate_rotations
 from .body.motion import Motion
 from .body.retarget import retarget
 from .body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, unit_of
-from .geometry.rotations import from_quaternion, to_quaternion
-from .model.ik_baseline import predict_ik
-from .model.network import HISTORY, frame_features, predict, proportions_of, step_features
+from .geometry.rotations import from_quat, to_quat
+from .model.ik_baseline import predict_without_network
+from .model.network import HISTORY, body_features, frame_features, predict, step_features
 from .model.weights import WeightsError, load_weights
 from .solver import LIMBS, solve
 from .tracking.denoising import Smoothing, smooth
-from .tracking.dropout import Watch, find_lost
-from .tracking.foot_planting import find_contacts, keep_toes_flat, plant
-from .tracking.gap_filling import Completion
+from .tracking.dropout import DropoutDetector, mark_dropouts
+from .tracking.foot_planting import detect_contacts, keep_toes_flat, plant_feet
+from .tracking.gap_filling import GapFiller
 from .tracking.one_euro import OneEuro
 from .tracking.take import Take, TrackerError
 
@@ -76,7 +77,7 @@ class Reconstructor:
         self._smoothing = smoothing or Smoothing()
         self._planting, self._trust = planting, trust
         self._filter = OneEuro(self._smoothing.cutoff)
-        self._watch = Watch()
+        self._watch = DropoutDetector()
         self.performer = performer
 
     @property
@@ -92,8 +93,8 @@ class Reconstructor:
         self._unit = np.float32(unit_of(worn.size))
         # What counts as noise, as a jump or as standing is told in metres on a human body.
         self._body = worn.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else worn
-        self._proportions = proportions_of(self._body.offsets, np.float32(self._body.size))
-        self._completion = Completion(self._weights, self._body, self._trust)
+        self._proportions = body_features(self._body.offsets, np.float32(self._body.size))
+        self._completion = GapFiller(self._weights, self._body, self._trust)
         self.reset()
 
     def reset(self) -> None:
@@ -122,7 +123,7 @@ class Reconstructor:
         known = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
         known = self._watch.frame(positions, rotations, known)
         positions, rotations = self._filter.frame(positions, rotations, known)
-        spots, turns = self._completion.frame(positions, from_quaternion(rotations), known)
+        spots, turns = self._completion.frame(positions, from_quat(rotations), known)
         spots, turns = spots[None], turns[None].astype(np.float32)
         now = (frame_features(spots, turns, self._proportions.size), spots[:, 0], turns[:, 0])
         self._past = [now, *self._past[: max(HISTORY)]]
@@ -169,12 +170,12 @@ class Reconstructor:
         """
         if self._unit != 1.0:
             take = Take(take.times, take.positions / self._unit, take.rotations, take.valid)
-        take = smooth(find_lost(take), self._smoothing)
+        take = smooth(mark_dropouts(take), self._smoothing)
         raw = take.resampled()
         clock = self._completed(raw)
-        contacts = find_contacts(clock, self._body) if self._planting > 0.0 else None
+        contacts = detect_contacts(clock, self._body) if self._planting > 0.0 else None
         if contacts:
-            clock = plant(clock, contacts, self._body, self._planting)
+            clock = plant_feet(clock, contacts, self._body, self._planting)
         turns = quat.to_matrix(clock.rotations).astype(np.float32)
         features = frame_features(clock.positions, turns, self._proportions.size)
         parts = []
@@ -226,7 +227,7 @@ class Reconstructor:
     ) -> np.ndarray:
         """Global rotations (F, 22, 3, 3) of some frames."""
         if self._preset == "ik":
-            guess, poles = predict_ik(quat.from_matrix(turns))
+            guess, poles = predict_without_network(quat.from_matrix(turns))
             if not self._exact:
                 return guess
             return solve(guess, poles, positions, turns, self._proportions.body)
@@ -238,7 +239,7 @@ class Reconstructor:
 
     def _finished(self, body: np.ndarray) -> np.ndarray:
         inherit_missing(body, self._body.present)
-        return to_quaternion(body)
+        return to_quat(body)
 
     def _at(self, motion: Motion, wanted: Take) -> Motion:
         """Bring the motion from the model's clock to other times, ends exact there too."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Run every command of the README in an empty place: ``python tests/replay_readme.py``.
 
 A fresh clone of what is committed, in a temporary folder with an empty home, and of the environment

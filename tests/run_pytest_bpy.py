@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Run pytest on the ``bpy`` wheel: ``python tests/run_pytest_bpy.py [pytest's arguments]``.
 
 Blender starts in an empty user folder, so that nothing of the developer's own is read or changed.

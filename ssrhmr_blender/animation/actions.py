@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Actions in all versions: with layers, slots and channelbags since 4.4, without before."""
 
 from __future__ import annotations

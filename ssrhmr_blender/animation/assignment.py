@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which action moves an object: read, changed, and put back with the pose it was in."""
 
 from __future__ import annotations

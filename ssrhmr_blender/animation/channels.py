@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Rotations over time as the values of a bone's rotation channels, without jumps."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ssrhmr_core.geometry.rotations import to_quaternion
+from ssrhmr_core.geometry.rotations import to_quat
 
 EULER_ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 _TINY = 1e-7
@@ -30,7 +31,7 @@ def rotation_values(rotations: np.ndarray, mode: str) -> tuple[str, np.ndarray]:
 
 def to_quaternions(rotations: np.ndarray) -> np.ndarray:
     """Rotations (F, 3, 3) -> quaternions (F, 4), each on the side of the one before."""
-    found = to_quaternion(np.asarray(rotations))
+    found = to_quat(np.asarray(rotations))
     flips = np.where((found[1:] * found[:-1]).sum(-1) < 0.0, -1.0, 1.0)
     first = -1.0 if found[0, 0] < 0.0 else 1.0
     return found * (first * np.cumprod(np.concatenate([[1.0], flips])))[:, None]

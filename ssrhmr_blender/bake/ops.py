@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The bake operators."""
 
 from __future__ import annotations
@@ -8,17 +9,17 @@ from typing import ClassVar
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ..baking.job import Report, bake, bake_take
-from ..common.modal_job import Steps, StepsOperator
+from ..baking.job import BakeReport, bake, bake_take
+from ..common.modal_job import ModalJob, Steps
 from ..properties.settings import setup_of
 
 
-class _Baking(StepsOperator):
+class _Baking(ModalJob):
     """What both operators say at their end."""
 
     job = "Bake"
 
-    def finish(self, context: bpy.types.Context, result: Report) -> set[str]:
+    def finish(self, context: bpy.types.Context, result: BakeReport) -> set[str]:
         """Say what was baked."""
         seconds = sum(result.seconds.values())
         text = f"'{result.action}': {result.keys:,} keys on {result.bones} bones in {seconds:.1f} s"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The bake panel."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ..common.modal_job import draw_progress, is_running
-from ..common.ui import SidebarPanel, draw_text
+from ..common.ui import SidebarPanel, draw_wrapped_text
 from ..properties.settings import TRACKERS, setup_of
 from ..rig.rigify import is_generated
 
@@ -40,7 +41,7 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
         row.scale_y = 1.5
         row.operator("ssrhmr.bake", icon="REC")
         if setup.message:
-            draw_text(layout, context, setup.message)
+            draw_wrapped_text(layout, context, setup.message)
 
 
 class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The bake as a job of many small steps, so that it can show progress and be cancelled."""
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from ..rig.reading import read_character
 from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import Key, find, is_animated, key_of, sample
 from ..trackers.stored_calibration import stored_calibration
-from ..trackers.take import to_take
-from .keys import write_bone
+from ..trackers.take import take_from_samples
+from .keys import write_bone_keys
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ _STILL = 1e-6
 
 
 @dataclass
-class Report:
+class BakeReport:
     """What a bake did.
 
     Attributes:
@@ -59,7 +60,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Source:
+class BakeSource:
     """What to bake instead of what the setup says.
 
     Attributes:
@@ -74,7 +75,7 @@ class Source:
 
 
 _Result = TypeVar("_Result")
-Steps = Generator[tuple[float, str], None, Report]
+Steps = Generator[tuple[float, str], None, BakeReport]
 
 
 def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
@@ -108,7 +109,7 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
     return start, end
 
 
-def bake(scene: bpy.types.Scene, source: Source | None = None) -> Steps:
+def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
     """Bake the setup's tracker objects onto its character as a new action.
 
     Nothing is changed before the last step; closing the generator earlier leaves no trace.
@@ -126,7 +127,7 @@ def bake(scene: bpy.types.Scene, source: Source | None = None) -> Steps:
     import numpy as np
 
     setup = setup_of(scene)
-    source = source or Source()
+    source = source or BakeSource()
     armature, trackers = check_character(setup), source.trackers or check_trackers(setup)
     start, end = source.span or frame_range(scene, setup)
     plan = _Plan(scene, setup, armature, source.action or f"{armature.name} SSR-HMR")
@@ -138,7 +139,7 @@ def bake(scene: bpy.types.Scene, source: Source | None = None) -> Steps:
     clock = time.perf_counter()
     steps = sample(plan.scene, [*keys, plan.owner], list(sampled), plan.left)
     worlds = yield from _within(steps, "sampling", iface_("Reading trackers"), 0.0)
-    take = to_take(worlds[:, :6], sampled, plan.rate, names)
+    take = take_from_samples(worlds[:, :6], sampled, plan.rate, names)
     if len(take) > 1:
         _check_moving(take, names, moved)
     _lap(plan.report, "sampling", clock)
@@ -210,7 +211,7 @@ class _Plan:
             trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
             performer=self.calibration.performer,
         )
-        self.report = Report(
+        self.report = BakeReport(
             bones=sum(bone.keyed for bone in self.bones),
             notes=obstacles(armature, self.character.keyed, self.character.keyed[0]),
         )
@@ -243,7 +244,7 @@ def _write(plan: _Plan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> S
     try:
         for channel in pose_bones(motion, plan.character, bones, worlds[:, 0]):
             clock = _lap(report, "posing", clock)
-            written.add(write_bone(writer, channel, frames))
+            written.add(write_bone_keys(writer, channel, frames))
             clock = _lap(report, "keys", clock)
             curves = 4 if channel.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
             curves += 0 if channel.places is None else 3
@@ -297,7 +298,7 @@ def _set_switches(plan: _Plan, writer: ActionWriter, frame: int) -> None:
 
 
 def _hand_over(
-    armature: bpy.types.Object, writer: ActionWriter, written: set[str], report: Report
+    armature: bpy.types.Object, writer: ActionWriter, written: set[str], report: BakeReport
 ) -> None:
     """Put the new action in the place of the one before."""
     previous = armature.animation_data.action if armature.animation_data else None
@@ -329,7 +330,7 @@ def _within(
         yield before + share * _SHARES[part], text
 
 
-def _lap(report: Report, part: str, since: float) -> float:
+def _lap(report: BakeReport, part: str, since: float) -> float:
     now = time.perf_counter()
     report.seconds[part] = report.seconds.get(part, 0.0) + now - since
     return now

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Writing channels as keyframes."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def write_bone(writer: ActionWriter, channels: Channels, frames: np.ndarray) -> str:
+def write_bone_keys(writer: ActionWriter, channels: Channels, frames: np.ndarray) -> str:
     """Write rotation keys as the bone's rotation mode wants them, and location keys if it moves.
 
     Returns:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Finding takes: actions that animate the trackers, and collections of six trackers."""
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _NUMBER_TO_SHOW = 3
 
 
 @dataclass(frozen=True)
-class Part:
+class ActionPart:
     """One object of a take.
 
     Attributes:
@@ -31,7 +32,7 @@ class Part:
 
 
 @dataclass
-class Found:
+class FoundTake:
     """A take.
 
     Attributes:
@@ -43,13 +44,13 @@ class Found:
 
     name: str
     trackers: list[Key] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[ActionPart] = field(default_factory=list)
     problem: str = ""
 
 
 def find_in_actions(
     trackers: Sequence[bpy.types.Object], character: bpy.types.Object | None
-) -> list[Found]:
+) -> list[FoundTake]:
     """Group the file's actions into takes of the trackers.
 
     An action with a slot for each tracker is a take. Actions for one object each are put together
@@ -63,7 +64,7 @@ def find_in_actions(
     chains = [[obj for obj in _chain(tracker) if obj != character] for tracker in trackers]
     roles = dict(zip(trackers, TRACKERS, strict=True))
     movers = list(dict.fromkeys(obj for chain in chains for obj in chain))
-    takes: dict[str, dict[bpy.types.Object, Part]] = {}
+    takes: dict[str, dict[bpy.types.Object, ActionPart]] = {}
     for mover in movers:
         for name, part in _candidates(mover, roles.get(mover), character, len(movers) == 1):
             takes.setdefault(name, {}).setdefault(mover, part)
@@ -81,15 +82,15 @@ def find_in_actions(
             if not any(mover in parts for mover in chain)
         ]
         problem = f"no action for {', '.join(missing)}: give its object one" if missing else ""
-        found.append(Found(name, [], list(parts.values()), problem))
+        found.append(FoundTake(name, [], list(parts.values()), problem))
     return found
 
 
-def find_in_collections(scene: bpy.types.Scene) -> list[Found]:
+def find_in_collections(scene: bpy.types.Scene) -> list[FoundTake]:
     """Return a take for each collection that holds six objects with names of trackers."""
     from ssrhmr_core.tracking.roles import assign
 
-    found: dict[tuple[Key, ...], Found] = {}
+    found: dict[tuple[Key, ...], FoundTake] = {}
     for collection in scene.collection.children_recursive:
         objects = {obj.name: obj for obj in collection.all_objects if obj.type != "ARMATURE"}
         sure, unsure = assign(objects)
@@ -103,7 +104,7 @@ def find_in_collections(scene: bpy.types.Scene) -> list[Found]:
             else ""
         )
         # A collection around another one holds the same six: the inner one gives the name.
-        found[tuple(keys)] = Found(collection.name, keys, [], problem)
+        found[tuple(keys)] = FoundTake(collection.name, keys, [], problem)
     return list(found.values())
 
 
@@ -127,14 +128,14 @@ def _chain(tracker: bpy.types.Object) -> list[bpy.types.Object]:
     return moved or [tracker]
 
 
-def _current(mover: bpy.types.Object) -> Part | None:
+def _current(mover: bpy.types.Object) -> ActionPart | None:
     now = assignment_of(mover)
-    return Part(now.owner, now.action, now.slot) if now.action else None
+    return ActionPart(now.owner, now.action, now.slot) if now.action else None
 
 
 def _candidates(
     mover: bpy.types.Object, role: str | None, character: bpy.types.Object | None, alone: bool
-) -> list[tuple[str, Part]]:
+) -> list[tuple[str, ActionPart]]:
     """Names of takes, and what moves ``mover`` in them."""
     found = []
     for action in bpy.data.actions:
@@ -152,20 +153,20 @@ def _candidates(
                 name = action.name if alone or rest is None else rest
             if fits:
                 key = (action.name, action.library.filepath if action.library else None)
-                found.append((name or "Take", Part(key_of(mover), key, slot)))
+                found.append((name or "Take", ActionPart(key_of(mover), key, slot)))
     return found
 
 
 def _rest(action: str, owner: str, role: str | None) -> str | None:
     """What an action's name says besides whose it is; None if it does not say that."""
-    from ssrhmr_core.tracking.roles import role_of, without_role
+    from ssrhmr_core.tracking.roles import role_from_name, strip_role
 
     place = action.lower().find(owner.lower())
     if place >= 0:
         left, right = action[:place], action[place + len(owner) :]
         return f"{left.strip(' _-|.:')} {right.strip(' _-|:')}".strip()
-    if role is not None and role_of(action) == role:
-        return without_role(action)
+    if role is not None and role_from_name(action) == role:
+        return strip_role(action)
     return None
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The batch as a job of many steps around the single bake."""
 
 from __future__ import annotations
@@ -9,28 +10,28 @@ import bpy
 
 from ..animation.actions import curves_of
 from ..animation.assignment import assign, assignment_of, find_action, restore
-from ..baking.job import Source, bake
-from ..common.errors import UserError, plainly
+from ..baking.job import BakeSource, bake
+from ..common.errors import UserError, plain_message
 from ..common.modal_job import EXPLAINED
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.settings import setup_of
 from ..trackers.sampling import Key, find, key_of
 from ..trackers.stored_calibration import check_calibrated
-from .finding import Part
+from .finding import ActionPart
 from .properties import SSRHMR_Take, SSRHMR_TakePart, batch_of
 
 
-class TakeError(UserError):
+class BatchTakeError(UserError):
     """A take that cannot be baked; the message says why."""
 
 
 @dataclass(frozen=True)
-class Take:
+class PlannedTake:
     """A take of the list, apart from Blender's data."""
 
     name: str
     trackers: tuple[Key, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[ActionPart, ...]
     problem: str
 
 
@@ -89,7 +90,7 @@ def bake_takes(
         except StopIteration as finished:
             report.done[take.name] = finished.value
         except EXPLAINED as error:
-            report.skipped[take.name] = plainly(error)
+            report.skipped[take.name] = plain_message(error)
         finally:
             steps.close()
         _note(bpy.data.scenes[scene_name], take.name, report)
@@ -99,11 +100,11 @@ def bake_takes(
 
 
 def _bake_one(
-    scene_name: str, owner: Key, take: Take, whole: bool
+    scene_name: str, owner: Key, take: PlannedTake, whole: bool
 ) -> Generator[tuple[float, str], None, str]:
     """Bake one take and return the name of its action."""
     if take.problem:
-        raise TakeError(take.problem)
+        raise BatchTakeError(take.problem)
     scene = bpy.data.scenes[scene_name]
     frame = scene.frame_current, scene.frame_subframe
     armature = _object(owner)
@@ -118,7 +119,7 @@ def _bake_one(
         name = take.name
         if name in bpy.data.actions:
             name = f"{take.name} {armature.name}"
-        steps = bake(scene, Source(trackers, span, name))
+        steps = bake(scene, BakeSource(trackers, span, name))
         try:
             while True:
                 try:
@@ -183,12 +184,12 @@ def _note(scene: bpy.types.Scene, name: str, report: BatchReport) -> None:
         item.state, item.result = "SKIPPED", report.skipped[name]
 
 
-def _plain(item: SSRHMR_Take) -> Take:
-    return Take(
+def _plain(item: SSRHMR_Take) -> PlannedTake:
+    return PlannedTake(
         item.name,
         tuple(_key(part) for part in item.trackers),
         tuple(
-            Part(_key(part), (part.action, part.action_library or None), part.slot)
+            ActionPart(_key(part), (part.action, part.action_library or None), part.slot)
             for part in item.parts
         ),
         item.problem,
@@ -202,16 +203,16 @@ def _key(part: SSRHMR_TakePart) -> Key:
 def _object(key: Key) -> bpy.types.Object:
     obj = find(key)
     if obj is None:
-        raise TakeError(f"'{key[0]}' is not in the file any more: press Find Takes again")
+        raise BatchTakeError(f"'{key[0]}' is not in the file any more: press Find Takes again")
     return obj
 
 
-def _action(part: Part) -> bpy.types.Action | None:
+def _action(part: ActionPart) -> bpy.types.Action | None:
     if part.action is None:
         return None
     action = find_action(part.action)
     if action is None:
-        raise TakeError(
+        raise BatchTakeError(
             f"the action '{part.action[0]}' is not in the file any more: press Find Takes again"
         )
     return action

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Finding takes, baking them, showing one."""
 
 from __future__ import annotations
@@ -6,10 +7,10 @@ import bpy
 
 from ..animation.assignment import assign
 from ..common.errors import UserError
-from ..common.modal_job import Steps, StepsOperator, is_running
+from ..common.modal_job import ModalJob, Steps, is_running
 from ..common.validation import check_trackers
 from ..properties.settings import setup_of
-from .finding import Found, find_in_actions, find_in_collections
+from .finding import FoundTake, find_in_actions, find_in_collections
 from .job import BatchReport, bake_takes
 from .properties import batch_of
 
@@ -54,7 +55,7 @@ class SSRHMR_OT_find_takes(bpy.types.Operator):
         return {"FINISHED"}
 
     @staticmethod
-    def _add(context: bpy.types.Context, take: Found, use: bool) -> None:
+    def _add(context: bpy.types.Context, take: FoundTake, use: bool) -> None:
         item = batch_of(context.scene).takes.add()
         item.name, item.use = take.name, use and not take.problem
         if take.problem:
@@ -71,7 +72,7 @@ class SSRHMR_OT_find_takes(bpy.types.Operator):
                 part.action, part.action_library = found.action[0], found.action[1] or ""
 
 
-class SSRHMR_OT_bake_takes(StepsOperator, bpy.types.Operator):
+class SSRHMR_OT_bake_takes(ModalJob, bpy.types.Operator):
     """Bake every ticked take onto the character, each as a new action named after it."""
 
     bl_idname = "ssrhmr.bake_takes"

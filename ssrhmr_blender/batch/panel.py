@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The panel for many takes."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ..common.modal_job import draw_progress
-from ..common.ui import SidebarPanel, draw_text
+from ..common.ui import SidebarPanel, draw_wrapped_text
 from .properties import batch_of
 
 _ICONS = {"WAITING": "RADIOBUT_OFF", "DONE": "CHECKMARK", "SKIPPED": "ERROR"}
@@ -52,7 +53,7 @@ class SSRHMR_PT_batch(SidebarPanel, bpy.types.Panel):
             return
         layout.template_list("SSRHMR_UL_takes", "", batch, "takes", batch, "active", rows=4)
         if 0 <= batch.active < len(batch.takes) and batch.takes[batch.active].result:
-            draw_text(layout, context, batch.takes[batch.active].result)
+            draw_wrapped_text(layout, context, batch.takes[batch.active].result)
         layout.prop(batch, "span")
         layout.prop(batch, "strips")
         if not draw_progress(layout, context):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Calibrating at one frame."""
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from ..properties.settings import live_of, setup_of
 from ..rig.obstacles import obstacles
 from ..rig.reading import Character, read_character
 from ..trackers.sampling import key_of, sample
-from ..trackers.stored_calibration import keep_calibration
-from ..trackers.take import to_take
+from ..trackers.stored_calibration import store_calibration
+from ..trackers.take import take_from_samples
 from ..translations import CONTEXT
 
 if TYPE_CHECKING:
@@ -124,8 +125,8 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     from ssrhmr_core.tracking.calibration import (
         calibrate,
         calibrate_to_pose,
-        still_enough,
-        stillness,
+        movement_warnings,
+        peak_speeds,
     )
 
     armature, trackers = check_character(setup), check_trackers(setup)
@@ -144,18 +145,18 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
         found = calibrate(
             *(skeleton, spots, turns, setup.scale, setup.reference), setup.height or None
         )
-    speeds = stillness(take, float(take.times[around]), _LOOK_AROUND)
+    speeds = peak_speeds(take, float(take.times[around]), _LOOK_AROUND)
     worn = found.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.
     speeds = speeds * ADULT_SIZE * found.scale / worn.size
-    keep_calibration(setup, found, worn, speeds, (*found.warnings, *still_enough(speeds)))
+    store_calibration(setup, found, worn, speeds, (*found.warnings, *movement_warnings(speeds)))
 
 
 def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
     """Frame at which the performer stands most like the reference pose."""
     import numpy as np
 
-    from ssrhmr_core.tracking.calibration import find_still
+    from ssrhmr_core.tracking.calibration import find_still_time
 
     if setup.reference == "CHARACTER":
         raise SetupError("The character's pose can be any: choose the reference T-pose or another")
@@ -164,7 +165,7 @@ def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
     start, end = frame_range(scene, setup)
     frames = np.arange(start, end + 1, max(1, round(_rate(scene) / _LOOKS_PER_SECOND)))
     take = _sampled(scene, trackers, frames)
-    found = find_still(character.rest.skeleton, take, setup.reference, _LOOK_AROUND)
+    found = find_still_time(character.rest.skeleton, take, setup.reference, _LOOK_AROUND)
     return int(frames[np.abs(take.times - found).argmin()])
 
 
@@ -174,7 +175,7 @@ def _rate(scene: bpy.types.Scene) -> float:
 
 def _sampled(scene: bpy.types.Scene, trackers: list[bpy.types.Object], frames: np.ndarray) -> Take:
     steps = sample(scene.name, [key_of(obj) for obj in trackers], list(frames))
-    return to_take(_finish(steps), frames, _rate(scene), [obj.name for obj in trackers])
+    return take_from_samples(_finish(steps), frames, _rate(scene), [obj.name for obj in trackers])
 
 
 def _posed(

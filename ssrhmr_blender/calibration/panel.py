@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The calibration panel."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..common.ui import SidebarPanel, draw_swaps, draw_text
+from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
 from ..properties.settings import setup_of
 
 _GOOD, _FAIR = 0.6, 0.35
@@ -56,8 +57,8 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
                 icon="ERROR" if fastest.speed > _MOVING else "CHECKMARK",
             )
         for warning in setup.warnings:
-            draw_text(layout, context, warning.name, icon="ERROR")
-            draw_swaps(layout, warning)
+            draw_wrapped_text(layout, context, warning.name, icon="ERROR")
+            draw_swap_buttons(layout, warning)
 
 
 class SSRHMR_PT_nudges(SidebarPanel, bpy.types.Panel):

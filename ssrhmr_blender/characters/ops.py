@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Adding, removing, copying and finding setups."""
 
 from __future__ import annotations

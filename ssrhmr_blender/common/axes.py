@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Blender's axes and the core's.
 
 Blender: Z up, a character faces -Y. Core: Y up, a character faces +Z. Left is +X in both.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Operators that work in steps: at once from scripts, with progress and Esc from panels."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..properties.settings import setup_of
-from .errors import UserError, plainly
+from .errors import UserError, plain_message
 
 # What a user can do something about; anything else is a bug and should be seen as one.
 EXPLAINED = (UserError, ValueError, OSError)
@@ -18,10 +19,10 @@ _INTERVAL = 0.01
 Steps = Generator[tuple[float, str], None, Any]
 """Yields the share done (0..1) and what is being done; closing it early leaves no trace."""
 
-_running: StepsOperator | None = None
+_running: ModalJob | None = None
 
 
-class StepsOperator:
+class ModalJob:
     """An operator that runs :meth:`start`'s generator to its end.
 
     Only one of them runs at a time, whichever feature it belongs to.
@@ -137,8 +138,8 @@ class StepsOperator:
         setup_of(context.scene).message = ""
 
     def _failed(self, context: bpy.types.Context, error: Exception) -> set[str]:
-        setup_of(context.scene).message = plainly(error)
-        self.report({"ERROR"}, plainly(error))
+        setup_of(context.scene).message = plain_message(error)
+        self.report({"ERROR"}, plain_message(error))
         return {"CANCELLED"}
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the panels of all features share: their place, and sentences in narrow columns."""
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class SidebarPanel:
             self.layout.menu(self.preset_menu, text="", icon="PRESET")
 
 
-def draw_swaps(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> None:
+def draw_swap_buttons(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> None:
     """Draw a button for each pair of trackers that the warning says is exchanged."""
     for pair in filter(None, warning.pair.split(",")):
         layout.operator(
@@ -41,7 +42,7 @@ def draw_swaps(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> None:
         ).pair = pair.upper()
 
 
-def draw_text(
+def draw_wrapped_text(
     layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
 ) -> None:
     """Draw a text in as many lines as it needs; Blender would cut it off at the panel's edge.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What must be true before a character can be calibrated or baked, and how to say what is not."""
 
 from __future__ import annotations

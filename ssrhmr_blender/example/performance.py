@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The sample performance and where its performer wears the trackers."""
 
 from __future__ import annotations

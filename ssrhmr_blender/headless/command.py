@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """``blender --command ssrhmr_bake``: takes and characters from files, results to files.
 
 Each take on each character is a job of its own with a record beside its results. A job whose record
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..common.errors import UserError, plainly
+from ..common.errors import UserError, plain_message
 
 if TYPE_CHECKING:
     import argparse
@@ -30,12 +31,12 @@ _RECORD = 1
 _handle: Any = None
 
 
-class FarmError(UserError):
+class HeadlessError(UserError):
     """Something about the files or the command; the message says what to do."""
 
 
 @dataclass(frozen=True)
-class Job:
+class BakeTask:
     """One take on one character.
 
     Attributes:
@@ -85,7 +86,7 @@ def run(arguments: list[str]) -> int:
         except (UserError, ValueError, OSError, RuntimeError) as error:
             # RuntimeError is how Blender's operators fail, such as on a file that is no .blend.
             failed += 1
-            print(f"{label}: FAILED: {plainly(error)}", file=sys.stderr, flush=True)
+            print(f"{label}: FAILED: {plain_message(error)}", file=sys.stderr, flush=True)
             continue
         seconds = time.monotonic() - begin
         print("; ".join([f"{label}: baked in {seconds:.1f} s", *notes]), flush=True)
@@ -134,36 +135,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _jobs(chosen: argparse.Namespace) -> list[Job]:
+def _jobs(chosen: argparse.Namespace) -> list[BakeTask]:
     takes: list[Path] = []
     for path in chosen.takes:
         if path.is_dir():
             takes += sorted(file for file in path.iterdir() if file.suffix.lower() in _TAKES)
         elif path.suffix.lower() not in _TAKES:
-            raise FarmError(f"{path}: a take is a .csv or a .bvh file, choose one")
+            raise HeadlessError(f"{path}: a take is a .csv or a .bvh file, choose one")
         else:
             takes.append(path)
     if not takes:
-        raise FarmError("no takes in these folders: name some that hold .csv or .bvh files")
+        raise HeadlessError("no takes in these folders: name some that hold .csv or .bvh files")
     out = chosen.out.resolve()
     jobs = [
-        Job(take.resolve(), character.resolve(), out / character.stem)
+        BakeTask(take.resolve(), character.resolve(), out / character.stem)
         for character in chosen.characters
         for take in takes
     ]
-    seen: dict[Path, Job] = {}
+    seen: dict[Path, BakeTask] = {}
     for job in jobs:
         path = job.result("json")
         other = seen.setdefault(path, job)
         if other != job:
-            raise FarmError(
+            raise HeadlessError(
                 f"{other.take} on {other.character} and {job.take} on {job.character} would both"
                 f" be written to {path.with_suffix('')}: give them other names"
             )
     return list(seen.values())
 
 
-def _fingerprint(job: Job, chosen: argparse.Namespace) -> str:
+def _fingerprint(job: BakeTask, chosen: argparse.Namespace) -> str:
     """Return a digest of all that the results depend on."""
     import hashlib
 
@@ -178,7 +179,7 @@ def _fingerprint(job: Job, chosen: argparse.Namespace) -> str:
     return digest.hexdigest()
 
 
-def _is_done(job: Job, key: str, formats: list[str]) -> bool:
+def _is_done(job: BakeTask, key: str, formats: list[str]) -> bool:
     try:
         held = json.loads(job.result("json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -187,7 +188,7 @@ def _is_done(job: Job, key: str, formats: list[str]) -> bool:
     return known and all(job.result(each).is_file() for each in formats)
 
 
-def _record(job: Job, key: str) -> None:
+def _record(job: BakeTask, key: str) -> None:
     """Written last: results without it count as not done."""
     path = job.result("json")
     partial = _partial(path)
@@ -196,12 +197,12 @@ def _record(job: Job, key: str) -> None:
     partial.replace(path)
 
 
-def _bake(job: Job, chosen: argparse.Namespace) -> list[str]:
+def _bake(job: BakeTask, chosen: argparse.Namespace) -> list[str]:
     """Bake one job and write its results; returns what the user should know."""
-    from ..baking.job import Source, bake
+    from ..baking.job import BakeSource, bake
     from ..properties.settings import TRACKERS
     from ..trackers.empties import make_empties
-    from ..trackers.stored_calibration import clear_nudges
+    from ..trackers.stored_calibration import clear_adjustments
 
     take, performer = _read_take(job.take)
     # Files may come from anywhere: what is written in them is not run.
@@ -219,16 +220,16 @@ def _bake(job: Job, chosen: argparse.Namespace) -> list[str]:
         setup.calibration_frame = scene.frame_start + round(chosen.calibrate_at * rate)
         bpy.ops.ssrhmr.calibrate()
     elif performer is not None:
-        clear_nudges(setup)
+        clear_adjustments(setup)
         setup.calibration = _of_joints(scene, setup, performer)
     elif calibration:
         setup.calibration = calibration
     else:
-        raise FarmError(
+        raise HeadlessError(
             "nothing says how the trackers are worn: name a T-pose with --calibrate-at, or save"
             f" {job.character.name} with a calibration"
         )
-    steps = bake(scene, Source(action=job.take.stem))
+    steps = bake(scene, BakeSource(action=job.take.stem))
     while True:
         try:
             next(steps)
@@ -268,7 +269,7 @@ def _setup(scene: bpy.types.Scene, character: Path) -> Any:
     if setup.armature is None:
         armatures = [obj for obj in scene.objects if obj.type == "ARMATURE"]
         if len(armatures) != 1:
-            raise FarmError(
+            raise HeadlessError(
                 f"{character.name} holds {len(armatures)} armatures: open it, choose the character"
                 " in the SSR-HMR tab, and save"
             )

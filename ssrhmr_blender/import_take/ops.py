@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Importing a take as six animated empties."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ..common.errors import UserError, plainly
+from ..common.errors import UserError, plain_message
 from ..properties.settings import TRACKER_LABELS, TRACKERS, setup_of
 from ..trackers.empties import make_empties
 
@@ -37,7 +38,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
             take = _load(path)
             empties = make_empties(context.scene, path.stem, take)
         except (UserError, ValueError, OSError) as error:
-            self.report({"ERROR"}, f"'{path.name}' was not imported: {plainly(error)}")
+            self.report({"ERROR"}, f"'{path.name}' was not imported: {plain_message(error)}")
             return {"CANCELLED"}
         if self.use_in_setup:
             setup = setup_of(context.scene)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The capture that is running: the core's session, and what of Blender it moves.
 
 There is at most one. It holds names, never references, so that undo, File > Open and deleted
@@ -22,7 +23,12 @@ from ..common.validation import check_character
 from ..properties.settings import TRACKER_LABELS, TRACKERS, live_of, setup_of
 from ..rig.preview import Preview
 from ..rig.reading import read_character
-from ..trackers.stored_calibration import Nudges, keep_calibration, nudges_of, stored_calibration
+from ..trackers.stored_calibration import (
+    Adjustments,
+    adjustments_of,
+    store_calibration,
+    stored_calibration,
+)
 from .overlay import Overlay, Picture, add_skeleton, picture_of_trackers
 
 if TYPE_CHECKING:
@@ -97,7 +103,7 @@ class Capture:
         self._picture: Picture | None = None
         self._overlaid = live.overlay
         self._calibrations = 0
-        self._nudges: Nudges = ()
+        self._nudges: Adjustments = ()
         self._due: float | None = None
         self._path = Path()
         self.receiver: Receiver = Receiver(
@@ -288,7 +294,7 @@ class Capture:
         return take
 
     def _stored_calibration(self, setup: SSRHMR_Setup) -> Calibration | None:
-        self._nudges = nudges_of(setup)
+        self._nudges = adjustments_of(setup)
         if not setup.calibration:
             return None
         return _scaled(stored_calibration(setup), 1.0 / self.unit)
@@ -304,7 +310,7 @@ class Capture:
         if new:
             if self._preview is None:
                 self._take_performer(found)
-            keep_calibration(
+            store_calibration(
                 setup,
                 _scaled(found, self.unit),
                 (found.performer or reconstructor.skeleton).scaled(self.unit),
@@ -314,7 +320,7 @@ class Capture:
             if not bpy.app.background:
                 # A step of its own, or what is undone next takes it along.
                 bpy.ops.ed.undo_push(message="Calibrate")
-        nudges = nudges_of(setup)
+        nudges = adjustments_of(setup)
         nudged = nudges != self._nudges or (new and any(map(any, nudges)))
         if setup.calibration and nudged:
             self.session.calibration = self._stored_calibration(setup)
@@ -338,7 +344,7 @@ class Capture:
         from ssrhmr_core.body.skeleton import PARENTS, forward_kinematics
 
         axes = core_axes().T
-        known = [tracker for tracker in self.session.trackers() if tracker.known]
+        known = [tracker for tracker in self.session.trackers() if tracker.has_reading]
         places = np.array([axes @ tracker.position for tracker in known]).reshape(-1, 3)
         turned = np.array([tracker.rotation for tracker in known], float).reshape(-1, 4)
         picture = picture_of_trackers(
@@ -385,7 +391,7 @@ def _scaled(calibration: Calibration, factor: float) -> Calibration:
 
     return replace(
         calibration,
-        arms=(calibration.arms * factor).astype(np.float32),
-        misses=(calibration.misses * factor).astype(np.float32),
+        mount_offsets=(calibration.mount_offsets * factor).astype(np.float32),
+        deviations=(calibration.deviations * factor).astype(np.float32),
         performer=calibration.performer and calibration.performer.scaled(factor),
     )

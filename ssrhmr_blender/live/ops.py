@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Starting and stopping live capture, calibrating and recording in it."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
-from ..common.errors import UserError, plainly
+from ..common.errors import UserError, plain_message
 from ..properties.settings import TRACKER_LABELS, live_of, setup_of
 from . import capture
 from .capture import CaptureError
@@ -37,8 +38,8 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
         try:
             self._capture = capture.start(context.scene)
         except _EXPLAINED as error:
-            setup_of(context.scene).message = plainly(error)
-            self.report({"ERROR"}, plainly(error))
+            setup_of(context.scene).message = plain_message(error)
+            self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
         setup_of(context.scene).message = ""
         _add_handlers()
@@ -70,8 +71,8 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
             begin_recording(self._capture)
         except _EXPLAINED as error:
             self._stop(context)
-            setup_of(context.scene).message = plainly(error)
-            self.report({"ERROR"}, f"Live capture ended: {plainly(error)}")
+            setup_of(context.scene).message = plain_message(error)
+            self.report({"ERROR"}, f"Live capture ended: {plain_message(error)}")
             return {"CANCELLED"}
         except BaseException:
             # A bug must not leave the port taken.
@@ -105,7 +106,7 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
         try:
             stop()
         except _EXPLAINED as error:
-            self.report({"ERROR"}, plainly(error))
+            self.report({"ERROR"}, plain_message(error))
         finally:
             self._redraw_all(context)
 
@@ -132,7 +133,7 @@ class SSRHMR_OT_live_stop(bpy.types.Operator):
         try:
             stop()
         except _EXPLAINED as error:
-            self.report({"ERROR"}, plainly(error))
+            self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -163,7 +164,7 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
                     height=setup.height / found.unit or None,
                 )
         except _EXPLAINED as error:
-            self.report({"ERROR"}, plainly(error))
+            self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -201,7 +202,7 @@ class SSRHMR_OT_live_character(bpy.types.Operator):
         try:
             _running().take_character(setup_of(context.scene))
         except _EXPLAINED as error:
-            self.report({"ERROR"}, plainly(error))
+            self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -274,7 +275,7 @@ class SSRHMR_OT_record(bpy.types.Operator):
             path = found.record(capture.takes_folder(live), live.pre_roll)
             begin_recording(found)
         except _EXPLAINED as error:
-            self.report({"ERROR"}, plainly(error))
+            self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
         self.report({"INFO"}, f"Recording {path.name}")
         return {"FINISHED"}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is drawn into the 3D view while capturing: trackers, skeleton, floor."""
 
 from __future__ import annotations

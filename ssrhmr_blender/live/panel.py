@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The live panel."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..common.ui import SidebarPanel, draw_swaps, draw_text
+from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
 from ..properties.settings import SSRHMR_Setup, live_of, setup_of
 from . import capture
 
@@ -65,7 +66,7 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
             row.scale_y = 1.5
             row.operator("ssrhmr.live_start", icon="PLAY")
             if setup.message:
-                draw_text(layout, context, setup.message)
+                draw_wrapped_text(layout, context, setup.message)
             return
         self._draw_running(context, found)
 
@@ -84,7 +85,7 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         heard = found.receiver.counters
         if not found.heard:
-            draw_text(layout, context, why_silent(found), icon="INFO")
+            draw_wrapped_text(layout, context, why_silent(found), icon="INFO")
         else:
             text = iface_("{rate:.0f} readings/s, {packets:,} packets")
             column.label(text=text.format(rate=status.rate, packets=heard.datagrams))
@@ -102,7 +103,7 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
                 icon="ERROR" if unread else "BLANK1",
             )
         if status.message:
-            draw_text(layout, context, status.message, icon="INFO")
+            draw_wrapped_text(layout, context, status.message, icon="INFO")
 
         if status.countdown > 0.0:
             row = layout.row()
@@ -122,10 +123,12 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
                 icon="OUTLINER_OB_ARMATURE",
             )
             for warning in setup.warnings:
-                draw_text(layout, context, warning.name, icon="ERROR")
-                draw_swaps(layout, warning)
+                draw_wrapped_text(layout, context, warning.name, icon="ERROR")
+                draw_swap_buttons(layout, warning)
         if not found.has_character:
-            draw_text(layout, context, iface_("No character: choose one above, then"), icon="INFO")
+            draw_wrapped_text(
+                layout, context, iface_("No character: choose one above, then"), icon="INFO"
+            )
         layout.operator("ssrhmr.live_character", icon="ARMATURE_DATA")
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Detecting bones and assigning trackers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The panels for the character and the trackers."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..common.ui import SidebarPanel, draw_text
+from ..common.ui import SidebarPanel, draw_wrapped_text
 from ..properties.settings import LIKELY, TRACKERS, SSRHMR_BoneSlot, label_of, question, setup_of
 
 _SURE = 0.95
@@ -70,13 +71,13 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
             if asked is not None:
                 _ask(column.box(), context, asked)
             for line in setup.obstacles.splitlines():
-                draw_text(column, context, line[:1].upper() + line[1:], "INFO")
+                draw_wrapped_text(column, context, line[:1].upper() + line[1:], "INFO")
 
 
 def _ask(layout: bpy.types.UILayout, context: bpy.types.Context, slot: SSRHMR_BoneSlot) -> None:
     """Ask which bone is the slot's joint, with a button for each."""
     bones = slot.choices.splitlines()
-    draw_text(layout, context, question(slot.name, bones), "QUESTION")
+    draw_wrapped_text(layout, context, question(slot.name, bones), "QUESTION")
     column = layout.column(align=True)
     for bone in bones[:6]:
         choice = column.operator("ssrhmr.choose_bone", text=bone, icon="BONE_DATA", translate=False)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Preset files: read, written, listed; nothing in them is ever run. No Blender in here."""
 
 from __future__ import annotations

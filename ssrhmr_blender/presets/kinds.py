@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What each kind of preset holds, and how it gets into a setup."""
 
 from __future__ import annotations

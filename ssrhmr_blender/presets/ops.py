@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Saving, loading, deleting, importing and exporting presets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Several characters in one scene, each with its own setup.
 
 ``scene.ssrhmr`` is a plain Python property that returns the setup of the active entry of a list.
@@ -147,11 +148,11 @@ def _before_save(*_: object) -> None:
 
 @persistent
 def _after_load(*_: object) -> None:
-    take_over_old()
-    reset_unknown()
+    migrate_single_setup()
+    reset_unknown_values()
 
 
-def take_over_old() -> None:
+def migrate_single_setup() -> None:
     """Move the one setup of files that know no list to where it belongs now."""
     for scene in bpy.data.scenes:
         # Since 5.0 what add-ons declare is kept apart from users' own properties.
@@ -167,7 +168,7 @@ def take_over_old() -> None:
         del values[_OLD]
 
 
-def reset_unknown() -> None:
+def reset_unknown_values() -> None:
     """Set what another version saved, and this one does not know, to the default; say so."""
     for scene in bpy.data.scenes:
         if scene.library is not None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the user chose, kept in the scene."""
 
 from __future__ import annotations

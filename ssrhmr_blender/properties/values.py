@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Property groups as plain values: read, checked against what Blender declares, written back.
 
 Works from the declarations alone, so settings that features add later come along.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What keeps bones from following their keys, said before anything is keyed."""
 
 from __future__ import annotations

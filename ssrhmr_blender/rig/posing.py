@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From a motion to the channels of pose bones: arrays in, arrays out."""
 
 from __future__ import annotations

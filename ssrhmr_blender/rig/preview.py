@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Showing single poses on a character without keys, and taking them back."""
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Preview:
         import numpy as np
 
         from ssrhmr_core.body.motion import Motion
-        from ssrhmr_core.geometry.rotations import to_quaternion
+        from ssrhmr_core.geometry.rotations import to_quat
 
         from ..animation.channels import rotation_values
 
@@ -76,7 +77,7 @@ class Preview:
 
         posed = list(pose_bones(motion, self._character, self._bones, world))
         # All at once: single ones would take as long each.
-        quaternions = to_quaternion(np.concatenate([channels.rotations for channels in posed]))
+        quaternions = to_quat(np.concatenate([channels.rotations for channels in posed]))
         for channels, quaternion in zip(posed, quaternions, strict=True):
             if channels.rotation_mode == "QUATERNION":
                 put(channels.bone, "rotation_quaternion", quaternion)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A character's armature in the core's terms."""
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .rigify import Controls, find_controls
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.body.rest_pose import Rest
+    from ssrhmr_core.body.rest_pose import RestPose
     from ssrhmr_core.rigs.twist_bones import Segment
 
 _UNEVEN = 0.01
@@ -36,7 +37,7 @@ class Character:
         controls: what is keyed instead of the bones, on a control rig.
     """
 
-    rest: Rest
+    rest: RestPose
     bones: tuple[str, ...]
     scale: float
     segments: tuple[Segment, ...] = ()
@@ -85,7 +86,7 @@ def read_character(
     """
     import numpy as np
 
-    from ssrhmr_core.body.rest_pose import read_rest
+    from ssrhmr_core.body.rest_pose import read_rest_pose
     from ssrhmr_core.body.skeleton import INDEX, JOINTS
 
     scale = uniform_scale(armature)
@@ -122,7 +123,7 @@ def read_character(
         return found
 
     try:
-        rest = read_rest(
+        rest = read_rest_pose(
             points,
             np.array([bool(name) for name in bones]),
             hand_ends=tails(("left_wrist", "right_wrist"), to_child=True),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The controls of a generated Rigify rig that stand for joints.
 
 Deform bones of such a rig follow controls through constraints. With the switches below, FK limbs

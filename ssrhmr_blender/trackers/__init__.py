@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Tracker objects: sampling them, creating them, and the setup's calibration."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Takes of the core as animated empties."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reading what moves from the evaluated scene: keys, drivers, constraints, parents, caches."""
 
 from __future__ import annotations

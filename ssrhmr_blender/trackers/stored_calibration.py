@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The calibration that a setup holds, with what the user corrected by hand."""
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..properties.settings import SSRHMR_Setup
 
-Nudges = tuple[tuple[float, ...], ...]
+Adjustments = tuple[tuple[float, ...], ...]
 
 
 def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
@@ -34,12 +35,12 @@ def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
 
     check_calibrated(setup)
     found = Calibration.from_json(setup.calibration)
-    nudges = nudges_of(setup)
+    nudges = adjustments_of(setup)
     if not any(any(nudge) for nudge in nudges):
         return found
     offsets, turns = nudges[: len(TRACKERS)], nudges[len(TRACKERS) :]
     quaternions = np.array([Euler(turn).to_quaternion()[:] for turn in turns])
-    return found.nudged(np.array(offsets), quaternions)
+    return found.adjusted(np.array(offsets), quaternions)
 
 
 def check_calibrated(setup: SSRHMR_Setup) -> None:
@@ -48,20 +49,20 @@ def check_calibrated(setup: SSRHMR_Setup) -> None:
         raise SetupError("Not calibrated yet: choose the frame of the pose and press Calibrate")
 
 
-def nudges_of(setup: SSRHMR_Setup) -> Nudges:
+def adjustments_of(setup: SSRHMR_Setup) -> Adjustments:
     """Return offsets, then rotations of the six trackers, to see whether they have changed."""
     parts = ("offset", "turn")
     return tuple(tuple(getattr(setup, f"{role}_{part}")) for part in parts for role in TRACKERS)
 
 
-def clear_nudges(setup: SSRHMR_Setup) -> None:
+def clear_adjustments(setup: SSRHMR_Setup) -> None:
     """Undo what was corrected by hand."""
     for role in TRACKERS:
         setattr(setup, f"{role}_offset", (0.0, 0.0, 0.0))
         setattr(setup, f"{role}_turn", (0.0, 0.0, 0.0))
 
 
-def keep_calibration(
+def store_calibration(
     setup: SSRHMR_Setup,
     found: Calibration,
     skeleton: Skeleton,
@@ -82,9 +83,9 @@ def keep_calibration(
 
     setup.calibration = found.to_json()
     setup.fits.clear()
-    misses = 100.0 * found.misses / unit_of(skeleton.size / found.scale)
+    misses = 100.0 * found.deviations / unit_of(skeleton.size / found.scale)
     values = zip(
-        *(TRACKERS, found.arm_lengths, misses, speeds, quality(found, skeleton)), strict=True
+        *(TRACKERS, found.mount_distances, misses, speeds, quality(found, skeleton)), strict=True
     )
     for role, arm, miss, speed, fit in values:
         line = setup.fits.add()

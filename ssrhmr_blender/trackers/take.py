@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Sampled trackers as the core's takes."""
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
     from ssrhmr_core.tracking.take import Take
 
 
-class TakeError(UserError):
+class SamplingError(UserError):
     """Trackers that cannot be used; the message names the tracker and the frame."""
 
 
-def to_take(worlds: np.ndarray, frames: np.ndarray, rate: float, names: list[str]) -> Take:
+def take_from_samples(
+    worlds: np.ndarray, frames: np.ndarray, rate: float, names: list[str]
+) -> Take:
     """Turn world transforms into a take in the core's axes.
 
     Args:
@@ -37,7 +40,7 @@ def to_take(worlds: np.ndarray, frames: np.ndarray, rate: float, names: list[str
     bad = np.argwhere(~np.isfinite(worlds).all((-1, -2)))
     if len(bad):
         row, tracker = bad[0]
-        raise TakeError(
+        raise SamplingError(
             f"tracker '{names[tracker]}' is not a number at frame {frames[row]:g}:"
             " mend its keys, driver or constraint there"
         )
@@ -45,7 +48,7 @@ def to_take(worlds: np.ndarray, frames: np.ndarray, rate: float, names: list[str
     flat = np.argwhere((np.abs(scales) < 1e-9).any(-1))
     if len(flat):
         row, tracker = flat[0]
-        raise TakeError(
+        raise SamplingError(
             f"tracker '{names[tracker]}' has no size at frame {frames[row]:g}, so no rotation:"
             " give it a scale other than zero"
         )

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The interface in other languages: a JSON file each, from English texts to their translations."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The model's 60 Hz clock, and interpolation over time."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ MODEL_RATE = 60.0
 """Clock of the model, frames a second."""
 
 
-def even_times(times: np.ndarray, rate: float) -> np.ndarray:
+def regular_times(times: np.ndarray, rate: float) -> np.ndarray:
     """Times of an even clock of ``rate`` frames a second over the span of ``times``, seconds."""
     span = float(times[-1] - times[0])
     return times[0] + np.arange(int(np.floor(span * rate + 1e-3)) + 1) / rate

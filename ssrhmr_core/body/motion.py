@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A clip: one body moving."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ import numpy as np
 from pymotion.ops import skeleton_np
 from pymotion.rotations import quat_np as quat
 
-from .interpolation import MODEL_RATE, even_times, interpolate, interpolate_rotations
+from .interpolation import MODEL_RATE, interpolate, interpolate_rotations, regular_times
 from .skeleton import PARENTS, Skeleton, forward_kinematics
 
 
@@ -68,4 +69,4 @@ class Motion:
 
     def resampled(self, rate: float = MODEL_RATE) -> Motion:
         """Return the motion on an even clock of ``rate`` frames a second from its first frame."""
-        return self.at(even_times(self.times, rate))
+        return self.at(regular_times(self.times, rate))

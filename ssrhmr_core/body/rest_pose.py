@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From any rest pose to the canonical T-pose, and back.
 
 A rig's own rest pose (T, A, arms down, spread legs, any bone roll) is related to the canonical
@@ -36,7 +37,7 @@ class MissingJointError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Rest:
+class RestPose:
     """A rest pose in canonical terms.
 
     Attributes:
@@ -57,13 +58,13 @@ class Rest:
         return rotations @ self.alignments
 
 
-def read_rest(
+def read_rest_pose(
     positions: np.ndarray,
     present: np.ndarray,
     hand_ends: np.ndarray | None = None,
     toe_ends: np.ndarray | None = None,
     up: np.ndarray | None = None,
-) -> Rest:
+) -> RestPose:
     """Work out the canonical T-pose of a rest pose given by its joint positions.
 
     Args:
@@ -126,10 +127,10 @@ def read_rest(
     offsets = np.zeros((len(JOINTS), 3))
     for child, parent in enumerate(PARENTS[1:], 1):
         offsets[child] = rotate(alignments[parent], points[child] - points[parent])
-    return Rest(Skeleton(offsets, present), (alignments @ turn).astype(np.float32))
+    return RestPose(Skeleton(offsets, present), (alignments @ turn).astype(np.float32))
 
 
-def is_standing(rest: Rest) -> bool:
+def is_standing(rest: RestPose) -> bool:
     """Tell whether the rest pose that ``rest`` was read from is one that a body can stand in.
 
     Some files have a zero pose in which every bone lies along one axis of its parent; the spine,

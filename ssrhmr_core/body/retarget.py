@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Move a performer's motion onto a character with other proportions."""
 
 from __future__ import annotations

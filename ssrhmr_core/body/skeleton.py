@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The body that every part of the core agrees on: 22 joints, six trackers, one canonical T-pose.
 
 In the canonical T-pose the body faces +Z with +Y up and its left side towards +X; thighs and shins

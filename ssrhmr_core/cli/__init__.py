@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The command line: one module a command, each with ``add`` (its arguments) and ``run``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Kinds of arguments that several commands take."""
 
 from __future__ import annotations

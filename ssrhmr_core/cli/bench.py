@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Measure how fast the model is on this machine, with one thread."""
 
 from __future__ import annotations

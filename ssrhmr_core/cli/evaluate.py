@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Score the model on motion files and folders of them."""
 
 from __future__ import annotations

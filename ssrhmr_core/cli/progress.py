@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A progress bar on standard error; nothing where that is not a terminal but a last line."""
 
 from __future__ import annotations

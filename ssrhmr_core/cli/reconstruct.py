@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Turn a take of six trackers into a full-body BVH file.
 
 TAKE is a tracker .csv, or a motion file whose own six joints become the trackers.

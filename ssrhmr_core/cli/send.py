@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Send a take over the network as a tracking system would: a performer without hardware.
 
 TAKE is a tracker .csv, or a motion file whose own six joints become the trackers.
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..body.interpolation import even_times
+from ..body.interpolation import regular_times
 from ..evaluation.evaluate import Disturbance
 from ..formats import load_motion
 from ..formats.trackers_csv import load_trackers
@@ -74,7 +75,7 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.rate:
         if not 1.0 <= chosen.rate <= 1000.0:
             raise ValueError("--rate is 1 to 1000 frames a second")
-        take = take.at(even_times(take.times, chosen.rate))
+        take = take.at(regular_times(take.times, chosen.rate))
     millimetres, degrees = chosen.noise
     take = Disturbance(millimetres, degrees, tuple(chosen.drop)).apply(take, chosen.seed)
     conditions = Conditions(

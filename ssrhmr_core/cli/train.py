@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Train the model on motion files (needs torch)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How fast the model is on this machine, and how its cost grows.
 
 Every case runs in a process of its own, with one thread: nothing is warm from the case before, and
@@ -21,7 +22,7 @@ from ..body.interpolation import MODEL_RATE
 from ..body.motion import Motion
 from ..body.skeleton import JOINTS, MIRROR, TRACKER_JOINTS, Skeleton
 from ..pipeline import Reconstructor
-from ..solver import body_of, solve
+from ..solver import solve, solver_skeleton
 from ..tracking.take import Take
 
 _FRAMES = 1500
@@ -126,7 +127,7 @@ def _streams(what: str, count: int) -> Iterator[Callable[[int], object]]:
     motion = performance((_FRAMES + _WARM_UP) / MODEL_RATE)
     take = Take.from_motion(motion)
     if what == "solve":
-        body, turns = body_of(motion.skeleton.offsets), motion.matrices()
+        body, turns = solver_skeleton(motion.skeleton.offsets), motion.matrices()
         measured = turns[:, list(TRACKER_JOINTS)]
         poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (len(motion), 4, 1))
         # The spine of the frame before is about as far off as a prediction.
@@ -184,7 +185,7 @@ def _clip(case: str, seconds: float) -> dict:
         turns = motion.matrices()
         poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (len(motion), 4, 1))
         measured = turns[:, list(TRACKER_JOINTS)]
-        guess, body = np.roll(turns, 2, axis=0), body_of(motion.skeleton.offsets)
+        guess, body = np.roll(turns, 2, axis=0), solver_skeleton(motion.skeleton.offsets)
         begin = time.perf_counter()
         solve(guess, poles, take.positions, measured, body)
     else:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Score a preset on clips, clean or with trackers made worse."""
 
 from __future__ import annotations

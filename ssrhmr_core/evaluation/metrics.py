@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The metrics, in one implementation for training, evaluation and tests."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS
 from ..geometry.rotations import transpose
-from ..tracking.foot_planting import TOES, find_contacts, floor_under
+from ..tracking.foot_planting import TOES, detect_contacts, floor_under
 from ..tracking.take import Take
 
 FIRST_FRAME = 42
@@ -163,7 +164,7 @@ def _kinds(points: np.ndarray, truth: Motion, rate: float) -> np.ndarray:
 
 def _sunk(points: np.ndarray, wanted: np.ndarray, truth: Motion) -> np.ndarray:
     """How far the balls (2F,) of left and right foot are under where the true ones stand, m."""
-    contacts = find_contacts(Take.from_motion(truth), truth.skeleton)
+    contacts = detect_contacts(Take.from_motion(truth), truth.skeleton)
     return np.concatenate(
         [
             np.maximum(

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the published architecture (needs torch) where a :class:`Reconstructor` would run."""
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..body.motion import Motion
 from ..body.skeleton import Skeleton, forward_kinematics, inherit_missing
 from ..model.weights import load_weights
 from ..pipeline import Stage
-from ..solver import LIMBS, body_of, solve
+from ..solver import LIMBS, solve, solver_skeleton
 from ..tracking.take import Take, TrackerError
 from ..training.paper import WINDOW, Published
 
@@ -127,7 +128,7 @@ class PublishedReconstructor:
             ends = [[limb.upper, limb.lower, limb.end] for limb in LIMBS]
             upper, lower, end = np.moveaxis(points[:, ends], 2, 0)
             poles = lower - 0.5 * (upper + end)
-            body = solve(body, poles, spots, turns, body_of(self.skeleton.offsets))
+            body = solve(body, poles, spots, turns, solver_skeleton(self.skeleton.offsets))
         inherit_missing(body, self.skeleton.present)
         return quat.from_matrix(body).astype(np.float32)
 

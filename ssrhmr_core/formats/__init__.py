@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Motion and tracker files, in and out."""
 
 from __future__ import annotations

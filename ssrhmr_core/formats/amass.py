@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """AMASS archives: SMPL, SMPL+H and SMPL-X poses, read without any body model.
 
 Only the rotations of the 22 body joints are taken. The body is an average one of our own with
@@ -12,7 +13,7 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.motion import Motion
-from ..body.rest_pose import read_rest
+from ..body.rest_pose import read_rest_pose
 from ..body.skeleton import INDEX, JOINTS
 from ..files import ArchiveError, read_arrays
 
@@ -97,7 +98,7 @@ def load_amass(path: str | Path) -> Motion:
         turned[:, order[joint]] = (
             _Y_UP @ matrices[:, joint] if parent < 0 else turned[:, above] @ matrices[:, joint]
         )
-    rest = read_rest(points, np.ones(len(JOINTS), bool), up=np.array([0.0, 1.0, 0.0]))
+    rest = read_rest_pose(points, np.ones(len(JOINTS), bool), up=np.array([0.0, 1.0, 0.0]))
     rotations = quat.normalize(quat.from_matrix(rest.to_canonical(turned)))
     return Motion(
         rest.skeleton,

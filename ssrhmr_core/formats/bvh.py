@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """BVH files, read and written through upc-pymotion.
 
 Any zero pose, up axis and unit is turned into the core's conventions on the way in.
@@ -16,7 +17,7 @@ from pymotion.io.bvh import BVH
 from pymotion.rotations import quat_np as quat
 
 from ..body.motion import Motion
-from ..body.rest_pose import Rest, is_standing, read_rest
+from ..body.rest_pose import RestPose, is_standing, read_rest_pose
 from ..body.skeleton import INDEX, JOINTS, PARENTS, inherit_missing
 from ..geometry.arrays import normalize
 from ..geometry.rotations import between, rotate, transpose
@@ -368,7 +369,7 @@ def _read(
     bones: np.ndarray,
     present: np.ndarray,
     up: np.ndarray | None,
-) -> Rest:
+) -> RestPose:
     """Read the rest pose off joint positions (J, 3), with the end sites turned by ``matrices``."""
 
     def ends(names: tuple[str, str]) -> np.ndarray:
@@ -381,7 +382,7 @@ def _read(
                 found[side] = points[bone] + turn @ data["end_sites"][sites[0]]
         return found
 
-    return read_rest(
+    return read_rest_pose(
         points[bones],
         present,
         hand_ends=ends(("left_wrist", "right_wrist")),
@@ -410,7 +411,7 @@ def _most_upright(positions: np.ndarray, bones: np.ndarray, up: np.ndarray) -> i
 def _aim_collapsed(
     turned: np.ndarray,
     positions: np.ndarray,
-    rest: Rest,
+    rest: RestPose,
     bones: np.ndarray,
     present: np.ndarray,
     parents: np.ndarray,

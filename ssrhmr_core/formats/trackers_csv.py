@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Takes of six trackers as CSV: one row a tracker and frame, metres, seconds, Y up.
 
 The columns are ``time,tracker,x,y,z,qw,qx,qy,qz,valid``. The rows of a frame stand together and
@@ -160,13 +161,13 @@ class Recorder:
         self._file.close()
 
 
-class _Reading(NamedTuple):
+class _Row(NamedTuple):
     time: float
     tracker: int
     numbers: list[float]
 
 
-def _readings(rows: Iterator[list[str]]) -> Iterator[_Reading]:
+def _readings(rows: Iterator[list[str]]) -> Iterator[_Row]:
     """Read the rows of a recording.
 
     Raises:
@@ -186,10 +187,10 @@ def _readings(rows: Iterator[list[str]]) -> Iterator[_Reading]:
             # Only the last row may be damaged: there the program ended in the middle of it.
             damaged = error
             continue
-        yield _Reading(time, TRACKERS.index(name), numbers)
+        yield _Row(time, TRACKERS.index(name), numbers)
 
 
-def _assembled(readings: list[_Reading]) -> Take:
+def _assembled(readings: list[_Row]) -> Take:
     """Make frames of readings.
 
     Readings that are close together are a frame; its time is theirs, or the mean of them where
@@ -208,7 +209,7 @@ def _assembled(readings: list[_Reading]) -> Take:
     densest = max(range(len(tracks)), key=lambda tracker: len(tracks[tracker]))
     steps = np.diff(list(tracks[densest]))
     together = _TOGETHER * float(np.median(steps)) if len(steps) else 0.0
-    frames: list[list[_Reading]] = []
+    frames: list[list[_Row]] = []
     present: set[int] = set()
     for reading in readings:
         apart = not frames or reading.time - frames[-1][0].time > together
@@ -235,7 +236,7 @@ def _check_span(seconds: float) -> None:
         )
 
 
-def _middle(frame: list[_Reading]) -> float:
+def _middle(frame: list[_Row]) -> float:
     first, last = frame[0].time, frame[-1].time
     # Exactly that time, not a mean that is off by its rounding.
     return first if first == last else sum(reading.time for reading in frame) / len(frame)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Vector algebra that runs on NumPy arrays and torch tensors alike."""
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def double(array: Array) -> Array:
     return array.astype(np.float64) if namespace(array) is np else array.double()
 
 
-def single_as(array: Array, like: Array) -> Array:
+def cast_like(array: Array, like: Array) -> Array:
     """Return ``array`` in the precision of ``like``."""
     return array.astype(like.dtype) if namespace(array) is np else array.to(like.dtype)
 

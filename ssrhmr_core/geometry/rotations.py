@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Small differentiable linear algebra that runs on NumPy arrays and on torch tensors alike.
 
 The network and the exact solve are written once on top of these functions: training calls them
@@ -63,7 +64,7 @@ def from_6d(six: Array) -> Array:
     return namespace(six).concatenate(columns, -1)
 
 
-def to_quaternion(matrix: np.ndarray) -> np.ndarray:
+def to_quat(matrix: np.ndarray) -> np.ndarray:
     """Unit quaternions (..., 4), w first, of rotations (..., 3, 3).
 
     pymotion does the same in some forty operations on small arrays, which is what a single frame
@@ -76,8 +77,8 @@ def to_quaternion(matrix: np.ndarray) -> np.ndarray:
     return normalize(rows).reshape(*matrix.shape[:-2], 4)
 
 
-def from_quaternion(unit: np.ndarray) -> np.ndarray:
-    """Rotations (..., 3, 3) of unit quaternions (..., 4): :func:`to_quaternion` the other way."""
+def from_quat(unit: np.ndarray) -> np.ndarray:
+    """Rotations (..., 3, 3) of unit quaternions (..., 4): :func:`to_quat` the other way."""
     products = unit[..., :, None] * unit[..., None, :]
     return (products.reshape(-1, 16) @ _QUATERNION_PRODUCTS.T).reshape(*unit.shape[:-1], 3, 3)
 
@@ -129,7 +130,7 @@ def between(a: Array, b: Array) -> Array:
     return xp.where(opposite, _half_turn(a), rotation) if opposite.any() else rotation
 
 
-def from_rotation_vector(vector: Array) -> Array:
+def from_rotvec(vector: Array) -> Array:
     """Rotations by ``|vector|`` radians about ``vector``: (..., 3) -> (..., 3, 3) (Rodrigues)."""
     xp = namespace(vector)
     angle = norm(vector)[..., None]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Single quaternions and vectors as tuples of floats: for one at a time, arrays take far longer."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 
-NO_TURN: Quaternion = (1.0, 0.0, 0.0, 0.0)
+IDENTITY_QUAT: Quaternion = (1.0, 0.0, 0.0, 0.0)
 
 
 def multiply(a: Sequence[float], b: Sequence[float]) -> Quaternion:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A performance as it happens: readings in, poses out, and a take that lacks nothing.
 
 Plain Python without threads: everything happens in :meth:`LiveSession.tick`.
@@ -20,10 +21,21 @@ from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
 from ..formats.trackers_csv import Recorder, load_trackers
 from ..pipeline import Reconstructor
-from ..streaming.devices import Device, DeviceTable, checked_roles
-from ..streaming.readings import FeedError, Reading
-from ..tracking.calibration import Calibration, Proportions, calibrate_stillest, still_enough
-from ..tracking.reading_buffer import SAME, WIDEST_GAP, Sample, Track, sample_all
+from ..streaming.devices import Device, DeviceTable, validate_roles
+from ..streaming.readings import Reading, StreamingError
+from ..tracking.calibration import (
+    Calibration,
+    Proportions,
+    calibrate_at_stillest,
+    movement_warnings,
+)
+from ..tracking.reading_buffer import (
+    MAX_GAP,
+    SAME_TIME,
+    BufferedReading,
+    ReadingBuffer,
+    sample_buffers,
+)
 from ..tracking.take import Take, TrackerError
 
 _LOOKED_AT = 1.0
@@ -50,7 +62,7 @@ _NO_ANCHOR = (
 )
 
 
-class Source(Protocol):
+class ReadingSource(Protocol):
     """Where readings come from: a :class:`~ssrhmr_core.streaming.Receiver`, or anything like it."""
 
     def drain(self) -> list[Reading]:
@@ -66,13 +78,13 @@ class LivePose:
         time: seconds on the session's clock for which it is.
         rotations: (22, 4) float32 global quaternions, measured from the canonical T-pose.
         root: (3,) float32 position of the hips, metres.
-        seen: (6,) bool, which trackers were seen then; the others are filled in.
+        valid: (6,) bool, which trackers were visible then; the others are filled in.
     """
 
     time: float
     rotations: np.ndarray
     root: np.ndarray
-    seen: np.ndarray
+    valid: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +97,7 @@ class TrackerState:
         position: (3,) float32, metres, core axes; where it was last seen.
         rotation: (4,) float32 quaternion.
         valid: whether it is seen now.
-        known: whether it was ever seen; position and rotation mean nothing before.
+        has_reading: whether it was ever seen; position and rotation mean nothing before.
     """
 
     role: str
@@ -93,7 +105,7 @@ class TrackerState:
     position: np.ndarray
     rotation: np.ndarray
     valid: bool
-    known: bool
+    has_reading: bool
 
 
 @dataclass(frozen=True)
@@ -165,7 +177,7 @@ class LiveSession:
 
     def __init__(
         self,
-        source: Source,
+        source: ReadingSource,
         reconstructor: Reconstructor | None = None,
         roles: Mapping[str, str] | None = None,
         calibration: Calibration | None = None,
@@ -191,7 +203,7 @@ class LiveSession:
             clock: the receiver's.
 
         Raises:
-            FeedError: if a role is unknown or a device has two.
+            StreamingError: if a role is unknown or a device has two.
         """
         self._source, self._clock, self._wait, self._budget = source, clock, wait, budget
         self._reconstructor, self._calibration = reconstructor, calibration
@@ -210,7 +222,7 @@ class LiveSession:
         self._costs: deque[tuple[float, float]] = deque()
         self._delays: deque[tuple[float, float]] = deque()
         self._roles: dict[str, str] = {}
-        self._tracks: dict[str, Track] = {}
+        self._tracks: dict[str, ReadingBuffer] = {}
         self.bind(roles or {})
 
     @property
@@ -222,12 +234,12 @@ class LiveSession:
         """Bind devices to roles anew, at any time.
 
         Raises:
-            FeedError: if a role is unknown or a device has two.
+            StreamingError: if a role is unknown or a device has two.
         """
-        found = checked_roles(roles)
+        found = validate_roles(roles)
         # A role that keeps its device keeps its past.
         self._tracks = {
-            role: self._tracks[role] if self._roles.get(role) == device else Track(_KEPT)
+            role: self._tracks[role] if self._roles.get(role) == device else ReadingBuffer(_KEPT)
             for role, device in found.items()
         }
         self._roles = found
@@ -383,11 +395,11 @@ class LiveSession:
             Seconds on the session's clock that are time zero in the file.
 
         Raises:
-            FeedError: if it records already.
+            StreamingError: if it records already.
             OSError: if the file cannot be written.
         """
         if self._recorder:
-            raise FeedError("it is recording already: end that recording first")
+            raise StreamingError("it is recording already: end that recording first")
         # What came before the button was pressed is not part of it.
         self._take_in(self._source.drain())
         self._recorder = Recorder(path)
@@ -399,13 +411,13 @@ class LiveSession:
         """Close the file, after what came until now is in it.
 
         Raises:
-            FeedError: if it does not record.
+            StreamingError: if it does not record.
             OSError: if the rest could not be written.
         """
         self._take_in(self._source.drain())
         recorder = self._recorder
         if not recorder:
-            raise FeedError(self._message or "it is not recording: begin a recording first")
+            raise StreamingError(self._message or "it is not recording: begin a recording first")
         self._recorder = None
         recorder.close()
         first = self._recorded_from if recorder.readings else 0.0
@@ -426,7 +438,7 @@ class LiveSession:
             if role:
                 track = self._tracks[role]
                 track.add(
-                    Sample(
+                    BufferedReading(
                         reading.time,
                         reading.position,
                         reading.rotation,
@@ -463,7 +475,7 @@ class LiveSession:
 
     def _state(self, role: str) -> TrackerState:
         track = self._tracks.get(role)
-        last = track.seen if track else None
+        last = track.last_valid if track else None
         if track is None or last is None:
             unit = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
             device = self._roles.get(role, "")
@@ -473,7 +485,7 @@ class LiveSession:
             self._roles[role],
             np.array(last.position, np.float32),
             np.array(last.rotation, np.float32),
-            self._now - last.time <= WIDEST_GAP and track.newest <= last.time,
+            self._now - last.time <= MAX_GAP and track.newest <= last.time,
             True,
         )
 
@@ -483,20 +495,20 @@ class LiveSession:
         # What is younger than `wait` may still be on its way.
         take = self._take(countdown.end - self._wait - steps[::-1])
         try:
-            found, speeds = calibrate_stillest(
+            found, speeds = calibrate_at_stillest(
                 *(countdown.skeleton, take, countdown.proportions),
                 *(countdown.reference, countdown.height),
             )
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
             return
-        self._speeds, self._warnings = speeds, (*found.warnings, *still_enough(speeds))
+        self._speeds, self._warnings = speeds, (*found.warnings, *movement_warnings(speeds))
         self._calibrations += 1
         self.calibration = found
 
     def _take(self, times: np.ndarray) -> Take:
         """Return all six trackers at some times; those without a device are not seen."""
-        there = sample_all([self._tracks.get(role) for role in TRACKERS], times)
+        there = sample_buffers([self._tracks.get(role) for role in TRACKERS], times)
         return Take(times, *there)
 
     def _due(self) -> np.ndarray:
@@ -528,7 +540,7 @@ class LiveSession:
     def _begun(self) -> bool:
         """Begin the model's clock once the trackers are there."""
         heard = [track for track in self._tracks.values() if track.newest >= self._since]
-        live = [track for track in heard if track.newest >= self._now - WIDEST_GAP]
+        live = [track for track in heard if track.newest >= self._now - MAX_GAP]
         if not live:
             return False
         self._first_heard = min(self._first_heard, self._now)
@@ -539,7 +551,7 @@ class LiveSession:
             first = track.after(max(self._since, track.first))
             begin = max(begin, first.time if first else track.newest)
         anchors = [self._tracks.get(role) for role in TRACKERS[:2]]
-        if not sample_all(anchors, np.array([begin]))[2].any():
+        if not sample_buffers(anchors, np.array([begin]))[2].any():
             # Nothing to begin from; once begun, the body stays where it was seen last.
             self._message = _NO_ANCHOR
             return False
@@ -553,11 +565,11 @@ class LiveSession:
     def _complete(self, time: float) -> bool:
         """Whether nothing is to be waited for at a frame."""
         newest = [track.newest for track in self._tracks.values()]
-        if max(newest) < time - SAME:
+        if max(newest) < time - SAME_TIME:
             # The network holds everything back, or the sender has paused: nothing to go by.
             return False
         # One that was silent for longer than a gap is lost; frames do not wait for it any more.
-        late = any(time - WIDEST_GAP <= last < time - SAME for last in newest)
+        late = any(time - MAX_GAP <= last < time - SAME_TIME for last in newest)
         return not late or time <= self._now - self._wait
 
     def _compute(self, times: np.ndarray, began: float, budget: float) -> LivePose | None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What an animator would rig without a learned model: the yardstick for every result.
 
 The spine is blended between pelvis and head, knees and elbows bend in constant directions, limbs
@@ -16,7 +17,7 @@ _SPINE_SHARE = {"lower_spine": 0.2, "middle_spine": 0.4, "chest": 0.6, "neck": 0
 _LEG_POLE, _ARM_POLE = np.array([0.0, 0.0, 1.0]), np.array([0.0, -0.4, -0.9])
 
 
-def predict_ik(rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def predict_without_network(rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Predict a body from the rotations of the trackers alone.
 
     Args:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The network's layers, for NumPy arrays and torch tensors alike."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The learned stages: six trackers in, joint rotations and bend directions out.
 
 Three stages in the spirit of SSR-HMR (Electronics 2025, 14(18), 3664), each small enough for one
@@ -30,14 +31,14 @@ from ..solver import (
     ARMS,
     LEGS,
     SPINE_STEPS,
-    Body,
+    SolverSkeleton,
     assemble,
-    body_of,
-    carried_clavicles,
+    carry_clavicles,
     close_limbs,
-    give_clavicles,
-    hip_points,
+    hip_positions,
+    reach_with_clavicles,
     solve_spine,
+    solver_skeleton,
 )
 from .layers import linear, residual_net, silu
 
@@ -124,7 +125,7 @@ class Prediction(NamedTuple):
         return assemble(self.measured, *self.solved)
 
 
-class Proportions(NamedTuple):
+class BodyFeatures(NamedTuple):
     """What the stages need of a skeleton; worked out once, used in every frame.
 
     Attributes:
@@ -139,10 +140,10 @@ class Proportions(NamedTuple):
     joints: Array
     torso: Array
     limbs: Array
-    body: Body
+    body: SolverSkeleton
 
 
-def proportions_of(offsets: Array, size: Array) -> Proportions:
+def body_features(offsets: Array, size: Array) -> BodyFeatures:
     """Work out what the stages need of bodies.
 
     Args:
@@ -152,12 +153,12 @@ def proportions_of(offsets: Array, size: Array) -> Proportions:
     scaled = offsets / _expand(size, offsets, 2)
     lead = offsets.shape[:-2]
     limbs = scaled[..., _LIMB_BONES, :] * constant(_MIRROR_VECTORS, scaled)[:, None]
-    return Proportions(
+    return BodyFeatures(
         size,
         scaled[..., 1:, :].reshape(*lead, 63),
         scaled[..., _CARRIED, :].reshape(*lead, 27),
         limbs.reshape(*lead, 4, 12),
-        body_of(offsets),
+        solver_skeleton(offsets),
     )
 
 
@@ -215,7 +216,7 @@ def predict(
     steps: Array,
     positions: Array,
     measured: Array,
-    proportions: Proportions,
+    proportions: BodyFeatures,
     spine_steps: int = SPINE_STEPS,
 ) -> Prediction:
     """Run the three stages.
@@ -226,7 +227,7 @@ def predict(
         steps: (..., 285) from :func:`step_features`.
         positions: (..., 6, 3) of the tracked joints, metres.
         measured: (..., 6, 3, 3) of the tracked joints.
-        proportions: of the body, from :func:`proportions_of`.
+        proportions: of the body, from :func:`body_features`.
         spine_steps: steps of the spine's solve at most.
 
     Returns:
@@ -259,8 +260,8 @@ def predict(
     learned_spine, learned_clavicles = torso[..., :4, :, :], torso[..., 4:, :, :]
     spine, points = solve_spine(learned_spine, body, hips, ends[..., 0, :], spine_steps)
     chest = spine[..., 2, :, :]
-    clavicles, shoulders = give_clavicles(
-        carried_clavicles(learned_clavicles, learned_spine, spine),
+    clavicles, shoulders = reach_with_clavicles(
+        carry_clavicles(learned_clavicles, learned_spine, spine),
         body,
         chest,
         points[..., 2, :],
@@ -268,7 +269,7 @@ def predict(
     )
 
     # Limbs, each in the frame of what carries it.
-    starts = xp.concatenate([hip_points(hips, body), shoulders], -2)
+    starts = xp.concatenate([hip_positions(hips, body), shoulders], -2)
     targets = xp.concatenate([ends[..., 3:, :], ends[..., 1:3, :]], -2)
     arms = xp.concatenate([clavicles[..., None, :, :], guessed[..., _ARM_JOINTS, :, :]], -3)
     uppers, lowers, toes, poles = _limb_stage(
@@ -301,7 +302,7 @@ def _limb_stage(
         carriers: (..., 4, 3, 3) rotations of what carries each limb: hips or chest.
         aims: (..., 4, 3) where the ends are from the first joints, in sizes of the body.
         ends: (..., 4, 3, 3) rotations of the ends.
-        bones: (..., 4, 12) of :class:`Proportions`.
+        bones: (..., 4, 12) of :class:`BodyFeatures`.
         latents: (..., 4, 24) from the generator.
         guessed: (..., 4, 3, 3, 3) rotations: thigh, shin and toe; clavicle, upper arm and forearm.
 

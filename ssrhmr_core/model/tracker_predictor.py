@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where a tracker that is not seen would be: a small net that looks at those that are.
 
 Six trackers go on into the model whatever is missing: a lost one, or one that the performer does
@@ -42,22 +43,24 @@ def shapes() -> dict[str, tuple[int, ...]]:
     return found
 
 
-class Seen(NamedTuple):
+class TrackerHistory(NamedTuple):
     """Trackers now and at the earlier frames of :data:`AGO`; leading axes are frames.
 
     Attributes:
         positions: (..., 6, 6, 3) moments by trackers, metres. Of what was not seen: anything
             finite.
         rotations: (..., 6, 6, 3, 3).
-        known: (..., 6, 6) 1 where the tracker was seen, else 0, as floats.
+        valid: (..., 6, 6) 1 where the tracker was seen, else 0, as floats.
     """
 
     positions: Array
     rotations: Array
-    known: Array
+    valid: Array
 
 
-def fill(weights: dict[str, Array], seen: Seen, offsets: Array, size: Array) -> tuple[Array, Array]:
+def fill(
+    weights: dict[str, Array], seen: TrackerHistory, offsets: Array, size: Array
+) -> tuple[Array, Array]:
     """Say where all six trackers are from those that are seen.
 
     Args:
@@ -73,7 +76,7 @@ def fill(weights: dict[str, Array], seen: Seen, offsets: Array, size: Array) -> 
     xp = namespace(seen.positions)
     lead = seen.positions.shape[:-3]
     size = xp.broadcast_to(size, lead) if np.ndim(size) == 0 else size
-    with_pelvis = seen.known[..., 0, :1]
+    with_pelvis = seen.valid[..., 0, :1]
     share = with_pelvis[..., None]
     origin = xp.where(with_pelvis > 0.5, seen.positions[..., 0, 0, :], seen.positions[..., 0, 1, :])
     turn = heading(
@@ -83,7 +86,7 @@ def fill(weights: dict[str, Array], seen: Seen, offsets: Array, size: Array) -> 
     scale = size[..., None, None, None]
     places = rotate(inverse, seen.positions - origin[..., None, None, :]) / scale
     sixes = to_6d(inverse @ seen.rotations)
-    known = seen.known[..., None]
+    known = seen.valid[..., None]
     moments = xp.concatenate([places * known, sixes * known, known], -1)
     height = origin[..., 1:2] / size[..., None]
     height = height * (abs(height) < _FLOOR_RANGE)

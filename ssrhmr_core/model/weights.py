@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The weights file: one .npz of float32 arrays and a JSON header, no pickle."""
 
 from __future__ import annotations

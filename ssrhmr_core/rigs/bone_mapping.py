@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which bone is which joint: names first, hierarchy second, the same for files and for rigs.
 
 Each file in ``bone_names`` is the table of one rig family: its bones by our joint names, best name
@@ -150,7 +151,7 @@ def map_bones(
     Returns:
         The best mapping found; it may be incomplete (:attr:`BoneMapping.missing`).
     """
-    rig = _Rig(names, parents)
+    rig = _BoneTree(names, parents)
     # max() keeps the first of equals, so the order of the files settles ties.
     unknown = BoneMapping("unknown", np.full(len(JOINTS), NONE), np.zeros(len(JOINTS), np.float32))
     mappings = [unknown, *(_by_names(rig, family) for family in families())]
@@ -171,7 +172,7 @@ def map_bones(
     return _mirrored(best) if _toes_point_back(best.bones, points) else best
 
 
-class _Rig:
+class _BoneTree:
     """Names and hierarchy of a rig, ready for questions."""
 
     def __init__(self, names: Sequence[str], parents: Sequence[int]) -> None:
@@ -247,7 +248,7 @@ def _known_keys(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
     return _key(words), ("?", "".join(words))
 
 
-def _by_names(rig: _Rig, family: Family) -> BoneMapping:
+def _by_names(rig: _BoneTree, family: Family) -> BoneMapping:
     """Map a rig by one table, with the spine taken from the hierarchy."""
     bones = np.full(len(JOINTS), NONE)
     confidence = np.zeros(len(JOINTS), np.float32)
@@ -282,7 +283,7 @@ def _next(bones: np.ndarray, joint: int) -> int:
     return int(bones[joint + 1]) if goes_on else NONE
 
 
-def _candidates(rig: _Rig, family: Family, joint: str, below: int) -> tuple[list[int], float]:
+def _candidates(rig: _BoneTree, family: Family, joint: str, below: int) -> tuple[list[int], float]:
     """Bones with the best of a joint's names, and how sure that is.
 
     Of several names, one whose bone carries the bone ``below`` counts before the others.
@@ -298,7 +299,7 @@ def _candidates(rig: _Rig, family: Family, joint: str, below: int) -> tuple[list
     return next((found for found in known if not above.isdisjoint(found)), known[0]), sure
 
 
-def _best_placed(bones: np.ndarray, rig: _Rig, joint: int, found: Sequence[int]) -> list[int]:
+def _best_placed(bones: np.ndarray, rig: _BoneTree, joint: int, found: Sequence[int]) -> list[int]:
     """Those of some bones that hang best between the bones of the joints around."""
     joint_of = {int(bone): j for j, bone in enumerate(bones) if bone != NONE}
     below = set(rig.ancestors(_next(bones, joint))) if _next(bones, joint) != NONE else set()
@@ -318,7 +319,7 @@ def _best_placed(bones: np.ndarray, rig: _Rig, joint: int, found: Sequence[int])
     return [bone for bone in points if points[bone] == max(points.values())]
 
 
-def _place_spine(bones: np.ndarray, confidence: np.ndarray, rig: _Rig) -> None:
+def _place_spine(bones: np.ndarray, confidence: np.ndarray, rig: _BoneTree) -> None:
     """Put the bones between hips and neck on the three spine joints, whatever their number."""
     top = INDEX["neck"] if bones[INDEX["neck"]] != NONE else INDEX["head"]
     connected = bones[0] != NONE and bones[top] != NONE
@@ -337,7 +338,7 @@ def _place_spine(bones: np.ndarray, confidence: np.ndarray, rig: _Rig) -> None:
             confidence[joint] = 0.0
 
 
-def _contradicted(bones: np.ndarray, rig: _Rig) -> np.ndarray:
+def _contradicted(bones: np.ndarray, rig: _BoneTree) -> np.ndarray:
     """Tell which bones (22,) do not hang where their joints do.
 
     The nearest mapped bone above a joint's must belong to a joint above it; limbs may start from
@@ -370,7 +371,7 @@ def _above(joint: int) -> list[int]:
     return found
 
 
-def _fill(best: BoneMapping, other: BoneMapping, rig: _Rig) -> None:
+def _fill(best: BoneMapping, other: BoneMapping, rig: _BoneTree) -> None:
     """Give joints that no bone was found for the one of another mapping, where it fits."""
     for joint in np.flatnonzero(best.bones == NONE):
         bone = other.bones[joint]
@@ -454,7 +455,7 @@ def _triples(count: int) -> Iterator[tuple[int, int, int]]:
 class _Shape:
     """A rig without its helper bones, with lengths."""
 
-    def __init__(self, rig: _Rig, points: np.ndarray) -> None:
+    def __init__(self, rig: _BoneTree, points: np.ndarray) -> None:
         self.points = points
         self.sides = [side for side, _ in rig.keys]
         helper = [not _HELPERS.isdisjoint(words) for words in rig.words]
@@ -543,7 +544,7 @@ class _Shape:
         return sorted(found, key=lambda pair: -pair[0])
 
 
-def _by_shape(rig: _Rig, points: np.ndarray) -> BoneMapping:
+def _by_shape(rig: _BoneTree, points: np.ndarray) -> BoneMapping:
     """Map a body by hierarchy and lengths: two pairs of mirrored limbs on one trunk."""
     shape = _Shape(rig, points)
     bones = np.full(len(JOINTS), NONE)
@@ -567,7 +568,7 @@ def _by_shape(rig: _Rig, points: np.ndarray) -> BoneMapping:
 
 
 @dataclass(frozen=True)
-class _Body:
+class _BodyShape:
     """What a body is recognised by: its trunk from ``hips`` to ``chest`` and what hangs on it."""
 
     hips: int
@@ -578,7 +579,7 @@ class _Body:
     """First bone of the neck, or of the head."""
 
 
-def _find_body(shape: _Shape) -> _Body | None:
+def _find_body(shape: _Shape) -> _BodyShape | None:
     for (_, hips, *legs), (_, chest, *arms) in combinations(shape.pairs()[:12], 2):
         limbs = [set(limb.chain) for limb in (*legs, *arms)]
         if any(a & b for a, b in combinations(limbs, 2)):
@@ -595,7 +596,9 @@ def _find_body(shape: _Shape) -> _Body | None:
             continue
         # A root on the floor that carries pelvis and spine side by side is not the hips.
         near = shape.length(fork, hips) < 0.5 * legs[0].lengths[0]
-        return _Body(fork if near else hips, (legs[0], legs[1]), chest, (arms[0], arms[1]), crown)
+        return _BodyShape(
+            fork if near else hips, (legs[0], legs[1]), chest, (arms[0], arms[1]), crown
+        )
     return None
 
 
@@ -623,7 +626,7 @@ def _neck_and_head(shape: _Shape, crown: int) -> tuple[int, int]:
     return (chain[0] if head else NONE), chain[head]
 
 
-def _left(shape: _Shape, body: _Body) -> tuple[np.ndarray, bool]:
+def _left(shape: _Shape, body: _BodyShape) -> tuple[np.ndarray, bool]:
     """Which way (3,) is left: by names that tell the sides, else by the feet, else by custom.
 
     The second value tells whether any of these says so; else it is a guess.

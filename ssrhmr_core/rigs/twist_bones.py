@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Bones between the joints: twist bones of limbs, further bones of spine and neck.
 
 They stand for no joint of ours, but left stiff they wring the skin at one place. What turns between
@@ -16,7 +17,7 @@ from pymotion.rotations import quat_np as quat
 
 from ..body.skeleton import INDEX, PARENTS
 from ..geometry.arrays import normalize
-from ..geometry.rotations import between, from_rotation_vector, transpose
+from ..geometry.rotations import between, from_rotvec, transpose
 from .bone_mapping import NONE
 
 _TWIST_NAMES = ("twist", "roll")
@@ -71,7 +72,9 @@ def find_segments(
         heads: (bones, 3) at rest.
         bones: (22,) index of each joint's bone, or :data:`~ssrhmr_core.rigs.bone_mapping.NONE`.
     """
-    rig = _Rig(names, parents, np.asarray(heads, np.float64), {int(b) for b in bones if b != NONE})
+    rig = _BoneChains(
+        names, parents, np.asarray(heads, np.float64), {int(b) for b in bones if b != NONE}
+    )
     limbs = [(start, end) for start, end in (*_UPPER, *_LOWER) if bones[start] != NONE]
     found = [
         rig.limb(start, end, int(bones[start]), int(bones[end]))
@@ -114,7 +117,7 @@ def spread(segment: Segment, turned: np.ndarray) -> np.ndarray:
         # with this factor all bones, the one at the end too, are then bent by the same angle.
         count = len(segment.bones)
         bend = (turn - twist) * (2.0 * count / (count + 1.0))
-        found = first[:, None] @ from_rotation_vector((bend + twist) * shares)
+        found = first[:, None] @ from_rotvec((bend + twist) * shares)
         reached = (found @ segment.steps[..., None])[..., 0].sum(1)
         wanted = (first @ segment.steps.sum(0)[:, None])[..., 0]
         return between(normalize(reached), normalize(wanted))[:, None] @ found
@@ -123,10 +126,10 @@ def spread(segment: Segment, turned: np.ndarray) -> np.ndarray:
         shares = shares - 1.0  # the joint's own rotation has all of it
     else:
         angle = _twist(transpose(first) @ turned[:, segment.end], axis)
-    return first[:, None] @ from_rotation_vector(angle[:, None, None] * shares * axis)
+    return first[:, None] @ from_rotvec(angle[:, None, None] * shares * axis)
 
 
-class _Rig:
+class _BoneChains:
     """Names, hierarchy and places of a rig's bones."""
 
     def __init__(

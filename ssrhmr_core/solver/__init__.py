@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The exact solve: the body obeys what was measured, with little change to what was learned.
 
 Measured rotations are copied through. The spine bends by the least-squares smallest turns that
@@ -9,13 +10,23 @@ or many, and is differentiable: training runs through it. All positions are rela
 far from the origin single precision would cost the ends their last hundredth of a millimetre.
 """
 
-from .body import ARMS, CLAVICLES, LEGS, LIMBS, SPINE, SPINE_STEPS, Body, Limb, body_of
+from .body import (
+    ARMS,
+    CLAVICLES,
+    LEGS,
+    LIMBS,
+    SPINE,
+    SPINE_STEPS,
+    Limb,
+    SolverSkeleton,
+    solver_skeleton,
+)
 from .full_body import (
     assemble,
-    carried_clavicles,
+    carry_clavicles,
     close_limbs,
-    give_clavicles,
-    hip_points,
+    hip_positions,
+    reach_with_clavicles,
     solve,
     solve_spine,
 )
@@ -27,14 +38,14 @@ __all__ = [
     "LIMBS",
     "SPINE",
     "SPINE_STEPS",
-    "Body",
     "Limb",
+    "SolverSkeleton",
     "assemble",
-    "body_of",
-    "carried_clavicles",
+    "carry_clavicles",
     "close_limbs",
-    "give_clavicles",
-    "hip_points",
+    "hip_positions",
+    "reach_with_clavicles",
     "solve",
     "solve_spine",
+    "solver_skeleton",
 ]

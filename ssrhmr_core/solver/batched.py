@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The parts of the exact solve for many frames: on NumPy arrays, and on tensors, differentiable."""
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ import numpy as np
 from ..geometry.arrays import (
     IDENTITY,
     Array,
+    cast_like,
     clamp,
     constant,
     cross,
@@ -16,9 +18,8 @@ from ..geometry.arrays import (
     norm,
     normalize,
     reject,
-    single_as,
 )
-from ..geometry.rotations import between, from_rotation_vector, rotate, transpose
+from ..geometry.rotations import between, from_rotvec, rotate, transpose
 from .body import (
     ARM_REACH,
     ARM_SOFT,
@@ -29,12 +30,12 @@ from .body import (
     REACH,
     REACH_SOFT,
     SPINE_MISS,
-    Body,
+    SolverSkeleton,
 )
 
 
 def solve_spine(
-    turned: Array, body: Body, hips: Array, head: Array, steps: int
+    turned: Array, body: SolverSkeleton, hips: Array, head: Array, steps: int
 ) -> tuple[Array, Array]:
     """See :func:`ssrhmr_core.solver.solve_spine`; differentiable for tensors."""
     xp = namespace(turned)
@@ -110,7 +111,7 @@ def _bend_spine(turned: Array, points: Array, tip: Array, length: Array, missing
     # is to be shorter would buckle to another side in every frame.
     most = xp.amax(norm(own), -2)[..., None, :]
     own = own * clamp(LARGEST_TURN / most, high=1.0)
-    return from_rotation_vector(single_as(own, turned)) @ turned
+    return from_rotvec(cast_like(own, turned)) @ turned
 
 
 def _within_reach(distance: Array, whole: Array) -> Array:
@@ -120,10 +121,10 @@ def _within_reach(distance: Array, whole: Array) -> Array:
     return whole * (0.5 * (over - softened) + REACH)
 
 
-def give_clavicles(
-    turned: Array, body: Body, chest_turn: Array, chest: Array, hands: Array
+def reach_with_clavicles(
+    turned: Array, body: SolverSkeleton, chest_turn: Array, chest: Array, hands: Array
 ) -> tuple[Array, Array]:
-    """See :func:`ssrhmr_core.solver.give_clavicles`."""
+    """See :func:`ssrhmr_core.solver.reach_with_clavicles`."""
     xp = namespace(turned)
     clavicles = chest[..., None, :] + rotate(chest_turn[..., None, :, :], body.collars)
     bone = rotate(turned, body.shoulders)
@@ -144,12 +145,12 @@ def give_clavicles(
     # Off the ends, where the slope is infinite and no gradient could pass.
     needed = xp.arccos(clamp(needed, -0.99999, 0.99999))
     angle = clamp(xp.arctan2(norm(axis), dot(bone, aim)) - needed, 0.0, CLAVICLE_LIMIT)
-    turn = from_rotation_vector(normalize(axis) * angle)
+    turn = from_rotvec(normalize(axis) * angle)
     return turn @ turned, clavicles + rotate(turn, bone)
 
 
 def close_limbs(
-    uppers: Array, lowers: Array, starts: Array, body: Body, targets: Array, poles: Array
+    uppers: Array, lowers: Array, starts: Array, body: SolverSkeleton, targets: Array, poles: Array
 ) -> tuple[Array, Array]:
     """See :func:`ssrhmr_core.solver.close_limbs`."""
     xp = namespace(targets)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the solve needs of a body, and how far its joints may go."""
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ CLAVICLE_LIMIT = 0.7
 """Largest turn of a clavicle beyond the predicted one, radians."""
 
 
-class Body(NamedTuple):
+class SolverSkeleton(NamedTuple):
     """What the solve needs of a skeleton; worked out once, used in every frame.
 
     Attributes:
@@ -97,14 +98,14 @@ class Body(NamedTuple):
     limbs: Array
 
 
-def body_of(offsets: Array) -> Body:
+def solver_skeleton(offsets: Array) -> SolverSkeleton:
     """Work out what the solve needs of bodies with offsets (..., 22, 3), metres."""
     first, spine = offsets[..., SPINE[0], :], offsets[..., _AFTER_SPINE, :]
     shoulders = offsets[..., [arm.upper for arm in ARMS], :]
     upper = offsets[..., [limb.lower for limb in LIMBS], :]
     lower = offsets[..., [limb.end for limb in LIMBS], :]
     a, b = norm(upper), norm(lower)
-    return Body(
+    return SolverSkeleton(
         first,
         spine,
         norm(first + spine.sum(-2)),

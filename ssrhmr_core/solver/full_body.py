@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The solve of a whole body, and the way in which each of its parts is computed."""
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from ..body.skeleton import JOINTS, TRACKER_JOINTS
 from ..geometry.arrays import Array, namespace
 from ..geometry.rotations import rotate, transpose
 from . import batched, scalar
-from .body import CHEST, CLAVICLES, LEGS, LIMBS, SPINE, SPINE_STEPS, Body
+from .body import CHEST, CLAVICLES, LEGS, LIMBS, SPINE, SPINE_STEPS, SolverSkeleton
 
 
 def solve_spine(
-    turned: Array, body: Body, hips: Array, head: Array, steps: int = SPINE_STEPS
+    turned: Array, body: SolverSkeleton, hips: Array, head: Array, steps: int = SPINE_STEPS
 ) -> tuple[Array, Array]:
     """Bend spine and neck so that the head lands on its tracker.
 
@@ -25,7 +26,7 @@ def solve_spine(
 
     Args:
         turned: (..., 4, 3, 3) predicted global rotations of the joints of :data:`SPINE`.
-        body: from :func:`body_of`.
+        body: from :func:`solver_skeleton`.
         hips: (..., 3, 3) rotation of the hips.
         head: (..., 3) where the head joint was measured, from the hips.
         steps: how many steps are made at most.
@@ -36,14 +37,14 @@ def solve_spine(
     return _way(turned).solve_spine(turned, body, hips, head, steps)
 
 
-def give_clavicles(
-    turned: Array, body: Body, chest_turn: Array, chest: Array, hands: Array
+def reach_with_clavicles(
+    turned: Array, body: SolverSkeleton, chest_turn: Array, chest: Array, hands: Array
 ) -> tuple[Array, Array]:
     """Turn clavicles towards the hands' trackers, as far as those are out of the arms' reach.
 
     Args:
         turned: (..., 2, 3, 3) predicted global rotations of both clavicles.
-        body: from :func:`body_of`.
+        body: from :func:`solver_skeleton`.
         chest_turn: (..., 3, 3) rotation of the chest.
         chest: (..., 3) its position.
         hands: (..., 2, 3) where the wrists were measured.
@@ -51,11 +52,11 @@ def give_clavicles(
     Returns:
         The new rotations, and the positions (..., 2, 3) of the shoulder joints.
     """
-    return _way(turned).give_clavicles(turned, body, chest_turn, chest, hands)
+    return _way(turned).reach_with_clavicles(turned, body, chest_turn, chest, hands)
 
 
 def close_limbs(
-    uppers: Array, lowers: Array, starts: Array, body: Body, targets: Array, poles: Array
+    uppers: Array, lowers: Array, starts: Array, body: SolverSkeleton, targets: Array, poles: Array
 ) -> tuple[Array, Array]:
     """Close arms and legs onto their trackers.
 
@@ -66,7 +67,7 @@ def close_limbs(
         uppers: (..., 4, 3, 3) global rotations of thighs and upper arms, as :data:`LIMBS`.
         lowers: (..., 4, 3, 3) of shins and forearms.
         starts: (..., 4, 3) positions of the first joints.
-        body: from :func:`body_of`.
+        body: from :func:`solver_skeleton`.
         targets: (..., 4, 3) where the ends were measured.
         poles: (..., 4, 3) global directions towards which knees and elbows bend, of any length.
 
@@ -82,7 +83,9 @@ def _way(rotations: Array) -> ModuleType:
     return scalar if single else batched
 
 
-def solve(rotations: Array, poles: Array, positions: Array, measured: Array, body: Body) -> Array:
+def solve(
+    rotations: Array, poles: Array, positions: Array, measured: Array, body: SolverSkeleton
+) -> Array:
     """The whole exact solve at once, for predictions that did not come through the stages.
 
     Args:
@@ -90,7 +93,7 @@ def solve(rotations: Array, poles: Array, positions: Array, measured: Array, bod
         poles: (..., 4, 3) global bend directions of left and right leg, left and right arm.
         positions: (..., 6, 3) measured positions of the tracked joints, metres.
         measured: (..., 6, 3, 3) their measured rotations.
-        body: from :func:`body_of`.
+        body: from :func:`solver_skeleton`.
 
     Returns:
         Global rotations (..., 22, 3, 3). The root's position is the pelvis tracker's.
@@ -100,11 +103,11 @@ def solve(rotations: Array, poles: Array, positions: Array, measured: Array, bod
     ends = positions[..., 1:, :] - positions[..., :1, :]
     before = rotations[..., SPINE, :, :]
     spine, points = solve_spine(before, body, hips, ends[..., 0, :])
-    clavicles = carried_clavicles(rotations[..., CLAVICLES, :, :], before, spine)
-    clavicles, shoulders = give_clavicles(
+    clavicles = carry_clavicles(rotations[..., CLAVICLES, :, :], before, spine)
+    clavicles, shoulders = reach_with_clavicles(
         clavicles, body, spine[..., CHEST, :, :], points[..., CHEST, :], ends[..., 1:3, :]
     )
-    starts = xp.concatenate([hip_points(hips, body), shoulders], -2)
+    starts = xp.concatenate([hip_positions(hips, body), shoulders], -2)
     uppers, lowers = close_limbs(
         rotations[..., [limb.upper for limb in LIMBS], :, :],
         rotations[..., [limb.lower for limb in LIMBS], :, :],
@@ -117,13 +120,13 @@ def solve(rotations: Array, poles: Array, positions: Array, measured: Array, bod
     return assemble(measured, spine, clavicles, uppers, lowers, toes)
 
 
-def carried_clavicles(clavicles: Array, before: Array, after: Array) -> Array:
+def carry_clavicles(clavicles: Array, before: Array, after: Array) -> Array:
     """Let clavicles (..., 2, 3, 3) go along with the chest of a spine that was bent."""
     turn = after[..., CHEST, :, :] @ transpose(before[..., CHEST, :, :])
     return turn[..., None, :, :] @ clavicles
 
 
-def hip_points(hips: Array, body: Body) -> Array:
+def hip_positions(hips: Array, body: SolverSkeleton) -> Array:
     """Positions (..., 2, 3) of the legs' first joints."""
     return rotate(hips[..., None, :, :], body.hips)
 

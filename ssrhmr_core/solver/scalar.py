@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The parts of the exact solve for a single frame, in plain floats.
 
 A frame is a few hundred multiplications. As NumPy calls, each of which takes longer than twenty of
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..geometry.scalar import NO_TURN, Quaternion, multiply, rotate
+from ..geometry.scalar import IDENTITY_QUAT, Quaternion, multiply, rotate
 from .body import (
     ARM_REACH,
     ARM_SOFT,
@@ -23,7 +24,7 @@ from .body import (
     REACH,
     REACH_SOFT,
     SPINE_MISS,
-    Body,
+    SolverSkeleton,
 )
 
 _Vector = Sequence[float]
@@ -36,7 +37,7 @@ _TINY = 1e-16
 
 
 def solve_spine(
-    turned: np.ndarray, body: Body, hips: np.ndarray, head: np.ndarray, steps: int
+    turned: np.ndarray, body: SolverSkeleton, hips: np.ndarray, head: np.ndarray, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """See :func:`ssrhmr_core.solver.solve_spine`; (..., 4, 3, 3) of one frame."""
     bones = turned @ body.spine[..., None]
@@ -46,7 +47,7 @@ def solve_spine(
     aim = _difference(_numbers(head), base)
     distance = _length(aim)
     aim = _scaled(aim, _within_reach(distance, stretched) / distance)
-    spins = [NO_TURN] * 4
+    spins = [IDENTITY_QUAT] * 4
     for _ in range(steps):
         # Levers, from each joint to the head: the bones from there on, added up.
         neck = arms[3]
@@ -75,10 +76,14 @@ def solve_spine(
     return found, np.array(points, turned.dtype).reshape(*turned.shape[:-2], 3)
 
 
-def give_clavicles(
-    turned: np.ndarray, body: Body, chest_turn: np.ndarray, chest: np.ndarray, hands: np.ndarray
+def reach_with_clavicles(
+    turned: np.ndarray,
+    body: SolverSkeleton,
+    chest_turn: np.ndarray,
+    chest: np.ndarray,
+    hands: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """See :func:`ssrhmr_core.solver.give_clavicles`; (..., 2, 3, 3) of one frame."""
+    """See :func:`ssrhmr_core.solver.reach_with_clavicles`; (..., 2, 3, 3) of one frame."""
     carrier, place = _numbers(chest_turn), _numbers(chest)
     collars, lengths = _rows(body.collars), _numbers(body.collar)
     whole = _numbers((body.uppers + body.lowers)[..., 2:, :])
@@ -90,7 +95,7 @@ def give_clavicles(
         bone, reach = bones[side], whole[side]
         shoulder = _sum(clavicle, bone)
         over = _length(_difference(targets[side], shoulder)) / reach - ARM_REACH
-        spin = NO_TURN
+        spin = IDENTITY_QUAT
         if over > -ARM_SOFT:
             # The smaller of distance and reach, with a parabola where they meet.
             bent = min(over + ARM_SOFT, 2.0 * ARM_SOFT)
@@ -109,7 +114,7 @@ def give_clavicles(
         shoulders.append(shoulder)
         spins.append(spin)
     points = np.array(shoulders, turned.dtype).reshape(*turned.shape[:-2], 3)
-    if spins == [NO_TURN, NO_TURN]:
+    if spins == [IDENTITY_QUAT, IDENTITY_QUAT]:
         return turned, points
     turns = np.array([_matrix(spin) for spin in spins], turned.dtype).reshape(2, 3, 3)
     return turns @ turned, points
@@ -119,7 +124,7 @@ def close_limbs(
     uppers: np.ndarray,
     lowers: np.ndarray,
     starts: np.ndarray,
-    body: Body,
+    body: SolverSkeleton,
     targets: np.ndarray,
     poles: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:

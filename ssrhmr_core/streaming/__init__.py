@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Trackers that stream in over the network: no Blender, no model, only readings.
 
 >>> with Receiver("vmc") as receiver:
@@ -6,7 +7,7 @@
 
 from .decoding import PORTS, Counters, ProtocolName
 from .devices import Device, DeviceTable, assign_role, guess_roles
-from .readings import FeedError, MalformedError, Reading
+from .readings import MalformedError, Reading, StreamingError
 from .receiver import ANYWHERE, LOCALHOST, Receiver
 
 __all__ = [
@@ -16,11 +17,11 @@ __all__ = [
     "Counters",
     "Device",
     "DeviceTable",
-    "FeedError",
     "MalformedError",
     "ProtocolName",
     "Reading",
     "Receiver",
+    "StreamingError",
     "assign_role",
     "guess_roles",
 ]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Unity's axes and ours: left-handed against right-handed, both Y up and facing +Z.
 
 One is the mirror image of the other: X changes its sign, and so do turns about Y and Z. A mirror

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From packets to readings: everything of a receiver but its sockets."""
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ class _Sender:
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder, self.clock = decoder, SenderClock()
-        self.devices: OrderedDict[str, _Device] = OrderedDict()
+        self.devices: OrderedDict[str, _DeviceState] = OrderedDict()
 
 
-class _Device:
+class _DeviceState:
     """What is remembered of one device."""
 
     def __init__(self) -> None:
@@ -76,7 +77,7 @@ class _Device:
         self.past: OrderedDict[float, tuple[object, ...]] = OrderedDict()
 
 
-class Intake:
+class ReadingQueue:
     """Decodes packets, maps times, leaves out duplicates, counts, and keeps what nobody fetched.
 
     ``packet`` and ``oversized`` are for one thread, ``drain`` and ``counters`` for any. Whatever
@@ -150,7 +151,7 @@ class Intake:
         self, reading: Reading, sender: _Sender, arrival: float
     ) -> tuple[Reading | None, bool]:
         """Return the reading on the local clock, None if it came before, and whether it is late."""
-        device = _remembered(sender.devices, reading.device, _Device, _DEVICES)
+        device = _remembered(sender.devices, reading.device, _DeviceState, _DEVICES)
         came = arrival if math.isnan(reading.arrival) else reading.arrival
         time = came
         if math.isfinite(reading.time):

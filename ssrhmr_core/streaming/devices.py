@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The devices of a feed, and which of them is worn where."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from ..body.skeleton import TRACKERS
 from ..geometry.scalar import Quaternion, Vector
 from ..tracking.roles import assign
-from .readings import FeedError, Reading
+from .readings import Reading, StreamingError
 
 _MOST = 128
 _FORGOTTEN = 60.0
@@ -51,7 +52,7 @@ class Device:
     rotation: Quaternion
 
 
-class _Track:
+class _DeviceHistory:
     """What is kept of one device."""
 
     def __init__(self, reading: Reading) -> None:
@@ -91,7 +92,7 @@ class DeviceTable:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: dict[str, _DeviceHistory] = {}
 
     def note(self, readings: Iterable[Reading]) -> None:
         """Take in readings as they were drained."""
@@ -100,7 +101,7 @@ class DeviceTable:
             if track is None:
                 if len(self._tracks) >= _MOST:
                     del self._tracks[min(self._tracks, key=lambda n: self._tracks[n].last.arrival)]
-                track = self._tracks[reading.device] = _Track(reading)
+                track = self._tracks[reading.device] = _DeviceHistory(reading)
             track.note(reading)
 
     def devices(self, now: float) -> list[Device]:
@@ -161,24 +162,24 @@ def assign_role(roles: Mapping[str, str], role: str, device: str) -> dict[str, s
     """Return the roles with a device (none if "") in this one and in no other.
 
     Raises:
-        FeedError: if there is no such role.
+        StreamingError: if there is no such role.
     """
-    checked_roles({role: device})
+    validate_roles({role: device})
     kept = {r: name for r, name in roles.items() if r != role and name != device}
     return {**kept, role: device} if device else kept
 
 
-def checked_roles(roles: Mapping[str, str]) -> dict[str, str]:
+def validate_roles(roles: Mapping[str, str]) -> dict[str, str]:
     """Return device name by role, without the empty ones.
 
     Raises:
-        FeedError: if a role is unknown or a device has two.
+        StreamingError: if a role is unknown or a device has two.
     """
     found = {role: name for role, name in roles.items() if name}
     for role in roles:
         if role not in TRACKERS:
-            raise FeedError(f"{role!r} is no tracker; they are {', '.join(TRACKERS)}")
+            raise StreamingError(f"{role!r} is no tracker; they are {', '.join(TRACKERS)}")
     for role, name in found.items():
         if sum(name == other for other in found.values()) > 1:
-            raise FeedError(f"{name} has two roles, one of them {role}: choose one")
+            raise StreamingError(f"{name} has two roles, one of them {role}: choose one")
     return found

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a feed gives: readings of tracking devices."""
 
 from __future__ import annotations
@@ -6,13 +7,13 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ..geometry.scalar import NO_TURN, Quaternion, Vector
+from ..geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
 
 _FARTHEST = 1000.0
 """Metres from the origin beyond which a number is no place in a room."""
 
 
-class FeedError(ValueError):
+class StreamingError(ValueError):
     """A feed cannot be opened; the message says what to do."""
 
 
@@ -81,7 +82,7 @@ def checked(
     if max(abs(x), abs(y), abs(z)) > _FARTHEST or length > _FARTHEST:
         raise MalformedError("not a place in a room")
     if length < 1e-6:
-        return Reading(device, (x, y, z), NO_TURN, time, False, kind)
+        return Reading(device, (x, y, z), IDENTITY_QUAT, time, False, kind)
     w, a, b, c = (value / length for value in turn)
     return Reading(device, (x, y, z), (w, a, b, c), time, True, kind)
 

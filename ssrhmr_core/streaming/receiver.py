@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A port, the thread that owns it, and the queue between it and who asks."""
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .decoding import LONGEST, PORTS, Counters, Intake, ProtocolName
-from .readings import FeedError, Reading
+from .decoding import LONGEST, PORTS, Counters, ProtocolName, ReadingQueue
+from .readings import Reading, StreamingError
 
 LOCALHOST = "127.0.0.1"
 ANYWHERE = "0.0.0.0"
@@ -59,7 +60,7 @@ class Receiver:
         self._wanted = PORTS[protocol] if port is None else port
         self._host, self._capacity, self._clock = host, capacity, clock
         self._port = self._wanted
-        self._intake = Intake(protocol, capacity)
+        self._intake = ReadingQueue(protocol, capacity)
         self._thread: threading.Thread | None = None
         self._bell: socket.socket | None = None
 
@@ -101,17 +102,17 @@ class Receiver:
         """Open the port and listen.
 
         Raises:
-            FeedError: if it listens already, or the port or host cannot be had; the message says
-                what to do.
+            StreamingError: if it listens already, or the port or host cannot be had; the message
+                says what to do.
         """
         if self._thread:
-            raise FeedError(f"port {self._port} is being listened on already: stop that first")
+            raise StreamingError(f"port {self._port} is being listened on already: stop that first")
         with contextlib.ExitStack() as opened:
             listening = self._open(opened)
             bell, ear = socket.socketpair()
             opened.enter_context(bell)
             opened.enter_context(ear)
-            self._intake = Intake(self._protocol, self._capacity)
+            self._intake = ReadingQueue(self._protocol, self._capacity)
             loop = _Loop(self._intake, self._clock, listening, ear)
             thread = threading.Thread(
                 # A daemon: it must not keep a program alive that forgot to stop it.
@@ -140,7 +141,7 @@ class Receiver:
     def _open(self, opened: contextlib.ExitStack) -> list[socket.socket]:
         """Bind the sockets: UDP, and TCP on the same port where lines may come in streams."""
         if not 0 <= self._wanted <= 65535:
-            raise FeedError(f"{self._wanted} is no port: choose one up to 65535")
+            raise StreamingError(f"{self._wanted} is no port: choose one up to 65535")
         try:
             self._port = self._wanted
             made = [opened.enter_context(self._bound(socket.SOCK_DGRAM))]
@@ -150,7 +151,7 @@ class Receiver:
                 made[1].listen(_CONNECTIONS)
         except OSError as error:
             port, self._port = self._port, self._wanted
-            raise FeedError(self._explained(error, port)) from error
+            raise StreamingError(self._explained(error, port)) from error
         return made
 
     def _bound(self, kind: socket.SocketKind) -> socket.socket:
@@ -192,7 +193,7 @@ class _Loop:
 
     def __init__(
         self,
-        intake: Intake,
+        intake: ReadingQueue,
         clock: Callable[[], float],
         listening: list[socket.socket],
         ear: socket.socket,

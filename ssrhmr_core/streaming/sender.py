@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A performer without hardware: a take, sent as a tracking system on a real network would."""
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..body.skeleton import TRACKERS
-from ..geometry.scalar import NO_TURN
+from ..geometry.scalar import IDENTITY_QUAT
 from ..tracking.take import Take
 from .decoding import ProtocolName
 from .protocols import json_lines, vmc, vrchat
-from .readings import FeedError, Reading
+from .readings import Reading, StreamingError
 
 _ENCODERS: dict[ProtocolName, Callable[[Sequence[Reading]], list[bytes]]] = {
     "vmc": vmc.encode,
@@ -119,7 +120,7 @@ def play(
         How many were sent.
 
     Raises:
-        FeedError: if nobody listens there; known for TCP only.
+        StreamingError: if nobody listens there; known for TCP only.
     """
     sent = 0
     try:
@@ -144,7 +145,7 @@ def play(
                 if progress:
                     progress(due, sent)
     except OSError as error:
-        raise FeedError(
+        raise StreamingError(
             f"cannot send to {host}, port {port}: {error.strerror or error}."
             " Check both, and whether anything listens there"
         ) from error
@@ -165,7 +166,7 @@ def _readings(take: Take, frame: int, names: dict[str, str], sent: float) -> lis
     for index, role in enumerate(TRACKERS):
         valid = bool(take.valid[frame, index])
         x, y, z = take.positions[frame, index].tolist() if valid else (0.0, 0.0, 0.0)
-        w, a, b, c = take.rotations[frame, index].tolist() if valid else NO_TURN
+        w, a, b, c = take.rotations[frame, index].tolist() if valid else IDENTITY_QUAT
         kind = _KINDS.get(role, "tracker")
         found.append(Reading(names[role], (x, y, z), (w, a, b, c), sent, valid, kind))
     return found

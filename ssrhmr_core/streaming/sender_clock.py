@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A sender's clock, told by ours."""
 
 from __future__ import annotations

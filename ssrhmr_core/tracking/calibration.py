@@ -1,17 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How each tracker sits on its joint, found from a pose that is known."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton, unit_of
-from .proportions import measure_performer
-from .reference_pose import ELEVATIONS, Stance, ankle_height, find_stance, on_ground, resemblance
+from .proportions import estimate_proportions
+from .reference_pose import (
+    ELEVATIONS,
+    Stance,
+    ankle_height,
+    compare_with_pose,
+    estimate_stance,
+    stands_on_ground,
+)
 from .take import Take, TrackerError, usable
 
 Proportions = Literal["MATCH", "RETARGET", "FIT"]
@@ -53,10 +61,10 @@ class Calibration:
     position + (arm turned by the tracker's rotation)``.
 
     Attributes:
-        rotations: (6, 4) float32 quaternions.
-        arms: (6, 3) float32 lever arms in the tracker's axes, metres on the character.
+        mount_rotations: (6, 4) float32 quaternions.
+        mount_offsets: (6, 3) float32 lever arms in the tracker's axes, metres on the character.
         scale: size of the character over that of the performer.
-        misses: (6,) float32 how far each tracker was from where people wear it in the reference
+        deviations: (6,) float32 how far each tracker was from where people wear it in the reference
             pose, metres on the performer.
         warnings: what looks wrong, in plain words.
         swapped: pairs whose left and right look exchanged: "hands", "feet"; both if it is one of
@@ -65,10 +73,10 @@ class Calibration:
             to move alike; None where the character itself wears them.
     """
 
-    rotations: np.ndarray
-    arms: np.ndarray
+    mount_rotations: np.ndarray
+    mount_offsets: np.ndarray
     scale: float = 1.0
-    misses: np.ndarray = field(default_factory=lambda: np.zeros(6, np.float32))
+    deviations: np.ndarray = field(default_factory=lambda: np.zeros(6, np.float32))
     warnings: tuple[str, ...] = ()
     swapped: tuple[str, ...] = ()
     performer: Skeleton | None = None
@@ -80,33 +88,37 @@ class Calibration:
         return cls(unit, np.zeros((6, 3), np.float32))
 
     @property
-    def arm_lengths(self) -> np.ndarray:
+    def mount_distances(self) -> np.ndarray:
         """Lengths of the lever arms (6,), metres."""
-        return np.linalg.norm(self.arms, axis=-1)
+        return np.linalg.norm(self.mount_offsets, axis=-1)
 
     def apply(self, take: Take) -> Take:
         """Turn tracker frames into joint frames."""
         turns = take.rotations.astype(np.float64)
         turns = quat.normalize(turns)
-        arms = np.broadcast_to(self.arms, take.positions.shape).astype(np.float64)
-        mounts = np.broadcast_to(self.rotations, take.rotations.shape).astype(np.float64)
+        arms = np.broadcast_to(self.mount_offsets, take.positions.shape).astype(np.float64)
+        mounts = np.broadcast_to(self.mount_rotations, take.rotations.shape).astype(np.float64)
         positions = self.scale * take.positions + quat.mul_vec(turns, arms)
         rotations = quat.mul(turns, mounts)
         return Take(
             take.times, positions.astype(np.float32), rotations.astype(np.float32), take.valid
         )
 
-    def nudged(self, offsets: np.ndarray, turns: np.ndarray) -> Calibration:
+    def adjusted(self, offsets: np.ndarray, turns: np.ndarray) -> Calibration:
         """Return a calibration whose joints are moved and turned by hand.
 
         Args:
             offsets: (6, 3) metres along each joint's own axes: left, up and front in the T-pose.
             turns: (6, 4) quaternions about the same axes.
         """
-        mounts = self.rotations.astype(np.float64)
-        arms = self.arms + quat.mul_vec(mounts, np.asarray(offsets, np.float64))
+        mounts = self.mount_rotations.astype(np.float64)
+        arms = self.mount_offsets + quat.mul_vec(mounts, np.asarray(offsets, np.float64))
         rotations = quat.normalize(quat.mul(mounts, np.asarray(turns, np.float64)))
-        return replace(self, arms=arms.astype(np.float32), rotations=rotations.astype(np.float32))
+        return replace(
+            self,
+            mount_offsets=arms.astype(np.float32),
+            mount_rotations=rotations.astype(np.float32),
+        )
 
     def to_json(self) -> str:
         """Text that :meth:`from_json` reads."""
@@ -124,10 +136,10 @@ class Calibration:
         try:
             values = json.loads(text)
             made = cls(
-                np.array(values["rotations"], np.float32).reshape(6, 4),
-                np.array(values["arms"], np.float32).reshape(6, 3),
+                np.array(_either(values, "mount_rotations", "rotations"), np.float32).reshape(6, 4),
+                np.array(_either(values, "mount_offsets", "arms"), np.float32).reshape(6, 3),
                 float(values["scale"]),
-                np.array(values["misses"], np.float32).reshape(6),
+                np.array(_either(values, "deviations", "misses"), np.float32).reshape(6),
                 tuple(str(warning) for warning in values["warnings"]),
                 # Older ones do not have these.
                 tuple(pair for pair in values.get("swapped", ()) if pair in _PAIRS),
@@ -135,7 +147,9 @@ class Calibration:
             )
         except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             raise TrackerError("the stored calibration cannot be read: calibrate again") from error
-        if not (usable(made.arms, made.rotations).all() and 0.0 < made.scale < np.inf):
+        if not (
+            usable(made.mount_offsets, made.mount_rotations).all() and 0.0 < made.scale < np.inf
+        ):
             raise TrackerError("the stored calibration cannot be read: calibrate again")
         return made
 
@@ -169,15 +183,15 @@ def calibrate(
     if ((points - points.mean(0)) ** 2).sum() < 1e-6:
         raise TrackerError("all trackers are at one place: choose a frame with the performer in it")
     if proportions == "RETARGET":
-        performer = measure_performer(points, reference, height)
+        performer = estimate_proportions(points, reference, height)
         if performer is None:
             raise TrackerError(_NO_BODY)
         found = calibrate(performer, positions, rotations, "MATCH", reference)
         return replace(found, performer=performer)
     fit_scale = proportions == "FIT"
-    size = resemblance(skeleton, points, reference)[0]
+    size = compare_with_pose(skeleton, points, reference)[0]
     same = not fit_scale and abs(np.log(size)) <= _STRANGE_SCALE
-    stance = find_stance(skeleton, points, reference, 1.0 if same else None)
+    stance = estimate_stance(skeleton, points, reference, 1.0 if same else None)
     if stance is None:
         raise TrackerError(_NO_BODY)
     joints = stance.positions
@@ -186,7 +200,7 @@ def calibrate(
         pivot = joints.mean(0)
         pivot[1] = joints[4:, 1].mean() - stance.size * ankle_height(skeleton)
         joints = pivot + (joints - pivot) / stance.size
-    elif fit_scale and on_ground(skeleton, points, stance):
+    elif fit_scale and stands_on_ground(skeleton, points, stance):
         # A body that is built otherwise hangs between its trackers: it stands where the feet do.
         rise = stance.size * ankle_height(skeleton) - joints[4:, 1].mean()
         joints = joints + np.array([0.0, rise, 0.0])
@@ -194,14 +208,14 @@ def calibrate(
     found = calibrate_to_pose(joints, turns, positions, rotations)
     scale = 1.0 / stance.size if fit_scale else 1.0
     off = stance.elevations - ELEVATIONS[reference]
-    misses = stance.misses.copy()
+    misses = stance.deviations.copy()
     # An arm that is held elsewhere is a miss of its hand.
     lengths = np.linalg.norm(skeleton.offsets[[16, 17, 20, 21]], axis=-1).reshape(2, 2).sum(-1)
     misses[2:4] = np.maximum(misses[2:4], np.abs(np.radians(off)) * lengths * stance.size)
     swapped = _swapped(skeleton, points, reference, stance)
     return Calibration(
-        found.rotations,
-        (found.arms * scale).astype(np.float32),
+        found.mount_rotations,
+        (found.mount_offsets * scale).astype(np.float32),
         scale,
         misses.astype(np.float32),
         _warnings(skeleton, points, stance, misses, reference, fit_scale, swapped),
@@ -245,7 +259,7 @@ def calibrate_to_pose(
     )
 
 
-def stillness(take: Take, time: float, window: float = 0.25) -> np.ndarray:
+def peak_speeds(take: Take, time: float, window: float = 0.25) -> np.ndarray:
     """Fastest speed of each tracker (6,) within ``window`` seconds of ``time``, metres a second."""
     near = np.abs(take.times - time) <= window + 1e-9
     if near.sum() < 2:
@@ -254,7 +268,7 @@ def stillness(take: Take, time: float, window: float = 0.25) -> np.ndarray:
     return (steps / np.diff(take.times[near])[:, None]).max(0).astype(np.float32)
 
 
-def still_enough(speeds: np.ndarray) -> tuple[str, ...]:
+def movement_warnings(speeds: np.ndarray) -> tuple[str, ...]:
     """Warnings about trackers that move at the calibration frame; speeds (6,) in metres/second."""
     return tuple(
         f"{TRACKERS[tracker]} moves at {100.0 * speeds[tracker]:.0f} cm/s there:"
@@ -263,7 +277,7 @@ def still_enough(speeds: np.ndarray) -> tuple[str, ...]:
     )
 
 
-def find_still(
+def find_still_time(
     skeleton: Skeleton, take: Take, reference: str = "T_POSE", window: float = 0.25
 ) -> float:
     """Find the time, in seconds, at which a performer stands still and most like a reference pose.
@@ -282,10 +296,12 @@ def find_still(
     frames = frames[frames % max(1, round(rate / _LOOKS_PER_SECOND)) == 0]
     looks: list[tuple[float, float, float]] = []
     for frame in frames:
-        size, away = resemblance(skeleton, take.positions[frame].astype(np.float64), reference)
+        size, away = compare_with_pose(
+            skeleton, take.positions[frame].astype(np.float64), reference
+        )
         if np.isfinite(away):
             time = float(take.times[frame])
-            speed = stillness(take, time, window).max() * ADULT_SIZE / (size * skeleton.size)
+            speed = peak_speeds(take, time, window).max() * ADULT_SIZE / (size * skeleton.size)
             looks.append((away / _ALIKE + speed / _CALM_SPEED, time, float(speed)))
     # A body of any size resembles much: of the best moments the most probable stance decides.
     best, moment = np.inf, None
@@ -295,7 +311,9 @@ def find_still(
             continue
         tried.append(time)
         frame = int(np.abs(take.times - time).argmin())
-        stance = find_stance(skeleton, take.positions[frame].astype(np.float64), reference, None)
+        stance = estimate_stance(
+            skeleton, take.positions[frame].astype(np.float64), reference, None
+        )
         if stance is not None and stance.cost + (speed / _CALM_SPEED) ** 2 < best:
             best, moment = stance.cost + (speed / _CALM_SPEED) ** 2, time
         if len(tried) == _TRIED:
@@ -308,7 +326,7 @@ def find_still(
     return moment
 
 
-def calibrate_stillest(
+def calibrate_at_stillest(
     skeleton: Skeleton,
     take: Take,
     proportions: Proportions = "MATCH",
@@ -368,7 +386,7 @@ def _drift(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def quality(calibration: Calibration, skeleton: Skeleton) -> np.ndarray:
     """How well each tracker (6,) fitted the reference pose: 1 on its joint, 0 not believable."""
     size = skeleton.size / (calibration.scale * ADULT_SIZE)
-    return np.clip(1.0 - calibration.misses / (2.0 * _STRANGE_ARM * size), 0.0, 1.0)
+    return np.clip(1.0 - calibration.deviations / (2.0 * _STRANGE_ARM * size), 0.0, 1.0)
 
 
 def _swapped(
@@ -382,7 +400,7 @@ def _swapped(
     for pair, (left, right) in _PAIRS.items():
         order = list(range(6))
         order[left], order[right] = right, left
-        found = find_stance(skeleton, points[order], reference, stance.size)
+        found = estimate_stance(skeleton, points[order], reference, stance.size)
         costs[pair] = np.inf if found is None else found.cost
     best = min(costs.values())
     return tuple(pair for pair, cost in costs.items() if cost <= best + _SURELY_SWAPPED)
@@ -406,7 +424,7 @@ def _warnings(
     found = []
     off = np.abs(stance.elevations - ELEVATIONS[reference]).max()
     if off > _OTHER_POSE:
-        others = {name: find_stance(skeleton, points, name, None) for name in ELEVATIONS}
+        others = {name: estimate_stance(skeleton, points, name, None) for name in ELEVATIONS}
         costs = {name: np.inf if other is None else other.cost for name, other in others.items()}
         nearest = min(costs, key=lambda name: costs[name])
         hint = "choose the frame of the pose"
@@ -438,6 +456,11 @@ def _checked(positions: np.ndarray) -> np.ndarray:
                 " which all trackers are seen"
             )
     return points
+
+
+def _either(values: dict[str, Any], name: str, former: str) -> Any:
+    """Return a value by its name, or by the name that version 0.1 stored it under."""
+    return values[name if name in values else former]
 
 
 def _plain(value: object) -> object:

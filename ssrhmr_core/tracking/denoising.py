@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Taking the noise out of trackers, without lag where the future is known.
 
 Two filters with one measure of strength, a cutoff in Hz, and nothing done at zero:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Find lost trackers that their source reports as valid: jumps and frozen readings."""
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _CUT = 4
 """Trackers that leap at once where a take was cut."""
 
 
-def find_lost(take: Take) -> Take:
+def mark_dropouts(take: Take) -> Take:
     """Mark frames in which trackers jumped away or were frozen as not valid.
 
     A jump is faster than people are; what comes after it counts only when it is near where the
@@ -87,8 +88,8 @@ def _allowed(waited: Array) -> Array:
     return _JUMP_SPEED * np.minimum(waited, 0.02) + _JUMP_SLACK + _JUMP_DRIFT * waited
 
 
-class Watch:
-    """Finds lost trackers as they come, frame by frame: the causal twin of :func:`find_lost`.
+class DropoutDetector:
+    """Finds lost trackers as they come, frame by frame: the causal twin of :func:`mark_dropouts`.
 
     A live tracker that gives the very same numbers for a while, having shaken before as sensors do,
     is frozen; it need not wait for where it comes back.
@@ -100,7 +101,7 @@ class Watch:
 
     def reset(self) -> None:
         """Forget the past."""
-        self._watched = [_Watched() for _ in range(6)]
+        self._watched = [_TrackerWatch() for _ in range(6)]
 
     def frame(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Say which trackers (6,) can be believed in the next frame.
@@ -125,7 +126,7 @@ class Watch:
         )
 
 
-class _Watched:
+class _TrackerWatch:
     """What is remembered of one tracker; in plain floats, which are quicker for so few of them."""
 
     def __init__(self) -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Planted feet: what stands on the floor neither slides nor sinks.
 
 Contacts are read from the motion of the feet's trackers, with hysteresis, at the height where each
@@ -51,7 +52,7 @@ class Contacts:
     flat: np.ndarray
 
 
-def find_contacts(take: Take, skeleton: Skeleton) -> Contacts:
+def detect_contacts(take: Take, skeleton: Skeleton) -> Contacts:
     """Read contacts from the feet's trackers.
 
     Args:
@@ -71,7 +72,7 @@ def find_contacts(take: Take, skeleton: Skeleton) -> Contacts:
     return Contacts(ball, flat)
 
 
-def plant(take: Take, contacts: Contacts, skeleton: Skeleton, strength: float) -> Take:
+def plant_feet(take: Take, contacts: Contacts, skeleton: Skeleton, strength: float) -> Take:
     """Hold standing feet where they stand.
 
     Args:

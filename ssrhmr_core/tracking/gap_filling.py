@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Loss of tracking: found where a source hides it, filled in, and seamless at both ends.
 
 The same for baking and live use. A lost tracker first goes on as it moved, then drifts to where the
@@ -17,8 +18,8 @@ from pymotion.rotations import quat_np as quat
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import FEET, Skeleton
 from ..geometry.rotations import heading, rotate, transpose
-from ..model.tracker_predictor import AGO, Seen, fill
-from ..solver import body_of, hip_points
+from ..model.tracker_predictor import AGO, TrackerHistory, fill
+from ..solver import hip_positions, solver_skeleton
 from .take import Take, TrackerError
 
 _BLEND_RATE = 18.0
@@ -32,7 +33,7 @@ _BENT, _STRAIGHT = 0.99, 0.9985
 _CHUNK = 2048
 
 
-class Completion:
+class GapFiller:
     """Fills in trackers that are not seen, on the model's clock.
 
     ``clip`` takes a whole take, ``frame`` one frame after the other; both give the same.
@@ -57,13 +58,13 @@ class Completion:
         """
         self._weights, self._offsets = weights, skeleton.offsets
         self._size = np.float32(skeleton.size)
-        self._body = body_of(self._offsets)
+        self._body = solver_skeleton(self._offsets)
         self._trust = np.clip(np.asarray(trust, np.float32), 0.0, 1.0)
-        self._unaided: Completion | None = None
+        self._unaided: GapFiller | None = None
         if (self._trust < 1.0).any():
             if (self._trust[:2] < 1.0).all():
                 raise TrackerError("pelvis or head must count fully: give one of them the weight 1")
-            self._unaided = Completion(weights, skeleton)
+            self._unaided = GapFiller(weights, skeleton)
         self.reset()
 
     def reset(self) -> None:
@@ -71,7 +72,7 @@ class Completion:
         if self._unaided:
             self._unaided.reset()
         self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self._seams = [_Seam() for _ in range(6)]
+        self._seams = [_SourceBlend() for _ in range(6)]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._settled = True
         self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
@@ -110,7 +111,7 @@ class Completion:
         for begin in range(0, len(rows), _CHUNK):
             part = rows[begin : begin + _CHUNK]
             then = np.maximum(part[:, None] - np.array(AGO), 0)
-            seen = Seen(spots[then], turns[then], known[then].astype(np.float32))
+            seen = TrackerHistory(spots[then], turns[then], known[then].astype(np.float32))
             filled, turned = fill(self._weights, seen, self._offsets, self._size)
             lost = ~known[part]
             places[part] = np.where(lost[..., None], filled, places[part])
@@ -182,7 +183,7 @@ class Completion:
             oldest = len(self._past) - 1
             moments = [self._past[min(ago, oldest)] for ago in AGO]
             spots, rotations, masks = (np.stack(t)[None] for t in zip(*moments, strict=True))
-            seen = Seen(spots, rotations, masks.astype(np.float32))
+            seen = TrackerHistory(spots, rotations, masks.astype(np.float32))
             filled, turned = fill(self._weights, seen, self._offsets, self._size)
             positions = np.where(known[:, None], positions, filled[0])
             turns = np.where(known[:, None, None], turns, turned[0])
@@ -221,7 +222,7 @@ class Completion:
 
         A leg that cannot reach its foot is straight, and its knee snaps when it can again.
         """
-        hips = hip_points(turns[0], self._body)
+        hips = hip_positions(turns[0], self._body)
         lengths = (self._body.uppers + self._body.lowers)[: len(FEET), 0]
         for tracker, hip, length in zip(FEET, hips, lengths, strict=True):
             moved = 0 if known[tracker] else tracker
@@ -260,7 +261,7 @@ def _held(
     return spots, turns, known
 
 
-class _Seam:
+class _SourceBlend:
     """Keeps one tracker smooth where its source changes between seen and filled in.
 
     At a change the difference between where the tracker was heading and what the new source says

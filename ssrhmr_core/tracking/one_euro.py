@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Causal smoothing of trackers, one frame at a time."""
 
 from __future__ import annotations

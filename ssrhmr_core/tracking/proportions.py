@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The performer's own proportions, told from trackers in a pose, and what to do with them.
 
 A character with other proportions than the performer's can be posed in two ways: its hands and feet
@@ -10,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body.skeleton import ADULT_SIZE, INDEX, Skeleton
-from .reference_pose import find_stance
+from .reference_pose import estimate_stance
 
 _OFFSETS = {
     "hip": (0.085, -0.08, 0.0),
@@ -62,7 +63,7 @@ def adult() -> Skeleton:
     return Skeleton(offsets)
 
 
-def measure_performer(
+def estimate_proportions(
     points: np.ndarray, reference: str = "T_POSE", height: float | None = None
 ) -> Skeleton | None:
     """Tell the lengths of a performer's legs, trunk and arms.
@@ -82,7 +83,7 @@ def measure_performer(
     rest = model.t_pose().astype(np.float64)
     body, size = model, None
     for _ in range(_ROUNDS):
-        stance = find_stance(body, points, reference, size)
+        stance = estimate_stance(body, points, reference, size)
         if stance is None:
             return None
         joints = (stance.alone - stance.alone[0]) @ stance.rotations[0]

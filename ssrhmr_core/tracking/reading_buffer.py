@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Readings of one tracker over time, each with a time of its own."""
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-WIDEST_GAP = 0.25
+MAX_GAP = 0.25
 """Seconds between two readings beyond which a tracker counts as not seen in between.
 
 Less than it takes to do anything that a straight line between both would miss by much, more than
 lost packets make.
 """
-SAME = 1e-7
+SAME_TIME = 1e-7
 """Seconds by which two times may differ and still be the same."""
 
 
@@ -42,8 +43,8 @@ def sample(
     """
     last = len(times) - 1
     ends = (
-        np.clip(np.searchsorted(times, wanted + SAME, side="right") - 1, 0, last),
-        np.clip(np.searchsorted(times, wanted - SAME), 0, last),
+        np.clip(np.searchsorted(times, wanted + SAME_TIME, side="right") - 1, 0, last),
+        np.clip(np.searchsorted(times, wanted - SAME_TIME), 0, last),
     )
     before, after = (_Moments(times[e], positions[e], rotations[e], valid[e]) for e in ends)
     return _between(before, after, wanted)
@@ -64,11 +65,11 @@ def _between(
     apart = after.times - before.times
     share = np.clip((wanted - before.times) / np.where(apart > 0.0, apart, 1.0), 0.0, 1.0)
     share = np.where(apart > 0.0, share, 0.0)[:, None]
-    inside = (before.times <= wanted + SAME) & (after.times >= wanted - SAME)
+    inside = (before.times <= wanted + SAME_TIME) & (after.times >= wanted - SAME_TIME)
     return (
         (before.positions * (1.0 - share) + after.positions * share).astype(np.float32),
         _turned(before.rotations, after.rotations, share),
-        before.valid & after.valid & (apart <= WIDEST_GAP) & inside,
+        before.valid & after.valid & (apart <= MAX_GAP) & inside,
     )
 
 
@@ -80,7 +81,7 @@ def _turned(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndar
     return quat.normalize(quat.slerp(a, b, share, shortest=True)).astype(np.float32)
 
 
-class Sample(NamedTuple):
+class BufferedReading(NamedTuple):
     """One reading, as a track keeps it; sorted by time."""
 
     time: float
@@ -90,11 +91,11 @@ class Sample(NamedTuple):
     arrival: float
 
 
-_NEVER = Sample(-np.inf, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), False, -np.inf)
+_NEVER = BufferedReading(-np.inf, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), False, -np.inf)
 
 
-def sample_all(
-    tracks: Sequence[Track | None], times: np.ndarray
+def sample_buffers(
+    tracks: Sequence[ReadingBuffer | None], times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bring several trackers to the same times, as :func:`sample` does with one.
 
@@ -118,7 +119,7 @@ def sample_all(
     return positions, rotations, valid
 
 
-class Track:
+class ReadingBuffer:
     """The latest readings of one tracker, in order of their times, however they came in."""
 
     def __init__(self, seconds: float) -> None:
@@ -128,23 +129,23 @@ class Track:
             seconds: to keep.
         """
         self._seconds = seconds
-        self._samples: list[Sample] = []
-        self.seen: Sample | None = None
+        self._samples: list[BufferedReading] = []
+        self.last_valid: BufferedReading | None = None
         """The newest valid one; kept when all others are forgotten."""
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._samples)
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: BufferedReading) -> None:
         """Take in a reading; one of the same time is replaced."""
         at = bisect_left(self._samples, sample.time, key=_time)
         if at < len(self._samples) and self._samples[at].time == sample.time:
             self._samples[at] = sample
         else:
             self._samples.insert(at, sample)
-        if sample.valid and (self.seen is None or sample.time >= self.seen.time):
-            self.seen = sample
+        if sample.valid and (self.last_valid is None or sample.time >= self.last_valid.time):
+            self.last_valid = sample
         # Not one at a time, which would move the others each time.
         if self._samples[-1].time - self._samples[0].time > 2.0 * self._seconds:
             oldest = self._samples[-1].time - self._seconds
@@ -160,19 +161,19 @@ class Track:
         """Time of the newest reading; minus infinity if there is none."""
         return self._samples[-1].time if self._samples else -np.inf
 
-    def after(self, time: float) -> Sample | None:
+    def after(self, time: float) -> BufferedReading | None:
         """Return the first reading at or after a time."""
-        at = bisect_left(self._samples, time - SAME, key=_time)
+        at = bisect_left(self._samples, time - SAME_TIME, key=_time)
         return self._samples[at] if at < len(self._samples) else None
 
-    def around(self, time: float) -> tuple[Sample, Sample]:
+    def around(self, time: float) -> tuple[BufferedReading, BufferedReading]:
         """Return the readings at or before and at or after a time; at the ends the last one."""
         if not self._samples:
             return _NEVER, _NEVER
-        before = bisect_right(self._samples, time + SAME, key=_time) - 1
-        after = bisect_left(self._samples, time - SAME, key=_time)
+        before = bisect_right(self._samples, time + SAME_TIME, key=_time) - 1
+        after = bisect_left(self._samples, time - SAME_TIME, key=_time)
         return self._samples[max(before, 0)], self._samples[min(after, len(self._samples) - 1)]
 
 
-def _time(sample: Sample) -> float:
+def _time(sample: BufferedReading) -> float:
     return sample.time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How a performer stands in a reference pose, told from the trackers alone.
 
 Each tracker sits some centimetres off its joint, and nobody stands exactly as asked. Where people
@@ -56,7 +57,7 @@ class Stance:
         alone: (6, 3) where each of these joints is, told from its own tracker only.
         rotations: (6, 3, 3) their canonical global rotations.
         size: of the performer's body over that of the skeleton.
-        misses: (6,) how far each tracker is from where it is usually worn, metres.
+        deviations: (6,) how far each tracker is from where it is usually worn, metres.
         elevations: (2,) of the arms over the horizontal, degrees.
         cost: twice the negative logarithm of how probable all of it is.
     """
@@ -65,12 +66,12 @@ class Stance:
     alone: np.ndarray
     rotations: np.ndarray
     size: float
-    misses: np.ndarray
+    deviations: np.ndarray
     elevations: np.ndarray
     cost: float
 
 
-def find_stance(
+def estimate_stance(
     skeleton: Skeleton,
     points: np.ndarray,
     reference: str = "T_POSE",
@@ -111,7 +112,7 @@ def ankle_height(skeleton: Skeleton) -> float:
     return max(-float(toes.mean()), 0.0) + _SOLE * skeleton.size / ADULT_SIZE
 
 
-def on_ground(skeleton: Skeleton, points: np.ndarray, stance: Stance) -> bool:
+def stands_on_ground(skeleton: Skeleton, points: np.ndarray, stance: Stance) -> bool:
     """Tell whether the performer's feet stand on the ground, height 0.
 
     Args:
@@ -121,10 +122,10 @@ def on_ground(skeleton: Skeleton, points: np.ndarray, stance: Stance) -> bool:
             nothing is known of the ground.
     """
     adult = stance.size * skeleton.size / ADULT_SIZE
-    return _near_ground(points, adult) and bool(stance.misses[4:].max() > _EXACT * adult)
+    return _near_ground(points, adult) and bool(stance.deviations[4:].max() > _EXACT * adult)
 
 
-def resemblance(
+def compare_with_pose(
     skeleton: Skeleton, points: np.ndarray, reference: str = "T_POSE"
 ) -> tuple[float, float]:
     """Compare trackers with the reference pose, wherever they are worn: a quick look.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which object or device is which tracker, by name."""
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _WORDS = {
 _SIDE = "(?:left|right)?"
 
 
-def role_of(name: str) -> str | None:
+def role_from_name(name: str) -> str | None:
     """Return the tracker that a name speaks of, or None.
 
     Names are split into words at punctuation, digits and capitals: ``Tracker_LeftFoot.001``,
@@ -36,13 +37,13 @@ def role_of(name: str) -> str | None:
     return ("left_" if left else "right_") + part
 
 
-def without_role(name: str) -> str:
+def strip_role(name: str) -> str:
     """Return what of a name does not speak of a tracker.
 
     ``Walk 2_LeftFoot`` and ``walk 2 head`` both become ``walk 2``: what trackers of a take share.
     """
     words = re.sub(r"[^a-z0-9]+", " ", _spread(name).lower()).split()
-    sides = ("left", "right", "l", "r") if role_of(name) else ()
+    sides = ("left", "right", "l", "r") if role_from_name(name) else ()
     kept = [
         word
         for word in words
@@ -71,7 +72,7 @@ def assign(names: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """
     fitting: dict[str, list[str]] = {}
     for name in names:
-        role = role_of(name)
+        role = role_from_name(name)
         if role:
             fitting.setdefault(role, []).append(name)
     sure = {role: found[0] for role, found in fitting.items() if len(found) == 1}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Six trackers over time."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.interpolation import MODEL_RATE, even_times, interpolate, interpolate_rotations
+from ..body.interpolation import MODEL_RATE, interpolate, interpolate_rotations, regular_times
 from ..body.motion import Motion
 from ..body.skeleton import TRACKER_JOINTS
 
@@ -92,7 +93,7 @@ class Take:
 
     def resampled(self, rate: float = MODEL_RATE) -> Take:
         """Return the take on an even clock of ``rate`` frames a second from its first frame."""
-        return self.at(even_times(self.times, rate))
+        return self.at(regular_times(self.times, rate))
 
 
 def usable(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Batches of windows, varied in the training step on tensors.
 
 One window is made of parts of several clips: each part of the body (legs, arms, torso, head) may
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..body.skeleton import INDEX, JOINTS, MIRROR, PARENTS, forward_kinematics
-from ..geometry.rotations import from_rotation_vector
+from ..geometry.rotations import from_rotvec
 from ..model.network import HISTORY
 from .corpus import Corpus
 
@@ -162,10 +163,10 @@ class Windows:
         root = torch.where(mirrored[:, None, None], root * turn, root)
 
         rotations = self._globals(local)
-        held = from_rotation_vector(wish.hold * normal(count, len(JOINTS), 3))
+        held = from_rotvec(wish.hold * normal(count, len(JOINTS), 3))
         for name, strength in (("wrist", 1.0), ("toe", 0.5)):
             for joint in (INDEX[f"left_{name}"], INDEX[f"right_{name}"]):
-                own = from_rotation_vector(strength * wish.hold * normal(count, 1, 3))
+                own = from_rotvec(strength * wish.hold * normal(count, 1, 3))
                 rotations[joint] = rotations[joint] @ own
         rotations[INDEX["head"]] = rotations[INDEX["head"]] @ held[:, None, INDEX["head"]]
         stacked = torch.stack(rotations, -3)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Clips as flat tables of tensors, cached on disk."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The learned stages as a torch module: weights and losses; the forward pass is the runtime's."""
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..body.skeleton import TRACKER_JOINTS, forward_kinematics
-from ..model.network import HISTORY, frame_features, predict, proportions_of, step_features
-from ..model.tracker_predictor import AGO, Seen, fill
+from ..model.network import HISTORY, body_features, frame_features, predict, step_features
+from ..model.tracker_predictor import AGO, TrackerHistory, fill
 from ..model.weights import shapes
 from .augment import Batch
 from .muon import Muon
@@ -107,7 +108,7 @@ class Stages(nn.Module):
             steps,
             spots[:, now],
             turns[:, now],
-            proportions_of(offsets, batch.sizes[:, None]),
+            body_features(offsets, batch.sizes[:, None]),
             _SPINE_STEPS,
         )
         root = spots[:, now, 0]
@@ -146,11 +147,13 @@ class Stages(nn.Module):
         Returns:
             Positions (N, L, 6, 3) and rotations (N, L, 6, 3, 3) of all trackers, and the loss.
         """
-        spots, turns, known = readings.positions, readings.rotations, readings.known
+        spots, turns, known = readings.positions, readings.rotations, readings.valid
         rows = (~known).any(-1).any(-1).nonzero()[:, 0]
         frames = torch.arange(spots.shape[1], device=spots.device)
         then = (frames[:, None] - torch.tensor(AGO, device=spots.device)).clamp(min=0)
-        seen = Seen(spots[rows][:, then], turns[rows][:, then], known[rows][:, then].float())
+        seen = TrackerHistory(
+            spots[rows][:, then], turns[rows][:, then], known[rows][:, then].float()
+        )
         sizes = batch.sizes[rows, None].expand(len(rows), len(frames))
         places, rotations = fill(self.named(), seen, batch.offsets[rows, None], sizes)
         joints = list(TRACKER_JOINTS)

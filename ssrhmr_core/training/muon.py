@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Muon: momentum whose matrices are made orthogonal before each step.
 
 Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; the scale of

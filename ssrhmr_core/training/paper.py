@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The published architecture, kept to be compared with on the same data by the same script.
 
 Source: Li et al., "Skeleton-Aware Sparse Node-Based Real-Time Human Motion Reconstruction",

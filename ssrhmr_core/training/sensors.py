@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What real trackers do to the ideal ones: noise, bad mounts, delay, rounding, loss."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..body.skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS
-from ..geometry.rotations import from_rotation_vector, rotate
+from ..geometry.rotations import from_rotvec, rotate
 from .augment import Batch
 
 _SMOOTH_FRAMES = 8
@@ -74,16 +75,16 @@ class Readings:
     Attributes:
         positions: (N, L, 6, 3).
         rotations: (N, L, 6, 3, 3).
-        known: (N, L, 6) bool, False where a tracker is lost.
+        valid: (N, L, 6) bool, False where a tracker is lost.
     """
 
     positions: Tensor
     rotations: Tensor
-    known: Tensor
+    valid: Tensor
 
     def part(self, rows: slice) -> Readings:
         """Return those of some of the windows."""
-        return Readings(self.positions[rows], self.rotations[rows], self.known[rows])
+        return Readings(self.positions[rows], self.rotations[rows], self.valid[rows])
 
 
 class SensorModel:
@@ -133,7 +134,7 @@ class SensorModel:
             + wish.slow_turn * _slow(normal(count, knots, 18), length)
         )
         positions = positions + bad * (rotate(rotations, arm) + moved * size)
-        rotations = rotations @ from_rotation_vector(bad * turn)
+        rotations = rotations @ from_rotvec(bad * turn)
         step = bad * wish.rounding + 1e-9
         rounded = torch.where(bad > 0.0, (positions / step).round() * step, positions)
         return Readings(rounded, rotations, known)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The training loop: motion in, a weights file out."""
 
 from __future__ import annotations

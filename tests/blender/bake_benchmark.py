@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Time a long bake by its parts: ``python tests/blender/bake_benchmark.py [FRAMES]``.
 
 Six keyed empties, a rig of 22 bones, 60 frames a second; the default is ten minutes.

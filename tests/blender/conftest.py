@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Scenes in the real Blender: characters of several kinds, trackers that follow a performance."""
 
 from __future__ import annotations

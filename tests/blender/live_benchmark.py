@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Time from packets to poses on a character: ``python tests/blender/live_benchmark.py [SECONDS]``.
 
 ``send`` performs at 120 Hz as a program of its own; here a capture ticks every millisecond.

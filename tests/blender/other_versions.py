@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Files of other versions of the add-on: ``python other_versions.py FIRST|LATER FILE.blend``.
 
 Runs in a process of its own, which knows the settings of another version under the names of ours

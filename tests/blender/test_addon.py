@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Registering, undo, names that others rely on, cost of enabling."""
 
 from __future__ import annotations

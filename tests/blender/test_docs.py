@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The pages: settings are called what the panels call them, links lead somewhere."""
 
 from __future__ import annotations

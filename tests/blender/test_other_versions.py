@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Files that other versions of the add-on saved, and Blender files of its own ones."""
 
 from __future__ import annotations

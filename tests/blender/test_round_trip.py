@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From one kind of rig onto another: a real clip, empties that follow its bones, and a bake.
 
 The table is printed with ``pytest -s``.
@@ -14,7 +15,7 @@ import pytest
 from mathutils import Quaternion
 
 from ssrhmr_blender.animation.actions import ActionWriter
-from ssrhmr_blender.baking.keys import write_bone
+from ssrhmr_blender.baking.keys import write_bone_keys
 from ssrhmr_blender.rig.posing import pose_bones, read_bones
 from ssrhmr_blender.rig.reading import read_character
 from ssrhmr_core import Motion, Reconstructor, Skeleton, Take
@@ -54,7 +55,7 @@ def perform(armature: bpy.types.Object, motion: Motion) -> None:
     frames = np.arange(1, len(motion) + 1)
     worlds = np.broadcast_to(np.eye(4), (len(motion), 4, 4))
     for channels in pose_bones(motion, character, read_bones(armature, character), worlds):
-        write_bone(writer, channels, frames)
+        write_bone_keys(writer, channels, frames)
     writer.assign(armature)
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Bodies and motions that the core's tests share, made here and the same in every run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What hypothesis draws for the core's tests: directions, rotations, bodies, motions."""
 
 from __future__ import annotations

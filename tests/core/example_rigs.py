@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Rigs that people have: their bones, hierarchy, and which bone is which joint."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Performers who wear trackers as people do, for tests and figures of the calibration."""
 
 from __future__ import annotations

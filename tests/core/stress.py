@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Hard motions, made here: what breaks solvers, on bodies of every size."""
 
 from __future__ import annotations

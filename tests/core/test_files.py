@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Archives of arrays: bounded, whole or refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The one way from tracker frames to a pose."""
 
 from __future__ import annotations

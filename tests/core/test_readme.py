@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The README's commands, as far as can be told without running them."""
 
 from __future__ import annotations

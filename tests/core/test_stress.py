@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The stress set: no NaN, no pops, no joint bent the wrong way."""
 
 from __future__ import annotations

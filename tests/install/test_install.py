@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The built zip in a Blender that has nothing else of this project: installed, used, removed.
 
 Offline: no socket connects while these tests run. They build on each other, in order.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A real Blender window on a display, with the built extension installed, and a mouse and keys."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs inside Blender's window: does what the test asks for in files, and writes what it sees.
 
 ``blender --python tests/window/drive.py -- FOLDER``. The folder holds ``job.json``; orders come as

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Live capture in a real window: the mouse starts it, `send` performs, the character follows."""
 
 from __future__ import annotations

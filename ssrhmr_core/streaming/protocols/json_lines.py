@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """JSON lines over UDP or TCP, usually port 39560: the protocol to write a sender for in minutes.
 
 The axes are the core's: right-handed, Y up, metres, quaternions w, x, y, z. A line has one tracker
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...geometry.scalar import NO_TURN
+from ...geometry.scalar import IDENTITY_QUAT
 from ..readings import MalformedError, Reading, checked
 
 PORT = 39560
@@ -74,7 +75,7 @@ def _tracker(values: object, time: float) -> Reading:
         raise MalformedError("valid is true or false")
     name, time = values.get("name"), _time(values, time)
     if not valid:
-        return checked(name, (0.0, 0.0, 0.0), NO_TURN, time)._replace(valid=False)
+        return checked(name, (0.0, 0.0, 0.0), IDENTITY_QUAT, time)._replace(valid=False)
     position, turn = values.get("position"), values.get("quaternion")
     if not isinstance(position, list) or len(position) != 3:
         raise MalformedError("position has three numbers")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """OSC packets, as far as the protocols here need them; messages are read by python-osc."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """VMC protocol: OSC over UDP, usually port 39539, as performers send it to marionettes.
 
 Read are the devices (``/VMC/Ext/Hmd|Con|Tra/Pos`` and their ``/Local`` variants), the bones of
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...geometry.scalar import NO_TURN, Quaternion, Vector, multiply, rotate
+from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, multiply, rotate
 from ..axes import mirrored, turned
 from ..readings import MalformedError, Reading, checked
 from .osc import Message, bundle, read
@@ -65,7 +66,7 @@ class VmcDecoder:
         """Begin with a sender that was not heard of."""
         self._raw: set[str] = set()
         self._tracking = True
-        self._root: Transform = ((0.0, 0.0, 0.0), NO_TURN)
+        self._root: Transform = ((0.0, 0.0, 0.0), IDENTITY_QUAT)
         self._bones: dict[str, Transform] = {}
         self._fresh: set[str] = set()
         self._frames = 0

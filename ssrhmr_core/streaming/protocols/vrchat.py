@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """VRChat's OSC trackers: UDP, usually port 9000, a head and numbered trackers.
 
 ``/tracking/trackers/head/position`` and ``/rotation``, the same with 1 to 8. Positions and Euler

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Baking in the real Blender: from animated empties to keys on several kinds of characters."""
 
 from __future__ import annotations

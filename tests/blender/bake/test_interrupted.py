@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A bake that ends early, cancelled or broken at any point, leaves the whole file as it was."""
 
 from __future__ import annotations
@@ -193,7 +194,7 @@ def breaking_steps(
 
 
 POINTS: dict[str, tuple[object, str, Callable[..., Any]]] = {
-    "reading": (job, "to_take", lambda f, error: breaking(f, 1, error)),
+    "reading": (job, "take_from_samples", lambda f, error: breaking(f, 1, error)),
     "the model": (Reconstructor, "steps", lambda f, error: breaking_steps(f, 1, error)),
     "the first bone's pose": (job, "pose_bones", lambda f, error: breaking_steps(f, 1, error)),
     "the tenth bone's pose": (job, "pose_bones", lambda f, error: breaking_steps(f, 10, error)),

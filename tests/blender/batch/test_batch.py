@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Many takes at once: found in actions and collections, baked one by one, nothing else changed."""
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ def test_a_bug_restores_everything_too(
     def broken(*_: object) -> None:
         raise KeyError("bug")
 
-    monkeypatch.setattr("ssrhmr_blender.baking.job.write_bone", broken)
+    monkeypatch.setattr("ssrhmr_blender.baking.job.write_bone_keys", broken)
     with pytest.raises(RuntimeError, match="bug"):
         bpy.ops.ssrhmr.bake_takes()
     assert snapshot() == before
@@ -310,10 +311,10 @@ def test_a_batch_is_saved_and_undone(hero: bpy.types.Object, tmp_path: Path) -> 
 
 
 def test_names_without_their_tracker() -> None:
-    from ssrhmr_core.tracking.roles import without_role
+    from ssrhmr_core.tracking.roles import strip_role
 
-    assert without_role("Walk 2_LeftFoot") == without_role("walk 2 head") == "walk 2"
-    assert without_role("L_Hand") == "" and without_role("Take") == "take"
+    assert strip_role("Walk 2_LeftFoot") == strip_role("walk 2 head") == "walk 2"
+    assert strip_role("L_Hand") == "" and strip_role("Take") == "take"
 
 
 def test_actions_named_by_body_part_only(hero: bpy.types.Object) -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Calibration in the panel: poses, the still frame, exchanged trackers and corrections by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Characters with other proportions than the performer's: what each mode does with them.
 
 The table is printed with ``pytest -s``.

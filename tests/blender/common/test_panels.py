@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Panels drawn into a layout that stands in for Blender's: all they name exists, and is quick.
 
 Without a window Blender draws no panels. What the stand-in cannot tell is how things look; what it

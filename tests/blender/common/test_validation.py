@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Wrong input: a clear message, and nothing is changed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Load Example: one click each to calibrate and bake, and undone in one step."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Baking without a window: results, resuming, errors, and the farm's job type."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Takes from files: imported as empties, baked directly."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Live capture in the real Blender, with real sockets; the ticks of its window are made by hand."""
 
 from __future__ import annotations
@@ -259,7 +260,7 @@ def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
     # The performance begins with 40 frames of a T-pose.
     stream(found, sender, range(36))
     until(found, lambda: bool(setup.calibration))
-    arms = Calibration.from_json(setup.calibration).arm_lengths
+    arms = Calibration.from_json(setup.calibration).mount_distances
     assert arms.max() < 0.05
     stream(found, sender, range(36, 45))
     assert found.pose is not None

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Presets: saved and loaded, named anything, broken and hostile files."""
 
 from __future__ import annotations

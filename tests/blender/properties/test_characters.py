@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Several characters in one scene: the list, undo, files, deleted objects, copies of scenes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Every family of rigs in one table: detected bones, and the bake against the core."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Characters linked from a library: overridden, baked, saved, opened, and the library changed."""
 
 from __future__ import annotations

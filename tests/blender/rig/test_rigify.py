@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A rig that Blender's own Rigify generates: what is baked are its controls."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Twist bones, long spines and necks: what turns between two joints is shared out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The interface in other languages: nothing missing, nothing stale, and shown by Blender."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Clips: forward kinematics, clocks and interpolation."""
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.interpolation import (
     MODEL_RATE,
-    even_times,
     interpolate,
     interpolate_rotations,
+    regular_times,
     runs,
 )
 from ssrhmr_core.body.motion import Motion
@@ -89,10 +90,10 @@ def test_a_single_frame_is_held(motion: Motion) -> None:
 
 
 def test_even_times() -> None:
-    assert np.allclose(even_times(np.array([1.0, 1.5]), 10.0), [1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
-    assert len(even_times(np.array([0.0, 0.999]), 10.0)) == 10
+    assert np.allclose(regular_times(np.array([1.0, 1.5]), 10.0), [1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+    assert len(regular_times(np.array([0.0, 0.999]), 10.0)) == 10
     # Sums of rounded steps do not lose the last frame.
-    assert len(even_times(np.cumsum(np.full(601, 1.0 / 60.0)), 60.0)) == 601
+    assert len(regular_times(np.cumsum(np.full(601, 1.0 / 60.0)), 60.0)) == 601
 
 
 def test_interpolation_on_uneven_times() -> None:
@@ -148,7 +149,7 @@ def test_signs_of_quaternions_mean_nothing(motion: Motion, seed: int) -> None:
     rate=st.sampled_from([1.0, 23.976, 24.0, 30.0, 59.94, 60.0, 90.0, 240.0]),
 )
 def test_even_clocks(start: float, span: float, rate: float) -> None:
-    times = even_times(np.array([start, start + span]), rate)
+    times = regular_times(np.array([start, start + span]), rate)
     assert times[0] == start
     np.testing.assert_allclose(np.diff(times), 1.0 / rate, rtol=1e-6)
     assert -2e-3 / rate < start + span - times[-1] < 1.0 / rate + 1e-9

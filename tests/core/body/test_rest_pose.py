@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Rest poses in canonical terms."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.body.rest_pose import MissingJointError, is_standing, read_rest
+from ssrhmr_core.body.rest_pose import MissingJointError, is_standing, read_rest_pose
 from ssrhmr_core.body.skeleton import (
     INDEX,
     JOINTS,
@@ -56,7 +57,7 @@ POSES: dict[str, dict[str, tuple[float, float, float]]] = {
 @pytest.mark.parametrize("name", POSES)
 def test_any_pose_gives_the_same_body(skeleton: Skeleton, name: str) -> None:
     points, turned = posed(skeleton, **POSES[name])
-    rest = read_rest(points, ALL)
+    rest = read_rest_pose(points, ALL)
     assert is_standing(rest)
     assert np.allclose(rest.skeleton.offsets, skeleton.offsets, atol=1e-5)
     # In canonical terms the rest pose is the pose itself.
@@ -70,7 +71,7 @@ def test_any_pose_gives_the_same_body(skeleton: Skeleton, name: str) -> None:
 )
 def test_any_axes(skeleton: Skeleton, turn: tuple[float, float, float]) -> None:
     matrix = quat.to_matrix(quat.from_scaled_angle_axis(np.radians(np.array(turn, float))))
-    rest = read_rest(skeleton.t_pose() @ matrix.T, ALL)
+    rest = read_rest_pose(skeleton.t_pose() @ matrix.T, ALL)
     assert np.allclose(rest.skeleton.offsets, skeleton.offsets, atol=1e-5)
     assert np.allclose(rest.alignments, matrix.T, atol=1e-5)
 
@@ -79,7 +80,7 @@ def test_limbs_are_straight(skeleton: Skeleton) -> None:
     random = np.random.default_rng(4)
     turns = {name: tuple(random.uniform(-15, 15, 3)) for name in JOINTS if name != "hips"}
     points, _ = posed(skeleton, **turns)
-    t_pose = read_rest(points, ALL, up=np.array([0.0, 1.0, 0.0])).skeleton.t_pose()
+    t_pose = read_rest_pose(points, ALL, up=np.array([0.0, 1.0, 0.0])).skeleton.t_pose()
     for joint, direction in LIMB_DIRECTIONS.items():
         if "wrist" not in JOINTS[joint]:
             bone = t_pose[joint + 1] - t_pose[joint]
@@ -93,9 +94,9 @@ def test_hands_follow_their_fingers(skeleton: Skeleton) -> None:
     steps = np.array([[0.08, 0.0, 0.0], [-0.08, 0.0, 0.0]])
     ends = points[wrists] + (turned[wrists] @ steps[..., None])[..., 0]
     straight = np.tile(np.eye(3), (22, 1, 1))
-    assert np.allclose(read_rest(points, ALL, ends).to_canonical(straight), turned, atol=1e-5)
+    assert np.allclose(read_rest_pose(points, ALL, ends).to_canonical(straight), turned, atol=1e-5)
     for unknown in (np.full((2, 3), np.nan), points[wrists] - steps, points[wrists]):
-        rest = read_rest(points, ALL, unknown)
+        rest = read_rest_pose(points, ALL, unknown)
         assert np.allclose(rest.to_canonical(straight)[wrists], np.eye(3), atol=1e-5)
 
 
@@ -107,7 +108,7 @@ def test_missing_joints_turn_nothing(skeleton: Skeleton) -> None:
     points = skeleton.t_pose().astype(float)
     tips = points[[INDEX["left_toe"], INDEX["right_toe"]]] + (0.0, 0.0, 0.05)
     points[~present] = np.nan
-    body = read_rest(points, present, toe_ends=tips).skeleton
+    body = read_rest_pose(points, present, toe_ends=tips).skeleton
     assert np.array_equal(body.present, present)
     t_pose = body.t_pose()
     known = [joint for joint in range(22) if present[joint]]
@@ -115,7 +116,7 @@ def test_missing_joints_turn_nothing(skeleton: Skeleton) -> None:
     assert np.allclose(t_pose[[INDEX["left_toe"], INDEX["right_toe"]]], tips, atol=1e-5)
     assert np.allclose(t_pose[INDEX["lower_spine"]], t_pose[INDEX["chest"]], atol=1e-6)
     assert np.allclose(t_pose[INDEX["left_clavicle"]], t_pose[INDEX["left_shoulder"]], atol=1e-6)
-    guessed = read_rest(points, present).skeleton.t_pose()[INDEX["left_toe"]]
+    guessed = read_rest_pose(points, present).skeleton.t_pose()[INDEX["left_toe"]]
     assert guessed[2] > t_pose[INDEX["left_ankle"], 2] + 0.05
 
 
@@ -124,19 +125,19 @@ def test_needed_joints(skeleton: Skeleton, name: str) -> None:
     present = ALL.copy()
     present[INDEX[name]] = False
     with pytest.raises(MissingJointError, match=name):
-        read_rest(skeleton.t_pose(), present)
+        read_rest_pose(skeleton.t_pose(), present)
 
 
 def test_degenerate_bodies(skeleton: Skeleton) -> None:
     with pytest.raises(ValueError):
-        read_rest(np.zeros((22, 3)), ALL)
+        read_rest_pose(np.zeros((22, 3)), ALL)
     points = skeleton.t_pose()
     points[INDEX["left_knee"]] = points[INDEX["left_hip"]]
     with pytest.raises(ValueError, match="left_knee has no length"):
-        read_rest(points, ALL)
+        read_rest_pose(points, ALL)
     points = skeleton.t_pose() * (0.0, 1.0, 1.0)
     with pytest.raises(ValueError, match="on top of each other"):
-        read_rest(points, ALL)
+        read_rest_pose(points, ALL)
 
 
 def test_poses_that_nobody_stands_in(skeleton: Skeleton) -> None:
@@ -145,9 +146,9 @@ def test_poses_that_nobody_stands_in(skeleton: Skeleton) -> None:
         side = 0.1 * (("left" in JOINTS[joint]) - ("right" in JOINTS[joint]))
         length = np.linalg.norm(skeleton.offsets[joint])
         points[joint] = points[parent] + (length, 0.0, side)
-    assert not is_standing(read_rest(points, ALL))
+    assert not is_standing(read_rest_pose(points, ALL))
     sitting, _ = posed(skeleton, left_hip=(-80, 0, 0), right_hip=(-80, 0, 0))
-    assert not is_standing(read_rest(sitting, ALL, up=np.array([0.0, 1.0, 0.0])))
+    assert not is_standing(read_rest_pose(sitting, ALL, up=np.array([0.0, 1.0, 0.0])))
 
 
 @st.composite
@@ -189,7 +190,7 @@ def test_any_body_in_any_rest_pose_axes_place_and_unit(
     unit: float,
 ) -> None:
     points, turned = posed(body, **pose)
-    rest = read_rest(unit * ((points + place) @ axes.T), ALL)
+    rest = read_rest_pose(unit * ((points + place) @ axes.T), ALL)
     np.testing.assert_allclose(rest.skeleton.offsets / unit, body.offsets, atol=1e-5)
     # Seen from its canonical pose, the rest pose is the pose that it was made of.
     canonical = rest.to_canonical(np.tile(np.eye(3), (22, 1, 1)))

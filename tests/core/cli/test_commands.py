@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The command line, as a user calls it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The bench measures what it says; how fast that is, no test can know."""
 
 from __future__ import annotations

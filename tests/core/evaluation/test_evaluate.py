@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Disturbed trackers and random bodies."""
 
 from __future__ import annotations

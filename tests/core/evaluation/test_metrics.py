@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Metrics on errors whose size is known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Hostile files: ``python -m tests.core.formats.fuzz --count 20000``.
 
 Random bytes, and good files with bits turned, lines cut out, doubled and exchanged, numbers that
@@ -301,8 +302,10 @@ def read_weights(path: Path) -> None:
 
 def read_calibration(path: Path) -> None:
     found = Calibration.from_json(path.read_bytes().decode("utf-8", "replace"))
-    assert np.isfinite(found.rotations).all() and np.isfinite(found.arms).all(), "mounts"
-    assert (np.abs(np.linalg.norm(found.rotations, axis=-1)) > 1e-6).all(), (
+    assert np.isfinite(found.mount_rotations).all() and np.isfinite(found.mount_offsets).all(), (
+        "mounts"
+    )
+    assert (np.abs(np.linalg.norm(found.mount_rotations, axis=-1)) > 1e-6).all(), (
         "mounts that turn nothing"
     )
     assert 0.0 < found.scale < np.inf, "scale"

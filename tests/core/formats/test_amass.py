@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """AMASS archives, made here with the joints and keys of each body model."""
 
 from __future__ import annotations

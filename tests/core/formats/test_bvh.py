@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """BVH files as programs write them: other axes, units, channel orders, zero poses and joints."""
 
 from __future__ import annotations

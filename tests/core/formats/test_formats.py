@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Finding and reading motion files of any kind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A little of what ``python -m tests.core.formats.fuzz`` does at length."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Small linear algebra, against upc-pymotion and across both libraries."""
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def test_six_numbers_and_back() -> None:
 def test_rotation_vectors_agree_with_pymotion() -> None:
     vectors = 2.0 * RANDOM.standard_normal((50, 3))
     expected = quat.to_matrix(quat.from_scaled_angle_axis(vectors))
-    np.testing.assert_allclose(rotations.from_rotation_vector(vectors), expected, atol=1e-6)
-    np.testing.assert_allclose(rotations.from_rotation_vector(np.zeros(3)), np.eye(3), atol=1e-7)
+    np.testing.assert_allclose(rotations.from_rotvec(vectors), expected, atol=1e-6)
+    np.testing.assert_allclose(rotations.from_rotvec(np.zeros(3)), np.eye(3), atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_rotation_vectors_agree_with_pymotion() -> None:
     [
         (rotations.between, (UNIT, OTHER)),
         (rotations.from_6d, (rotations.to_6d(TURNS),)),
-        (rotations.from_rotation_vector, (UNIT,)),
+        (rotations.from_rotvec, (UNIT,)),
         (rotations.rotate, (TURNS, UNIT)),
         (arrays.cross, (UNIT, OTHER)),
         (arrays.reject, (UNIT, OTHER)),
@@ -65,7 +66,7 @@ def test_numpy_and_torch_agree(function: object, inputs: tuple[np.ndarray, ...])
 
 def test_gradients_are_finite_at_zero() -> None:
     vector = torch.zeros(3, requires_grad=True)
-    rotations.from_rotation_vector(vector).sum().backward()
+    rotations.from_rotvec(vector).sum().backward()
     assert vector.grad is not None and torch.isfinite(vector.grad).all()
 
 
@@ -103,7 +104,7 @@ def test_any_six_numbers_are_a_rotation(six: np.ndarray) -> None:
 
 @given(turn=drawn_rotations(), about=st.floats(-np.pi, np.pi))
 def test_heading_turns_with_the_body(turn: np.ndarray, about: float) -> None:
-    y = rotations.from_rotation_vector(np.array([0.0, about, 0.0]))
+    y = rotations.from_rotvec(np.array([0.0, about, 0.0]))
     facing = rotations.heading(turn)
     if np.hypot(turn[0, 0] + turn[2, 2], turn[0, 2] - turn[2, 0]) < 1e-3:
         return  # upside down, where it is not defined
@@ -115,9 +116,9 @@ def test_heading_turns_with_the_body(turn: np.ndarray, about: float) -> None:
 
 @given(vector=numbers(3, 20.0))
 def test_rotation_vectors(vector: np.ndarray) -> None:
-    turn = rotations.from_rotation_vector(vector)
+    turn = rotations.from_rotvec(vector)
     assert_rotations(turn)
-    np.testing.assert_allclose(rotations.from_rotation_vector(-vector), turn.T, atol=1e-6)
+    np.testing.assert_allclose(rotations.from_rotvec(-vector), turn.T, atol=1e-6)
     np.testing.assert_allclose(rotations.rotate(turn, vector), vector, atol=1e-5)
     if 1e-6 < np.linalg.norm(vector) < 3.0:
         cosine = 0.5 * (np.trace(turn) - 1.0)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Single quaternions as tuples against pymotion's arrays."""
 
 from __future__ import annotations

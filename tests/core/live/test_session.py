@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A live session in simulated time: packets arrive at their times, ticks come at others."""
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.formats.trackers_csv import Recorder, load_trackers
 from ssrhmr_core.live.session import LivePose, LiveSession
 from ssrhmr_core.pipeline import Reconstructor
-from ssrhmr_core.streaming import FeedError, ProtocolName, Reading, Receiver
-from ssrhmr_core.streaming.decoding import Intake
+from ssrhmr_core.streaming import ProtocolName, Reading, Receiver, StreamingError
+from ssrhmr_core.streaming.decoding import ReadingQueue
 from ssrhmr_core.streaming.sender import Conditions, device_names, packets, play
 from ssrhmr_core.tracking.calibration import Calibration, calibrate
 from ssrhmr_core.tracking.denoising import Smoothing
@@ -43,7 +44,7 @@ class Stage:
         conditions: Conditions | None = None,
     ) -> None:
         self.now = 0.0
-        self.intake = Intake(protocol, 100000)
+        self.intake = ReadingQueue(protocol, 100000)
         self.shown: dict[float, float] = {}
         made = packets(take, protocol, conditions=conditions) if take else iter(())
         self._packets: Iterator[tuple[float, bytes]] = iter(made)
@@ -139,7 +140,7 @@ def test_live_poses_are_those_of_the_whole_clip(
     poses = stage.run(session, every(step, 2.2))
     whole = baked(mounts.apply(take), poses)
     assert len(whole) <= session.status.frames <= len(whole) + 1
-    assert all(pose.seen.all() for pose in poses)
+    assert all(pose.valid.all() for pose in poses)
     assert len(poses) > 0.4 * min(120, 2.0 / step)
     assert away(poses, whole).max() < 1.0
 
@@ -217,7 +218,7 @@ def test_a_bad_network_does_little_harm(mounts: Calibration) -> None:
     poses = stage.run(session, every(1.0 / 60.0, 5.9))
     status = session.status
     assert status.frames > 345 and status.frames_lost == 0
-    assert all(pose.seen.all() for pose in poses)
+    assert all(pose.valid.all() for pose in poses)
     whole = baked(mounts.apply(take), poses)
     wrong = away([pose for pose in poses if pose.time > 0.5], whole)
     assert wrong.mean() < 0.5
@@ -245,9 +246,9 @@ def test_a_tracker_that_falls_silent_is_filled_in_and_not_waited_for() -> None:
     poses = stage.run(session, every(1.0 / 120.0, 3.9))
     for pose in poses:
         if pose.time < 0.99 or pose.time > 3.2:
-            assert pose.seen.all()
+            assert pose.valid.all()
         elif 1.05 < pose.time < 2.98:
-            assert pose.seen.tolist() == [True, True, False, True, True, True]
+            assert pose.valid.tolist() == [True, True, False, True, True, True]
     # Frames wait for it while it may be late, but not for ever.
     late = {1.1: 0.05, 2.0: 0.0}
     for moment, wait in late.items():
@@ -255,7 +256,7 @@ def test_a_tracker_that_falls_silent_is_filled_in_and_not_waited_for() -> None:
         assert stage.shown[pose.time] - pose.time == pytest.approx(wait, abs=0.02)
     assert session.status.frames_waited > 100
     state = session.trackers()[2]
-    assert (state.role, state.valid, state.known) == ("left_hand", True, True)
+    assert (state.role, state.valid, state.has_reading) == ("left_hand", True, True)
 
 
 def test_silence_of_all_keeps_the_pose_and_is_made_up_for() -> None:
@@ -287,12 +288,12 @@ def test_trackers_show_without_a_character() -> None:
     session = LiveSession(stage, roles={"head": "head", "pelvis": "pelvis"}, clock=stage.clock)
     before = session.trackers()
     assert [state.role for state in before] == list(TRACKERS)
-    assert not any(state.known or state.valid for state in before)
+    assert not any(state.has_reading or state.valid for state in before)
     assert stage.run(session, every(1.0 / 60.0, 1.0)) == []
     head = session.trackers()[1]
-    assert head.known and head.valid and head.device == "head"
+    assert head.has_reading and head.valid and head.device == "head"
     np.testing.assert_allclose(head.position, take_at(60.0).positions[60, 1], atol=1e-5)
-    assert not session.trackers()[2].known
+    assert not session.trackers()[2].has_reading
     assert [device.name for device in session.devices()] == sorted(TRACKERS)
     assert session.status.rate == pytest.approx(60.0, rel=0.05)
     # It is not seen any more when nothing comes.
@@ -300,7 +301,7 @@ def test_trackers_show_without_a_character() -> None:
     stage.intake.drain()
     session._source = Stage()
     session.tick(5.0)
-    assert session.trackers()[1].known and not session.trackers()[1].valid
+    assert session.trackers()[1].has_reading and not session.trackers()[1].valid
 
 
 def test_neither_pelvis_nor_head() -> None:
@@ -317,9 +318,9 @@ def test_neither_pelvis_nor_head() -> None:
 def test_roles_are_checked_and_may_change() -> None:
     stage = Stage(take_at(60.0))
     session = session_on(stage, Calibration.none())
-    with pytest.raises(FeedError, match="head has two roles"):
+    with pytest.raises(StreamingError, match="head has two roles"):
         session.bind({"head": "head", "pelvis": "head"})
-    with pytest.raises(FeedError, match="is no tracker"):
+    with pytest.raises(StreamingError, match="is no tracker"):
         LiveSession(stage, roles={"nose": "head"}, clock=stage.clock)
     stage.run(session, every(1.0 / 60.0, 0.5))
     swapped = {**device_names("json"), "left_hand": "right_hand", "right_hand": "left_hand"}
@@ -380,8 +381,8 @@ def test_calibrating_after_a_countdown() -> None:
     expected = calibrate(BODY, take.positions[-1], take.rotations[-1])
     found = session.calibration
     assert found is not None
-    np.testing.assert_allclose(found.arms, expected.arms, atol=1e-4)
-    np.testing.assert_allclose(found.rotations, expected.rotations, atol=1e-4)
+    np.testing.assert_allclose(found.mount_offsets, expected.mount_offsets, atol=1e-4)
+    np.testing.assert_allclose(found.mount_rotations, expected.mount_rotations, atol=1e-4)
     assert session.calibration_warnings == ()
     # And the character stands there at once.
     assert poses and poses[0].time >= 2.9
@@ -457,7 +458,7 @@ def test_recording_begins_and_ends_when_told(tmp_path: Path) -> None:
     stage.run(session, every(0.1, 1.0))
     stage.now = 1.004
     assert session.start_recording(tmp_path / "a.csv") == 1.004
-    with pytest.raises(FeedError, match="recording already"):
+    with pytest.raises(StreamingError, match="recording already"):
         session.start_recording(tmp_path / "b.csv")
     session.pause()
     stage.run(session, every(0.1, 2.0, 1.1))
@@ -471,7 +472,7 @@ def test_recording_begins_and_ends_when_told(tmp_path: Path) -> None:
     assert raw.readings == 6 * 90
     times = raw.load().times
     assert 0.0 < times[0] < 1.0 / 60.0 and times[-1] == pytest.approx(1.496, abs=1e-6)
-    with pytest.raises(FeedError, match="it is not recording"):
+    with pytest.raises(StreamingError, match="it is not recording"):
         session.stop_recording()
 
 
@@ -545,7 +546,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_performance(
     message = session.status.message
     assert message.startswith("the recording ended: No space left on device. What came before")
     assert session.status.recording == -1
-    with pytest.raises(FeedError, match="No space left"):
+    with pytest.raises(StreamingError, match="No space left"):
         session.stop_recording()
 
 
@@ -621,7 +622,7 @@ def test_over_a_real_socket_live_recorded_and_baked_are_one(tmp_path: Path) -> N
     loaded = raw.load()
     assert len(loaded) == len(take)
     shifted = [
-        LivePose(pose.time - raw.began, pose.rotations, pose.root, pose.seen) for pose in poses
+        LivePose(pose.time - raw.began, pose.rotations, pose.root, pose.valid) for pose in poses
     ]
     assert shifted
     assert away(shifted, baked(loaded, shifted)).max() < 1.0

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The learned stages: NumPy equal to torch, streaming equal to whole clips, invariances."""
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from ssrhmr_core.body.skeleton import MIRROR, TRACKER_JOINTS, Skeleton, forward_
 from ssrhmr_core.model.network import (
     HISTORY,
     Prediction,
+    body_features,
     frame_features,
     predict,
-    proportions_of,
     step_features,
 )
 from ssrhmr_core.model.weights import load_weights
@@ -35,7 +36,7 @@ def run(weights: dict, motion: Motion, library: type) -> Prediction:
     features = frame_features(spots, turns, size)
     then = np.maximum(np.arange(len(motion))[:, None] - np.array([0, *HISTORY]), 0)
     steps = step_features(features, features[then[:, 1:]], spots[then, 0], turns[then, 0], size)
-    body = proportions_of(made(motion.skeleton.offsets), size)
+    body = body_features(made(motion.skeleton.offsets), size)
     return predict(weights, features, steps, spots, turns, body)
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which bone is which joint, for the rigs people have."""
 
 from __future__ import annotations

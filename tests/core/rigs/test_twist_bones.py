@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What turns between two joints is shared out among the bones in between."""
 
 from __future__ import annotations
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, Skeleton
-from ssrhmr_core.geometry.rotations import from_rotation_vector
+from ssrhmr_core.geometry.rotations import from_rotvec
 from ssrhmr_core.rigs.bone_mapping import NONE
 from ssrhmr_core.rigs.twist_bones import Segment, find_segments, spread, without
 
@@ -75,26 +76,24 @@ def test_bones_within_a_limb_and_a_spine(skeleton: Skeleton) -> None:
 def test_twists_come_whole_and_without_jumps() -> None:
     """A wrist that turns on and on: half of it at mid forearm, whichever way it is bent."""
     angles = np.linspace(0.0, 7.0, 200)
-    bend = from_rotation_vector(np.array([[0.0, 0.0, 0.9]]))
-    elbow = from_rotation_vector(np.outer(np.sin(angles), [0.3, 1.0, -0.5]))
+    bend = from_rotvec(np.array([[0.0, 0.0, 0.9]]))
+    elbow = from_rotvec(np.outer(np.sin(angles), [0.3, 1.0, -0.5]))
     x = np.array([1.0, 0.0, 0.0])
     turned = np.tile(np.eye(3), (200, 22, 1, 1))
     turned[:, ELBOW] = elbow
-    turned[:, WRIST] = elbow @ from_rotation_vector(angles[:, None] * x) @ bend
+    turned[:, WRIST] = elbow @ from_rotvec(angles[:, None] * x) @ bend
     segment = Segment(ELBOW, WRIST, ("twist",), np.array([0.5]), 0.25 * x[None])
     found = spread(segment, turned)[:, 0]
-    np.testing.assert_allclose(
-        found, elbow @ from_rotation_vector(0.5 * angles[:, None] * x), atol=1e-6
-    )
+    np.testing.assert_allclose(found, elbow @ from_rotvec(0.5 * angles[:, None] * x), atol=1e-6)
 
 
 def test_upper_arms_untwist_towards_the_shoulder() -> None:
     x = np.array([1.0, 0.0, 0.0])
-    swing = from_rotation_vector(np.array([[0.0, 0.4, 0.7]]))
-    clavicle = from_rotation_vector(np.array([[0.2, 0.1, 0.0]]))
+    swing = from_rotvec(np.array([[0.0, 0.4, 0.7]]))
+    clavicle = from_rotvec(np.array([[0.2, 0.1, 0.0]]))
     turned = np.tile(np.eye(3), (1, 22, 1, 1))
     turned[:, SHOULDER - 1] = clavicle
-    turned[:, SHOULDER] = clavicle @ swing @ from_rotation_vector(0.8 * x[None])
+    turned[:, SHOULDER] = clavicle @ swing @ from_rotvec(0.8 * x[None])
     segment = Segment(SHOULDER, ELBOW, ("a", "b"), np.array([0.0, 1.0]), 0.3 * x[None])
     found = spread(segment, turned)[0]
     np.testing.assert_allclose(found[0], (clavicle @ swing)[0], atol=1e-6)
@@ -104,7 +103,7 @@ def test_upper_arms_untwist_towards_the_shoulder() -> None:
 def test_a_spine_bends_evenly_and_keeps_its_direction() -> None:
     low, high = INDEX["lower_spine"], INDEX["chest"]
     turned = np.tile(np.eye(3), (1, 22, 1, 1))
-    turned[:, high] = from_rotation_vector(np.array([[0.6, 0.0, 0.0]]))
+    turned[:, high] = from_rotvec(np.array([[0.6, 0.0, 0.0]]))
     steps = np.tile([0.0, 0.1, 0.0], (3, 1))
     found = spread(Segment(low, high, ("a", "b", "c"), np.arange(3) / 3.0, steps), turned)[0]
     angles = np.arcsin([*found[:, 2, 1], turned[0, high, 2, 1]])

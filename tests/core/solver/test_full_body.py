@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The exact solve, on its own: the ends meet their trackers whatever was predicted."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, Skeleton, forward_kinematics
-from ssrhmr_core.solver import ARMS, LEGS, body_of, solve
+from ssrhmr_core.solver import ARMS, LEGS, solve, solver_skeleton
 
 ENDS = list(TRACKER_JOINTS)
 
@@ -36,7 +37,7 @@ def true_poles(motion: Motion) -> np.ndarray:
 def test_truth_is_left_alone(motion: Motion) -> None:
     spots, turns = trackers(motion)
     offsets = motion.skeleton.offsets
-    found = solve(motion.matrices(), true_poles(motion), spots, turns, body_of(offsets))
+    found = solve(motion.matrices(), true_poles(motion), spots, turns, solver_skeleton(offsets))
     # An arm at 98.9 % of its reach has its clavicle give by 0.13 degrees.
     np.testing.assert_allclose(found, motion.matrices(), atol=3e-3)
 
@@ -45,7 +46,9 @@ def test_truth_is_left_alone(motion: Motion) -> None:
 def test_ends_meet_their_trackers(motion: Motion, degrees: float) -> None:
     spots, turns = trackers(motion)
     offsets = motion.skeleton.offsets
-    found = solve(disturbed(motion, degrees), true_poles(motion), spots, turns, body_of(offsets))
+    found = solve(
+        disturbed(motion, degrees), true_poles(motion), spots, turns, solver_skeleton(offsets)
+    )
     points = forward_kinematics(found, spots[:, 0], offsets)
     missed = 1000.0 * np.linalg.norm(points[:, ENDS] - spots, axis=-1)
     assert missed.mean() < 0.1, "mm"
@@ -57,7 +60,7 @@ def test_solving_brings_the_whole_body_closer(motion: Motion) -> None:
     spots, turns = trackers(motion)
     offsets = motion.skeleton.offsets
     wrong = disturbed(motion, 10.0)
-    found = solve(wrong, true_poles(motion), spots, turns, body_of(offsets))
+    found = solve(wrong, true_poles(motion), spots, turns, solver_skeleton(offsets))
     before = np.linalg.norm(
         forward_kinematics(wrong, spots[:, 0], offsets) - motion.positions(), axis=-1
     )
@@ -72,7 +75,9 @@ def test_knees_and_elbows_bend_towards_their_pole(motion: Motion) -> None:
     offsets = motion.skeleton.offsets
     poles = true_poles(motion)
     points = forward_kinematics(
-        solve(disturbed(motion, 10.0), poles, spots, turns, body_of(offsets)), spots[:, 0], offsets
+        solve(disturbed(motion, 10.0), poles, spots, turns, solver_skeleton(offsets)),
+        spots[:, 0],
+        offsets,
     )
     for number, limb in enumerate((*LEGS, *ARMS)):
         bend = points[:, limb.lower] - 0.5 * (points[:, limb.upper] + points[:, limb.end])
@@ -87,7 +92,9 @@ def test_an_arm_out_of_reach_points_at_its_target(skeleton: Skeleton) -> None:
     spots[0, 2] += away
     poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (1, 4, 1))
     points = forward_kinematics(
-        solve(still, poles, spots, turns, body_of(skeleton.offsets)), spots[:, 0], skeleton.offsets
+        solve(still, poles, spots, turns, solver_skeleton(skeleton.offsets)),
+        spots[:, 0],
+        skeleton.offsets,
     )[0]
     arm = points[INDEX["left_wrist"]] - points[INDEX["left_shoulder"]]
     aim = spots[0, 2] - points[INDEX["left_shoulder"]]
@@ -108,12 +115,12 @@ def test_a_spine_out_of_reach_stretches_and_keeps_calm(motion: Motion, lifted: f
     chain = [INDEX[name] for name in ("middle_spine", "chest", "neck", "head")]
     reach = float(np.linalg.norm(offsets[chain], axis=-1).sum())
     spots[:, 1] = first + aim * ((reach + lifted) / distance)
-    found = solve(wrong, true_poles(motion), spots, turns, body_of(offsets))
+    found = solve(wrong, true_poles(motion), spots, turns, solver_skeleton(offsets))
     points = forward_kinematics(found, spots[:, 0], offsets)
     missed = np.linalg.norm(points[:, ENDS[1]] - spots[:, 1], axis=-1)
     assert missed.max() < lifted + 0.003
     spots[:, 1] += 1e-6
-    again = solve(wrong, true_poles(motion), spots, turns, body_of(offsets))
+    again = solve(wrong, true_poles(motion), spots, turns, solver_skeleton(offsets))
     moved = forward_kinematics(again, spots[:, 0], offsets) - points
     assert np.abs(moved).max() < 1e-3
 
@@ -139,7 +146,7 @@ def test_a_straight_spine_that_is_too_long_does_not_buckle_about(
     spots[:, 1, 1] -= lowered
     poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (frames, 4, 1))
     found = forward_kinematics(
-        solve(turned, poles, spots, turns, body_of(offsets)), spots[:, 0], offsets
+        solve(turned, poles, spots, turns, solver_skeleton(offsets)), spots[:, 0], offsets
     )
     steps = np.linalg.norm(np.diff(found[:, chain[:3]], axis=0), axis=-1)
     assert np.abs(found[:, ENDS[1]] - spots[:, 1]).max() < 1e-3
@@ -157,7 +164,7 @@ def test_joints_without_length_do_no_harm(
         offsets[child] = 0.0
     short = Motion(Skeleton(offsets), motion.times, motion.rotations, motion.root)
     spots, turns = trackers(short)
-    found = solve(disturbed(short, 5.0), true_poles(short), spots, turns, body_of(offsets))
+    found = solve(disturbed(short, 5.0), true_poles(short), spots, turns, solver_skeleton(offsets))
     points = forward_kinematics(found, spots[:, 0], offsets)
     assert np.isfinite(points).all()
     assert np.linalg.norm(points[:, ENDS] - spots, axis=-1).mean() < 1e-4
@@ -167,10 +174,10 @@ def test_numpy_and_torch_agree_and_gradients_flow(motion: Motion) -> None:
     spots, turns = trackers(motion)
     inputs = (disturbed(motion, 8.0), true_poles(motion), spots, turns, motion.skeleton.offsets)
     rotations, poles, places, measured, offsets = (np.asarray(x, np.float64) for x in inputs)
-    expected = solve(rotations, poles, places, measured, body_of(offsets))
+    expected = solve(rotations, poles, places, measured, solver_skeleton(offsets))
     tensors = [torch.as_tensor(x) for x in (rotations, poles, places, measured, offsets)]
     tensors[0].requires_grad_()
-    found = solve(tensors[0], tensors[1], tensors[2], tensors[3], body_of(tensors[4]))
+    found = solve(tensors[0], tensors[1], tensors[2], tensors[3], solver_skeleton(tensors[4]))
     np.testing.assert_allclose(found.detach().numpy(), expected, atol=1e-9)
     found.square().sum().backward()
     assert tensors[0].grad is not None and torch.isfinite(tensors[0].grad).all()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One frame in plain floats gives what many frames in arrays give."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.geometry.rotations import between
-from ssrhmr_core.solver import Body, batched, body_of, scalar
+from ssrhmr_core.solver import SolverSkeleton, batched, scalar, solver_skeleton
 from tests.core.solver.test_full_body import disturbed
 
 ROWS = 400
@@ -25,8 +26,8 @@ def random_bodies(random: np.random.Generator, offsets: np.ndarray) -> np.ndarra
     return (offsets * scale * random.uniform(0.5, 3.0, (ROWS, 1, 1))).astype(np.float32)
 
 
-def row_of(body: Body, row: int) -> Body:
-    return Body(*(part[row] for part in body))
+def row_of(body: SolverSkeleton, row: int) -> SolverSkeleton:
+    return SolverSkeleton(*(part[row] for part in body))
 
 
 @pytest.fixture
@@ -35,11 +36,11 @@ def random() -> np.random.Generator:
 
 
 @pytest.fixture
-def bodies(random: np.random.Generator, motion: Motion) -> Body:
-    return body_of(random_bodies(random, motion.skeleton.offsets))
+def bodies(random: np.random.Generator, motion: Motion) -> SolverSkeleton:
+    return solver_skeleton(random_bodies(random, motion.skeleton.offsets))
 
 
-def test_spine(random: np.random.Generator, bodies: Body, motion: Motion) -> None:
+def test_spine(random: np.random.Generator, bodies: SolverSkeleton, motion: Motion) -> None:
     wrong = disturbed(motion, 15.0)[:, [9, 10, 11, 12]]
     turned = wrong[random.integers(0, len(wrong), ROWS)]
     hips = random_turns(random, ROWS)
@@ -57,30 +58,30 @@ def test_spine(random: np.random.Generator, bodies: Body, motion: Motion) -> Non
         assert one.dtype == places.dtype == np.float32
 
 
-def test_clavicles(random: np.random.Generator, bodies: Body) -> None:
+def test_clavicles(random: np.random.Generator, bodies: SolverSkeleton) -> None:
     turned, chest_turns = random_turns(random, ROWS, 2), random_turns(random, ROWS)
     chests = random.standard_normal((ROWS, 3)).astype(np.float32)
     # Within reach, about to leave it, and beyond.
     reach = (bodies.uppers + bodies.lowers)[:, 2:]
     direction = random.standard_normal((ROWS, 2, 3))
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-    many, shoulders = batched.give_clavicles(
+    many, shoulders = batched.reach_with_clavicles(
         turned, bodies, chest_turns, chests, np.zeros((ROWS, 2, 3), np.float32)
     )
     hands = shoulders + direction * reach * random.uniform(0.9, 1.3, (ROWS, 2, 1))
     hands = hands.astype(np.float32)
-    many, shoulders = batched.give_clavicles(turned, bodies, chest_turns, chests, hands)
+    many, shoulders = batched.reach_with_clavicles(turned, bodies, chest_turns, chests, hands)
     given = np.abs(many - turned).max((-1, -2)) > 1e-3
     assert 0.2 < given.mean() < 0.95
     for row in range(ROWS):
-        one, places = scalar.give_clavicles(
+        one, places = scalar.reach_with_clavicles(
             turned[row], row_of(bodies, row), chest_turns[row], chests[row], hands[row]
         )
         np.testing.assert_allclose(places, shoulders[row], atol=5e-5)
         np.testing.assert_allclose(one, many[row], atol=5e-4)
 
 
-def test_limbs(random: np.random.Generator, bodies: Body) -> None:
+def test_limbs(random: np.random.Generator, bodies: SolverSkeleton) -> None:
     uppers, lowers = random_turns(random, ROWS, 4), random_turns(random, ROWS, 4)
     starts = random.standard_normal((ROWS, 4, 3)).astype(np.float32)
     poles = random.standard_normal((ROWS, 4, 3)).astype(np.float32)

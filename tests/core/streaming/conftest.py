@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Readings and takes that the tests of the feed share."""
 
 from __future__ import annotations

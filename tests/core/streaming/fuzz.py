@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Hostile packets: ``python -m tests.core.streaming.fuzz --count 200000``.
 
 Random bytes, and good packets with bits turned, bytes cut out, put in, doubled and stuck together,

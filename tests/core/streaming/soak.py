@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A long performance over a bad network: ``python -m tests.core.streaming.soak --minutes 10``.
 
 ``send`` runs as a program of its own at 120 Hz with 2 % of packets lost, 2 % reordered, jitter and
@@ -75,7 +76,7 @@ def main() -> None:
             pose = session.tick()
             if pose:
                 poses.note(pose)
-                unseen += not pose.seen.all()
+                unseen += not pose.valid.all()
                 if chosen.latency:
                     count = session.status.frames - before
                     spent = time.perf_counter() - tick

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Unity's axes against ours."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From packets to readings."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ssrhmr_core.streaming.decoding import LONGEST, Intake
+from ssrhmr_core.streaming.decoding import LONGEST, ReadingQueue
 from ssrhmr_core.streaming.protocols.osc import bundle
 
 
@@ -19,7 +20,7 @@ def line(time: float | None = 0.0, name: str = "a", x: float = 0.0) -> bytes:
 
 
 def test_times_become_local() -> None:
-    intake = Intake("json", 100)
+    intake = ReadingQueue("json", 100)
     for number in range(3):
         intake.packet(line(100.0 + number, x=number), "s", 7.0 + number)
     readings = intake.drain()
@@ -29,7 +30,7 @@ def test_times_become_local() -> None:
 
 
 def test_without_a_sender_s_time_the_arrival_counts() -> None:
-    intake = Intake("json", 100)
+    intake = ReadingQueue("json", 100)
     intake.packet(line(None), "s", 7.0)
     intake.packet(line(None), "s", 8.0)
     assert [reading.time for reading in intake.drain()] == [7.0, 8.0]
@@ -38,7 +39,7 @@ def test_without_a_sender_s_time_the_arrival_counts() -> None:
 
 
 def test_duplicates_are_left_out_and_late_ones_handed_over() -> None:
-    intake = Intake("json", 100)
+    intake = ReadingQueue("json", 100)
     for number, time in enumerate((1.00, 1.01, 1.01, 1.03, 1.02, 1.03, 1.04)):
         intake.packet(line(time), "s", 5.0 + 0.01 * number)
     readings = intake.drain()
@@ -48,7 +49,7 @@ def test_duplicates_are_left_out_and_late_ones_handed_over() -> None:
 
 
 def test_two_senders_have_two_clocks() -> None:
-    intake = Intake("json", 100)
+    intake = ReadingQueue("json", 100)
     for number in range(3):
         intake.packet(line(100.0 + number, "a"), "one", 5.0 + number)
         intake.packet(line(9.0 + number, "b"), "other", 5.2 + number)
@@ -58,7 +59,7 @@ def test_two_senders_have_two_clocks() -> None:
 
 
 def test_a_clock_that_stands_still_is_not_believed() -> None:
-    intake = Intake("json", 100)
+    intake = ReadingQueue("json", 100)
     for number in range(4):
         intake.packet(line(0.0, x=number), "s", 5.0 + number)
     assert [reading.time for reading in intake.drain()] == [5.0, 6.0, 7.0, 8.0]
@@ -66,7 +67,7 @@ def test_a_clock_that_stands_still_is_not_believed() -> None:
 
 
 def test_the_oldest_are_dropped_when_nobody_fetches_them() -> None:
-    intake = Intake("json", 10)
+    intake = ReadingQueue("json", 10)
     for number in range(25):
         intake.packet(line(float(number), x=number), "s", float(number))
     assert intake.counters.dropped == 15
@@ -74,7 +75,7 @@ def test_the_oldest_are_dropped_when_nobody_fetches_them() -> None:
 
 
 def test_bad_packets_are_counted() -> None:
-    intake = Intake("json", 100)
+    intake = ReadingQueue("json", 100)
     intake.packet(b"nonsense", "s", 0.0)
     intake.packet(b'"' + b" " * LONGEST, "s", 0.0)
     intake.packet(line(), "s", 0.0)
@@ -84,7 +85,7 @@ def test_bad_packets_are_counted() -> None:
 
 
 def test_any_number_of_senders_and_devices_takes_bounded_memory() -> None:
-    intake = Intake("json", 10)
+    intake = ReadingQueue("json", 10)
     for number in range(3000):
         intake.packet(line(float(number), str(number)), number % 500, float(number))
         intake.packet(line(float(number), str(number)), "one", float(number))
@@ -94,7 +95,7 @@ def test_any_number_of_senders_and_devices_takes_bounded_memory() -> None:
 
 
 def test_halves_that_were_lost_keep_their_own_arrival() -> None:
-    intake = Intake("vrchat", 10)
+    intake = ReadingQueue("vrchat", 10)
     halves = ((1.0, "rotation"), (1.0, "position"), (2.0, "position"), (3.0, "position"))
     for arrival, what in halves:
         packet = bundle([(f"/tracking/trackers/1/{what}", (0.0, 0.0, 0.0))])

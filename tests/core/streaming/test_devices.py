@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The table of devices, and who is worn where."""
 
 from __future__ import annotations
@@ -7,8 +8,15 @@ import math
 import numpy as np
 import pytest
 
-from ssrhmr_core.streaming import Device, DeviceTable, FeedError, Reading, assign_role, guess_roles
-from ssrhmr_core.streaming.devices import checked_roles
+from ssrhmr_core.streaming import (
+    Device,
+    DeviceTable,
+    Reading,
+    StreamingError,
+    assign_role,
+    guess_roles,
+)
+from ssrhmr_core.streaming.devices import validate_roles
 
 
 def readings(
@@ -131,11 +139,11 @@ def test_assigning_moves_a_device() -> None:
     assert assign_role(roles, "head", "c") == {"pelvis": "b", "head": "c"}
     assert assign_role(roles, "head", "") == {"pelvis": "b"}
     assert roles == {"head": "a", "pelvis": "b"}
-    with pytest.raises(FeedError, match="'nose' is no tracker; they are pelvis, head"):
+    with pytest.raises(StreamingError, match="'nose' is no tracker; they are pelvis, head"):
         assign_role(roles, "nose", "a")
 
 
 def test_roles_are_checked() -> None:
-    assert checked_roles({"head": "a", "pelvis": ""}) == {"head": "a"}
-    with pytest.raises(FeedError, match="a has two roles"):
-        checked_roles({"head": "a", "pelvis": "a"})
+    assert validate_roles({"head": "a", "pelvis": ""}) == {"head": "a"}
+    with pytest.raises(StreamingError, match="a has two roles"):
+        validate_roles({"head": "a", "pelvis": "a"})

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Receivers on real sockets of this computer."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from ssrhmr_core.body.skeleton import TRACKERS
-from ssrhmr_core.streaming import FeedError, ProtocolName, Reading, Receiver
+from ssrhmr_core.streaming import ProtocolName, Reading, Receiver, StreamingError
 from ssrhmr_core.streaming.decoding import LONGEST
 from ssrhmr_core.streaming.sender import device_names, packets, play
 from ssrhmr_core.tracking.take import Take
@@ -102,7 +103,9 @@ def test_no_sockets_are_left(lines: Receiver) -> None:
 def test_a_taken_port_is_explained(lines: Receiver) -> None:
     for protocol in PROTOCOLS:
         other = Receiver(protocol, lines.port)
-        with pytest.raises(FeedError, match=f"port {lines.port} is in use: stop the other program"):
+        with pytest.raises(
+            StreamingError, match=f"port {lines.port} is in use: stop the other program"
+        ):
             other.start()
         assert not other.running
     # Of both ports that JSON needs one was free; it was not kept.
@@ -110,14 +113,14 @@ def test_a_taken_port_is_explained(lines: Receiver) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(FeedError, match="is in use"):
+        with pytest.raises(StreamingError, match="is in use"):
             Receiver("json", port).start()
         with Receiver("vmc", port):
             pass
 
 
 def test_starting_twice_is_refused(lines: Receiver) -> None:
-    with pytest.raises(FeedError, match="is being listened on already"):
+    with pytest.raises(StreamingError, match="is being listened on already"):
         lines.start()
     assert lines.running
     udp(lines, LINE)
@@ -133,7 +136,7 @@ def test_starting_twice_is_refused(lines: Receiver) -> None:
     ],
 )
 def test_what_cannot_be_listened_on(host: str, port: int, message: str) -> None:
-    with pytest.raises(FeedError, match=message):
+    with pytest.raises(StreamingError, match=message):
         Receiver("vmc", port, host).start()
 
 

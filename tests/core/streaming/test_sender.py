@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A performer without hardware."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssrhmr_core.streaming import FeedError, ProtocolName, Reading
+from ssrhmr_core.streaming import ProtocolName, Reading, StreamingError
 from ssrhmr_core.streaming.protocols.json_lines import JsonDecoder
 from ssrhmr_core.streaming.protocols.vmc import VmcDecoder
 from ssrhmr_core.streaming.sender import Conditions, packets, play
@@ -96,7 +97,7 @@ def test_what_is_not_seen_is_sent_as_such(take: Take) -> None:
 def test_nobody_listens(take: Take) -> None:
     # UDP does not tell, and the performance may begin before the receiver.
     play(iter([(0.0, b"x"), (0.0, b"x")]), "127.0.0.1", 1)
-    with pytest.raises(FeedError, match=r"cannot send to 127\.0\.0\.1, port 1: "):
+    with pytest.raises(StreamingError, match=r"cannot send to 127\.0\.0\.1, port 1: "):
         play(iter([(0.0, b"x")]), "127.0.0.1", 1, stream=True)
-    with pytest.raises(FeedError, match=r"cannot send to no\.such\.host\.invalid"):
+    with pytest.raises(StreamingError, match=r"cannot send to no\.such\.host\.invalid"):
         play(iter([(0.0, b"x")]), "no.such.host.invalid", 1)

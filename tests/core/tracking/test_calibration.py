@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Calibration: how trackers sit on their joints."""
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from ssrhmr_core.tracking.calibration import (
     Calibration,
     Proportions,
     calibrate,
-    calibrate_stillest,
+    calibrate_at_stillest,
     calibrate_to_pose,
-    find_still,
+    find_still_time,
+    movement_warnings,
+    peak_speeds,
     quality,
-    still_enough,
-    stillness,
 )
 from ssrhmr_core.tracking.reference_pose import ELEVATIONS, ankle_height
 from ssrhmr_core.tracking.take import Take, TrackerError
@@ -89,7 +90,7 @@ def test_t_pose_calibration_finds_heading_and_mounts(skeleton: Skeleton, heading
 def test_t_pose_calibration_without_mounts_is_exact(skeleton: Skeleton) -> None:
     truth = t_pose(skeleton, 0.7)
     found = calibrate(skeleton, truth.positions[0], truth.rotations[0])
-    np.testing.assert_allclose(found.arm_lengths, 0.0, atol=1e-5)
+    np.testing.assert_allclose(found.mount_distances, 0.0, atol=1e-5)
     assert angle(found.apply(truth).rotations, truth.rotations).max() < 0.1
 
 
@@ -100,7 +101,7 @@ def test_a_performer_of_another_size(skeleton: Skeleton) -> None:
     fitted = calibrate(skeleton, worn.positions[0], worn.rotations[0], proportions="FIT")
     assert fitted.scale == pytest.approx(1.25, abs=1e-3)
     assert fitted.warnings == ()
-    np.testing.assert_allclose(fitted.arm_lengths, 0.0, atol=1e-4)
+    np.testing.assert_allclose(fitted.mount_distances, 0.0, atol=1e-4)
 
 
 @pytest.mark.parametrize("worn_by", [None, *range(4)])
@@ -151,31 +152,32 @@ def test_arms_down_is_not_a_t_pose(skeleton: Skeleton) -> None:
 
 def test_moving_trackers_are_named(motion: Motion) -> None:
     take = Take.from_motion(motion)
-    warnings = still_enough(stillness(take, 1.0))
+    warnings = movement_warnings(peak_speeds(take, 1.0))
     assert warnings and all("cm/s" in warning for warning in warnings)
     still = Take(take.times, take.positions * 0 + 1, take.rotations, take.valid)
-    assert still_enough(stillness(still, 1.0)) == ()
+    assert movement_warnings(peak_speeds(still, 1.0)) == ()
 
 
 def test_json_round_trip(skeleton: Skeleton) -> None:
     worn = mounted(t_pose(skeleton))
     found = calibrate(skeleton, worn.positions[0], worn.rotations[0], proportions="FIT")
     again = Calibration.from_json(found.to_json())
-    np.testing.assert_allclose(again.arms, found.arms)
-    np.testing.assert_allclose(again.rotations, found.rotations)
+    np.testing.assert_allclose(again.mount_offsets, found.mount_offsets)
+    np.testing.assert_allclose(again.mount_rotations, found.mount_rotations)
     assert (again.scale, again.warnings) == (found.scale, found.warnings)
     values = json.loads(found.to_json())
     damaged: list[dict[str, object]] = [
         {"scale": 10**400},
         {"scale": 0.0},
         {"scale": float("nan")},
-        {"misses": [10**400] * 6},
-        {"rotations": [[0.0, 0.0, 0.0, 0.0]] * 6},
+        {"deviations": [10**400] * 6},
+        {"mount_rotations": [[0.0, 0.0, 0.0, 0.0]] * 6},
         {"performer": [[1e-30, 0.0, 0.0]] * 22},
         {"swapped": [{}]},
     ]
     texts = [json.dumps({**values, **damage}) for damage in damaged]
-    texts += ["", "{}", "[1]", found.to_json().replace("arms", "legs"), "null", "[" * 100_000]
+    without_offsets = found.to_json().replace("mount_offsets", "legs")
+    texts += ["", "{}", "[1]", without_offsets, "null", "[" * 100_000]
     for text in texts:
         with pytest.raises(TrackerError, match="calibrate again"):
             Calibration.from_json(text)
@@ -207,30 +209,30 @@ def test_the_stillest_moment_is_found(skeleton: Skeleton) -> None:
     # Comes to rest at the second third.
     sway = 0.3 * np.where(times < 0.66, np.sin(9.0 * (times - 0.66)), 0.0)
     take = second(skeleton, sway, noise=0.002)
-    found, speeds = calibrate_stillest(skeleton, take)
+    found, speeds = calibrate_at_stillest(skeleton, take)
     expected = calibrate(skeleton, t_pose(skeleton).positions[0], t_pose(skeleton).rotations[0])
-    np.testing.assert_allclose(found.arms, expected.arms, atol=0.004)
-    assert angle(found.rotations, expected.rotations).max() < 0.2
+    np.testing.assert_allclose(found.mount_offsets, expected.mount_offsets, atol=0.004)
+    assert angle(found.mount_rotations, expected.mount_rotations).max() < 0.2
     # Noise of 2 mm is no movement.
-    assert still_enough(speeds) == ()
+    assert movement_warnings(speeds) == ()
 
 
 def test_a_hand_that_turns_back_is_not_still(skeleton: Skeleton) -> None:
     take = second(skeleton, 0.3 * np.sin(7.0 * np.arange(61) / 60.0))
-    _, speeds = calibrate_stillest(skeleton, take)
-    assert len(still_enough(speeds)) == 6
+    _, speeds = calibrate_at_stillest(skeleton, take)
+    assert len(movement_warnings(speeds)) == 6
 
 
 def test_trackers_that_are_not_seen_cannot_be_calibrated(skeleton: Skeleton) -> None:
     take = second(skeleton, np.zeros(61))
     take.valid[:, 2] = False
     with pytest.raises(TrackerError, match="not seen: left_hand; calibration needs all six"):
-        calibrate_stillest(skeleton, take)
+        calibrate_at_stillest(skeleton, take)
     take.valid[:, 2] = np.arange(61) % 5 > 0
     with pytest.raises(TrackerError, match="not all seen at once"):
-        calibrate_stillest(skeleton, take)
+        calibrate_at_stillest(skeleton, take)
     take.valid[20:30, 2] = True
-    calibrate_stillest(skeleton, take)
+    calibrate_at_stillest(skeleton, take)
 
 
 WORN = [(worn, reference) for worn in SETS for reference in ELEVATIONS]
@@ -314,7 +316,7 @@ def test_nudges_move_and_turn_joints_along_the_bodys_axes(skeleton: Skeleton) ->
     offsets[2] = 0.01, 0.02, 0.03
     turns = np.tile([1.0, 0.0, 0.0, 0.0], (6, 1))
     turns[3] = quat.from_angle_axis(np.array([0.5]), np.array([0.0, 1.0, 0.0])).reshape(4)
-    applied = made.nudged(offsets, turns).apply(worn)
+    applied = made.adjusted(offsets, turns).apply(worn)
     np.testing.assert_allclose(applied.positions[0] - truth.positions[0], offsets, atol=1e-5)
     assert angle(applied.rotations[0], turns).max() < 0.1
 
@@ -356,11 +358,11 @@ def test_the_still_frame_of_the_pose_is_found(motion: Motion) -> None:
     positions = np.concatenate([positions, dance])
     rotations = np.tile(t.rotations, (301, 1, 1))
     take = Take(times, positions.astype("f4"), rotations.astype("f4"), np.ones((301, 6), bool))
-    assert 105 / 60 < find_still(body, take, "T_POSE") < 2.5
-    assert find_still(body, take, "A_POSE") < 1.0
+    assert 105 / 60 < find_still_time(body, take, "T_POSE") < 2.5
+    assert find_still_time(body, take, "A_POSE") < 1.0
     take.valid[:, 0] = False
     with pytest.raises(TrackerError, match="no moment"):
-        find_still(body, take)
+        find_still_time(body, take)
 
 
 @given(motion=motions(), seed=seeds(), size=st.sampled_from([0.01, 1.0, 100.0]))
@@ -377,7 +379,7 @@ def test_any_mounts_on_any_body_are_undone(motion: Motion, seed: int, size: floa
     made = calibrate_to_pose(
         size * truth.positions[frame], truth.rotations[frame], spots[frame], turns[frame], size
     )
-    for found in (made, Calibration.from_json(made.to_json()), made.nudged(0 * arms, UNTURNED)):
+    for found in (made, Calibration.from_json(made.to_json()), made.adjusted(0 * arms, UNTURNED)):
         applied = found.apply(worn)
         away = np.abs(applied.positions - size * truth.positions).max()
         assert away < 1e-5 * size * (1.0 + np.abs(truth.positions).max())
@@ -392,8 +394,8 @@ def test_any_body_without_mounts_is_found(
     joints = quat.mul_vec(turns, body.t_pose()[ENDS].astype(float)) + place
     # In the air: trackers that are the joints themselves do not say where the floor is.
     found = calibrate(body, joints, turns)
-    assert found.arm_lengths.max() < 2e-3 and not found.swapped and not found.warnings
-    assert angle(found.rotations, UNTURNED).max() < 0.5
+    assert found.mount_distances.max() < 2e-3 and not found.swapped and not found.warnings
+    assert angle(found.mount_rotations, UNTURNED).max() < 0.5
 
 
 @given(
@@ -420,7 +422,7 @@ def test_heading_and_place_in_the_room_mean_nothing(
     spots = quat.mul_vec(turn, worn.positions) + np.array([place[0], 0.0, place[1]])
     one = calibrate(body, worn.positions, worn.rotations, proportions, reference)
     other = calibrate(body, spots, quat.mul(turn, worn.rotations), proportions, reference)
-    np.testing.assert_allclose(other.arms, one.arms, atol=1e-3)
-    assert angle(other.rotations, one.rotations).max() < 0.2
+    np.testing.assert_allclose(other.mount_offsets, one.mount_offsets, atol=1e-3)
+    assert angle(other.mount_rotations, one.mount_rotations).max() < 0.2
     assert other.scale == pytest.approx(one.scale, abs=1e-3)
     assert other.swapped == one.swapped

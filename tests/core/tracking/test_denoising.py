@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Smoothing: noise goes, motion and timing stay."""
 
 from __future__ import annotations

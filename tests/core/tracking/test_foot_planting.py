@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Planted feet: still while they stand, free otherwise, at whatever height."""
 
 from __future__ import annotations
@@ -8,7 +9,12 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.skeleton import FEET, TRACKER_JOINTS, Skeleton
 from ssrhmr_core.pipeline import Reconstructor
-from ssrhmr_core.tracking.foot_planting import find_contacts, floor_under, keep_toes_flat, plant
+from ssrhmr_core.tracking.foot_planting import (
+    detect_contacts,
+    floor_under,
+    keep_toes_flat,
+    plant_feet,
+)
 from ssrhmr_core.tracking.take import Take
 
 SWING, STAND = 24, 36
@@ -65,7 +71,7 @@ def speed(take: Take, foot: int) -> np.ndarray:
 @pytest.mark.parametrize("rise", [0.0, 0.18, -0.18])
 def test_contacts_are_found_also_on_stairs(skeleton: Skeleton, rise: float) -> None:
     take, stands = walk(skeleton, rise)
-    contacts = find_contacts(take, skeleton)
+    contacts = detect_contacts(take, skeleton)
     assert contacts.flat[inner(stands)].mean() > 0.97
     assert contacts.flat[~stands].mean() < 0.15
 
@@ -73,8 +79,8 @@ def test_contacts_are_found_also_on_stairs(skeleton: Skeleton, rise: float) -> N
 @pytest.mark.parametrize("rise", [0.0, 0.18])
 def test_standing_feet_stop_sliding(skeleton: Skeleton, rise: float) -> None:
     take, stands = walk(skeleton, rise, drift=0.05)
-    contacts = find_contacts(take, skeleton)
-    held = plant(take, contacts, skeleton, 1.0)
+    contacts = detect_contacts(take, skeleton)
+    held = plant_feet(take, contacts, skeleton, 1.0)
     for side, foot in enumerate(FEET):
         inside = inner(stands)[:, side]
         assert speed(held, foot)[inside].mean() < 0.2 * speed(take, foot)[inside].mean()
@@ -91,12 +97,12 @@ def test_standing_feet_stop_sliding(skeleton: Skeleton, rise: float) -> None:
 
 def test_strength_is_a_share(skeleton: Skeleton) -> None:
     take, _ = walk(skeleton, drift=0.05)
-    contacts = find_contacts(take, skeleton)
+    contacts = detect_contacts(take, skeleton)
     np.testing.assert_allclose(
-        plant(take, contacts, skeleton, 0.0).positions, take.positions, atol=1e-6
+        plant_feet(take, contacts, skeleton, 0.0).positions, take.positions, atol=1e-6
     )
-    whole = plant(take, contacts, skeleton, 1.0).positions - take.positions
-    half = plant(take, contacts, skeleton, 0.5).positions - take.positions
+    whole = plant_feet(take, contacts, skeleton, 1.0).positions - take.positions
+    half = plant_feet(take, contacts, skeleton, 0.5).positions - take.positions
     np.testing.assert_allclose(half, 0.5 * whole, atol=2e-3)
 
 
@@ -106,15 +112,15 @@ def test_feet_do_not_sink(skeleton: Skeleton) -> None:
     middle = np.flatnonzero(stands[:, 0])[40]
     sunk[middle - 2 : middle + 3, FEET[0], 1] -= 0.02
     worse = Take(take.times, sunk, take.rotations, take.valid)
-    contacts = find_contacts(worse, skeleton)
-    held = plant(worse, contacts, skeleton, 1.0)
+    contacts = detect_contacts(worse, skeleton)
+    held = plant_feet(worse, contacts, skeleton, 1.0)
     floor = np.median(take.positions[stands[:, 0], FEET[0], 1])
     assert held.positions[:, FEET[0], 1].min() > floor - 0.002
 
 
 def test_toes_stay_flat_while_the_heel_rises(skeleton: Skeleton) -> None:
     take, _ = walk(skeleton)
-    contacts = find_contacts(take, skeleton)
+    contacts = detect_contacts(take, skeleton)
     rotations = np.zeros((len(take), 22, 4), np.float32)
     rotations[..., 0] = 1.0
     pitch = 0.3 * np.sin(np.arange(len(take)) / 5.0)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Loss of tracking: found where it is hidden, filled in, seamless at both ends."""
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS, Skeleton
 from ssrhmr_core.model.weights import load_weights
 from ssrhmr_core.pipeline import Reconstructor
-from ssrhmr_core.tracking.dropout import Watch, find_lost
-from ssrhmr_core.tracking.gap_filling import Completion
+from ssrhmr_core.tracking.dropout import DropoutDetector, mark_dropouts
+from ssrhmr_core.tracking.gap_filling import GapFiller
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_motion
 
@@ -37,14 +38,14 @@ def without(take: Take, begin: int, end: int, *trackers: int) -> Take:
 
 
 def test_a_good_take_is_left_alone(take: Take) -> None:
-    assert find_lost(take) is take
+    assert mark_dropouts(take) is take
 
 
 @pytest.mark.parametrize("frames", [1, 5, 20])
 def test_a_jump_by_metres_is_found(take: Take, frames: int) -> None:
     spots = take.positions.copy()
     spots[100 : 100 + frames, LEFT_HAND] += (1.5, 0.5, 0.0)
-    found = find_lost(replace(take, positions=spots))
+    found = mark_dropouts(replace(take, positions=spots))
     lost = np.argwhere(~found.valid)
     assert lost.tolist() == [[frame, LEFT_HAND] for frame in range(100, 100 + frames)]
 
@@ -52,7 +53,7 @@ def test_a_jump_by_metres_is_found(take: Take, frames: int) -> None:
 def test_a_tracker_that_stays_elsewhere_is_believed_in_the_end(take: Take) -> None:
     spots = take.positions.copy()
     spots[100:, HEAD] += (0.0, 0.0, 1.0)
-    valid = find_lost(replace(take, positions=spots)).valid[:, HEAD]
+    valid = mark_dropouts(replace(take, positions=spots)).valid[:, HEAD]
     assert valid[:100].all() and not valid[100:110].any() and valid[200:].all()
 
 
@@ -65,7 +66,7 @@ def test_a_frozen_tracker_is_found_and_a_resting_one_is_not(take: Take) -> None:
         )
     # The foot goes on from where it rested, as keyed ones do; the hand is somewhere else by then.
     spots[160:, LEFT_FOOT] += spots[100, LEFT_FOOT] - spots[160, LEFT_FOOT]
-    valid = find_lost(replace(take, positions=spots, rotations=turns)).valid
+    valid = mark_dropouts(replace(take, positions=spots, rotations=turns)).valid
     assert valid[:101, LEFT_HAND].all() and valid[160:, LEFT_HAND].all()
     assert not valid[101:160, LEFT_HAND].any()
     assert valid[:, LEFT_FOOT].all()
@@ -77,7 +78,7 @@ def test_a_cut_is_no_loss(take: Take) -> None:
     spots[:60], turns[:60] = spots[0], turns[0]
     spots[60:] += (1.0, 0.0, 0.5)
     cut = replace(take, positions=spots, rotations=turns)
-    assert find_lost(cut) is cut
+    assert mark_dropouts(cut) is cut
 
 
 @pytest.mark.parametrize("trackers", [(PELVIS,), (LEFT_HAND, LEFT_FOOT), (PELVIS, HEAD), (4, 5)])
@@ -85,7 +86,7 @@ def test_frame_by_frame_equals_the_whole_take(
     take: Take, skeleton: Skeleton, trackers: tuple[int, ...]
 ) -> None:
     worse = without(take, 60, 150, *trackers)
-    completion = Completion(load_weights(), skeleton)
+    completion = GapFiller(load_weights(), skeleton)
     whole = completion.clip(worse)
     assert whole.valid.all()
     for frame in range(len(take)):
@@ -102,7 +103,7 @@ def test_frame_by_frame_equals_the_whole_take(
 def test_no_seams(take: Take, skeleton: Skeleton, tracker: int, seconds: float) -> None:
     """A tracker that goes and comes back never leaps: 3 cm a frame at most, beside its own way."""
     worse = without(take, 120, 120 + round(60 * seconds), tracker)
-    whole = Completion(load_weights(), skeleton).clip(worse)
+    whole = GapFiller(load_weights(), skeleton).clip(worse)
     steps = np.linalg.norm(np.diff(whole.positions[:, tracker], axis=0), axis=-1)
     own = np.linalg.norm(np.diff(take.positions[:, tracker], axis=0), axis=-1)
     assert steps.max() < own.max() + 0.03
@@ -118,7 +119,7 @@ def test_seams_keep_their_speed(take: Take, skeleton: Skeleton, tracker: int) ->
     fast = replace(take, positions=take.positions.copy())
     sweep = 0.4 * np.sin(2.0 * np.pi * 0.8 * take.times)
     fast.positions[:, tracker, 2] += sweep
-    found = Completion(load_weights(), skeleton).clip(without(fast, 150, 210, tracker))
+    found = GapFiller(load_weights(), skeleton).clip(without(fast, 150, 210, tracker))
     moved = MODEL_RATE * np.diff(found.positions[:, tracker], axis=0)
     own = MODEL_RATE * np.diff(fast.positions[:, tracker], axis=0)
     changes = np.linalg.norm(np.diff(moved - own, axis=0), axis=-1)
@@ -137,7 +138,7 @@ def test_legs_are_not_stretched_by_what_is_filled_in(
     spots = take.positions.copy()
     spots[:, others, 1] += metres * np.clip((take.times - 2.5) / 0.5, 0.0, 1.0)[:, None]
     gap = without(replace(take, positions=spots), 120, 270, tracker)
-    found = Completion(load_weights(), skeleton).clip(gap)
+    found = GapFiller(load_weights(), skeleton).clip(gap)
     hip, knee, ankle = (INDEX[f"left_{joint}"] for joint in ("hip", "knee", "ankle"))
     turns = quat.to_matrix(found.rotations[:, PELVIS])
     start = found.positions[:, PELVIS] + turns @ skeleton.offsets[hip]
@@ -147,7 +148,7 @@ def test_legs_are_not_stretched_by_what_is_filled_in(
 
 
 def test_a_short_gap_goes_on_as_it_moved(take: Take, skeleton: Skeleton) -> None:
-    whole = Completion(load_weights(), skeleton).clip(without(take, 120, 123, LEFT_HAND))
+    whole = GapFiller(load_weights(), skeleton).clip(without(take, 120, 123, LEFT_HAND))
     missed = np.linalg.norm(whole.positions - take.positions, axis=-1)[120:123, LEFT_HAND]
     assert missed.max() < 0.02
 
@@ -166,10 +167,10 @@ def test_a_body_from_few_trackers(motion: Motion, worn: tuple[str, ...]) -> None
 
 def test_trust_is_a_share_between_both(take: Take, skeleton: Skeleton) -> None:
     unseen = without(take, 0, len(take), LEFT_HAND)
-    free = Completion(load_weights(), skeleton).clip(unseen).positions[:, LEFT_HAND]
+    free = GapFiller(load_weights(), skeleton).clip(unseen).positions[:, LEFT_HAND]
     for share in (0.0, 0.5, 1.0):
         trust = [share if tracker == LEFT_HAND else 1.0 for tracker in range(6)]
-        completion = Completion(load_weights(), skeleton, trust)
+        completion = GapFiller(load_weights(), skeleton, trust)
         found = completion.clip(take)
         wanted = free + share * (take.positions[:, LEFT_HAND] - free)
         np.testing.assert_allclose(found.positions[:, LEFT_HAND], wanted, atol=1e-4)
@@ -184,7 +185,7 @@ def test_trust_is_a_share_between_both(take: Take, skeleton: Skeleton) -> None:
 
 def test_something_must_be_trusted(skeleton: Skeleton) -> None:
     with pytest.raises(TrackerError, match="pelvis or head"):
-        Completion(load_weights(), skeleton, (0.5, 0.9, 1.0, 1.0, 1.0, 1.0))
+        GapFiller(load_weights(), skeleton, (0.5, 0.9, 1.0, 1.0, 1.0, 1.0))
 
 
 def test_nothing_to_go_by_is_said(motion: Motion) -> None:
@@ -208,7 +209,7 @@ def test_live_frames_may_miss_trackers(take: Take, skeleton: Skeleton) -> None:
 
 def watched(take: Take) -> np.ndarray:
     """What the causal twin believes of each frame (F, 6)."""
-    watch = Watch()
+    watch = DropoutDetector()
     frames = zip(take.positions, take.rotations, take.valid, strict=True)
     return np.array([watch.frame(*frame) for frame in frames])
 
@@ -222,7 +223,7 @@ def test_watch_finds_jumps_as_whole_takes_do(take: Take, frames: int) -> None:
     spots = take.positions.copy()
     spots[100 : 100 + frames, LEFT_HAND] += (1.5, 0.5, 0.0)
     worse = replace(take, positions=spots)
-    np.testing.assert_array_equal(watched(worse), find_lost(worse).valid)
+    np.testing.assert_array_equal(watched(worse), mark_dropouts(worse).valid)
 
 
 def test_watch_finds_frozen_trackers_after_a_while(take: Take) -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The performer's own proportions, and characters that move as the performer does."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from ssrhmr_core.body.retarget import retarget
 from ssrhmr_core.body.skeleton import INDEX, Skeleton
 from ssrhmr_core.pipeline import Reconstructor
 from ssrhmr_core.tracking.calibration import Calibration, calibrate
-from ssrhmr_core.tracking.proportions import adult, height_of, measure_performer
+from ssrhmr_core.tracking.proportions import adult, estimate_proportions, height_of
 from ssrhmr_core.tracking.reference_pose import ELEVATIONS
 from ssrhmr_core.tracking.take import Take
 from tests.core.mounts import SETS, wear
@@ -46,7 +47,7 @@ def test_legs_trunk_and_arms_are_measured(
     off = []
     for seed in range(4):
         worn = wear(body, SETS[seed % 4], seed, reference)
-        found = measure_performer(worn.positions, reference)
+        found = estimate_proportions(worn.positions, reference)
         assert found is not None
         off.append(lengths(found) / lengths(body) - 1.0)
     # Trackers sit up to 13 cm off their joints, and where exactly nobody can tell.
@@ -56,12 +57,12 @@ def test_legs_trunk_and_arms_are_measured(
 
 def test_a_known_height_is_kept() -> None:
     worn = wear(body_with(), SETS[1], 2)
-    found = measure_performer(worn.positions, height=1.9)
+    found = estimate_proportions(worn.positions, height=1.9)
     assert found is not None and height_of(found) == pytest.approx(1.9, abs=1e-3)
 
 
 def test_what_stands_nowhere_has_no_proportions() -> None:
-    assert measure_performer(-wear(adult(), SETS[0], 1).positions) is None
+    assert estimate_proportions(-wear(adult(), SETS[0], 1).positions) is None
 
 
 @pytest.mark.parametrize("legs", [0.5, 1.0, 2.0])

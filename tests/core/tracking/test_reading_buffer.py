@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Readings of one tracker over time."""
 
 from __future__ import annotations
@@ -5,27 +6,35 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssrhmr_core.tracking.reading_buffer import WIDEST_GAP, Sample, Track, sample, sample_all
+from ssrhmr_core.tracking.reading_buffer import (
+    MAX_GAP,
+    BufferedReading,
+    ReadingBuffer,
+    sample,
+    sample_buffers,
+)
 from ssrhmr_core.tracking.take import Take
 
 
-def reading(time: float, x: float | None = None, valid: bool = True) -> Sample:
-    return Sample(time, (time if x is None else x, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), valid, time)
+def reading(time: float, x: float | None = None, valid: bool = True) -> BufferedReading:
+    return BufferedReading(
+        time, (time if x is None else x, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), valid, time
+    )
 
 
-def track(*samples: Sample) -> Track:
-    made = Track(2.0)
+def track(*samples: BufferedReading) -> ReadingBuffer:
+    made = ReadingBuffer(2.0)
     for each in samples:
         made.add(each)
     return made
 
 
-def at(made: Track, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    positions, rotations, valid = sample_all([made], times)
+def at(made: ReadingBuffer, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    positions, rotations, valid = sample_buffers([made], times)
     return positions[:, 0], rotations[:, 0], valid[:, 0]
 
 
-def seen(made: Track, *times: float) -> list[bool]:
+def seen(made: ReadingBuffer, *times: float) -> list[bool]:
     return at(made, np.array(times))[2].tolist()
 
 
@@ -44,14 +53,14 @@ def test_the_same_as_a_take_gives(take_of_random_turns: Take) -> None:
     wanted = take.at(times)
     tracks = []
     for tracker in range(6):
-        made = Track(100.0)
+        made = ReadingBuffer(100.0)
         for frame, time in enumerate(take.times.tolist()):
             position = tuple(take.positions[frame, tracker].tolist())
             rotation = tuple(take.rotations[frame, tracker].tolist())
             valid = bool(take.valid[frame, tracker])
-            made.add(Sample(time, position, rotation, valid, time))
+            made.add(BufferedReading(time, position, rotation, valid, time))
         tracks.append(made)
-    found = sample_all(tracks, times)
+    found = sample_buffers(tracks, times)
     columns = [
         sample(take.times, take.positions[:, t], take.rotations[:, t], take.valid[:, t], times)
         for t in range(6)
@@ -66,7 +75,7 @@ def test_the_same_as_a_take_gives(take_of_random_turns: Take) -> None:
 
 
 def test_one_that_there_is_not() -> None:
-    positions, rotations, valid = sample_all([None, track(reading(1.0))], np.array([1.0, 2.0]))
+    positions, rotations, valid = sample_buffers([None, track(reading(1.0))], np.array([1.0, 2.0]))
     assert valid.tolist() == [[False, True], [False, False]]
     assert np.isfinite(positions).all() and np.isfinite(rotations).all()
 
@@ -89,18 +98,18 @@ def take_of_random_turns() -> Take:
 def test_before_the_first_and_after_the_last_nothing_is_seen() -> None:
     made = track(reading(1.0), reading(1.1))
     assert seen(made, 0.9, 1.0, 1.1, 1.2) == [False, True, True, False]
-    assert seen(Track(2.0), 1.0) == [False]
+    assert seen(ReadingBuffer(2.0), 1.0) == [False]
 
 
 def test_gaps_are_bridged_only_when_short() -> None:
-    made = track(reading(1.0), reading(1.0 + 0.9 * WIDEST_GAP), reading(3.0))
+    made = track(reading(1.0), reading(1.0 + 0.9 * MAX_GAP), reading(3.0))
     assert seen(made, 1.1, 2.0, 3.0) == [True, False, True]
 
 
 def test_readings_that_are_not_valid() -> None:
     made = track(reading(1.0), reading(1.1, 99.0, valid=False), reading(1.2), reading(1.3))
     assert seen(made, 1.0, 1.05, 1.1, 1.15, 1.2, 1.25) == [True, False, False, False, True, True]
-    assert made.seen is not None and made.seen.time == 1.3
+    assert made.last_valid is not None and made.last_valid.time == 1.3
 
 
 def test_order_of_arrival_does_not_matter() -> None:
@@ -118,7 +127,7 @@ def test_a_reading_of_the_same_time_replaces() -> None:
 
 
 def test_old_ones_are_forgotten() -> None:
-    made = Track(2.0)
+    made = ReadingBuffer(2.0)
     for number in range(5000):
         made.add(reading(number / 100.0))
         assert len(made) <= 402

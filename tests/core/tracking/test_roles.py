@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Tracker names as people write them."""
 
 from __future__ import annotations
 
 import pytest
 
-from ssrhmr_core.tracking.roles import assign, role_of
+from ssrhmr_core.tracking.roles import assign, role_from_name
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ from ssrhmr_core.tracking.roles import assign, role_of
     ],
 )
 def test_role_of(name: str, role: str | None) -> None:
-    assert role_of(name) == role
+    assert role_from_name(name) == role
 
 
 def test_assign_keeps_apart_what_is_clear_and_what_is_not() -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The published architecture: what it is made of, that it learns, and that it is run as trained."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Windows, augmentation and the loss."""
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ def test_readings_of_ideal_sensors_are_the_joints(corpus: Corpus) -> None:
     batch = Windows(corpus, 8, Augmentation(), CPU).draw(16, generator)
     joints = list(TRACKER_JOINTS)
     readings = SensorModel(IDEAL, CPU).read(batch, generator)
-    assert readings.known.all()
+    assert readings.valid.all()
     assert torch.allclose(readings.positions, batch.positions[:, :, joints], atol=1e-5)
     assert torch.allclose(readings.rotations, batch.rotations[:, :, joints], atol=1e-4)
 
@@ -218,7 +219,7 @@ def test_readings_of_bad_sensors(corpus: Corpus) -> None:
     readings = SensorModel(Sensors(worn=1.0, lost=0.5), CPU).read(batch, generator)
     away = (readings.positions - batch.positions[:, :, joints]).norm(dim=-1)
     assert 0.003 < float(away.mean()) < 0.03
-    lost = ~readings.known
+    lost = ~readings.valid
     assert 0.2 < float(lost.any(-1).any(-1).float().mean()) < 0.5
     # Pelvis and head are never lost together: there would be nothing to go by.
     assert not (lost[..., 0] & lost[..., 1]).any()

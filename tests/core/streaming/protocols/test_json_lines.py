@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """JSON lines, and that the published schema says what the decoder does."""
 
 from __future__ import annotations

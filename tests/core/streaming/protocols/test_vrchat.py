@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """VRChat's OSC trackers."""
 
 from __future__ import annotations
