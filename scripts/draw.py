@@ -134,7 +134,7 @@ def draw_stress_set(out: Path) -> None:
 
 
 def _telling_frame(motion: Motion, take: Take) -> int:
-    """Return the last frame of a motion that ends in its pose, else that farthest from its first."""
+    """Return the last frame of a motion that ends in its pose, else the one far from the first."""
     relative = take.positions - take.positions[:, :1]
     if np.abs(relative[-1] - relative[-20]).max() < 0.01:
         return len(motion) - 1
