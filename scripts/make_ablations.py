@@ -41,7 +41,7 @@ ROWS = {
             mix=0.0, other_body=0.0, bone_scale=0.0, offset=0.0, short_spine=0.0, hold=0.0, warp=0.0
         )
     ),
-    "no sensor model": Recipe(sensors=Sensors(worn=0.0, lost=0.0)),
+    "no sensor model": Recipe(sensors=Sensors(imperfect=0.0, lost=0.0)),
     "not trained through the solve": Recipe(
         terms=Terms(position=0.0, rotation=0.0, velocity=0.0, learned=12.0)
     ),

@@ -27,26 +27,26 @@ class Sensors:
     All spreads are standard deviations.
 
     Attributes:
-        worn: Share of windows whose trackers are not ideal.
+        imperfect: Share of windows whose trackers are not ideal.
         noise: Spread of white noise of positions, metres on an adult.
-        noise_turn: Spread of white noise of rotations, radians.
+        noise_rotation: Spread of white noise of rotations, radians.
         slow: Spread of noise of positions that changes within an eighth of a second, metres.
-        slow_turn: Spread of such noise of rotations, radians.
-        mount: Spread of a constant error of the mount's offset, metres.
-        mount_turn: Spread of a constant error of the mount's rotation, radians.
+        slow_rotation: Spread of such noise of rotations, radians.
+        mount_offset: Spread of a constant error of the mount's offset, metres.
+        mount_rotation: Spread of a constant error of the mount's rotation, radians.
         delay: Longest delay of single trackers, seconds.
         rounding: Coarsest step of positions, metres.
         lost: Share of windows in which trackers are lost.
         longest: Longest loss, seconds; the shortest is 0.1.
     """
 
-    worn: float = 0.4
+    imperfect: float = 0.4
     noise: float = 0.001
-    noise_turn: float = 0.002
+    noise_rotation: float = 0.002
     slow: float = 0.002
-    slow_turn: float = 0.006
-    mount: float = 0.006
-    mount_turn: float = 0.03
+    slow_rotation: float = 0.006
+    mount_offset: float = 0.006
+    mount_rotation: float = 0.03
     delay: float = 1.0 / 60.0
     rounding: float = 0.001
     lost: float = 0.2
@@ -112,7 +112,7 @@ class SensorModel:
         count, length = positions.shape[:2]
         valid = self._draw_losses(count, length, random)
         # Each window and tracker has its own quality, from ideal to as bad as trackers get.
-        bad = (random.uniform(count, 1, 1, 1) < sensors.worn) * random.uniform(count, 1, 6, 1)
+        bad = (random.uniform(count, 1, 1, 1) < sensors.imperfect) * random.uniform(count, 1, 6, 1)
         size = batch.sizes[:, None, None, None] / ADULT_SIZE
 
         late = bad * sensors.delay * MODEL_RATE
@@ -121,14 +121,14 @@ class SensorModel:
         rotations = from_6d(to_6d(rotations))
 
         knots = 2 + length // _SMOOTH_FRAMES
-        mount_offset = sensors.mount * random.normal(count, 1, 6, 3) * size
+        mount_offset = sensors.mount_offset * random.normal(count, 1, 6, 3) * size
         moved = sensors.noise * random.normal(count, length, 6, 3) + sensors.slow * _slow(
             random.normal(count, knots, 18), length
         )
         rotvec = (
-            sensors.mount_turn * random.normal(count, 1, 6, 3)
-            + sensors.noise_turn * random.normal(count, length, 6, 3)
-            + sensors.slow_turn * _slow(random.normal(count, knots, 18), length)
+            sensors.mount_rotation * random.normal(count, 1, 6, 3)
+            + sensors.noise_rotation * random.normal(count, length, 6, 3)
+            + sensors.slow_rotation * _slow(random.normal(count, knots, 18), length)
         )
         positions = positions + bad * (rotate(rotations, mount_offset) + moved * size)
         rotations = rotations @ from_rotvec(bad * rotvec)

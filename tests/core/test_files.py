@@ -108,7 +108,7 @@ def test_writes_bytes_text_and_by_function(tmp_path: Path) -> None:
         ("ä\nb\r\n", "ä\nb\r\n".encode()),
         (lambda file: file.write(b"by function"), b"by function"),
     ):
-        atomic_write(path, content)  # type: ignore[arg-type]
+        atomic_write(path, content)
         assert path.read_bytes() == expected
         assert list(path.parent.iterdir()) == [path]
 

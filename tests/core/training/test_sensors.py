@@ -14,13 +14,13 @@ from tests.core.training.conftest import CPU
 
 JOINTS = list(TRACKER_JOINTS)
 ONLY = Sensors(
-    worn=1.0,
+    imperfect=1.0,
     noise=0.0,
-    noise_turn=0.0,
+    noise_rotation=0.0,
     slow=0.0,
-    slow_turn=0.0,
-    mount=0.0,
-    mount_turn=0.0,
+    slow_rotation=0.0,
+    mount_offset=0.0,
+    mount_rotation=0.0,
     delay=0.0,
     rounding=0.0,
     lost=0.0,
@@ -38,7 +38,7 @@ def read(batch: Batch, sensors: Sensors, seed: int = 3) -> Readings:
     return SensorModel(sensors, CPU).read(batch, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("sensors", [Sensors(worn=0.0, lost=0.0), ONLY])
+@pytest.mark.parametrize("sensors", [Sensors(imperfect=0.0, lost=0.0), ONLY])
 def test_ideal_readings_are_the_joints(batch: Batch, sensors: Sensors) -> None:
     readings = read(batch, sensors)
     assert readings.valid.all()
@@ -47,7 +47,7 @@ def test_ideal_readings_are_the_joints(batch: Batch, sensors: Sensors) -> None:
 
 
 def test_bad_readings(batch: Batch) -> None:
-    readings = read(batch, Sensors(worn=1.0, lost=0.0))
+    readings = read(batch, Sensors(imperfect=1.0, lost=0.0))
     distance = (readings.positions - batch.positions[:, :, JOINTS]).norm(dim=-1)
     assert 0.003 < float(distance.mean()) < 0.03
     product = readings.rotations @ readings.rotations.mT
@@ -72,7 +72,7 @@ def test_losses(batch: Batch) -> None:
 
 
 def test_a_mount_is_constant_in_the_joints_axes(batch: Batch) -> None:
-    readings = read(batch, Sensors(**(vars(ONLY) | {"mount": 0.01})))
+    readings = read(batch, Sensors(**(vars(ONLY) | {"mount_offset": 0.01})))
     joints, rotations = batch.positions[:, :, JOINTS], batch.rotations[:, :, JOINTS]
     offsets = (rotations.mT @ (readings.positions - joints)[..., None])[..., 0]
     assert float(offsets.norm(dim=-1).max()) > 0.005
