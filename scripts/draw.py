@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw the model card's pictures: scripts/draw.py moments SPLIT.json#KEY | stress | log FILE.csv.
+"""Draw the model card's pictures: stick figures, and the curve of a training run.
 
-Stick figures, the truth in grey over the result in colour, and the curve of a training run. Needs
-matplotlib, which nothing else here does.
+In stick figures the truth is grey behind the result in colour. Only this script needs matplotlib.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib as mpl
 
@@ -17,118 +18,134 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 from ssrhmr_core.body.motion import Motion  # noqa: E402
-from ssrhmr_core.body.skeleton import PARENTS, TRACKER_JOINTS  # noqa: E402
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, TRACKER_JOINTS  # noqa: E402
 from ssrhmr_core.evaluation.metrics import FIRST_FRAME  # noqa: E402
 from ssrhmr_core.formats import find_motions, load_motion  # noqa: E402
+from ssrhmr_core.geometry.rotations import Y_AXIS, rotation_about  # noqa: E402
 from ssrhmr_core.pipeline import Reconstructor  # noqa: E402
 from ssrhmr_core.tracking.take import Take  # noqa: E402
 from tests.core.stress import CASES  # noqa: E402
 
-COLOURS = {"truth": "0.7", "left": "tab:blue", "right": "tab:red", "middle": "tab:green"}
+PICTURES = ROOT / "docs" / "pictures"
+TRUTH_COLOUR = "0.7"
+COLOURS = {"left": "tab:blue", "right": "tab:red"}
+TRUNK_COLOUR = "tab:green"
 
 
-def stick(axes: plt.Axes, points: np.ndarray, turn: np.ndarray, truth: bool) -> None:
-    """Draw one pose (22, 3) seen from a side."""
-    seen = (points - points[0]) @ turn
+class Moment(NamedTuple):
+    """A pose to draw.
+
+    Attributes:
+        title: Text over the figures.
+        truth: (22, 3) true joint positions.
+        result: (22, 3) reconstructed joint positions.
+        trackers: (6, 3) positions of the trackers.
+        error: Mean distance of the joints, mm.
+    """
+
+    title: str
+    truth: np.ndarray
+    result: np.ndarray
+    trackers: np.ndarray
+    error: float = 0.0
+
+
+def draw_pose(axes: plt.Axes, positions: np.ndarray, view: np.ndarray, truth: bool) -> None:
+    """Draw one pose (22, 3) in the axes of a view (3, 3)."""
+    flat = (positions - positions[0]) @ view
     for joint, parent in enumerate(PARENTS[1:], 1):
-        side = "left" if 1 <= joint <= 4 or 14 <= joint <= 17 else "right"
-        side = "middle" if 9 <= joint <= 13 else side
+        side = JOINTS[joint].partition("_")[0]
         axes.plot(
-            seen[[parent, joint], 0],
-            seen[[parent, joint], 1],
-            color=COLOURS["truth" if truth else side],
+            flat[[parent, joint], 0],
+            flat[[parent, joint], 1],
+            color=TRUTH_COLOUR if truth else COLOURS.get(side, TRUNK_COLOUR),
             linewidth=5 if truth else 1.8,
             solid_capstyle="round",
         )
 
 
-def figure(moments: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]], out: Path) -> None:
-    """Draw moments: a title, true joints, found joints, trackers; from the front and the side."""
-    rows = 2
-    shown, axes = plt.subplots(rows, len(moments), figsize=(2.3 * len(moments), 6.0), squeeze=False)
-    for column, (title, truth, result, trackers) in enumerate(moments):
+def draw_moments(moments: list[Moment], out: Path) -> None:
+    """Draw moments side by side, each from the front and from the side."""
+    figure, axes = plt.subplots(2, len(moments), figsize=(2.3 * len(moments), 6.0), squeeze=False)
+    for column, moment in enumerate(moments):
         # The front is where the hips face: from the right hip to the left one is to the right.
-        across = truth[1] - truth[5]
-        heading = np.arctan2(-across[2], across[0])
-        cosine, sine = np.cos(heading), np.sin(heading)
-        front = np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
+        across = moment.truth[INDEX["left_hip"]] - moment.truth[INDEX["right_hip"]]
+        front = rotation_about(Y_AXIS, np.arctan2(-across[2], across[0]))
         side = front @ np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-        for row, turn in enumerate((front, side)):
-            place = axes[row, column]
-            stick(place, truth, turn, truth=True)
-            stick(place, result, turn, truth=False)
-            spots = (trackers - truth[0]) @ turn
-            place.plot(spots[:, 0], spots[:, 1], "k.", markersize=4)
-            place.set_aspect("equal")
-            place.axis("off")
-        axes[0, column].set_title(title, fontsize=8)
-    shown.tight_layout()
-    shown.savefig(out, dpi=90)
-    print(out)
+        for cell, view in zip(axes[:, column], (front, side), strict=True):
+            draw_pose(cell, moment.truth, view, truth=True)
+            draw_pose(cell, moment.result, view, truth=False)
+            trackers = (moment.trackers - moment.truth[0]) @ view
+            cell.plot(trackers[:, 0], trackers[:, 1], "k.", markersize=4)
+            cell.set_aspect("equal")
+            cell.axis("off")
+        axes[0, column].set_title(moment.title, fontsize=8)
+    _save(figure, out)
 
 
-def moments(clips: str) -> None:
-    """Best, median and worst moments of the validation clips, each from another clip."""
-    found: list[tuple[float, str, np.ndarray, np.ndarray]] = []
+def find_moments(clips: str) -> list[Moment]:
+    """Reconstruct clips and return a moment of every half second, from best to worst."""
+    moments: list[Moment] = []
     for path in find_motions([clips]):
         truth = load_motion(path).resampled()
         if len(truth) <= FIRST_FRAME + 60:
             continue
         result = Reconstructor(truth.skeleton).clip(Take.from_motion(truth))
-        wanted, points = truth.positions(), result.positions()
-        errors = 1000.0 * np.linalg.norm(points - wanted, axis=-1).mean(-1)
-        moving = np.linalg.norm(np.diff(wanted, axis=0), axis=-1).max(-1) < 0.2
+        true_positions, positions = truth.positions(), result.positions()
+        errors = 1000.0 * np.linalg.norm(positions - true_positions, axis=-1).mean(-1)
+        smooth = np.linalg.norm(np.diff(true_positions, axis=0), axis=-1).max(-1) < 0.2
+        name = f"{path.parts[-3]}/{path.parts[-2]}\n{path.name.split('.')[0]}"
         for frame in range(FIRST_FRAME, len(truth) - 1, 30):
-            if moving[frame]:
-                name = f"{path.parts[-3]}/{path.parts[-2]}\n{path.name.split('.')[0]}"
-                found.append((errors[frame], name, wanted[frame], points[frame]))
-    found.sort(key=lambda moment: moment[0])
-    chosen: list[tuple[float, str, np.ndarray, np.ndarray]] = []
-    middle = len(found) // 2
-    for part in (found, found[middle:], found[::-1]):
+            if smooth[frame]:
+                joints = true_positions[frame]
+                trackers = joints[list(TRACKER_JOINTS)]
+                moments.append(Moment(name, joints, positions[frame], trackers, errors[frame]))
+    return sorted(moments, key=lambda moment: moment.error)
+
+
+def draw_best_to_worst(clips: str, out: Path) -> None:
+    """Draw three best, median and worst moments of clips, each from another clip."""
+    moments = find_moments(clips)
+    chosen: list[Moment] = []
+    for candidates in (moments, moments[len(moments) // 2 :], moments[::-1]):
         names: set[str] = set()
-        for moment in part:
-            if moment[1] not in names and len(names) < 3:
-                names.add(moment[1])
-                chosen.append(moment)
-    figure(
-        [
-            (f"{name}\n{error:.1f} mm", truth, result, truth[list(TRACKER_JOINTS)])
-            for error, name, truth, result in chosen
-        ],
-        HERE.parent / "docs" / "pictures" / "moments.png",
-    )
+        for moment in candidates:
+            if moment.title not in names and len(names) < 3:
+                names.add(moment.title)
+                title = f"{moment.title}\n{moment.error:.1f} mm"
+                chosen.append(moment._replace(title=title))
+    draw_moments(chosen, out)
 
 
-def stress() -> None:
-    """A telling moment of each motion of the stress set."""
-    shown = []
+def draw_stress_set(out: Path) -> None:
+    """Draw a telling moment of each motion of the stress set."""
+    moments = []
     for name, make in CASES.items():
         motion, take = make()
         result = Reconstructor(motion.skeleton).clip(take)
-        frame = _telling(motion, take)
-        truth, points = motion.positions()[frame], result.positions()[frame]
-        shown.append((name.replace(", ", "\n"), truth, points, take.positions[frame]))
-    figure(shown, HERE.parent / "docs" / "pictures" / "stress.png")
+        frame = _telling_frame(motion, take)
+        truth, positions = motion.positions()[frame], result.positions()[frame]
+        moments.append(Moment(name.replace(", ", "\n"), truth, positions, take.positions[frame]))
+    draw_moments(moments, out)
 
 
-def _telling(motion: Motion, take: Take) -> int:
-    """The last frame where a motion ends in its pose, else that farthest from its first."""
-    away = take.positions - take.positions[:, :1]
-    if np.abs(away[-1] - away[-20]).max() < 0.01:
+def _telling_frame(motion: Motion, take: Take) -> int:
+    """Return the last frame of a motion that ends in its pose, else the one far from the first."""
+    relative = take.positions - take.positions[:, :1]
+    if np.abs(relative[-1] - relative[-20]).max() < 0.01:
         return len(motion) - 1
-    return int(np.linalg.norm(away - away[0], axis=-1).sum(-1).argmax())
+    return int(np.linalg.norm(relative - relative[0], axis=-1).sum(-1).argmax())
 
 
-def log(path: str) -> None:
-    """The curve of a training run."""
-    with Path(path).open(encoding="utf-8") as file:
+def draw_log(path: Path, out: Path) -> None:
+    """Draw the curve of a training run."""
+    with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    shown, axes = plt.subplots(figsize=(7, 3.5))
+    figure, axes = plt.subplots(figsize=(7, 3.5))
     steps = [int(row["step"]) for row in rows]
     for name in ("position", "learned", "guess", "filled"):
         axes.plot(steps, [float(row[name]) for row in rows], label=name)
@@ -136,11 +153,36 @@ def log(path: str) -> None:
     axes.set_xlabel("step")
     axes.set_ylabel("terms of the loss, sizes of the body")
     axes.legend()
-    shown.tight_layout()
-    out = HERE.parent / "docs" / "pictures" / "training.png"
-    shown.savefig(out, dpi=90)
+    _save(figure, out)
+
+
+def _save(figure: plt.Figure, out: Path) -> None:
+    figure.tight_layout()
+    figure.savefig(out, dpi=90)
     print(out)
 
 
+def main() -> None:
+    """Draw one picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    pictures = parser.add_subparsers(dest="picture", required=True)
+    moments = pictures.add_parser("moments", help="best, median and worst moments of clips")
+    moments.add_argument("clips", metavar="SPLIT.json#KEY", help="clips, as evaluate takes them")
+    pictures.add_parser("stress", help="a moment of each motion of the stress set")
+    log = pictures.add_parser("log", help="the curve of a training run")
+    log.add_argument("file", type=Path, metavar="FILE.log.csv", help="log of `train`")
+    for name, file in (("moments", "moments"), ("stress", "stress"), ("log", "training")):
+        pictures.choices[name].add_argument(
+            "--out", type=Path, default=PICTURES / f"{file}.png", help="picture to write"
+        )
+    chosen = parser.parse_args()
+    if chosen.picture == "moments":
+        draw_best_to_worst(chosen.clips, chosen.out)
+    elif chosen.picture == "stress":
+        draw_stress_set(chosen.out)
+    else:
+        draw_log(chosen.file, chosen.out)
+
+
 if __name__ == "__main__":
-    {"moments": moments, "stress": stress, "log": log}[sys.argv[1]](*sys.argv[2:])
+    main()

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure the model card's table: scripts/make_ablations.py CORPUS OUT.json [STEPS [PAPER.npz]].
+"""Measure the model card's table of ingredients.
 
-Its first rows are finished models: the shipped one, the published architecture if PAPER.npz has
-weights of `train --preset paper`, and the ik preset. The others are trained for so many steps from
+Its first rows are finished models: the shipped one, the published architecture if weights of
+`train --preset paper` are given, and the ik preset. The others are trained for so many steps from
 the same random weights and windows, with one ingredient left out. All are scored on the same clips,
-every third of the corpus' validation list. CORPUS is a folder with a split.json. Rows that OUT.json
-has already are not measured again, so an interrupted run goes on.
+every third of the corpus' validation list. Rows that the JSON file already has are not measured
+again, so an interrupted run resumes.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from dataclasses import replace
@@ -19,6 +20,7 @@ from typing import Any
 import torch
 
 from ssrhmr_core.evaluation.evaluate import Disturbance, Scored, evaluate
+from ssrhmr_core.files import atomic_write
 from ssrhmr_core.formats import find_motions
 from ssrhmr_core.training.augment import Augmentation
 from ssrhmr_core.training.model import Terms
@@ -39,7 +41,7 @@ ROWS = {
             mix=0.0, other_body=0.0, bone_scale=0.0, offset=0.0, short_spine=0.0, hold=0.0, warp=0.0
         )
     ),
-    "no sensor model": Recipe(sensors=Sensors(worn=0.0, lost=0.0)),
+    "no sensor model": Recipe(sensors=Sensors(imperfect=0.0, lost=0.0)),
     "not trained through the solve": Recipe(
         terms=Terms(position=0.0, rotation=0.0, velocity=0.0, learned=12.0)
     ),
@@ -47,12 +49,12 @@ ROWS = {
 COLUMNS = ("mpjpe_mm", "network", "mpjre_deg", "jitter", "noisy", "pelvis lost", "bodies")
 
 
-def scored(clips: list[Path], preset: Scored = "ssrhmr", weights: Path | None = None) -> dict:
-    """Measure the columns of one model; what takes long on every third clip."""
+def score(clips: list[Path], preset: Scored = "ssrhmr", weights: Path | None = None) -> dict:
+    """Measure the columns of one model; columns that take long use every third clip."""
     few = clips[::3]
 
-    def pooled(paths: list[Path], **how: Any) -> dict:
-        return evaluate(paths, preset, weights=weights, **how)["pooled"]
+    def pooled(paths: list[Path], **options: Any) -> dict:
+        return evaluate(paths, preset, weights=weights, **options)["pooled"]
 
     ideal = pooled(clips)
     row = {
@@ -63,46 +65,73 @@ def scored(clips: list[Path], preset: Scored = "ssrhmr", weights: Path | None = 
         "noisy": pooled(few, disturbance=_NOISE)["mpjpe_mm"],
         "bodies": pooled(few, bodies=5)["mpjpe_mm"],
     }
-    if preset == "ssrhmr":  # The others cannot fill in.
+    if preset == "ssrhmr":  # The others cannot fill in lost trackers.
         row["pelvis lost"] = pooled(few, disturbance=_LOSS)["lost_mpjpe_mm"]
     return row
 
 
-def main() -> None:
-    """Train and score what is missing, print all."""
-    corpus, out = Path(sys.argv[1]), Path(sys.argv[2])
-    steps = int(sys.argv[3]) if len(sys.argv) > 3 else 400
-    paper = Path(sys.argv[4]) if len(sys.argv) > 4 else None
-    torch.set_num_threads(1)
-    split = corpus / "split.json"
-    clips = find_motions([f"{split}#train"])
-    unseen = find_motions([f"{split}#validation"])[::3]
-    found = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+class _Table:
+    """Rows that are kept in a file."""
 
-    def note(name: str, row: dict) -> None:
-        found[name] = row
-        out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    def __init__(self, path: Path) -> None:
+        """Read the rows that the file has."""
+        self._path = path
+        self.rows: dict[str, dict] = (
+            json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        )
 
-    finished: dict[str, tuple[Scored, Path | None]] = {
+    def add(self, name: str, row: dict) -> None:
+        """Add a row and write the file."""
+        self.rows[name] = row
+        atomic_write(self._path, json.dumps(self.rows, indent=1) + "\n")
+
+    def print(self) -> None:
+        """Print the rows as Markdown."""
+        print("| model, or what is left out |", " | ".join(COLUMNS), "|")
+        print("|---|" + "---|" * len(COLUMNS))
+        for name, row in self.rows.items():
+            cells = (f"{row[column]:.2f}" if column in row else "-" for column in COLUMNS)
+            print(f"| {name} |", " | ".join(cells), "|")
+
+
+def score_finished(table: _Table, clips: list[Path], paper: Path | None) -> None:
+    """Add the missing rows of models that need no training here."""
+    models: dict[str, tuple[Scored, Path | None]] = {
         "shipped": ("ssrhmr", None),
         "no network (ik)": ("ik", None),
     }
     if paper:
-        finished["published architecture"] = ("paper", paper)
-    for name, (preset, file) in finished.items():
-        if name not in found:
-            note(name, scored(unseen, preset, file))
+        models["published architecture"] = ("paper", paper)
+    for name, (preset, weights) in models.items():
+        if name not in table.rows:
+            table.add(name, score(clips, preset, weights))
+
+
+def main() -> None:
+    """Train and score what is missing, and print all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpus", type=Path, help="folder with a split.json")
+    parser.add_argument("out", type=Path, metavar="OUT.json", help="file that keeps the figures")
+    parser.add_argument("--steps", type=int, default=400, help="length of each run (default 400)")
+    parser.add_argument(
+        "--paper", type=Path, metavar="PAPER.npz", help="weights of `train --preset paper`"
+    )
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    split = chosen.corpus / "split.json"
+    clips = find_motions([f"{split}#train"])
+    unseen = find_motions([f"{split}#validation"])[::3]
+    table = _Table(chosen.out)
+    score_finished(table, unseen, chosen.paper)
     for number, (name, recipe) in enumerate(ROWS.items()):
-        if name in found:
+        if name in table.rows:
             continue
-        weights = out.with_name(f"{out.stem}-{number}.npz")
-        train(clips, weights, replace(recipe, steps=steps), _show)
-        note(name, {"steps": steps, **scored(unseen, weights=weights)})
-    print("| model, or what is left out |", " | ".join(COLUMNS), "|")
-    print("|---|" + "---|" * len(COLUMNS))
-    for name, row in found.items():
-        cells = (f"{row[column]:.2f}" if column in row else "-" for column in COLUMNS)
-        print(f"| {name} |", " | ".join(cells), "|")
+        weights = chosen.out.with_name(f"{chosen.out.stem}-{number}.npz")
+        train(clips, weights, replace(recipe, steps=chosen.steps), _show)
+        table.add(name, {"steps": chosen.steps, **score(unseen, weights=weights)})
+    table.print()
 
 
 def _show(share: float, line: str) -> None:

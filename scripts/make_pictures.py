@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take the README's pictures of every step from a real Blender window: scripts/make_pictures.py.
+"""Take the README's pictures of every step from a real Blender window.
 
-Needs the built zip, a Blender (``SSRHMR_BLENDER`` names another than the one on the path), Xvfb,
-xdotool and ImageMagick. The example character is set up, calibrated and baked as a user does it;
-then ``send`` performs the sample take.
+The script needs the built zip, Blender (SSRHMR_BLENDER names another one than that on the path),
+Xvfb, xdotool and ImageMagick. It sets up, calibrates and bakes the example character as a user
+does; then `send` performs the sample take live.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import time
@@ -23,11 +24,11 @@ from tests.window.conftest import ROOT, Window, opened  # noqa: E402
 _STANDS = 15.0
 """Seconds that the performer waits in the T-pose to be calibrated."""
 _TURNED = 16.0
-"""Seconds after which they have walked, and turned round."""
+"""Seconds after which the performer has walked and turned round."""
 _WIDER = 90.0
-"""Pixels by which the sidebar is drawn out, so that no label is cut off."""
+"""Pixels by which the script widens the sidebar, so that no label is cut off."""
 _VIEW = 400.0
-"""Pixels of the view that are shown beside it."""
+"""Pixels of the view that a picture shows next to the sidebar."""
 _COLOURS = "128"
 _BESIDE = (0.42, 0.0, -0.55)
 """Metres from the hips to the middle of the view, which is behind the sidebar."""
@@ -37,18 +38,18 @@ _LIVE = ("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
 
 
 def shoot(window: Window, name: str, height: float) -> None:
-    """Keep the top of the sidebar and what of the view is beside it."""
+    """Save the top of the sidebar and the view next to it as a picture."""
     time.sleep(2.0)
     left, top, width, _ = window.seen()["sidebar"]
     crop = f"{width + _VIEW - 22:.0f}x{height:.0f}+{left - _VIEW:.0f}+{top:.0f}"
-    made = HERE.parent / "docs" / "pictures" / f"{name}.png"
+    picture = HERE.parent / "docs" / "pictures" / f"{name}.png"
     options = ["-crop", crop, "+repage", "-dither", "None", "-colors", _COLOURS, "-strip"]
-    subprocess.run(["convert", window.picture(name), *options, f"PNG8:{made}"], check=True)
-    print(f"{made.name}: {made.stat().st_size // 1024} KB", flush=True)
+    subprocess.run(["convert", window.picture(name), *options, f"PNG8:{picture}"], check=True)
+    print(f"{picture.name}: {picture.stat().st_size // 1024} KB", flush=True)
 
 
-def bake(window: Window) -> None:
-    """The five steps of a bake."""
+def shoot_bake(window: Window) -> None:
+    """Take the pictures of the five steps of a bake."""
     window.order("operator", name="load_example", how="EXEC_DEFAULT")
     window.order("look", follow=_BESIDE)
     steps = {"bake_1": ("character", 420), "bake_2": ("trackers", 300)}
@@ -69,8 +70,8 @@ def bake(window: Window) -> None:
     shoot(window, "bake_5", 420)
 
 
-def live(window: Window) -> None:
-    """The four steps of a live performance."""
+def shoot_live(window: Window) -> None:
+    """Take the pictures of the three steps of a live performance."""
     window.order("panels", panels=_LIVE[:1])
     window.order("protocol", protocol="VMC", worn={role: role for role in TRACKERS})
     window.order("set", values={"countdown": 5.0, "folder": "", "port": PORTS["vmc"]})
@@ -97,16 +98,19 @@ def live(window: Window) -> None:
 
 
 def main() -> None:
-    """Take them all."""
+    """Take all pictures."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     with opened({}) as window:
         left, top, narrow, height = window.seen()["sidebar"]
-        # Blender greets with a picture of its own.
+        # Close the splash screen.
         window.key("Escape", 100, 600)
         edge = (left, top + 0.6 * height)
         window.drag(edge, (edge[0] - _WIDER, edge[1]))
         window.until(lambda seen: seen["sidebar"][2] > narrow + 0.5 * _WIDER, "a wide sidebar")
-        bake(window)
-        live(window)
+        shoot_bake(window)
+        shoot_live(window)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure the model card's tables again: scripts/make_tables.py SPLIT.json#KEY OUT.json [WORDS].
+"""Measure the model card's table of disturbances.
 
-Each row is one run of `python -m ssrhmr_core evaluate` with the arguments that are printed with
-it. With WORDS, only rows whose names have them are measured. Rows that OUT.json has already are not
-measured again, so an interrupted run goes on.
+Each row is one run of `python -m ssrhmr_core evaluate` with the arguments that the table prints
+with it. Rows that the JSON file already has are not measured again, so an interrupted run resumes.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -15,13 +15,18 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
-TRACKERS = ("pelvis", "head", "left_hand", "right_hand", "left_foot", "right_foot")
-FEET, WORN = ["left_foot:all", "right_foot:all"], ["pelvis:all"]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ssrhmr_core import TRACKERS
+from ssrhmr_core.files import atomic_write
+
+NO_FEET, NO_PELVIS = ("left_foot:all", "right_foot:all"), ("pelvis:all",)
 
 
 def drops(*lost: str) -> list[str]:
-    """Arguments that lose trackers."""
+    """Return the arguments that lose trackers, each TRACKER:SECONDS or TRACKER:all."""
     return [word for tracker in lost for word in ("--drop", tracker)]
 
 
@@ -34,9 +39,9 @@ ROWS: dict[str, list[str]] = {
     "noise 5 mm, 1 degree": ["--noise", "5,1"],
     "noise 10 mm, 2 degrees": ["--noise", "10,2"],
     "20 random bodies a clip": ["--bodies", "20"],
-    "no pelvis": drops(*WORN),
-    "no feet": drops(*FEET),
-    "head and hands alone": drops(*FEET, *WORN),
+    "no pelvis": drops(*NO_PELVIS),
+    "no feet": drops(*NO_FEET),
+    "head and hands alone": drops(*NO_FEET, *NO_PELVIS),
     **{
         f"{tracker} lost for {seconds} s": drops(f"{tracker}:{seconds}")
         for tracker in TRACKERS
@@ -58,8 +63,8 @@ COLUMNS = (
 )
 
 
-def measured(clips: str, arguments: list[str]) -> dict:
-    """Run one evaluation in a process of its own."""
+def run_evaluation(clips: str, arguments: list[str]) -> dict:
+    """Run one evaluation in a process of its own and return its figures."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "figures.json"
         command = [sys.executable, "-m", "ssrhmr_core", "evaluate", clips, *arguments]
@@ -72,26 +77,47 @@ def measured(clips: str, arguments: list[str]) -> dict:
         return json.loads(out.read_text(encoding="utf-8"))
 
 
-def main() -> None:
-    """Measure what is missing, print all."""
-    clips, out, words = sys.argv[1], Path(sys.argv[2]), " ".join(sys.argv[3:])
-    found = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+def measure_rows(clips: str, out: Path, words: str) -> dict[str, dict]:
+    """Measure the rows whose names contain ``words`` and that ``out`` lacks; return all."""
+    figures = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    lock = Lock()
 
     def run(name: str) -> None:
-        found[name] = measured(clips, ROWS[name])
-        out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        row = run_evaluation(clips, ROWS[name])
+        with lock:
+            figures[name] = row
+            atomic_write(out, json.dumps(figures, indent=1) + "\n")
         print(f"measured: {name}", file=sys.stderr)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(run, [name for name in ROWS if words in name and name not in found]))
+        list(pool.map(run, [name for name in ROWS if words in name and name not in figures]))
+    return figures
+
+
+def print_table(figures: dict[str, dict]) -> None:
+    """Print the measured rows as Markdown."""
     print("| trackers |", " | ".join(COLUMNS), "| command |")
     print("|---|" + "---|" * (len(COLUMNS) + 1))
     for name, arguments in ROWS.items():
-        if name not in found:
+        if name not in figures:
             continue
-        values = (found[name]["pooled"][column] for column in COLUMNS)
+        values = (figures[name]["pooled"][column] for column in COLUMNS)
         cells = ("-" if value is None else f"{value:.2f}" for value in values)
         print(f"| {name} |", " | ".join(cells), f"| `{' '.join(arguments)}` |")
+
+
+def main() -> None:
+    """Measure what is missing, and print all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clips", metavar="SPLIT.json#KEY", help="clips, as evaluate takes them")
+    parser.add_argument("out", type=Path, metavar="OUT.json", help="file that keeps the figures")
+    parser.add_argument(
+        "words", nargs="*", help="measure only rows whose names contain these words"
+    )
+    chosen = parser.parse_args()
+    print_table(measure_rows(chosen.clips, chosen.out, " ".join(chosen.words)))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Train the shipped weights: scripts/make_weights.py CORPUS WEIGHTS.npz [STEPS GENTLE_STEPS].
+"""Train the shipped weights.
 
-A long run with strong augmentation, then a short one from there with gentle augmentation, and the
-mean of both: the first knows more bodies, the second is nearer to people, and the mean is better
-than either on both (Wortsman et al., "Model soups", 2022). CORPUS is a folder with a split.json.
-Interrupted runs go on from their checkpoints.
+A long run with strong augmentation comes first, then a short one from there with gentle
+augmentation, and the result is the mean of both: the first knows more bodies, the second is nearer
+to people, and the mean is better than either on both (Wortsman et al., "Model soups", 2022).
+Interrupted runs resume from their checkpoints.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -36,32 +37,46 @@ GENTLE = Recipe(
 )
 
 
-def mean_of(first: Path, second: Path, out: Path) -> None:
-    """Write the mean of two weights; the header keeps those of both."""
+def save_mean(first: Path, second: Path, out: Path) -> None:
+    """Write the mean of two weights files; the header keeps those of both."""
     headers = [weights_header(path) for path in (first, second)]
     for header in headers:
         header.pop("format")
     a, b = load_weights(first), load_weights(second)
     mean = {name: (0.5 * (a[name] + b[name])).astype(np.float32) for name in a}
-    whole = {
+    facts = {
         "clips": headers[0]["clips"],
         "corpus_minutes": headers[0]["corpus_minutes"],
         "minutes": sum(header["minutes"] for header in headers),
         "steps": sum(header["steps"] for header in headers),
     }
-    save_weights(out, mean, **whole, mean_of=headers)
+    save_weights(out, mean, **facts, mean_of=headers)
 
 
 def main() -> None:
-    """Train both runs, write their mean."""
-    corpus, out = Path(sys.argv[1]), Path(sys.argv[2])
-    steps, gentle_steps = map(int, sys.argv[3:5] or (STEPS, GENTLE_STEPS))
+    """Train both runs and write their mean."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpus", type=Path, help="folder with a split.json")
+    parser.add_argument(
+        "out",
+        type=Path,
+        metavar="WEIGHTS.npz",
+        help="weights file to write; its runs lie next to it",
+    )
+    parser.add_argument("--steps", type=int, default=STEPS, help="length of the first run")
+    parser.add_argument(
+        "--gentle-steps", type=int, default=GENTLE_STEPS, help="length of the second run"
+    )
+    chosen = parser.parse_args()
     torch.set_num_threads(1)
-    clips = find_motions([f"{corpus / 'split.json'}#train"])
-    first, second = (out.with_name(f"{out.stem}-{name}.npz") for name in ("strong", "gentle"))
-    train(clips, first, Recipe(steps=steps), _show)
-    train(clips, second, replace(GENTLE, steps=gentle_steps), _show, first)
-    mean_of(first, second, out)
+    clips = find_motions([f"{chosen.corpus / 'split.json'}#train"])
+    out: Path = chosen.out
+    strong, gentle = (out.with_name(f"{out.stem}-{name}.npz") for name in ("strong", "gentle"))
+    train(clips, strong, Recipe(steps=chosen.steps), _show)
+    train(clips, gentle, replace(GENTLE, steps=chosen.gentle_steps), _show, strong)
+    save_mean(strong, gentle, out)
 
 
 def _show(share: float, line: str) -> None:

@@ -13,7 +13,7 @@ from pymotion.rotations import quat_np as quat
 from .body.interpolation import interpolate, interpolate_rotations
 from .body.motion import Motion
 from .body.retarget import retarget
-from .body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, unit_of
+from .body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, units_per_metre
 from .geometry.rotations import from_quat, to_quat
 from .model.ik_baseline import predict_without_network
 from .model.network import HISTORY, body_features, frame_features, predict, step_features
@@ -90,7 +90,7 @@ class Reconstructor:
         """Change it, and forget the past."""
         self._performer = performer
         worn = performer or self.skeleton
-        self._unit = np.float32(unit_of(worn.size))
+        self._unit = np.float32(units_per_metre(worn.size))
         # What counts as noise, as a jump or as standing is told in metres on a human body.
         self._body = worn.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else worn
         self._proportions = body_features(self._body.offsets, np.float32(self._body.size))
@@ -230,7 +230,7 @@ class Reconstructor:
             guess, poles = predict_without_network(quat.from_matrix(turns))
             if not self._exact:
                 return guess
-            return solve(guess, poles, positions, turns, self._proportions.body)
+            return solve(guess, poles, positions, turns, self._proportions.skeleton)
         features, roots, turns_of_roots = seen
         now = features[:, 0]
         steps = step_features(now, features[:, 1:], roots, turns_of_roots, self._proportions.size)
@@ -257,7 +257,7 @@ class Reconstructor:
             1,
         )
         measured = quat.to_matrix(wanted.rotations).astype(np.float32)
-        body = solve(turned, poles, wanted.positions, measured, self._proportions.body)
+        body = solve(turned, poles, wanted.positions, measured, self._proportions.skeleton)
         return Motion(self._body, wanted.times, self._finished(body), root)
 
 

@@ -78,12 +78,12 @@ def store_calibration(
         speeds: (6,) of the trackers at that moment, metres a second.
         warnings: in plain words, with the names of trackers as the core has them.
     """
-    from ssrhmr_core.body.skeleton import unit_of
+    from ssrhmr_core.body.skeleton import units_per_metre
     from ssrhmr_core.tracking.calibration import quality
 
     setup.calibration = found.to_json()
     setup.fits.clear()
-    misses = 100.0 * found.deviations / unit_of(skeleton.size / found.scale)
+    misses = 100.0 * found.deviations / units_per_metre(skeleton.size / found.scale)
     values = zip(
         *(TRACKERS, found.mount_distances, misses, speeds, quality(found, skeleton)), strict=True
     )

@@ -4,49 +4,76 @@
 from __future__ import annotations
 
 import numpy as np
-from pymotion.rotations import quat_np as quat
+
+from ..geometry.rotations import slerp
 
 MODEL_RATE = 60.0
 """Clock of the model, frames a second."""
 
 
 def regular_times(times: np.ndarray, rate: float) -> np.ndarray:
-    """Times of an even clock of ``rate`` frames a second over the span of ``times``, seconds."""
+    """Return the times of an even clock over a span of time.
+
+    Args:
+        times: (F,) rising times in seconds; only the first and the last count.
+        rate: Frames a second of the even clock.
+
+    Returns:
+        (G,) times, the first one that of ``times``.
+    """
     span = float(times[-1] - times[0])
     return times[0] + np.arange(int(np.floor(span * rate + 1e-3)) + 1) / rate
 
 
-def runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """First and one past the last index of each run of True in (F,) bools."""
+def find_runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """Return the first and one past the last index of each run of True in (F,) bools."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _neighbours(known: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Index of the frame at or before each wanted time, of the next one, and the share of it."""
-    if len(known) == 1:
-        zeros = np.zeros(len(wanted), int)
-        return zeros, zeros, np.zeros(len(wanted))
-    before = np.clip(np.searchsorted(known, wanted, side="right") - 1, 0, len(known) - 2)
-    share = (wanted - known[before]) / (known[before + 1] - known[before])
+def _neighbours(
+    times: np.ndarray, new_times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the frames before and after each new time, and the share of the later one."""
+    if len(times) == 1:
+        zeros = np.zeros(len(new_times), int)
+        return zeros, zeros, np.zeros(len(new_times))
+    before = np.clip(np.searchsorted(times, new_times, side="right") - 1, 0, len(times) - 2)
+    share = (new_times - times[before]) / (times[before + 1] - times[before])
     return before, before + 1, np.clip(share, 0.0, 1.0)
 
 
-def interpolate(known: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Linear interpolation over time: values (F, ...) at ``known`` -> (G, ...) at ``wanted``."""
-    before, after, share = _neighbours(known, wanted)
+def interpolate(times: np.ndarray, values: np.ndarray, new_times: np.ndarray) -> np.ndarray:
+    """Interpolate values linearly over time; beyond both ends they are held.
+
+    Args:
+        times: (F,) rising times of the values, seconds.
+        values: (F, ...) values.
+        new_times: (G,) times in any order, seconds.
+
+    Returns:
+        (G, ...) float32 values.
+    """
+    before, after, share = _neighbours(times, new_times)
     share = share.reshape(-1, *[1] * (values.ndim - 1))
     return (values[before] * (1.0 - share) + values[after] * share).astype(np.float32)
 
 
 def interpolate_rotations(
-    known: np.ndarray, quaternions: np.ndarray, wanted: np.ndarray
+    times: np.ndarray, rotations: np.ndarray, new_times: np.ndarray
 ) -> np.ndarray:
-    """Shortest-arc interpolation over time: (F, ..., 4) at ``known`` -> (G, ..., 4)."""
-    before, after, share = _neighbours(known, wanted)
-    share = share.reshape(-1, *[1] * (quaternions.ndim - 1))
+    """Interpolate quaternions along the shortest arc over time; beyond both ends they are held.
+
+    Args:
+        times: (F,) rising times of the quaternions, seconds.
+        rotations: (F, ..., 4) unit quaternions of any signs.
+        new_times: (G,) times in any order, seconds.
+
+    Returns:
+        (G, ..., 4) float32 unit quaternions.
+    """
+    before, after, share = _neighbours(times, new_times)
+    share = share.reshape(-1, *[1] * (rotations.ndim - 1))
     if not share.any():
-        return quaternions[before].astype(np.float32)
-    # In double precision: the arc cosine of nearly equal quaternions is noise in single.
-    a, b = quaternions[before].astype(np.float64), quaternions[after].astype(np.float64)
-    return quat.normalize(quat.slerp(a, b, share, shortest=True)).astype(np.float32)
+        return rotations[before].astype(np.float32)
+    return slerp(rotations[before], rotations[after], share)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A clip: one body moving."""
+"""The motion of one body."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Motion:
     """The motion of a body, in metres, Y up; see :mod:`ssrhmr_core.body.skeleton`.
 
     Attributes:
-        skeleton: proportions of the body.
-        times: (F,) float64, seconds, rising.
+        skeleton: The proportions of the body.
+        times: (F,) float64 rising times, seconds.
         rotations: (F, 22, 4) float32 quaternions w, x, y, z: global, from the canonical T-pose.
-        root: (F, 3) float32, position of the hips, metres.
+        root: (F, 3) float32 positions of the hips, metres.
     """
 
     skeleton: Skeleton
@@ -35,27 +35,28 @@ class Motion:
 
     @property
     def rate(self) -> float:
-        """Mean frames a second; the model's rate for a single frame."""
+        """The mean number of frames a second; the model's rate for a single frame."""
         if len(self.times) < 2:
             return MODEL_RATE
         return (len(self.times) - 1) / float(self.times[-1] - self.times[0])
 
     def matrices(self) -> np.ndarray:
-        """Global rotations as (F, 22, 3, 3) float32 matrices."""
+        """Return the global rotations as (F, 22, 3, 3) float32 matrices."""
         return quat.to_matrix(self.rotations).astype(np.float32)
 
     def positions(self) -> np.ndarray:
-        """Joint positions (F, 22, 3) float32, metres."""
+        """Return the joint positions (F, 22, 3) in float32, metres."""
         return forward_kinematics(self.matrices(), self.root, self.skeleton.offsets)
 
     def local_rotations(self) -> np.ndarray:
-        """Quaternions (F, 22, 4) relative to each joint's parent; the root's stay global."""
+        """Return quaternions (F, 22, 4) relative to each joint's parent; the root's stay global."""
         return skeleton_np.from_global_rotations(self.rotations, np.maximum(PARENTS, 0))
 
     def at(self, times: np.ndarray) -> Motion:
-        """Return the motion at other times (G,) in seconds; the ends are held.
+        """Return the motion at other times (G,) in seconds.
 
-        Positions are interpolated linearly, rotations along the shortest arc.
+        Positions are interpolated linearly, rotations along the shortest arc. Beyond both ends the
+        motion stands still.
         """
         times = np.asarray(times, np.float64)
         if len(times) == len(self.times) and np.allclose(times, self.times, rtol=0.0, atol=1e-6):

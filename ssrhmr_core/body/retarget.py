@@ -12,32 +12,35 @@ _FEET = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("ank
 
 
 def retarget(motion: Motion, skeleton: Skeleton) -> Motion:
-    """Give a performer's motion to a character: limbs turn alike, feet keep to the floor.
+    """Transfer a performer's motion to a character: limbs turn alike, feet keep to the floor.
 
-    The path is scaled by the length of the legs; then the hips are lifted or lowered so that the
+    The path is scaled by the length of the legs. Then the hips are lifted or lowered so that the
     lower foot is as high over the floor, in lengths of the leg, as the performer's.
 
     Args:
-        motion: of the performer, on a floor at height 0.
-        skeleton: the character's.
+        motion: The performer's motion on a floor at height 0.
+        skeleton: The character's skeleton.
+
+    Returns:
+        The motion of the character.
     """
     performer = motion.skeleton
-    factor = np.float32(_standing(skeleton) / _standing(performer))
+    scale = np.float32(_hip_height(skeleton) / _hip_height(performer))
     rotations = inherit_missing(motion.rotations.copy(), skeleton.present)
-    turned = Motion(performer, motion.times, rotations, motion.root).matrices()
-    root = motion.root * factor
-    wanted = factor * _lowest(motion.matrices(), motion.root, performer)
-    root[:, 1] += wanted - _lowest(turned, root, skeleton)
+    matrices = Motion(performer, motion.times, rotations, motion.root).matrices()
+    root = motion.root * scale
+    target = scale * _lowest_foot(motion.matrices(), motion.root, performer)
+    root[:, 1] += target - _lowest_foot(matrices, root, skeleton)
     return Motion(skeleton, motion.times, rotations, root)
 
 
-def _standing(skeleton: Skeleton) -> float:
-    """Height of the hips over the lowest joint."""
+def _hip_height(skeleton: Skeleton) -> float:
+    """Return the height of the hips over the lowest joint of the T-pose."""
     return -float(skeleton.t_pose()[_FEET, 1].min())
 
 
-def _lowest(turned: np.ndarray, root: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """How high (F,) the feet's lowest joint is over where it is in standing."""
+def _lowest_foot(matrices: np.ndarray, root: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Return the heights (F,) of the feet's lowest joint over its height when standing."""
     rest = skeleton.t_pose()[_FEET, 1]
-    points = forward_kinematics(turned, root, skeleton.offsets)[:, _FEET, 1]
-    return (points - (rest - rest.min())).min(-1)
+    heights = forward_kinematics(matrices, root, skeleton.offsets)[:, _FEET, 1]
+    return (heights - (rest - rest.min())).min(-1)

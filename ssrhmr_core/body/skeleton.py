@@ -16,7 +16,7 @@ from ..geometry.arrays import Array, constant
 from ..geometry.rotations import rotate
 
 ADULT_SIZE = 1.4
-"""About the size of an adult, see :attr:`Skeleton.size`: what limits in metres are meant for."""
+"""About the :attr:`Skeleton.size` of an adult, for whom limits in metres are meant."""
 
 JOINTS = (
     "hips",
@@ -43,13 +43,16 @@ JOINTS = (
     "right_wrist",
 )
 PARENTS = (-1, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 12, 11, 14, 15, 16, 11, 18, 19, 20)
+"""Index of the parent of each joint; parents come first."""
 INDEX = {name: index for index, name in enumerate(JOINTS)}
 
 TRACKERS = ("pelvis", "head", "left_hand", "right_hand", "left_foot", "right_foot")
-TRACKER_JOINTS = (0, 13, 17, 21, 3, 7)
+TRACKER_JOINTS = tuple(
+    INDEX[name]
+    for name in ("hips", "head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
+)
 """The joint that each tracker sits on, in the order of :data:`TRACKERS`."""
-FEET = (TRACKERS.index("left_foot"), TRACKERS.index("right_foot"))
-"""Trackers of the feet."""
+FOOT_TRACKERS = (TRACKERS.index("left_foot"), TRACKERS.index("right_foot"))
 
 REQUIRED_JOINTS = tuple(
     INDEX[name]
@@ -57,7 +60,7 @@ REQUIRED_JOINTS = tuple(
     if name not in {"lower_spine", "middle_spine", "neck"} and "toe" not in name
     if "clavicle" not in name
 )
-"""Joints that a skeleton must have; the others may be missing."""
+"""Joints that every skeleton has; the others may be missing."""
 
 MIRROR = tuple(
     INDEX[
@@ -76,19 +79,29 @@ LIMB_DIRECTIONS = {
 }
 """Direction of each limb bone, from its joint to the next one, in the canonical T-pose."""
 
+LEG_BONES = tuple(
+    INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("knee", "ankle")
+)
+"""Joints at the ends of thighs and shins."""
+TRUNK = tuple(INDEX[name] for name in ("lower_spine", "middle_spine", "chest", "neck", "head"))
+_ARM_BONES = tuple(
+    INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("elbow", "wrist")
+)
+
 _SMALLEST, _LARGEST = 0.25, 1.5
-"""Sizes over an adult's between which a body may be that of somebody who is measured in metres."""
+"""Sizes, as shares of an adult's, between which a body is taken to be measured in metres."""
 
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """Proportions of one body.
+    """The proportions of one body.
 
     Attributes:
-        offsets: (22, 3) float32, metres. Each joint's place in the canonical T-pose, relative to
-            its parent's; the first row is zero.
-        present: (22,) bool. False where the source has no such joint: it then lies on the next
-            joint down its chain (see :mod:`ssrhmr_core.body.rest_pose`) and turns with its parent.
+        offsets: (22, 3) float32 position of each joint relative to its parent in the canonical
+            T-pose, metres; the first row is zero.
+        present: (22,) bool, False where the source has no such joint. The joint then lies on the
+            next joint down its chain (see :mod:`ssrhmr_core.body.rest_pose`) and turns with its
+            parent.
     """
 
     offsets: np.ndarray
@@ -98,7 +111,7 @@ class Skeleton:
         """Check shapes and values.
 
         Raises:
-            ValueError: if an offset is not finite, the shape is wrong or a limb has no length.
+            ValueError: An offset is not finite, the shape is wrong or a limb has no length.
         """
         offsets = np.array(self.offsets, np.float32)
         if offsets.shape != (len(JOINTS), 3):
@@ -109,7 +122,7 @@ class Skeleton:
         object.__setattr__(self, "offsets", offsets)
         object.__setattr__(self, "present", np.array(self.present, bool))
         lengths = np.linalg.norm(offsets, axis=-1)
-        for joint in (2, 3, 6, 7, 16, 17, 20, 21):
+        for joint in (*LEG_BONES, *_ARM_BONES):
             if lengths[joint] <= 1e-3 * self.size:
                 raise ValueError(
                     f"the bone that ends at {JOINTS[joint]} has no length: choose another bone"
@@ -117,16 +130,16 @@ class Skeleton:
 
     @property
     def size(self) -> float:
-        """Length of a leg plus the height of the head over the hips, metres.
+        """The length of a leg plus the height of the head over the hips, metres.
 
-        The measure by which the network makes bodies of any size look alike.
+        The network divides lengths by it, so that bodies of any size look alike.
         """
         lengths = np.linalg.norm(self.offsets, axis=-1)
-        legs = 0.5 * float(lengths[[2, 3, 6, 7]].sum())
-        return legs + float(np.linalg.norm(self.offsets[9:14].sum(0)))
+        legs = 0.5 * float(lengths[list(LEG_BONES)].sum())
+        return legs + float(np.linalg.norm(self.offsets[list(TRUNK)].sum(0)))
 
     def t_pose(self) -> np.ndarray:
-        """Joint positions (22, 3) of the canonical T-pose, hips at the origin, metres."""
+        """Return the joint positions (22, 3) of the canonical T-pose, metres from the hips."""
         return forward_kinematics(
             np.broadcast_to(np.eye(3, dtype=np.float32), (len(JOINTS), 3, 3)),
             np.zeros(3, np.float32),
@@ -134,37 +147,44 @@ class Skeleton:
         )
 
     def scaled(self, factor: float) -> Skeleton:
-        """Return the same body, ``factor`` times as large."""
+        """Return a body of the same proportions, ``factor`` times as large."""
         return Skeleton(self.offsets * np.float32(factor), self.present)
 
 
-def unit_of(size: float) -> float:
-    """Length of a metre in the units in which a body of a :attr:`Skeleton.size` is measured.
+def units_per_metre(size: float) -> float:
+    """Infer the unit in which a body is measured.
 
     Nobody is half as large again as an adult, or a quarter as large: such bodies are measured in
     other units than metres, or trackers were scaled to them.
+
+    Args:
+        size: The :attr:`Skeleton.size` of the body.
+
+    Returns:
+        The length of a metre in those units; 1 for a body of human size.
     """
     adult = float(size) / ADULT_SIZE
     return 1.0 if _SMALLEST < adult < _LARGEST else adult
 
 
 def forward_kinematics(rotations: Array, root: Array, offsets: Array) -> Array:
-    """Joint positions from global rotations.
+    """Compute joint positions from global rotations.
 
     Args:
         rotations: (..., 22, 3, 3) global rotations, measured from the canonical T-pose.
-        root: (..., 3) position of the hips, metres.
-        offsets: (22, 3), or (..., 22, 3) where every item has its own body; metres.
+        root: (..., 3) positions of the hips, metres.
+        offsets: (22, 3) offsets of a skeleton, or (..., 22, 3) where every item has its own body;
+            metres.
 
     Returns:
         (..., 22, 3) positions, metres.
     """
-    steps = rotate(rotations[..., list(PARENTS[1:]), :, :], offsets[..., 1:, :])
-    return root[..., None, :] + constant(_CHAINS, steps) @ steps
+    bones = rotate(rotations[..., list(PARENTS[1:]), :, :], offsets[..., 1:, :])
+    return root[..., None, :] + constant(_CHAINS, bones) @ bones
 
 
 def _chains() -> np.ndarray:
-    """(22, 21): which steps, from a parent to its joint, lead from the hips to each joint."""
+    """Return (22, 21): 1 for each bone on the way from the hips to each joint."""
     chains = np.zeros((len(JOINTS), len(JOINTS)), np.float32)
     for joint, parent in enumerate(PARENTS[1:], 1):
         chains[joint] = chains[parent]
@@ -179,11 +199,11 @@ def inherit_missing(rotations: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Let joints that the skeleton lacks turn with their parent.
 
     Args:
-        rotations: (F, 22, ...) global rotations of any kind, changed in place.
+        rotations: (F, 22, ...) global rotations of any kind, which are changed in place.
         present: (22,) bool, see :class:`Skeleton`. The tracked joints are always present.
 
     Returns:
-        ``rotations``.
+        The array ``rotations`` itself.
     """
     for joint in np.flatnonzero(~present):
         rotations[:, joint] = rotations[:, PARENTS[joint]]

@@ -8,7 +8,7 @@ import json
 import platform
 from pathlib import Path
 
-from ..evaluation.bench import measure
+from ..evaluation.bench import measure_speed
 from .progress import Bar
 
 _TITLES = {
@@ -33,7 +33,7 @@ def run(chosen: argparse.Namespace) -> None:
         ValueError: if a case fails.
     """
     bar = Bar("bench")
-    rows = measure(bar.show)
+    rows = measure_speed(bar.show)
     if chosen.json:
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

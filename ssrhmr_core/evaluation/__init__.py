@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How good a reconstruction is: metrics, and running them over clips."""
+"""Accuracy and speed of reconstructions: metrics, evaluation over clips, benchmarks."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast the model is on this machine, and how its cost grows.
+"""Measure the speed of the model on this machine, and how its cost grows.
 
 Every case runs in a process of its own, with one thread: nothing is warm from the case before, and
 its memory is its own. ``python -m ssrhmr_core.evaluation.bench CASE ARGUMENT`` is such a process.
@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from ..tracking.take import Take
 
 _FRAMES = 1500
 _NOT_INSTALLED = 3
-"""Exit status of a case that needs a package which is not there."""
+"""Exit status of a case that needs a package which is not installed."""
 _WARM_UP = 60
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _ADULT = {
@@ -47,7 +47,7 @@ _ADULT = {
     "left_wrist": (0.26, 0.0, 0.0),
 }
 CASES = (
-    *(("frame", what) for what in ("ssrhmr", "ik", "solve", "paper", "paper-onnx")),
+    *(("frame", model) for model in ("ssrhmr", "ik", "solve", "paper", "paper-onnx")),
     *(("characters", count) for count in ("1", "2", "4", "8")),
     ("solve", "60"),
     *(("clip", seconds) for seconds in ("1", "10", "60", "600", "3600")),
@@ -55,21 +55,19 @@ CASES = (
 """Case and argument of every row of the table."""
 
 
-def measure(progress: Callable[[float, str], None]) -> list[dict]:
-    """Run all cases.
+def measure_speed(progress: Callable[[float, str], None]) -> list[dict]:
+    """Run all cases but those that need a package which is not installed.
 
     Args:
-        progress: called with the share done and the case that is next.
-
-    Cases that need a package which is not installed are left out.
+        progress: Function that is called with the share done and the next case.
 
     Returns:
-        A row a case: ``case``, ``argument``, ``memory_mb`` (peak of its process, None where the
-        system does not tell), and ``median_ms``, ``p99_ms``, ``frames_per_second`` of frames, or
-        ``seconds``, ``frames_per_second`` of clips.
+        A row for each case: ``case``, ``argument``, ``memory_mb`` (peak of its process, None where
+        the system does not report it), and ``median_ms``, ``p99_ms``, ``frames_per_second`` of
+        frames, or ``seconds``, ``frames_per_second`` of clips.
 
     Raises:
-        ValueError: if a case fails; with what it said.
+        ValueError: A case failed; the message has its output.
     """
     rows = []
     for number, (case, argument) in enumerate(CASES):
@@ -91,86 +89,69 @@ def measure(progress: Callable[[float, str], None]) -> list[dict]:
 
 def run_case(case: str, argument: str) -> dict:
     """Measure one case in this process."""
-    found: dict
     if case == "frame":
-        found = _frames(next(_streams(argument, 1)))
+        figures = _time_frames(_frame_function(argument))
     elif case == "characters":
-        streams = list(_streams("ssrhmr", int(argument)))
-        found = _frames(lambda row: [stream(row) for stream in streams])
+        functions = [_frame_function("ssrhmr") for _ in range(int(argument))]
+        figures = _time_frames(lambda frame: [function(frame) for function in functions])
     else:
-        found = _clip(case, float(argument))
-    return {**found, "memory_mb": _peak_memory()}
+        figures = _time_clip(case, float(argument))
+    return {**figures, "memory_mb": _peak_memory()}
 
 
-def performance(seconds: float) -> Motion:
-    """Smooth motion of an adult, made of waves: enough for timing, of no use for accuracy."""
+def make_performance(seconds: float) -> Motion:
+    """Return smooth motion of an adult, made of waves: for timing, of no use for accuracy."""
     random = np.random.default_rng(1)
     offsets = np.zeros((len(JOINTS), 3), np.float32)
     for name, offset in _ADULT.items():
         joint = JOINTS.index(name)
         offsets[joint] = offset
-        offsets[MIRROR[joint]] = (
-            np.array([-1.0, 1.0, 1.0]) * offset if MIRROR[joint] != joint else offset
-        )
+        if MIRROR[joint] != joint:
+            offsets[MIRROR[joint]] = np.array([-1.0, 1.0, 1.0]) * offset
     times = np.arange(round(seconds * MODEL_RATE)) / MODEL_RATE
     rates, phases = random.uniform(0.2, 0.8, (2, len(JOINTS), 3))
     waves = 0.35 * np.sin(2.0 * np.pi * (times[:, None, None] * rates + phases))
-    turns = quat.from_scaled_angle_axis(waves)
+    rotations = quat.normalize(quat.from_scaled_angle_axis(waves)).astype(np.float32)
     root = np.zeros((len(times), 3), np.float32)
     root[:, 1] = 0.95
-    skeleton = Skeleton(offsets)
-    return Motion(skeleton, times, quat.normalize(turns).astype(np.float32), root)
+    return Motion(Skeleton(offsets), times, rotations, root)
 
 
-def _streams(what: str, count: int) -> Iterator[Callable[[int], object]]:
-    """Callables that compute one frame: of a preset, or of the solve alone."""
-    motion = performance((_FRAMES + _WARM_UP) / MODEL_RATE)
-    take = Take.from_motion(motion)
-    if what == "solve":
-        body, turns = solver_skeleton(motion.skeleton.offsets), motion.matrices()
-        measured = turns[:, list(TRACKER_JOINTS)]
-        poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (len(motion), 4, 1))
-        # The spine of the frame before is about as far off as a prediction.
-        guess = np.roll(turns, 2, axis=0)
-
-        def alone(row: int) -> object:
-            now = slice(row, row + 1)
-            return solve(guess[now], poles[now], take.positions[now], measured[now], body)
-
-        yield alone
-        return
-    for _ in range(count):
-        reconstructor = _reconstructor(motion.skeleton, what)
-
-        def whole(row: int, reconstructor: Any = reconstructor) -> object:
-            return reconstructor.frame(take.positions[row], take.rotations[row], take.valid[row])
-
-        yield whole
+def _frame_function(model: str) -> Callable[[int], object]:
+    """Return a function that computes one frame: with a preset, or with the solve alone."""
+    motion = make_performance((_FRAMES + _WARM_UP) / MODEL_RATE)
+    if model == "solve":
+        solve_rows = _solver(motion)
+        return lambda frame: solve_rows(slice(frame, frame + 1))
+    take, reconstructor = Take.from_motion(motion), _reconstructor(motion.skeleton, model)
+    return lambda frame: reconstructor.frame(
+        take.positions[frame], take.rotations[frame], take.valid[frame]
+    )
 
 
-def _reconstructor(skeleton: Skeleton, what: str) -> Any:
-    """A preset, or the published architecture as published: all of its 43 frames, every time."""
-    if not what.startswith("paper"):
-        return Reconstructor(skeleton, preset="ik" if what == "ik" else "ssrhmr")
+def _reconstructor(skeleton: Skeleton, model: str) -> Any:
+    """Return a preset, or the published architecture with all of its 43 frames every time."""
+    if not model.startswith("paper"):
+        return Reconstructor(skeleton, preset="ik" if model == "ik" else "ssrhmr")
     import torch
 
     from .paper import PublishedReconstructor
 
     torch.set_num_threads(1)
     published = PublishedReconstructor(skeleton, stage="network")
-    if what == "paper-onnx":
+    if model == "paper-onnx":
         published.use_onnx()
     return published
 
 
-def _frames(compute: Callable[[int], object]) -> dict:
+def _time_frames(compute: Callable[[int], object]) -> dict:
     spent = np.empty(_FRAMES)
-    for row in range(_WARM_UP):
-        compute(row)
-    for row in range(_FRAMES):
+    for frame in range(_WARM_UP):
+        compute(frame)
+    for frame in range(_FRAMES):
         begin = time.perf_counter()
-        compute(_WARM_UP + row)
-        spent[row] = time.perf_counter() - begin
+        compute(_WARM_UP + frame)
+        spent[frame] = time.perf_counter() - begin
     return {
         "median_ms": 1e3 * float(np.median(spent)),
         "p99_ms": 1e3 * float(np.percentile(spent, 99)),
@@ -178,26 +159,35 @@ def _frames(compute: Callable[[int], object]) -> dict:
     }
 
 
-def _clip(case: str, seconds: float) -> dict:
-    motion = performance(seconds)
-    take = Take.from_motion(motion)
+def _time_clip(case: str, seconds: float) -> dict:
+    motion = make_performance(seconds)
     if case == "solve":
-        turns = motion.matrices()
-        poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (len(motion), 4, 1))
-        measured = turns[:, list(TRACKER_JOINTS)]
-        guess, body = np.roll(turns, 2, axis=0), solver_skeleton(motion.skeleton.offsets)
+        solve_rows = _solver(motion)
         begin = time.perf_counter()
-        solve(guess, poles, take.positions, measured, body)
+        solve_rows(slice(None))
     else:
-        reconstructor = Reconstructor(motion.skeleton)
+        take, reconstructor = Take.from_motion(motion), Reconstructor(motion.skeleton)
         begin = time.perf_counter()
         reconstructor.clip(take)
     spent = time.perf_counter() - begin
     return {"seconds": spent, "frames_per_second": len(motion) / spent}
 
 
+def _solver(motion: Motion) -> Callable[[slice], object]:
+    """Return a function that solves some frames of a motion."""
+    take, rotations = Take.from_motion(motion), motion.matrices()
+    measured = rotations[:, list(TRACKER_JOINTS)]
+    skeleton = solver_skeleton(motion.skeleton.offsets)
+    poles = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (len(motion), 4, 1))
+    # The spine of two frames before is about as far off as a prediction.
+    guess = np.roll(rotations, 2, axis=0)
+    return lambda rows: solve(
+        guess[rows], poles[rows], take.positions[rows], measured[rows], skeleton
+    )
+
+
 def _peak_memory() -> float | None:
-    """Megabytes that this process needed at most."""
+    """Return the largest memory of this process in megabytes, None where it is not reported."""
     try:
         import resource
     except ImportError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Score a preset on clips, clean or with trackers made worse."""
+"""Score a preset on clips, with ideal trackers or with disturbed ones."""
 
 from __future__ import annotations
 
@@ -12,32 +12,40 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
 from ..pipeline import Preset, Reconstructor, Stage
 from ..tracking.take import Take
-from .metrics import FIRST_FRAME, Errors, detail, measure, pool, summarize
+from .metrics import (
+    FIRST_FRAME,
+    Errors,
+    detail_errors,
+    measure_errors,
+    pool_errors,
+    summarize_errors,
+)
 
 if TYPE_CHECKING:
     from .paper import PublishedReconstructor
 
 Scored = Preset | Literal["paper"]
-"""What can be scored: beside the presets, the published architecture."""
+"""What can be scored: the presets and the published architecture."""
 
 _TIMED_FRAMES = 60
-"""Frames of each clip that are also run one at a time, for their time."""
+"""Number of frames of each clip that are also run one at a time, to measure their time."""
 _WARM_UP_FRAMES = 5
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What is done to the ideal trackers.
+    """How the ideal trackers are disturbed.
 
     Attributes:
-        noise_mm: spread of white noise on each axis of the positions.
-        noise_deg: spread of white noise of the rotations about each axis.
-        lost: (tracker, seconds) pairs: not seen for that long, from a third of the clip on; of an
-            infinite time, from its start.
+        noise_mm: Standard deviation of white noise on each axis of the positions.
+        noise_deg: Standard deviation of white noise of the rotations about each axis.
+        lost: Pairs of a tracker and the seconds for which it is lost, from a third of the clip on.
+            A tracker that is lost for infinitely long is lost from the start.
     """
 
     noise_mm: float = 0.0
@@ -45,13 +53,12 @@ class Disturbance:
     lost: tuple[tuple[str, float], ...] = ()
 
     def apply(self, take: Take, seed: int) -> Take:
-        """Return a worse take; the same seed gives the same one."""
+        """Return a disturbed take; the same seed gives the same one."""
         random = np.random.default_rng(seed)
-        positions = take.positions + 0.001 * self.noise_mm * random.standard_normal(
-            take.positions.shape
-        )
-        turn = np.radians(self.noise_deg) * random.standard_normal(take.positions.shape)
-        rotations = quat.mul(take.rotations, quat.from_scaled_angle_axis(turn))
+        shape = take.positions.shape
+        positions = take.positions + 0.001 * self.noise_mm * random.standard_normal(shape)
+        rotvecs = np.radians(self.noise_deg) * random.standard_normal(shape)
+        rotations = quat.mul(take.rotations, quat.from_scaled_angle_axis(rotvecs))
         valid = take.valid.copy()
         begin = take.times[0] + (take.times[-1] - take.times[0]) / 3.0
         for tracker, seconds in self.lost:
@@ -74,62 +81,90 @@ def evaluate(
     """Reconstruct clips from their own six joints and compare.
 
     Args:
-        paths: motion files. Clips of no more than 42 frames at 60 Hz are named, not scored.
-        preset: what reconstructs.
+        paths: Motion files. Clips of at most 42 frames at 60 Hz are listed, not scored.
+        preset: The model to score.
         stage: "network" leaves out the exact solve.
-        disturbance: what is done to the trackers first.
-        weights: a weights file instead of the one that comes with the package.
-        bodies: instead of the body of each clip, so many random ones, see :func:`random_body`.
-        planting: how firmly standing feet are held.
-        progress: called with the number of clips done and of all clips.
+        disturbance: How the trackers are disturbed first.
+        weights: A weights file instead of the one that comes with the package.
+        bodies: Number of random bodies that replace each clip's own, see :func:`random_body`.
+        planting: How firmly standing feet are held, 0 to 1.
+        progress: Function that is called with the number of clips done and of all clips.
 
     Returns:
-        {"pooled": figures over all frames, "joints" and "kinds": MPJPE by joint and by what the
-        body does, "sets": the figures by folder, "clips": one dict a clip, "too_short": paths}.
+        {"pooled": figures over all frames, "joints" and "kinds": MPJPE by joint and by activity,
+        "sets": figures by folder, "clips": one dict for each clip, "too_short": paths}.
 
     Raises:
-        ValueError: if a file cannot be read, or no clip was long enough.
+        ValueError: A file cannot be read, or no clip was long enough.
     """
-    clips: list[dict[str, Any]] = []
-    found: list[Errors] = []
-    sets: dict[str, list[Errors]] = {}
+    clips: list[tuple[Path, Errors]] = []
     seconds: list[float] = []
     short: list[str] = []
+
+    def reconstructor(skeleton: Skeleton) -> Reconstructor | PublishedReconstructor:
+        return _reconstructor(skeleton, weights, preset, stage, planting)
+
     for number, path in enumerate(paths):
-        own = load_motion(path).resampled()
-        if len(own) <= FIRST_FRAME:
+        clip = load_motion(path).resampled()
+        if len(clip) <= FIRST_FRAME:
             short.append(path.as_posix())
             continue
-        parts = []
-        for body in range(max(bodies, 1)):
-            seed = number * max(bodies, 1) + body
-            truth = replace(own, skeleton=random_body(own.skeleton, seed)) if bodies else own
-            take = Take.from_motion(truth)
-            if disturbance:
-                take = disturbance.apply(take, seed)
-            made = _reconstructor(truth.skeleton, weights, preset, stage, planting)
-            parts.append(measure(made.clip(take), truth, take.valid))
-        seconds += _frame_seconds(made, take)
-        errors = pool(parts)
-        found.append(errors)
-        sets.setdefault(_set_of(path), []).append(errors)
-        clips.append({"path": path.as_posix(), **summarize(errors)})
+        errors, times = _score_clip(clip, number, bodies, disturbance, reconstructor)
+        clips.append((path, errors))
+        seconds += times
         if progress:
             progress(number + 1, len(paths))
-    if not found:
+    if not clips:
         raise ValueError(f"no clip is longer than {FIRST_FRAME} frames at 60 Hz: name longer ones")
-    times = 1000.0 * np.array(seconds)
-    together = pool(found)
-    pooled = summarize(together) | {
-        "ms_per_frame_median": float(np.median(times)),
-        "ms_per_frame_p99": float(np.percentile(times, 99)),
+    return _report(clips, 1000.0 * np.array(seconds)) | {"too_short": short}
+
+
+def _score_clip(
+    clip: Motion,
+    number: int,
+    bodies: int,
+    disturbance: Disturbance | None,
+    reconstructor: Callable[[Skeleton], Reconstructor | PublishedReconstructor],
+) -> tuple[Errors, list[float]]:
+    """Score a clip on its own body or on random ones.
+
+    Args:
+        clip: The clip on the model's clock.
+        number: Number of the clip, for the seeds of bodies and disturbances.
+        bodies: Number of random bodies, 0 for the clip's own.
+        disturbance: How the trackers are disturbed.
+        reconstructor: Function that returns a reconstructor for a body.
+
+    Returns:
+        The errors, and the seconds that single frames took.
+    """
+    parts = []
+    for body in range(max(bodies, 1)):
+        seed = number * max(bodies, 1) + body
+        truth = replace(clip, skeleton=random_body(clip.skeleton, seed)) if bodies else clip
+        take = Take.from_motion(truth)
+        if disturbance:
+            take = disturbance.apply(take, seed)
+        model = reconstructor(truth.skeleton)
+        parts.append(measure_errors(model.clip(take), truth, take.valid))
+    return pool_errors(parts), _time_frames(model, take)
+
+
+def _report(clips: Sequence[tuple[Path, Errors]], milliseconds: np.ndarray) -> dict[str, Any]:
+    """Return the figures of all clips together, by set and by clip."""
+    sets: dict[str, list[Errors]] = {}
+    for path, errors in clips:
+        sets.setdefault(_set_name(path), []).append(errors)
+    together = pool_errors([errors for _, errors in clips])
+    pooled = summarize_errors(together) | {
+        "ms_per_frame_median": float(np.median(milliseconds)),
+        "ms_per_frame_p99": float(np.percentile(milliseconds, 99)),
     }
     return {
         "pooled": pooled,
-        **detail(together),
-        "sets": {name: summarize(pool(errors)) for name, errors in sorted(sets.items())},
-        "clips": clips,
-        "too_short": short,
+        **detail_errors(together),
+        "sets": {name: summarize_errors(pool_errors(sets[name])) for name in sorted(sets)},
+        "clips": [{"path": path.as_posix(), **summarize_errors(errors)} for path, errors in clips],
     }
 
 
@@ -146,15 +181,15 @@ def _reconstructor(
 
 
 def random_body(skeleton: Skeleton, seed: int) -> Skeleton:
-    """Another body: bones 0.75 to 1.3 times as long, torso, hips and clavicles laid out anew.
+    """Return another body: bones 0.75 to 1.3 times as long, other torso, hips and clavicles.
 
-    Half of the bodies have one or two spine joints only. The same seed gives the same body.
+    Half of the bodies have only one or two spine joints. The same seed gives the same body.
     """
     random = np.random.default_rng(seed)
     offsets = skeleton.offsets.astype(np.float64)
     scale = np.exp(random.uniform(np.log(0.75), np.log(1.3), len(JOINTS)))
     scale = scale[np.minimum(np.arange(len(JOINTS)), MIRROR)]
-    # Both sides alike but for two percent, as people are.
+    # Both sides are alike but for two percent, as people are.
     offsets *= (scale * np.exp(0.02 * random.standard_normal(len(JOINTS))))[:, None]
     moved = 0.015 * skeleton.size * random.standard_normal((len(JOINTS), 3))
     moved = 0.5**0.5 * (moved + moved[list(MIRROR)] * (-1.0, 1.0, 1.0))
@@ -170,19 +205,17 @@ def random_body(skeleton: Skeleton, seed: int) -> Skeleton:
     return Skeleton(offsets)
 
 
-def _set_of(path: Path) -> str:
-    """Corpora keep clips as set/subject/clip."""
+def _set_name(path: Path) -> str:
+    """Return set/subject of a clip: corpora keep clips as set/subject/clip."""
     return "/".join(path.parts[-3:-1])
 
 
-def _frame_seconds(
-    reconstructor: Reconstructor | PublishedReconstructor, take: Take
-) -> list[float]:
-    """Seconds that single frames took, as in live use."""
-    reconstructor.reset()
+def _time_frames(model: Reconstructor | PublishedReconstructor, take: Take) -> list[float]:
+    """Return the seconds that single frames take, as in live use."""
+    model.reset()
     seconds = []
     for frame in range(min(_TIMED_FRAMES, len(take))):
         begin = time.perf_counter()
-        reconstructor.frame(take.positions[frame], take.rotations[frame])
+        model.frame(take.positions[frame], take.rotations[frame])
         seconds.append(time.perf_counter() - begin)
     return seconds[_WARM_UP_FRAMES:]

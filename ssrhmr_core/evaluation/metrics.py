@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,172 +11,195 @@ import numpy as np
 
 from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS
-from ..geometry.rotations import transpose
+from ..geometry.rotations import rotation_angle, transpose
 from ..tracking.foot_planting import TOES, detect_contacts, floor_under
 from ..tracking.take import Take
 
 FIRST_FRAME = 42
-"""Frames left out at the start of a clip, as in the publication (its 43-frame window)."""
+"""Number of frames left out at the start of a clip, as in the publication (43-frame window)."""
 
 ENDS = TRACKER_JOINTS[1:]
+"""The end effectors: head, wrists and ankles."""
 _GLITCH_SPEED = 12.0
-"""Metres a second: what the corpus' manifests count as a fast frame. Nearly all are glitches of
-the source, single frames in which a joint jumps there and back."""
+"""Metres a second; the corpus' manifests count such frames as fast. Nearly all are glitches of the
+source, single frames in which a joint jumps there and back."""
 _STANDING_SPEED = 0.15
-KINDS = ("low", "running", "arms raised", "walking", "in place")
-"""What a body does, the first that holds: hips low (squat, floor), fast, a hand over the head,
-going somewhere, or none of it."""
-_FEET = ((INDEX["left_ankle"], INDEX["left_toe"]), (INDEX["right_ankle"], INDEX["right_toe"]))
+"""Metres a second below which a true foot stands."""
+ACTIVITIES = ("low", "running", "arms raised", "walking", "in place")
+"""Activities of a body, of which the first that applies counts: hips low (squat, floor), fast, a
+hand over the head, going somewhere, or none of these."""
+_LOW_HIPS, _RUNNING_SPEED, _WALKING_SPEED = 0.62, 2.0, 0.4
+"""Height of low hips over the feet, in lengths of the leg; speeds in metres a second."""
+_FEET = tuple([INDEX[f"{side}_ankle"], INDEX[f"{side}_toe"]] for side in ("left", "right"))
+_HORIZONTAL = [0, 2]
 
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """Errors of one clip, frame by frame, so that clips can be pooled.
+    """The errors of one clip, frame by frame, so that clips can be pooled.
 
     Attributes:
-        joints: (F, 22) distance of each joint to the truth, mm.
-        turns: (F, 22) angle between global rotations, degrees.
-        velocities: (F, 22) length of the velocity error, cm/s.
-        jerk: (F, 22) size of the third derivative of positions, 10^2 m/s^3.
-        true_jerk: (F, 22) the same of the truth.
-        skate: (S,) horizontal speed of ankles and toes while the true foot stands, cm/s.
-        sunk: (S,) how far balls of feet are below the floor while the true foot is near a
+        positions: (F, 22) distances of the joints from the truth, mm.
+        rotations: (F, 22) angles between global rotations, degrees.
+        velocities: (F, 22) lengths of the velocity errors, cm/s.
+        jerk: (F, 22) third derivatives of positions, 10^2 m/s^3.
+        true_jerk: (F, 22) third derivatives of the true positions, 10^2 m/s^3.
+        foot_skate: (S,) horizontal speeds of ankles and toes while the true foot stands, cm/s.
+        foot_depths: (S,) depths of the balls of feet below the floor while the true foot is near a
             contact, mm.
-        kinds: (F,) index into :data:`KINDS`, what the true body does.
-        lost: (F,) bool, a tracker was not seen.
-        seams: (J,) by how much the joint that jumps most, jumps more than in truth, in each frame
-            in which a tracker is lost or comes back, mm.
-        glitches: number of frames left out because the truth itself jumps there.
+        activities: (F,) index into :data:`ACTIVITIES` of the true body.
+        lost: (F,) bool, True where a tracker was not valid.
+        jumps: (J,) how much farther than in truth a joint jumps in each frame in which a tracker
+            is lost or comes back, for the joint that jumps farthest, mm.
+        glitches: Number of frames left out because the truth itself jumps there.
     """
 
-    joints: np.ndarray
-    turns: np.ndarray
+    positions: np.ndarray
+    rotations: np.ndarray
     velocities: np.ndarray
     jerk: np.ndarray
     true_jerk: np.ndarray
-    skate: np.ndarray
-    sunk: np.ndarray
-    kinds: np.ndarray
+    foot_skate: np.ndarray
+    foot_depths: np.ndarray
+    activities: np.ndarray
     lost: np.ndarray
-    seams: np.ndarray
+    jumps: np.ndarray
     glitches: int
 
 
-def measure(result: Motion, truth: Motion, valid: np.ndarray | None = None) -> Errors:
+def measure_errors(result: Motion, truth: Motion, valid: np.ndarray | None = None) -> Errors:
     """Compare a reconstruction with the truth, both on the same even clock.
 
     Args:
-        result: the reconstruction.
-        truth: the motion that the trackers were read from.
-        valid: (F, 6) bool, False where a tracker was not seen; all were if not given.
+        result: The reconstruction.
+        truth: The motion that the trackers were read from.
+        valid: (F, 6) bool, False where a tracker was not valid; by default all were.
     """
     rate = truth.rate
-    points, wanted = (m.positions().astype(np.float64) for m in (result, truth))
-    speed = np.linalg.norm(_derivative(wanted, rate, 1), axis=-1)
-    jumps = (speed > _GLITCH_SPEED).any(-1)
-    # A jump spoils the frames beside it too: their velocities and third derivatives see it.
-    spoilt = np.convolve(jumps, np.ones(5), "same") > 0.0
-    kept = ~spoilt
+    positions, true_positions = (m.positions().astype(np.float64) for m in (result, truth))
+    velocity, true_velocity = (_derivative(p, rate, 1) for p in (positions, true_positions))
+    true_speed = np.linalg.norm(true_velocity, axis=-1)
+    glitches = _glitches(true_speed)
+    kept = ~glitches
     kept[:FIRST_FRAME] = False
 
-    relative = transpose(truth.matrices()) @ result.matrices()
-    cosine = np.clip(0.5 * (np.trace(relative, axis1=-2, axis2=-1) - 1.0), -1.0, 1.0)
-    velocity = _derivative(points, rate, 1)
-    missed = np.linalg.norm(velocity - _derivative(wanted, rate, 1), axis=-1)
-    skate = [
-        np.linalg.norm(velocity[:, foot][..., [0, 2]], axis=-1).mean(-1)[
-            kept & (speed[:, foot] < _STANDING_SPEED).all(-1)
-        ]
-        for foot in (list(foot) for foot in _FEET)
-    ]
+    angles = rotation_angle(transpose(truth.matrices()) @ result.matrices())
     lost = np.zeros(len(truth), bool) if valid is None else ~valid.all(1)
-    ends = np.flatnonzero(np.diff(lost.astype(np.int8))) + 1
-    steps = np.linalg.norm(points[ends] - points[ends - 1], axis=-1)
-    own = np.linalg.norm(wanted[ends] - wanted[ends - 1], axis=-1)
+    changes = np.flatnonzero(np.diff(lost.astype(np.int8))) + 1
     return Errors(
-        joints=1000.0 * np.linalg.norm(points - wanted, axis=-1)[kept],
-        turns=np.degrees(np.arccos(cosine))[kept],
-        velocities=100.0 * missed[kept],
-        jerk=0.01 * np.linalg.norm(_derivative(points, rate, 3), axis=-1)[kept],
-        true_jerk=0.01 * np.linalg.norm(_derivative(wanted, rate, 3), axis=-1)[kept],
-        skate=100.0 * np.concatenate(skate),
-        sunk=1000.0 * _sunk(points, wanted, truth)[np.tile(kept, 2)],
-        kinds=_kinds(wanted, truth, rate)[kept],
+        positions=1000.0 * np.linalg.norm(positions - true_positions, axis=-1)[kept],
+        rotations=np.degrees(angles)[kept],
+        velocities=100.0 * np.linalg.norm(velocity - true_velocity, axis=-1)[kept],
+        jerk=0.01 * np.linalg.norm(_derivative(positions, rate, 3), axis=-1)[kept],
+        true_jerk=0.01 * np.linalg.norm(_derivative(true_positions, rate, 3), axis=-1)[kept],
+        foot_skate=100.0 * _foot_skate(velocity, true_speed, kept),
+        foot_depths=1000.0 * _foot_depths(positions, true_positions, truth)[np.tile(kept, 2)],
+        activities=_activities(true_positions, truth)[kept],
         lost=lost[kept],
-        seams=1000.0 * np.maximum(steps - own, 0.0).max(-1, initial=0.0)[kept[ends]],
-        glitches=int(spoilt[FIRST_FRAME:].sum()),
+        jumps=1000.0 * _jumps(positions, true_positions, changes)[kept[changes]],
+        glitches=int(glitches[FIRST_FRAME:].sum()),
     )
 
 
-def pool(errors: list[Errors]) -> Errors:
-    """Put clips together, frame after frame."""
+def pool_errors(errors: Sequence[Errors]) -> Errors:
+    """Join the errors of clips, frame after frame."""
     names = [field.name for field in fields(Errors) if field.name != "glitches"]
     tables = {name: np.concatenate([getattr(e, name) for e in errors]) for name in names}
     return Errors(**tables, glitches=sum(e.glitches for e in errors))
 
 
-def summarize(errors: Errors) -> dict[str, Any]:
-    """The figures that are reported, by name; None where nothing could be measured."""
-    ends = errors.joints[:, list(ENDS)]
+def summarize_errors(errors: Errors) -> dict[str, Any]:
+    """Return the reported figures by name; None where there was nothing to measure."""
+    ends = errors.positions[:, list(ENDS)]
     return {
-        "mpjpe_mm": _mean(errors.joints),
+        "mpjpe_mm": _mean(errors.positions),
         "mpeepe_mm": _mean(ends),
-        "mpeepe_p95_mm": _quantile(ends, 95),
-        "mpjre_deg": _mean(errors.turns),
+        "mpeepe_p95_mm": _percentile(ends, 95),
+        "mpjre_deg": _mean(errors.rotations),
         "mpjve_cm_s": _mean(errors.velocities),
         "jitter": _mean(errors.jerk),
         "jitter_gt": _mean(errors.true_jerk),
-        "foot_skate_cm_s": _mean(errors.skate),
-        "foot_sunk_p99_mm": _quantile(errors.sunk, 99),
-        "lost_mpjpe_mm": _mean(errors.joints[errors.lost]),
-        "lost_jump_mm": float(errors.seams.max()) if errors.seams.size else None,
-        "frames": len(errors.joints),
+        "foot_skate_cm_s": _mean(errors.foot_skate),
+        "foot_sunk_p99_mm": _percentile(errors.foot_depths, 99),
+        "lost_mpjpe_mm": _mean(errors.positions[errors.lost]),
+        "lost_jump_mm": float(errors.jumps.max()) if errors.jumps.size else None,
+        "frames": len(errors.positions),
         "glitch_frames_left_out": errors.glitches,
     }
 
 
-def detail(errors: Errors) -> dict[str, Any]:
-    """MPJPE by joint and by what the body does, mm."""
+def detail_errors(errors: Errors) -> dict[str, Any]:
+    """Return the MPJPE by joint and by activity, mm."""
     kinds = {
-        kind: {"mpjpe_mm": _mean(errors.joints[errors.kinds == number]), "frames": int(count)}
-        for number, kind in enumerate(KINDS)
-        if (count := (errors.kinds == number).sum())
+        activity: {
+            "mpjpe_mm": _mean(errors.positions[errors.activities == number]),
+            "frames": int(count),
+        }
+        for number, activity in enumerate(ACTIVITIES)
+        if (count := (errors.activities == number).sum())
     }
-    joints = dict(zip(JOINTS, errors.joints.mean(0).tolist(), strict=True))
+    joints = dict(zip(JOINTS, errors.positions.mean(0).tolist(), strict=True))
     return {"joints": joints, "kinds": kinds}
 
 
-def _kinds(points: np.ndarray, truth: Motion, rate: float) -> np.ndarray:
-    """Index into :data:`KINDS` (F,) of what a body with these joints (F, 22, 3) does."""
+def _glitches(true_speed: np.ndarray) -> np.ndarray:
+    """Return (F,) bools: True in and around frames in which a true joint (F, 22) jumps."""
+    jumps = (true_speed > _GLITCH_SPEED).any(-1)
+    # Velocities and third derivatives of the neighbouring frames see the jump too.
+    return np.convolve(jumps, np.ones(5), "same") > 0.0
+
+
+def _foot_skate(velocity: np.ndarray, true_speed: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return horizontal speeds (S,) of left, then right feet while the true ones stand, m/s."""
+    speeds = []
+    for foot in _FEET:
+        standing = kept & (true_speed[:, foot] < _STANDING_SPEED).all(-1)
+        speed = np.linalg.norm(velocity[:, foot][..., _HORIZONTAL], axis=-1).mean(-1)
+        speeds.append(speed[standing])
+    return np.concatenate(speeds)
+
+
+def _foot_depths(positions: np.ndarray, true_positions: np.ndarray, truth: Motion) -> np.ndarray:
+    """Return depths (2F,) of the balls of left, then right feet under the true contact, m."""
+    contacts = detect_contacts(Take.from_motion(truth), truth.skeleton)
+    depths = []
+    for side, toe in enumerate(TOES):
+        floor = floor_under(true_positions[:, toe, 1], contacts.ball[:, side])
+        depths.append(np.maximum(floor - positions[:, toe, 1], 0))
+    return np.concatenate(depths)
+
+
+def _jumps(positions: np.ndarray, true_positions: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Return how much farther than in truth joints jump to each of some frames at most, m."""
+    steps = np.linalg.norm(positions[frames] - positions[frames - 1], axis=-1)
+    true_steps = np.linalg.norm(true_positions[frames] - true_positions[frames - 1], axis=-1)
+    return np.maximum(steps - true_steps, 0.0).max(-1, initial=0.0)
+
+
+def _activities(positions: np.ndarray, truth: Motion) -> np.ndarray:
+    """Return the index into :data:`ACTIVITIES` (F,) of a body with these joints (F, 22, 3)."""
+    rate = truth.rate
     lengths = np.linalg.norm(truth.skeleton.offsets, axis=-1)
     leg = float(lengths[[INDEX["left_knee"], INDEX["left_ankle"]]].sum())
-    hips, head = points[:, 0], points[:, INDEX["head"], 1]
-    feet = points[:, [INDEX["left_ankle"], INDEX["right_ankle"]], 1].min(-1)
+    hips, head = positions[:, INDEX["hips"]], positions[:, INDEX["head"], 1]
+    feet = positions[:, [INDEX["left_ankle"], INDEX["right_ankle"]], 1].min(-1)
     # The path of half a second, so that the sway of steps does not count.
     half = max(1, round(0.25 * rate))
-    frames = np.arange(len(points))
-    begin, end = np.maximum(frames - half, 0), np.minimum(frames + half, len(points) - 1)
-    path = np.linalg.norm(hips[end][:, [0, 2]] - hips[begin][:, [0, 2]], axis=-1)
+    frames = np.arange(len(positions))
+    begin, end = np.maximum(frames - half, 0), np.minimum(frames + half, len(positions) - 1)
+    path = np.linalg.norm(hips[end][:, _HORIZONTAL] - hips[begin][:, _HORIZONTAL], axis=-1)
     speed = path * rate / np.maximum(end - begin, 1)
-    raised = points[:, [INDEX["left_wrist"], INDEX["right_wrist"]], 1].max(-1) > head
-    checks = [hips[:, 1] - feet < 0.62 * leg, speed > 2.0, raised, speed > 0.4]
-    return np.select(checks, [0, 1, 2, 3], 4)
+    wrists = positions[:, [INDEX["left_wrist"], INDEX["right_wrist"]], 1].max(-1)
+    checks = [
+        hips[:, 1] - feet < _LOW_HIPS * leg,
+        speed > _RUNNING_SPEED,
+        wrists > head,
+        speed > _WALKING_SPEED,
+    ]
+    return np.select(checks, range(len(checks)), len(checks))
 
 
-def _sunk(points: np.ndarray, wanted: np.ndarray, truth: Motion) -> np.ndarray:
-    """How far the balls (2F,) of left and right foot are under where the true ones stand, m."""
-    contacts = detect_contacts(Take.from_motion(truth), truth.skeleton)
-    return np.concatenate(
-        [
-            np.maximum(
-                floor_under(wanted[:, toe, 1], contacts.ball[:, side]) - points[:, toe, 1], 0
-            )
-            for side, toe in enumerate(TOES)
-        ]
-    )
-
-
-def _quantile(values: np.ndarray, percent: float) -> float | None:
+def _percentile(values: np.ndarray, percent: float) -> float | None:
     return float(np.percentile(values, percent)) if values.size else None
 
 
@@ -183,9 +207,9 @@ def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if values.size else None
 
 
-def _derivative(points: np.ndarray, rate: float, order: int) -> np.ndarray:
-    """Backward differences (F, 22, 3) per second^order; the first frames repeat the next one."""
-    if len(points) <= order:
-        return np.zeros_like(points)
-    steps = np.diff(points, n=order, axis=0) * rate**order
+def _derivative(positions: np.ndarray, rate: float, order: int) -> np.ndarray:
+    """Return backward differences (F, 22, 3) per second^order; the first frames repeat the next."""
+    if len(positions) <= order:
+        return np.zeros_like(positions)
+    steps = np.diff(positions, n=order, axis=0) * rate**order
     return np.concatenate([np.repeat(steps[:1], order, 0), steps])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the published architecture (needs torch) where a :class:`Reconstructor` would run."""
+"""The published architecture with the interface of a :class:`Reconstructor`; needs torch."""
 
 from __future__ import annotations
 
@@ -23,19 +23,25 @@ _CHUNK = 4096
 
 
 class PublishedReconstructor:
-    """The published way from tracker frames to poses.
+    """Reconstructs poses from tracker frames as published.
 
-    Every frame is made anew from the 43 newest ones. Stage "network" is the publication, "exact"
+    Every frame is computed from the 43 newest ones. Stage "network" is the publication, "exact"
     adds our solve.
     """
 
     def __init__(
         self, skeleton: Skeleton, weights: Path | None = None, stage: Stage = "exact"
     ) -> None:
-        """Read the weights; random ones serve to measure time.
+        """Read the weights.
+
+        Args:
+            skeleton: The body to reconstruct.
+            weights: A weights file; without one the weights are random, which serves to measure
+                time.
+            stage: "network" leaves out the exact solve.
 
         Raises:
-            WeightsError: if the weights cannot be used.
+            WeightsError: The weights cannot be used.
         """
         self.skeleton, self._exact = skeleton, stage == "exact"
         self._model = Published(seed=0)
@@ -53,15 +59,15 @@ class PublishedReconstructor:
         """Compute single frames with ONNX Runtime from now on, on one thread.
 
         Raises:
-            ImportError: if onnxruntime or onnxscript is not installed.
+            ImportError: The package onnxruntime or onnxscript is not installed.
         """
         import onnxruntime
         import onnxscript  # noqa: F401 (torch's exporter needs it and fails late without)
 
-        window = (torch.zeros(1, WINDOW, 6, 3), torch.eye(3).expand(1, WINDOW, 6, 3, 3).clone())
-        program = torch.onnx.export(
-            _Pose(self._model).eval(), (*window, *self._body), dynamo=True, verbose=False
-        )
+        positions = torch.zeros(1, WINDOW, 6, 3)
+        rotations = torch.eye(3).expand(1, WINDOW, 6, 3, 3).clone()
+        example = (positions, rotations, *self._body)
+        program = torch.onnx.export(_Pose(self._model).eval(), example, dynamo=True, verbose=False)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         with tempfile.TemporaryDirectory() as folder:
@@ -71,9 +77,9 @@ class PublishedReconstructor:
         names = [entry.name for entry in session.get_inputs()]
         body = [part.numpy() for part in self._body]
 
-        def pose(spots: np.ndarray, turns: np.ndarray) -> np.ndarray:
-            given = dict(zip(names, (spots[None], turns[None], *body), strict=True))
-            return session.run(None, given)[0][0]
+        def pose(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+            inputs = dict(zip(names, (positions[None], rotations[None], *body), strict=True))
+            return session.run(None, inputs)[0][0]
 
         self._pose = pose
 
@@ -88,14 +94,15 @@ class PublishedReconstructor:
         del valid
         now = (positions, quat.to_matrix(rotations).astype(np.float32))
         self._past = [*(self._past or [now] * WINDOW)[1:], now]
-        spots, turns = (np.stack(table) for table in zip(*self._past, strict=True))
-        return self._poses(spots, turns)[0], positions[0]
+        window_positions = np.stack([past_positions for past_positions, _ in self._past])
+        window_rotations = np.stack([past_rotations for _, past_rotations in self._past])
+        return self._reconstruct(window_positions, window_rotations)[0], positions[0]
 
     def clip(self, take: Take) -> Motion:
         """Reconstruct a whole take on the model's clock.
 
         Raises:
-            TrackerError: if a tracker is lost: the publication has no answer to that.
+            TrackerError: A tracker is lost, to which the publication has no answer.
         """
         if not take.valid.all():
             raise TrackerError(
@@ -104,37 +111,38 @@ class PublishedReconstructor:
             )
         take = take.resampled()
         before = np.maximum(np.arange(1 - WINDOW, len(take)), 0)
-        spots, turns = take.positions[before], quat.to_matrix(take.rotations[before])
-        parts = [
-            self._poses(
-                spots[begin : begin + _CHUNK + WINDOW - 1],
-                turns[begin : begin + _CHUNK + WINDOW - 1].astype(np.float32),
-            )
-            for begin in range(0, len(take), _CHUNK)
-        ]
+        positions, rotations = take.positions[before], quat.to_matrix(take.rotations[before])
+        parts = []
+        for begin in range(0, len(take), _CHUNK):
+            rows = slice(begin, begin + _CHUNK + WINDOW - 1)
+            parts.append(self._reconstruct(positions[rows], rotations[rows].astype(np.float32)))
         return Motion(self.skeleton, take.times, np.concatenate(parts), take.positions[:, 0].copy())
 
     @torch.no_grad()
-    def _pose_torch(self, spots: np.ndarray, turns: np.ndarray) -> np.ndarray:
-        seen = (torch.as_tensor(spots)[None], torch.as_tensor(turns)[None])
-        return self._model.pose(*seen, *self._body)[0].numpy()
+    def _pose_torch(self, positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+        offsets, sizes = self._body
+        pose = self._model.pose(
+            torch.as_tensor(positions)[None], torch.as_tensor(rotations)[None], offsets, sizes
+        )
+        return pose[0].numpy()
 
-    def _poses(self, spots: np.ndarray, turns: np.ndarray) -> np.ndarray:
-        """(L, 6, 3) and (L, 6, 3, 3) -> quaternions (L - 42, 22, 4)."""
-        body = self._pose(spots, turns)
+    def _reconstruct(self, positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+        """Return quaternions (L - 42, 22, 4) for trackers (L, 6, 3) and (L, 6, 3, 3)."""
+        body = self._pose(positions, rotations)
         if self._exact:
-            spots, turns = spots[WINDOW - 1 :], turns[WINDOW - 1 :]
-            points = forward_kinematics(body, spots[:, 0], self.skeleton.offsets)
-            ends = [[limb.upper, limb.lower, limb.end] for limb in LIMBS]
-            upper, lower, end = np.moveaxis(points[:, ends], 2, 0)
+            positions, rotations = positions[WINDOW - 1 :], rotations[WINDOW - 1 :]
+            joints = forward_kinematics(body, positions[:, 0], self.skeleton.offsets)
+            limbs = [[limb.upper, limb.lower, limb.end] for limb in LIMBS]
+            upper, lower, end = np.moveaxis(joints[:, limbs], 2, 0)
             poles = lower - 0.5 * (upper + end)
-            body = solve(body, poles, spots, turns, solver_skeleton(self.skeleton.offsets))
+            skeleton = solver_skeleton(self.skeleton.offsets)
+            body = solve(body, poles, positions, rotations, skeleton)
         inherit_missing(body, self.skeleton.present)
         return quat.from_matrix(body).astype(np.float32)
 
 
 class _Pose(torch.nn.Module):
-    """The way from trackers to poses as the forward pass that the exporter wants."""
+    """The computation of poses as the forward pass that the exporter wants."""
 
     def __init__(self, model: Published) -> None:
         super().__init__()

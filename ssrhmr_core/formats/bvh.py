@@ -20,7 +20,7 @@ from ..body.motion import Motion
 from ..body.rest_pose import RestPose, is_standing, read_rest_pose
 from ..body.skeleton import INDEX, JOINTS, PARENTS, inherit_missing
 from ..geometry.arrays import normalize
-from ..geometry.rotations import between, rotate, transpose
+from ..geometry.rotations import rotate, rotation_between, transpose
 from ..rigs.bone_mapping import NONE, BoneMapping, map_bones
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "acclaim": 0.0254 / 0.45}
@@ -338,7 +338,7 @@ def _to_motion(
         matrices = matrices @ transpose(matrices[still])
     unit = _unit_of(rest.skeleton.size)
 
-    world = between(up, np.array([0.0, 1.0, 0.0]))
+    world = rotation_between(up, np.array([0.0, 1.0, 0.0]))
     turned = rest.to_canonical(world @ matrices[:, bones])
     _aim_collapsed(turned, rotate(world, positions[:, bones]), rest, bones, present, parents)
     inherit_missing(turned, present)
@@ -428,4 +428,4 @@ def _aim_collapsed(
             continue
         rigid = normalize(rotate(turned[:, joint], offsets[joint + 1 : following + 1].sum(0)))
         seen = normalize(positions[:, following] - positions[:, joint])
-        turned[:, joint] = between(rigid, seen) @ turned[:, joint]
+        turned[:, joint] = rotation_between(rigid, seen) @ turned[:, joint]

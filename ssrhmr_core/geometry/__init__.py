@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linear algebra and rotations: batches for NumPy and torch, single values as plain floats."""
+"""Vectors and rotations: the one home of their algebra.
+
+``arrays`` and ``rotations`` take batches, as NumPy arrays or torch tensors; ``scalar`` takes single
+values as plain floats.
+"""

@@ -12,12 +12,12 @@ import numpy as np
 Array = Any
 """A ``numpy.ndarray`` or a ``torch.Tensor`` of floats."""
 
-_TINY = 1e-8
+EPSILON = 1e-8
+"""Length that is added to every norm, so that none is zero."""
+EINSUM_SIZE = 400
+"""Number of elements up to which a call of einsum costs more than it saves."""
 _NUMPY = (np.ndarray, np.generic)
-_SMALL = 400
-"""Numbers up to which calling einsum takes longer than what it saves."""
-IDENTITY = np.eye(3, dtype=np.float32)
-# Rows x, y, z of the matrix of the vector product, each laid out flat.
+# Rows x, y and z of the matrix of the cross product, each laid out flat.
 _CROSS = np.array(
     [[0, 0, 0, 0, 0, -1, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]],
     np.float32,
@@ -28,7 +28,7 @@ _CROSS_PRODUCTS = np.ascontiguousarray(_CROSS.reshape(3, 3, 3).swapaxes(1, 2).re
 def namespace(array: Array) -> ModuleType:
     """Return the library (``numpy`` or ``torch``) that ``array`` belongs to.
 
-    torch is looked up instead of imported: whoever holds a tensor has already imported it.
+    The function looks torch up instead of importing it: whoever holds a tensor has imported it.
     """
     return np if isinstance(array, _NUMPY) else sys.modules["torch"]
 
@@ -41,7 +41,7 @@ def constant(values: np.ndarray, like: Array) -> Array:
 
 
 def clamp(array: Array, low: float | None = None, high: float | None = None) -> Array:
-    """Return ``array`` within limits; ``numpy.clip`` takes longer than a matrix product."""
+    """Limit ``array`` to a range; ``numpy.clip`` takes longer than a matrix product."""
     if namespace(array) is not np:
         return array.clamp(low, high)
     if low is not None:
@@ -49,8 +49,8 @@ def clamp(array: Array, low: float | None = None, high: float | None = None) -> 
     return array if high is None else np.minimum(array, high, dtype=array.dtype)
 
 
-def double(array: Array) -> Array:
-    """Return ``array`` in 64 bits, for the few places where 32 lose what matters."""
+def to_float64(array: Array) -> Array:
+    """Return ``array`` in 64 bits, for the few places where 32 bits lose what matters."""
     return array.astype(np.float64) if namespace(array) is np else array.double()
 
 
@@ -60,28 +60,44 @@ def cast_like(array: Array, like: Array) -> Array:
 
 
 def dot(a: Array, b: Array) -> Array:
-    """Scalar product over the last axis, kept: (..., n) x (..., n) -> (..., 1)."""
+    """Return scalar products over the last axis, kept: (..., n) x (..., n) -> (..., 1)."""
     if isinstance(a, np.ndarray):
-        if a.size > _SMALL:
+        if a.size > EINSUM_SIZE:
             return np.einsum("...i,...i->...", a, b)[..., None]
         return (a[..., None, :] @ b[..., :, None])[..., 0]
     return (a * b).sum(-1)[..., None]
 
 
 def norm(a: Array) -> Array:
-    """Length over the last axis, kept: (..., n) -> (..., 1); its gradient stays finite at zero."""
-    return namespace(a).sqrt(dot(a, a) + _TINY**2)
+    """Return lengths over the last axis, kept: (..., n) -> (..., 1).
+
+    The gradient stays finite at zero.
+    """
+    return namespace(a).sqrt(dot(a, a) + EPSILON**2)
 
 
 def normalize(a: Array) -> Array:
-    """Unit vectors along ``a`` (..., n); zero vectors stay near zero."""
+    """Return unit vectors along ``a`` (..., n); zero vectors stay near zero."""
     return a / norm(a)
 
 
 def cross(a: Array, b: Array) -> Array:
-    """Vector product over the last axis: (..., 3) x (..., 3) -> (..., 3)."""
+    """Return cross products over the last axis: (..., 3) x (..., 3) -> (..., 3)."""
     products = a[..., :, None] * b[..., None, :]
     return products.reshape(*products.shape[:-2], 9) @ constant(_CROSS_PRODUCTS, products)
+
+
+def cross_matrix(a: Array) -> Array:
+    """Return the matrices whose product with a vector is the cross product of ``a`` with it.
+
+    Args:
+        a: (..., 3) vectors.
+
+    Returns:
+        (..., 3, 3) skew-symmetric matrices.
+    """
+    flat = a @ constant(_CROSS, a)
+    return flat.reshape(*a.shape[:-1], 3, 3)
 
 
 def reject(a: Array, axis: Array) -> Array:

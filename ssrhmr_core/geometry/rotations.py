@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small differentiable linear algebra that runs on NumPy arrays and on torch tensors alike.
+"""Rotations in batches: matrices, quaternions, rotation vectors, six numbers.
 
-The network and the exact solve are written once on top of these functions: training calls them
-with tensors, everything else with arrays. That is what keeps the runtime equal to the trained
-model. Quaternions, Euler angles and files stay with upc-pymotion; here are only the few functions
-on 3x3 matrices that must be differentiable and fast on both libraries.
+Training calls the network and the exact solve with tensors, everything else calls them with arrays.
+Both are written once on top of these functions, which keeps the runtime equal to the trained model.
+Functions on :data:`Array` take both libraries and are differentiable; those on ``numpy.ndarray``
+serve the runtime alone. Quaternion products, Euler angles and files stay with upc-pymotion.
 
-Shapes: ``...`` stands for any leading axes, which broadcast as usual.
+Matrices apply to column vectors, quaternions are w, x, y, z. In shapes ``...`` stands for any
+leading axes, which broadcast as usual.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from pymotion.rotations import quat_np
 
 from .arrays import (
-    _CROSS,
-    _SMALL,
-    _TINY,
-    IDENTITY,
+    EINSUM_SIZE,
+    EPSILON,
     Array,
     clamp,
     constant,
     cross,
+    cross_matrix,
     dot,
     namespace,
     norm,
@@ -29,14 +30,17 @@ from .arrays import (
     reject,
 )
 
-UNIT_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
-"""No rotation, as :func:`to_6d` gives it."""
+IDENTITY_MATRIX = np.eye(3, dtype=np.float32)
+IDENTITY_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
+"""The identity as :func:`to_6d` returns it."""
+X_AXIS, Y_AXIS, Z_AXIS = 0, 1, 2
+"""Axes of :func:`rotation_about`."""
 
 
 def rotate(matrix: Array, vector: Array) -> Array:
     """Apply rotations to vectors: (..., 3, 3) x (..., 3) -> (..., 3)."""
     if isinstance(matrix, np.ndarray):
-        if matrix.size > _SMALL:
+        if matrix.size > EINSUM_SIZE:
             return np.einsum("...ij,...j->...i", matrix, vector)
         return (matrix @ vector[..., None])[..., 0]
     return (matrix * vector[..., None, :]).sum(-1)
@@ -48,7 +52,7 @@ def transpose(matrix: Array) -> Array:
 
 
 def to_6d(matrix: Array) -> Array:
-    """First two columns of rotations: (..., 3, 3) -> (..., 6).
+    """Return the first two columns of rotations: (..., 3, 3) -> (..., 6).
 
     Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks",
     CVPR 2019.
@@ -57,7 +61,7 @@ def to_6d(matrix: Array) -> Array:
 
 
 def from_6d(six: Array) -> Array:
-    """Nearest rotations by Gram-Schmidt: (..., 6) -> (..., 3, 3), the inverse of :func:`to_6d`."""
+    """Return rotations by Gram-Schmidt: (..., 6) -> (..., 3, 3), the inverse of :func:`to_6d`."""
     x = normalize(six[..., :3])
     y = normalize(reject(six[..., 3:], x))
     columns = [x[..., None], y[..., None], cross(x, y)[..., None]]
@@ -65,10 +69,10 @@ def from_6d(six: Array) -> Array:
 
 
 def to_quat(matrix: np.ndarray) -> np.ndarray:
-    """Unit quaternions (..., 4), w first, of rotations (..., 3, 3).
+    """Return the unit quaternions (..., 4) of rotations (..., 3, 3).
 
-    pymotion does the same in some forty operations on small arrays, which is what a single frame
-    cannot afford. Here one product gives all sixteen products of the quaternion's numbers; the row
+    pymotion needs some forty operations on small arrays for this, which is more than a single frame
+    can afford. Here one product gives all sixteen products of the quaternion's numbers; the row
     of the largest one is the quaternion but for its length.
     """
     products = matrix.reshape(-1, 9) @ _QUATERNION_PRODUCTS + _QUATERNION_UNIT
@@ -78,13 +82,13 @@ def to_quat(matrix: np.ndarray) -> np.ndarray:
 
 
 def from_quat(unit: np.ndarray) -> np.ndarray:
-    """Rotations (..., 3, 3) of unit quaternions (..., 4): :func:`to_quat` the other way."""
+    """Return the rotations (..., 3, 3) of unit quaternions (..., 4): the inverse of to_quat."""
     products = unit[..., :, None] * unit[..., None, :]
     return (products.reshape(-1, 16) @ _QUATERNION_PRODUCTS.T).reshape(*unit.shape[:-1], 3, 3)
 
 
 def _quaternion_products() -> np.ndarray:
-    """(9, 16): from a rotation, laid out flat, to 4 q q^T less the unit matrix, laid out flat."""
+    """Return (9, 16): from a flat rotation to flat 4 q q^T less the unit matrix."""
     products = np.zeros((3, 3, 4, 4), np.float32)
     for x, (y, z) in enumerate(((1, 2), (2, 0), (0, 1))):
         products[x, x] = -np.eye(4)
@@ -100,49 +104,103 @@ _QUATERNION_PRODUCTS = _quaternion_products()
 _QUATERNION_UNIT = np.eye(4, dtype=np.float32).ravel()
 
 
-def heading(matrix: Array) -> Array:
-    """Turns about Y (up) nearest to rotations: (..., 3, 3) -> (..., 3, 3).
+def slerp(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Interpolate unit quaternions along the shortest arc.
 
-    The twist of the rotation about Y; it is defined for all but bodies upside down.
+    The arc cosine of nearly equal quaternions is noise in single precision, so the function
+    computes in double precision.
+
+    Args:
+        start: (..., 4) quaternions at share 0.
+        end: (..., 4) quaternions at share 1, of either sign.
+        share: (..., 1) shares of the way from ``start`` to ``end``.
+
+    Returns:
+        (..., 4) float32 unit quaternions.
+    """
+    start, end = start.astype(np.float64), end.astype(np.float64)
+    between = quat_np.slerp(start, end, share, shortest=True)
+    return quat_np.normalize(between).astype(np.float32)
+
+
+def from_rotvec(rotvec: Array) -> Array:
+    """Return the rotations (..., 3, 3) of rotation vectors (..., 3), axis times angle in radians.
+
+    This is Rodrigues' formula.
+    """
+    xp = namespace(rotvec)
+    angle = norm(rotvec)[..., None]
+    skew = cross_matrix(rotvec / angle[..., 0])
+    change = xp.sin(angle) * skew + (1.0 - xp.cos(angle)) * (skew @ skew)
+    return constant(IDENTITY_MATRIX, rotvec) + change
+
+
+def to_rotvec(matrix: np.ndarray) -> np.ndarray:
+    """Return rotation vectors (..., 3), at most half a turn long, of rotations (..., 3, 3)."""
+    unit = to_quat(matrix)
+    unit = np.where(unit[..., :1] < 0.0, -unit, unit)
+    sine = np.linalg.norm(unit[..., 1:], axis=-1, keepdims=True)
+    return 2.0 * np.arctan2(sine, unit[..., :1]) * unit[..., 1:] / np.maximum(sine, 1e-12)
+
+
+def rotation_about(axis: int, angle: Array) -> Array:
+    """Return rotations about a coordinate axis.
+
+    Args:
+        axis: One of :data:`X_AXIS`, :data:`Y_AXIS` and :data:`Z_AXIS`.
+        angle: (...) angles or a single one, radians.
+
+    Returns:
+        (..., 3, 3) rotations.
+    """
+    if isinstance(angle, float):
+        angle = np.float64(angle)
+    xp = namespace(angle)
+    return _rotation_about(axis, xp.cos(angle), xp.sin(angle))
+
+
+def _rotation_about(axis: int, cosine: Array, sine: Array) -> Array:
+    following, last = (axis + 1) % 3, (axis + 2) % 3
+    if namespace(cosine) is np:
+        matrix = np.zeros((*cosine.shape, 3, 3), cosine.dtype)
+    else:
+        matrix = cosine.new_zeros((*cosine.shape, 3, 3))
+    matrix[..., axis, axis] = 1.0
+    matrix[..., following, following] = matrix[..., last, last] = cosine
+    matrix[..., last, following], matrix[..., following, last] = sine, -sine
+    return matrix
+
+
+def heading(matrix: Array) -> Array:
+    """Return the rotations about Y (up) nearest to rotations: (..., 3, 3) -> (..., 3, 3).
+
+    This is the twist of a rotation about Y, defined for all bodies but those upside down.
     """
     cosine = matrix[..., 0, 0] + matrix[..., 2, 2]
     sine = matrix[..., 0, 2] - matrix[..., 2, 0]
-    xp = namespace(matrix)
-    length = xp.sqrt(cosine * cosine + sine * sine + _TINY**2)
-    cosine, sine = cosine / length, sine / length
-    zero, one = cosine * 0.0, cosine * 0.0 + 1.0
-    rows = [[cosine, zero, sine], [zero, one, zero], [-sine, zero, cosine]]
-    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+    length = namespace(matrix).sqrt(cosine * cosine + sine * sine + EPSILON**2)
+    return _rotation_about(Y_AXIS, cosine / length, sine / length)
 
 
-def between(a: Array, b: Array) -> Array:
-    """Smallest rotation that turns unit vectors ``a`` into ``b``: (..., 3) -> (..., 3, 3).
+def rotation_angle(matrix: np.ndarray) -> np.ndarray:
+    """Return the angles (...) of rotations (..., 3, 3), 0 to pi radians."""
+    trace = np.trace(matrix, axis1=-2, axis2=-1)
+    return np.arccos(np.clip(0.5 * (trace - 1.0), -1.0, 1.0))
 
-    Continuous everywhere but at opposite vectors, where a half turn about some axis at right
-    angles to ``a`` is returned (the direction between them is not defined there).
+
+def rotation_between(a: Array, b: Array) -> Array:
+    """Return the smallest rotations of unit vectors ``a`` onto ``b``: (..., 3) -> (..., 3, 3).
+
+    They are continuous everywhere but at opposite vectors. There the direction of the rotation is
+    not defined, and the result is a half turn about some axis at right angles to ``a``.
     """
     xp = namespace(a)
-    skew = _skew(cross(a, b))
+    skew = cross_matrix(cross(a, b))
     cosine = dot(a, b)[..., None]
     factor = 1.0 / clamp(1.0 + cosine, 1e-6)
-    rotation = constant(IDENTITY, a) + skew + factor * (skew @ skew)
+    rotation = constant(IDENTITY_MATRIX, a) + skew + factor * (skew @ skew)
     opposite = cosine < -0.9999
     return xp.where(opposite, _half_turn(a), rotation) if opposite.any() else rotation
-
-
-def from_rotvec(vector: Array) -> Array:
-    """Rotations by ``|vector|`` radians about ``vector``: (..., 3) -> (..., 3, 3) (Rodrigues)."""
-    xp = namespace(vector)
-    angle = norm(vector)[..., None]
-    skew = _skew(vector / angle[..., 0])
-    turned = xp.sin(angle) * skew + (1.0 - xp.cos(angle)) * (skew @ skew)
-    return constant(IDENTITY, vector) + turned
-
-
-def _skew(vector: Array) -> Array:
-    """(..., 3) -> (..., 3, 3), the matrix that does what the vector product with it does."""
-    flat = vector @ constant(_CROSS, vector)
-    return flat.reshape(*vector.shape[:-1], 3, 3)
 
 
 def _half_turn(a: Array) -> Array:
@@ -152,4 +210,4 @@ def _half_turn(a: Array) -> Array:
     # The helper that is less parallel to `a` keeps the axis well defined.
     flat = (abs(z) < 0.9)[..., None]
     axis = normalize(xp.where(flat, xp.stack([-y, x, zero], -1), xp.stack([zero, -z, y], -1)))
-    return 2.0 * axis[..., :, None] * axis[..., None, :] - constant(IDENTITY, a)
+    return 2.0 * axis[..., :, None] * axis[..., None, :] - constant(IDENTITY_MATRIX, a)

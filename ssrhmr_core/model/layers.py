@@ -10,20 +10,31 @@ import numpy as np
 from ..geometry.arrays import Array, namespace
 
 _HALF = np.array(0.5, np.float32)
-"""As an array: NumPy takes longer to look at a number than to multiply hundreds by it."""
+"""An array, because NumPy takes longer to convert a float than to multiply hundreds by it."""
 
 
 def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
-    """A layer: (..., inputs) -> (..., outputs) by the weights ``name.w`` and ``name.b``."""
+    """Apply a layer with the weights ``name.w`` and ``name.b``: (..., inputs) -> (..., outputs)."""
     matrix = weights[f"{name}.w"]
-    # As one product: with more than two axes NumPy makes many small ones of it.
-    found = x.reshape(-1, x.shape[-1]) @ matrix
-    found += weights[f"{name}.b"]
-    return found.reshape(*x.shape[:-1], matrix.shape[-1])
+    # One product of two axes: with more of them NumPy would compute many small products.
+    outputs = x.reshape(-1, x.shape[-1]) @ matrix
+    outputs += weights[f"{name}.b"]
+    return outputs.reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 def residual_net(weights: Mapping[str, Array], name: str, blocks: int, x: Array) -> Array:
-    """A net of residual blocks: ``name.in``, ``name.0.a`` and ``.b`` and so on, ``name.out``."""
+    """Apply a net of residual blocks.
+
+    Args:
+        weights: Weights of the layers ``name.in``, ``name.0.a``, ``name.0.b`` and so on, and
+            ``name.out``.
+        name: Prefix of the layers' names.
+        blocks: Number of blocks.
+        x: (..., inputs).
+
+    Returns:
+        (..., outputs).
+    """
     hidden = silu(linear(weights, f"{name}.in", x))
     for block in range(blocks):
         inner = silu(linear(weights, f"{name}.{block}.a", hidden))
@@ -32,11 +43,11 @@ def residual_net(weights: Mapping[str, Array], name: str, blocks: int, x: Array)
 
 
 def silu(x: Array) -> Array:
-    """X times its logistic function."""
+    """Return ``x`` times its logistic function."""
     xp = namespace(x)
     if xp is not np:
         return xp.nn.functional.silu(x)
-    # Through tanh, which cannot overflow.
+    # tanh cannot overflow.
     half = x * _HALF
     share = np.tanh(half)
     share *= half

@@ -4,16 +4,16 @@
 Three stages in the spirit of SSR-HMR (Electronics 2025, 14(18), 3664), each small enough for one
 core of a CPU:
 
-* the generator sees the trackers now and up to half a second ago, and the body's proportions; it
-  makes a first guess of every joint and hands a few latent numbers to the later stages;
-* the torso stage rewrites spine, neck and clavicles, after which the exact solve puts the head
-  onto its tracker;
-* the limb stage (one net for both legs, one for both arms, the right side seen in a mirror)
-  rewrites each limb in the frame of the body part that carries it, where that part now really is,
-  and says towards which side knee and elbow bend; the exact solve then closes the limb.
+* The generator reads the trackers now and up to half a second ago, and the body's proportions. It
+  predicts a first rotation of every joint and hands a few latent numbers to the later stages.
+* The torso stage rewrites spine, neck and clavicles, after which the exact solve puts the head onto
+  its tracker.
+* The limb stage (one net for both legs, one for both arms, the right side mirrored) rewrites each
+  limb in the frame of the body part that carries it, as that part stands after the solve, and
+  predicts towards which side knee and elbow bend; the exact solve then closes the limb.
 
-All inputs are relative to the pelvis and to the size of the body, so place, heading and scale mean
-nothing to the network. The same functions serve NumPy at run time and torch in training.
+All inputs are relative to the pelvis and to the size of the body, so position, heading and scale
+mean nothing to the network. The same functions serve NumPy at run time and torch in training.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS
+from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS, TRACKERS
 from ..geometry.arrays import Array, constant, namespace
-from ..geometry.rotations import UNIT_6D, from_6d, rotate, to_6d, transpose
+from ..geometry.rotations import IDENTITY_6D, from_6d, rotate, to_6d, transpose
 from ..solver import (
     ARMS,
+    CLAVICLES,
     LEGS,
+    LIMBS,
+    SPINE,
     SPINE_STEPS,
     SolverSkeleton,
     assemble,
@@ -43,12 +46,9 @@ from ..solver import (
 from .layers import linear, residual_net, silu
 
 HISTORY = (2, 4, 8, 16, 32)
-"""How many frames of 60 Hz ago the generator looks back."""
+"""Ages, in frames of 60 Hz, of the earlier frames that the generator reads."""
 
-TORSO = tuple(
-    INDEX[name]
-    for name in ("lower_spine", "middle_spine", "chest", "neck", "left_clavicle", "right_clavicle")
-)
+TORSO = (*SPINE, *CLAVICLES)
 FREE = tuple(joint for joint in range(len(JOINTS)) if joint not in TRACKER_JOINTS)
 """Joints that no tracker measures."""
 
@@ -56,7 +56,7 @@ FRAME_FEATURES = 5 * 9 + 3
 STEP_FEATURES = FRAME_FEATURES + 9
 INPUTS = FRAME_FEATURES + len(HISTORY) * STEP_FEATURES + 3 * (len(JOINTS) - 1)
 TORSO_LATENT, LIMB_LATENT = 32, 24
-LATENT = TORSO_LATENT + 4 * LIMB_LATENT
+LATENT = TORSO_LATENT + len(LIMBS) * LIMB_LATENT
 WIDTH, BLOCKS = 384, 3
 STAGE_WIDTH = 192
 
@@ -64,13 +64,38 @@ Weights = Mapping[str, Array]
 
 _LIMB_INPUTS = 3 + 6 + 3 + 12 + 18 + LIMB_LATENT
 _POLES = np.array([(0.0, 0.0, 1.0)] * 2 + [(0.0, -0.5, -0.9)] * 2, np.float32)
+"""Bend directions in the frame of hips or chest to which the net adds its own."""
 _MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)] * 2, np.float32)
 _MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)] * 2, np.float32)
-"""Of left and right leg, left and right arm."""
+"""Factors that mirror the right side: for left and right leg, left and right arm."""
+
+_HEAD = TRACKERS.index("head") - 1
+_HANDS = [arm.tracker - 1 for arm in ARMS]
+_ENDS = [limb.tracker - 1 for limb in LIMBS]
+"""Indices among the trackers after the pelvis."""
+_LIMB_TRACKERS = [limb.tracker for limb in LIMBS]
+_CHEST = SPINE.index(INDEX["chest"])
+_FREE_TORSO = [FREE.index(joint) for joint in TORSO]
+_FREE_LEGS = [[FREE.index(j) for j in (leg.upper, leg.lower, leg.end + 1)] for leg in LEGS]
+_FREE_ARMS = [[FREE.index(joint) for joint in (arm.upper, arm.lower)] for arm in ARMS]
+_FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
+_TORSO_BONES = [*TORSO, INDEX["head"], *(arm.upper for arm in ARMS)]
+_LIMB_BONES = [
+    *([leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS),
+    *([arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS),
+]
+_REWRITTEN = [
+    *(joint for leg in LEGS for joint in (leg.upper, leg.lower, leg.end + 1)),
+    *(joint for arm in ARMS for joint in (arm.upper, arm.lower)),
+]
+"""Joints that the limb stage rewrites; clavicles are the torso stage's."""
+_UPPERS = [_REWRITTEN.index(limb.upper) for limb in LIMBS]
+_LOWERS = [_REWRITTEN.index(limb.lower) for limb in LIMBS]
+_TOES = [_REWRITTEN.index(leg.end + 1) for leg in LEGS]
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all weights. Matrices are (inputs, outputs)."""
+    """Return the names and shapes of all weights; matrices are (inputs, outputs)."""
     sizes: dict[str, tuple[int, ...]] = {}
 
     def layer(name: str, inputs: int, outputs: int) -> None:
@@ -93,119 +118,121 @@ def shapes() -> dict[str, tuple[int, ...]]:
 
 
 class Prediction(NamedTuple):
-    """What the network says of some frames, in parts; a body is put together when it is asked for.
+    """The prediction for some frames, in parts; the properties assemble bodies when asked.
 
     Attributes:
-        measured: (..., 6, 3, 3) rotations of the tracked joints.
-        guessed: (..., 16, 3, 3) rotations of all others by the generator alone.
-        parts: what :func:`ssrhmr_core.solver.assemble` takes, after the torso and limb stages.
-        solved: the same after the exact solve. The limb stage works from where torso and clavicles
+        tracked: (..., 6, 3, 3) rotations of the tracked joints.
+        generated: (..., 16, 3, 3) rotations of all others by the generator alone.
+        parts: The arguments of :func:`ssrhmr_core.solver.assemble` after the torso and limb stages.
+        solved: The same after the exact solve. The limb stage works from where torso and clavicles
             are after theirs.
     """
 
-    measured: Array
-    guessed: Array
+    tracked: Array
+    generated: Array
     parts: tuple[Array, ...]
     solved: tuple[Array, ...]
 
     @property
     def guess(self) -> Array:
         """Global rotations (..., 22, 3, 3) by the generator alone."""
-        both = namespace(self.guessed).concatenate([self.guessed, self.measured], -3)
+        both = namespace(self.generated).concatenate([self.generated, self.tracked], -3)
         return both[..., _FREE_ORDER, :, :]
 
     @property
     def learned(self) -> Array:
         """Global rotations (..., 22, 3, 3) of all stages, before the solve moves them."""
-        return assemble(self.measured, *self.parts)
+        return assemble(self.tracked, *self.parts)
 
     @property
     def exact(self) -> Array:
         """Global rotations (..., 22, 3, 3) after the exact solve."""
-        return assemble(self.measured, *self.solved)
+        return assemble(self.tracked, *self.solved)
 
 
 class BodyFeatures(NamedTuple):
-    """What the stages need of a skeleton; worked out once, used in every frame.
+    """The proportions of a body as the stages read them in every frame.
 
     Attributes:
-        size: (...) or scalar, size of the body, see :attr:`Skeleton.size`.
+        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
         joints: (..., 63) all offsets but the root's, in sizes of the body.
-        torso: (..., 27) those of spine, head, clavicles and shoulders.
-        limbs: (..., 4, 12) those of legs and arms, the right ones seen in a mirror.
-        body: in metres, for the solve.
+        torso: (..., 27) offsets of spine, head, clavicles and shoulders, in sizes of the body.
+        limbs: (..., 4, 12) offsets of legs and arms, the right ones mirrored, in sizes of the body.
+        skeleton: Lengths in metres for the exact solve.
     """
 
     size: Array
     joints: Array
     torso: Array
     limbs: Array
-    body: SolverSkeleton
+    skeleton: SolverSkeleton
 
 
 def body_features(offsets: Array, size: Array) -> BodyFeatures:
-    """Work out what the stages need of bodies.
+    """Compute the features of bodies.
 
     Args:
-        offsets: (..., 22, 3), metres.
-        size: (...) or scalar, size of the body.
+        offsets: (..., 22, 3) offsets, metres.
+        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
     """
-    scaled = offsets / _expand(size, offsets, 2)
+    scaled = offsets / _expand(size, 2)
     lead = offsets.shape[:-2]
     limbs = scaled[..., _LIMB_BONES, :] * constant(_MIRROR_VECTORS, scaled)[:, None]
     return BodyFeatures(
-        size,
-        scaled[..., 1:, :].reshape(*lead, 63),
-        scaled[..., _CARRIED, :].reshape(*lead, 27),
-        limbs.reshape(*lead, 4, 12),
-        solver_skeleton(offsets),
+        size=size,
+        joints=scaled[..., 1:, :].reshape(*lead, 63),
+        torso=scaled[..., _TORSO_BONES, :].reshape(*lead, 27),
+        limbs=limbs.reshape(*lead, 4, 12),
+        skeleton=solver_skeleton(offsets),
     )
 
 
 def frame_features(positions: Array, rotations: Array, size: Array) -> Array:
-    """What one frame looks like from the pelvis.
+    """Compute the features of single frames, as seen from the pelvis.
 
     Args:
-        positions: (..., 6, 3) of the tracked joints, metres.
-        rotations: (..., 6, 3, 3) of the tracked joints.
-        size: (...) or scalar, size of the body, see :attr:`Skeleton.size`.
+        positions: (..., 6, 3) positions of the tracked joints, metres.
+        rotations: (..., 6, 3, 3) rotations of the tracked joints.
+        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
 
     Returns:
-        (..., 48): places of the other five, their rotations (6D), and which way is up.
+        (..., 48): positions of the other five, their rotations (6D), and the direction up.
     """
     xp = namespace(positions)
     inverse = transpose(rotations[..., 0, :, :])
-    places = rotate(inverse[..., None, :, :], positions[..., 1:, :] - positions[..., :1, :])
-    places = places / _expand(size, positions, 2)
-    turns = to_6d(inverse[..., None, :, :] @ rotations[..., 1:, :, :])
+    relative = rotate(inverse[..., None, :, :], positions[..., 1:, :] - positions[..., :1, :])
+    relative = relative / _expand(size, 2)
+    sixes = to_6d(inverse[..., None, :, :] @ rotations[..., 1:, :, :])
     lead = positions.shape[:-2]
     return xp.concatenate(
-        [places.reshape(*lead, 15), turns.reshape(*lead, 30), inverse[..., :, 1]], -1
+        [relative.reshape(*lead, 15), sixes.reshape(*lead, 30), inverse[..., :, 1]], -1
     )
 
 
-def step_features(now: Array, past: Array, positions: Array, turns: Array, size: Array) -> Array:
-    """How the trackers moved since the earlier frames of :data:`HISTORY`.
+def step_features(
+    now: Array, past: Array, positions: Array, rotations: Array, size: Array
+) -> Array:
+    """Compute how the trackers moved since the earlier frames of :data:`HISTORY`.
 
     Args:
         now: (..., 48) features of the frame.
         past: (..., 5, 48) features of the earlier frames.
-        positions: (..., 6, 3) of the hips, now and at the earlier frames, metres.
-        turns: (..., 6, 3, 3) their rotations.
-        size: (...) or scalar, size of the body.
+        positions: (..., 6, 3) positions of the hips, now and at the earlier frames, metres.
+        rotations: (..., 6, 3, 3) rotations of the hips, now and at the earlier frames.
+        size: (...) or scalar size of the body.
 
     Returns:
         (..., 285).
     """
     xp = namespace(now)
-    inverse = transpose(turns[..., :1, :, :])
+    inverse = transpose(rotations[..., :1, :, :])
     travel = rotate(inverse, positions[..., 1:, :] - positions[..., :1, :])
-    six = to_6d(inverse @ turns[..., 1:, :, :])
-    # As a change from no turn at all, so that standing still is all zeros.
+    six = to_6d(inverse @ rotations[..., 1:, :, :])
+    # Differences from the identity, so that standing still is all zeros.
     changes = [
         past - now[..., None, :],
-        travel / _expand(size, travel, 2),
-        six - constant(UNIT_6D, six),
+        travel / _expand(size, 2),
+        six - constant(IDENTITY_6D, six),
     ]
     return xp.concatenate(changes, -1).reshape(*now.shape[:-1], len(HISTORY) * STEP_FEATURES)
 
@@ -215,75 +242,95 @@ def predict(
     features: Array,
     steps: Array,
     positions: Array,
-    measured: Array,
+    rotations: Array,
     proportions: BodyFeatures,
     spine_steps: int = SPINE_STEPS,
 ) -> Prediction:
     """Run the three stages.
 
     Args:
-        weights: arrays or tensors as :func:`shapes` names them.
+        weights: Arrays or tensors as :func:`shapes` names them.
         features: (..., 48) from :func:`frame_features`.
         steps: (..., 285) from :func:`step_features`.
-        positions: (..., 6, 3) of the tracked joints, metres.
-        measured: (..., 6, 3, 3) of the tracked joints.
-        proportions: of the body, from :func:`body_features`.
-        spine_steps: steps of the spine's solve at most.
+        positions: (..., 6, 3) positions of the tracked joints, metres.
+        rotations: (..., 6, 3, 3) rotations of the tracked joints.
+        proportions: The body from :func:`body_features`.
+        spine_steps: Largest number of steps of the spine's solve.
 
     Returns:
         The prediction.
     """
     xp = namespace(features)
-    hips = measured[..., 0, :, :]
+    hips = rotations[..., 0, :, :]
     ends = positions[..., 1:, :] - positions[..., :1, :]
-    size, body = proportions.size, proportions.body
-    lead = features.shape[:-1]
+    size, skeleton = proportions.size, proportions.skeleton
 
-    seen = xp.concatenate([features, steps, _broadcast(proportions.joints, lead)], -1)
-    out = residual_net(weights, "generator", BLOCKS, seen)
-    split = 6 * len(FREE)
-    sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(UNIT_6D, out)
-    latent = out[..., split:]
-    guessed = hips[..., None, :, :] @ from_6d(sixes)
-
-    # Torso, in the frame of the hips.
-    torso_sixes = sixes[..., _TORSO, :]
-    inputs = [
-        features,
-        _broadcast(proportions.torso, lead),
-        torso_sixes.reshape(*lead, 6 * len(TORSO)),
-        latent[..., :TORSO_LATENT],
-    ]
-    change = _stage(weights, "torso", xp.concatenate(inputs, -1))
-    torso = from_6d(torso_sixes + change.reshape(*lead, len(TORSO), 6))
-    torso = hips[..., None, :, :] @ torso
-    learned_spine, learned_clavicles = torso[..., :4, :, :], torso[..., 4:, :, :]
-    spine, points = solve_spine(learned_spine, body, hips, ends[..., 0, :], spine_steps)
-    chest = spine[..., 2, :, :]
+    sixes, latent = _generator_stage(weights, features, steps, proportions.joints)
+    generated = hips[..., None, :, :] @ from_6d(sixes)
+    torso = _torso_stage(
+        weights, hips, features, proportions.torso, sixes, latent[..., :TORSO_LATENT]
+    )
+    learned_spine, learned_clavicles = (
+        torso[..., : len(SPINE), :, :],
+        torso[..., len(SPINE) :, :, :],
+    )
+    spine, joints = solve_spine(learned_spine, skeleton, hips, ends[..., _HEAD, :], spine_steps)
+    chest = spine[..., _CHEST, :, :]
     clavicles, shoulders = reach_with_clavicles(
         carry_clavicles(learned_clavicles, learned_spine, spine),
-        body,
+        skeleton,
         chest,
-        points[..., 2, :],
-        ends[..., 1:3, :],
+        joints[..., _CHEST, :],
+        ends[..., _HANDS, :],
     )
 
-    # Limbs, each in the frame of what carries it.
-    starts = xp.concatenate([hip_positions(hips, body), shoulders], -2)
-    targets = xp.concatenate([ends[..., 3:, :], ends[..., 1:3, :]], -2)
-    arms = xp.concatenate([clavicles[..., None, :, :], guessed[..., _ARM_JOINTS, :, :]], -3)
+    starts = xp.concatenate([hip_positions(hips, skeleton), shoulders], -2)
+    targets = ends[..., _ENDS, :]
+    arms = xp.concatenate([clavicles[..., None, :, :], generated[..., _FREE_ARMS, :, :]], -3)
     uppers, lowers, toes, poles = _limb_stage(
         weights,
-        xp.stack([hips, hips, chest, chest], -3),
-        (targets - starts) / _expand(size, starts, 2),
-        xp.concatenate([measured[..., 4:, :, :], measured[..., 2:4, :, :]], -3),
-        proportions.limbs,
-        latent[..., TORSO_LATENT:].reshape(*lead, 4, LIMB_LATENT),
-        xp.concatenate([guessed[..., _LEG_JOINTS, :, :], arms], -4),
+        carriers=xp.stack([hips, hips, chest, chest], -3),
+        aims=(targets - starts) / _expand(size, 2),
+        ends=rotations[..., _LIMB_TRACKERS, :, :],
+        bones=proportions.limbs,
+        latents=latent[..., TORSO_LATENT:].reshape(*latent.shape[:-1], len(LIMBS), LIMB_LATENT),
+        generated=xp.concatenate([generated[..., _FREE_LEGS, :, :], arms], -4),
     )
     parts = (learned_spine, learned_clavicles, uppers, lowers, toes)
-    uppers, lowers = close_limbs(uppers, lowers, starts, body, targets, poles)
-    return Prediction(measured, guessed, parts, (spine, clavicles, uppers, lowers, toes))
+    uppers, lowers = close_limbs(uppers, lowers, starts, skeleton, targets, poles)
+    return Prediction(rotations, generated, parts, (spine, clavicles, uppers, lowers, toes))
+
+
+def _generator_stage(
+    weights: Weights, features: Array, steps: Array, bones: Array
+) -> tuple[Array, Array]:
+    """Predict rotations (..., 16, 6) of the free joints in the frame of the hips, and latents."""
+    xp, lead = namespace(features), features.shape[:-1]
+    inputs = xp.concatenate([features, steps, _broadcast(bones, lead)], -1)
+    out = residual_net(weights, "generator", BLOCKS, inputs)
+    split = 6 * len(FREE)
+    sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(IDENTITY_6D, out)
+    return sixes, out[..., split:]
+
+
+def _torso_stage(
+    weights: Weights, hips: Array, features: Array, bones: Array, sixes: Array, latent: Array
+) -> Array:
+    """Rewrite the global rotations (..., 6, 3, 3) of spine and clavicles.
+
+    Args:
+        weights: The weights of all stages.
+        hips: (..., 3, 3) rotations of the hips.
+        features: (..., 48) from :func:`frame_features`.
+        bones: (..., 27) of :class:`BodyFeatures`.
+        sixes: (..., 16, 6) rotations from the generator.
+        latent: (..., 32) from the generator.
+    """
+    xp, lead = namespace(features), features.shape[:-1]
+    sixes = sixes[..., _FREE_TORSO, :]
+    inputs = [features, _broadcast(bones, lead), sixes.reshape(*lead, 6 * len(TORSO)), latent]
+    change = _stage(weights, "torso", xp.concatenate(inputs, -1))
+    return hips[..., None, :, :] @ from_6d(sixes + change.reshape(*lead, len(TORSO), 6))
 
 
 def _limb_stage(
@@ -293,28 +340,29 @@ def _limb_stage(
     ends: Array,
     bones: Array,
     latents: Array,
-    guessed: Array,
+    generated: Array,
 ) -> tuple[Array, Array, Array, Array]:
-    """Rewrite both legs and both arms, those of the right side seen in a mirror.
+    """Rewrite both legs and both arms, those of the right side mirrored.
 
     Args:
-        weights: of all stages.
-        carriers: (..., 4, 3, 3) rotations of what carries each limb: hips or chest.
-        aims: (..., 4, 3) where the ends are from the first joints, in sizes of the body.
+        weights: The weights of all stages.
+        carriers: (..., 4, 3, 3) rotations of the part that carries each limb, hips or chest.
+        aims: (..., 4, 3) steps from the first joints to the ends, in sizes of the body.
         ends: (..., 4, 3, 3) rotations of the ends.
         bones: (..., 4, 12) of :class:`BodyFeatures`.
         latents: (..., 4, 24) from the generator.
-        guessed: (..., 4, 3, 3, 3) rotations: thigh, shin and toe; clavicle, upper arm and forearm.
+        generated: (..., 4, 3, 3, 3) rotations of thigh, shin and toe; of clavicle, upper arm and
+            forearm.
 
     Returns:
-        Rotations of thighs and upper arms (..., 4, 3, 3), of shins and forearms, of toes
-        (..., 2, 3, 3), and bend directions (..., 4, 3).
+        Rotations of thighs and upper arms (..., 4, 3, 3), of shins and forearms (..., 4, 3, 3), of
+        toes (..., 2, 3, 3), and bend directions (..., 4, 3).
     """
     xp = namespace(aims)
     vector, six = constant(_MIRROR_VECTORS, aims), constant(_MIRROR_SIXES, aims)
     inverse = transpose(carriers)
     lead = aims.shape[:-2]
-    sixes = to_6d(inverse[..., None, :, :] @ guessed) * six[:, None]
+    sixes = to_6d(inverse[..., None, :, :] @ generated) * six[:, None]
     inputs = [
         rotate(inverse, aims) * vector,
         to_6d(inverse @ ends) * six,
@@ -323,10 +371,9 @@ def _limb_stage(
         sixes.reshape(*lead, 4, 18),
         latents,
     ]
-    seen = xp.concatenate(inputs, -1)
-    legs = _stage(weights, "leg", seen[..., :2, :])
-    arms = _stage(weights, "arm", seen[..., 2:, :])
-    # Clavicles are the torso stage's.
+    joined = xp.concatenate(inputs, -1)
+    legs = _stage(weights, "leg", joined[..., :2, :])
+    arms = _stage(weights, "arm", joined[..., 2:, :])
     leg_sixes = sixes[..., :2, :, :] + legs[..., 3:].reshape(*lead, 2, 3, 6)
     arm_sixes = sixes[..., 2:, 1:, :] + arms[..., 3:].reshape(*lead, 2, 2, 6)
     rewritten = from_6d(
@@ -340,32 +387,21 @@ def _limb_stage(
     )
     poles = xp.concatenate([legs[..., :3], arms[..., :3]], -2) + constant(_POLES, aims)
     return (
-        carriers @ rewritten[..., [0, 3, 6, 8], :, :],
-        carriers @ rewritten[..., [1, 4, 7, 9], :, :],
-        carriers[..., :2, :, :] @ rewritten[..., [2, 5], :, :],
+        carriers @ rewritten[..., _UPPERS, :, :],
+        carriers @ rewritten[..., _LOWERS, :, :],
+        carriers[..., :2, :, :] @ rewritten[..., _TOES, :, :],
         rotate(carriers, poles * vector),
     )
 
 
-_TORSO = [FREE.index(joint) for joint in TORSO]
-_CARRIED = [*TORSO, INDEX["head"], INDEX["left_shoulder"], INDEX["right_shoulder"]]
-_LEG_JOINTS = [[FREE.index(joint) for joint in (g.upper, g.lower, g.end + 1)] for g in LEGS]
-_ARM_JOINTS = [[FREE.index(joint) for joint in (arm.upper, arm.lower)] for arm in ARMS]
-_LIMB_BONES = [
-    *([leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS),
-    *([arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS),
-]
-_FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
-
-
-def _stage(weights: Weights, name: str, seen: Array) -> Array:
-    hidden = silu(linear(weights, f"{name}.0", seen))
+def _stage(weights: Weights, name: str, inputs: Array) -> Array:
+    hidden = silu(linear(weights, f"{name}.0", inputs))
     hidden = silu(linear(weights, f"{name}.1", hidden))
     return linear(weights, f"{name}.2", hidden)
 
 
-def _expand(size: Array, like: Array, axes: int) -> Array:
-    """Give a scalar or (...) array ``axes`` more axes at its end."""
+def _expand(size: Array, axes: int) -> Array:
+    """Append ``axes`` axes to an array (...); leave scalars as they are."""
     return size if np.ndim(size) == 0 else size.reshape(*size.shape, *[1] * axes)
 
 

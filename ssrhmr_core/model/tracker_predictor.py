@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a tracker that is not seen would be: a small net that looks at those that are.
+"""Predict a lost tracker from the others with a small net.
 
-Six trackers go on into the model whatever is missing: a lost one, or one that the performer does
-not wear, is replaced by what this net says of the others, of how they moved, and of where the lost
-one was last seen. So head and hands alone are enough, and one set of weights serves any subset.
+Six trackers enter the model whatever is missing. The net predicts one that is lost, or that the
+performer does not use, from the others, from how they moved, and from where the lost one was last
+valid. So head and hands alone are enough, and one set of weights serves any subset.
 
-Everything is seen from a reference frame that stands upright: at the pelvis tracker, heading as it
-does, or at the head where the pelvis is lost.
+All inputs are relative to a reference frame that stands upright: at the pelvis tracker and with its
+heading, or at the head where the pelvis is lost.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 
 from ..body.skeleton import JOINTS, TRACKERS
 from ..geometry.arrays import Array, constant, namespace
-from ..geometry.rotations import UNIT_6D, from_6d, heading, rotate, to_6d, transpose
+from ..geometry.rotations import IDENTITY_6D, from_6d, heading, rotate, to_6d, transpose
 from .layers import residual_net
 
 AGO = (0, 2, 4, 8, 16, 32)
-"""How many frames of 60 Hz ago the net looks at."""
+"""Ages, in frames of 60 Hz, of the frames that the net reads."""
 
 _MOMENT_FEATURES = len(AGO) * len(TRACKERS) * (3 + 6 + 1)
 _BODY_FEATURES = 3 * (len(JOINTS) - 1)
@@ -29,28 +29,29 @@ _INPUTS = _MOMENT_FEATURES + 2 + _BODY_FEATURES
 _WIDTH, _BLOCKS = 256, 2
 _FLOOR_RANGE = 4.0
 """Heights over the floor beyond this many sizes of the body say nothing: there is no floor."""
+_PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights. Matrices are (inputs, outputs)."""
-    sizes = {"filling.in": (_INPUTS, _WIDTH)}
+    """Return the names and shapes of the weights; matrices are (inputs, outputs)."""
+    layers = {"filling.in": (_INPUTS, _WIDTH)}
     for block in range(_BLOCKS):
-        sizes[f"filling.{block}.a"] = sizes[f"filling.{block}.b"] = (_WIDTH, _WIDTH)
-    sizes["filling.out"] = (_WIDTH, len(TRACKERS) * 9)
-    found: dict[str, tuple[int, ...]] = {}
-    for name, (inputs, outputs) in sizes.items():
-        found[f"{name}.w"], found[f"{name}.b"] = (inputs, outputs), (outputs,)
-    return found
+        layers[f"filling.{block}.a"] = layers[f"filling.{block}.b"] = (_WIDTH, _WIDTH)
+    layers["filling.out"] = (_WIDTH, len(TRACKERS) * 9)
+    sizes: dict[str, tuple[int, ...]] = {}
+    for name, (inputs, outputs) in layers.items():
+        sizes[f"{name}.w"], sizes[f"{name}.b"] = (inputs, outputs), (outputs,)
+    return sizes
 
 
 class TrackerHistory(NamedTuple):
     """Trackers now and at the earlier frames of :data:`AGO`; leading axes are frames.
 
     Attributes:
-        positions: (..., 6, 6, 3) moments by trackers, metres. Of what was not seen: anything
-            finite.
-        rotations: (..., 6, 6, 3, 3).
-        valid: (..., 6, 6) 1 where the tracker was seen, else 0, as floats.
+        positions: (..., 6, 6, 3) positions by moment and tracker, metres; anything finite where
+            not valid.
+        rotations: (..., 6, 6, 3, 3) rotations by moment and tracker.
+        valid: (..., 6, 6) floats, 1 where the tracker was valid, else 0.
     """
 
     positions: Array
@@ -58,36 +59,32 @@ class TrackerHistory(NamedTuple):
     valid: Array
 
 
-def fill(
-    weights: dict[str, Array], seen: TrackerHistory, offsets: Array, size: Array
+def predict_trackers(
+    weights: dict[str, Array], history: TrackerHistory, offsets: Array, size: Array
 ) -> tuple[Array, Array]:
-    """Say where all six trackers are from those that are seen.
+    """Predict where all six trackers are from those that are valid.
 
     Args:
-        weights: as :func:`shapes` names them.
-        seen: the trackers over time. Pelvis or head must be seen now.
-        offsets: (..., 22, 3) or (22, 3) of the body, metres.
-        size: (...) or scalar, size of the body.
+        weights: Arrays or tensors as :func:`shapes` names them.
+        history: The trackers over time. Pelvis or head must be valid now.
+        offsets: (..., 22, 3) or (22, 3) offsets of the body, metres.
+        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
 
     Returns:
-        Positions (..., 6, 3) and rotations (..., 6, 3, 3). Those of seen trackers are to be
-        ignored.
+        Positions (..., 6, 3) and rotations (..., 6, 3, 3). The caller ignores those of valid
+        trackers.
     """
-    xp = namespace(seen.positions)
-    lead = seen.positions.shape[:-3]
+    xp = namespace(history.positions)
+    lead = history.positions.shape[:-3]
     size = xp.broadcast_to(size, lead) if np.ndim(size) == 0 else size
-    with_pelvis = seen.valid[..., 0, :1]
-    share = with_pelvis[..., None]
-    origin = xp.where(with_pelvis > 0.5, seen.positions[..., 0, 0, :], seen.positions[..., 0, 1, :])
-    turn = heading(
-        xp.where(share > 0.5, seen.rotations[..., 0, 0, :, :], seen.rotations[..., 0, 1, :, :])
-    )
-    inverse = transpose(turn)[..., None, None, :, :]
+    with_pelvis = history.valid[..., 0, _PELVIS, None]
+    origin, facing = _reference_frame(history, with_pelvis)
+    inverse = transpose(facing)[..., None, None, :, :]
     scale = size[..., None, None, None]
-    places = rotate(inverse, seen.positions - origin[..., None, None, :]) / scale
-    sixes = to_6d(inverse @ seen.rotations)
-    known = seen.valid[..., None]
-    moments = xp.concatenate([places * known, sixes * known, known], -1)
+    relative = rotate(inverse, history.positions - origin[..., None, None, :]) / scale
+    sixes = to_6d(inverse @ history.rotations)
+    valid = history.valid[..., None]
+    moments = xp.concatenate([relative * valid, sixes * valid, valid], -1)
     height = origin[..., 1:2] / size[..., None]
     height = height * (abs(height) < _FLOOR_RANGE)
     body = xp.broadcast_to(offsets / size[..., None, None], (*lead, *offsets.shape[-2:]))
@@ -99,6 +96,17 @@ def fill(
     ]
     out = residual_net(weights, "filling", _BLOCKS, xp.concatenate(inputs, -1))
     out = out.reshape(*lead, len(TRACKERS), 9)
-    positions = origin[..., None, :] + rotate(turn[..., None, :, :], out[..., :3]) * scale[..., 0]
-    rotations = turn[..., None, :, :] @ from_6d(out[..., 3:] + constant(UNIT_6D, out))
-    return positions, rotations
+    steps = rotate(facing[..., None, :, :], out[..., :3]) * scale[..., 0]
+    rotations = facing[..., None, :, :] @ from_6d(out[..., 3:] + constant(IDENTITY_6D, out))
+    return origin[..., None, :] + steps, rotations
+
+
+def _reference_frame(history: TrackerHistory, with_pelvis: Array) -> tuple[Array, Array]:
+    """Return position (..., 3) and heading (..., 3, 3) of the pelvis, or else of the head."""
+    xp = namespace(history.positions)
+    positions, rotations = history.positions[..., 0, :, :], history.rotations[..., 0, :, :, :]
+    origin = xp.where(with_pelvis > 0.5, positions[..., _PELVIS, :], positions[..., _HEAD, :])
+    facing = xp.where(
+        with_pelvis[..., None] > 0.5, rotations[..., _PELVIS, :, :], rotations[..., _HEAD, :, :]
+    )
+    return origin, heading(facing)

@@ -10,18 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from ..files import ArchiveError, read_arrays
+from ..files import ArchiveError, atomic_write, read_arrays
 from . import network, tracker_predictor
 
 FORMAT = 2
-"""Changes whenever an older runtime could not use the file."""
+"""Version of the file, which changes whenever an older runtime could not use it."""
 
 _HEADER = "header"
-_DAMAGED = "{} is damaged, or no weights file ({}): install the add-on again, or name another file"
+_DAMAGED = (
+    "{} is damaged or is not a weights file ({}): install the add-on again, or name another file"
+)
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all weights. Matrices are (inputs, outputs)."""
+    """Return the names and shapes of all weights; matrices are (inputs, outputs)."""
     return network.shapes() | tracker_predictor.shapes()
 
 
@@ -30,13 +32,13 @@ class WeightsError(ValueError):
 
 
 def default_weights() -> Path:
-    """Path of the weights that come with the package.
+    """Return the path of the weights that come with the package.
 
     Raises:
-        WeightsError: if the package was installed without them.
+        WeightsError: The package was installed without them.
     """
     package = Path(__file__).resolve().parents[1]
-    # In an installed package they lie inside it, in a checkout beside it.
+    # An installed package holds them, a checkout has them next to the package.
     for folder in (package / "weights", package.parent / "weights"):
         if (folder / "ssrhmr.npz").is_file():
             return folder / "ssrhmr.npz"
@@ -44,33 +46,34 @@ def default_weights() -> Path:
 
 
 def save_weights(path: str | Path, arrays: dict[str, np.ndarray], **header: Any) -> None:
-    """Write weights (as :func:`shapes` names them) and facts about them.
+    """Write a weights file, whole or not at all.
 
-    The file appears complete or not at all.
+    Args:
+        path: The file to write.
+        arrays: float32 arrays, as :func:`shapes` names them.
+        **header: Facts about the training that JSON can hold.
+
+    Raises:
+        OSError: The file cannot be written.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, **header}, sort_keys=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **{_HEADER: np.array(text)}, **arrays)
-    partial.replace(path)
+    atomic_write(path, lambda file: np.savez(file, **{_HEADER: np.array(text)}, **arrays))
 
 
 def load_weights(
     path: str | Path | None = None, wanted: Mapping[str, tuple[int, ...]] | None = None
 ) -> dict[str, np.ndarray]:
-    """Read weights.
+    """Read a weights file.
 
     Args:
-        path: the file; the one that comes with the package if not given.
-        wanted: names and shapes; those of :func:`shapes` if not given.
+        path: The file, by default the one that comes with the package.
+        wanted: Names and shapes of the arrays, by default those of :func:`shapes`.
 
     Returns:
         float32 arrays by name.
 
     Raises:
-        WeightsError: saying what is wrong with the file and what to do.
+        WeightsError: The message says what is wrong with the file and what to do.
     """
     path = default_weights() if path is None else Path(path)
     stored = _read(path)
@@ -92,10 +95,10 @@ def load_weights(
 
 
 def weights_header(path: str | Path | None = None) -> dict[str, Any]:
-    """Facts that training wrote into a weights file (data, minutes, seed, steps).
+    """Read the facts that training wrote into a weights file (data, minutes, seed, steps).
 
     Raises:
-        WeightsError: if it cannot be read.
+        WeightsError: The file cannot be read.
     """
     path = default_weights() if path is None else Path(path)
     return _header(path, _read(path))

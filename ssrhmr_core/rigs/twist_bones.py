@@ -17,7 +17,7 @@ from pymotion.rotations import quat_np as quat
 
 from ..body.skeleton import INDEX, PARENTS
 from ..geometry.arrays import normalize
-from ..geometry.rotations import between, from_rotvec, transpose
+from ..geometry.rotations import from_rotvec, rotation_between, transpose
 from .bone_mapping import NONE
 
 _TWIST_NAMES = ("twist", "roll")
@@ -120,7 +120,7 @@ def spread(segment: Segment, turned: np.ndarray) -> np.ndarray:
         found = first[:, None] @ from_rotvec((bend + twist) * shares)
         reached = (found @ segment.steps[..., None])[..., 0].sum(1)
         wanted = (first @ segment.steps.sum(0)[:, None])[..., 0]
-        return between(normalize(reached), normalize(wanted))[:, None] @ found
+        return rotation_between(normalize(reached), normalize(wanted))[:, None] @ found
     if (segment.start, segment.end) in _UPPER:
         angle = _twist(transpose(turned[:, PARENTS[segment.start]]) @ first, axis)
         shares = shares - 1.0  # the joint's own rotation has all of it

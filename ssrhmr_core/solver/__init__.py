@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The exact solve: the body obeys what was measured, with little change to what was learned.
+"""The exact solve: the body meets the trackers, and the prediction changes as little as possible.
 
-Measured rotations are copied through. The spine bends by the least-squares smallest turns that
-bring the head onto its tracker, clavicles give only as far as a hand is out of reach, and arms and
-legs are closed in closed form onto their trackers, bending towards the predicted side.
+Tracked joints take the measured rotations. The spine bends by the smallest rotations, in the sense
+of least squares, that bring the head onto its tracker. Clavicles give only as far as a hand is out
+of reach. Arms and legs are closed onto their trackers in closed form and bend towards the predicted
+side.
 
-Everything here takes NumPy arrays and torch tensors (see :mod:`ssrhmr_core.geometry`), one frame
-or many, and is differentiable: training runs through it. All positions are relative to the hips:
+All functions take NumPy arrays and torch tensors (see :mod:`ssrhmr_core.geometry`), one frame or
+many, and are differentiable: training runs through them. All positions are relative to the hips:
 far from the origin single precision would cost the ends their last hundredth of a millimetre.
 """
 

@@ -3,162 +3,207 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..geometry.arrays import (
-    IDENTITY,
     Array,
     cast_like,
     clamp,
     constant,
     cross,
     dot,
-    double,
     namespace,
     norm,
     normalize,
     reject,
+    to_float64,
 )
-from ..geometry.rotations import between, from_rotvec, rotate, transpose
+from ..geometry.rotations import (
+    IDENTITY_MATRIX,
+    from_rotvec,
+    rotate,
+    rotation_between,
+    transpose,
+)
 from .body import (
     ARM_REACH,
-    ARM_SOFT,
-    CLAVICLE_LIMIT,
+    ARM_SOFTNESS,
     DAMPING,
-    FOLDED,
-    LARGEST_TURN,
+    FOLDED_COSINE,
+    MAX_CLAVICLE_ROTATION,
+    MAX_SPINE_ROTATION,
     REACH,
-    REACH_SOFT,
-    SPINE_MISS,
+    REACH_SOFTNESS,
+    SPINE_TOLERANCE,
     SolverSkeleton,
 )
 
 
+class _Spines(NamedTuple):
+    """Spines of which every row may stop on its own.
+
+    Attributes:
+        rotations: (N, 4, 3, 3) global rotations.
+        base: (N, 3) positions of the first joint.
+        bones: (N, 4, 3) offsets.
+        length: (N, 1) distance from the hips to the head in the T-pose.
+        head: (N, 3) position that the head is to reach.
+    """
+
+    rotations: Array
+    base: Array
+    bones: Array
+    length: Array
+    head: Array
+
+    def part(self, rows: Array) -> _Spines:
+        """Return some rows."""
+        return _Spines(
+            rotations=self.rotations[rows],
+            base=self.base[rows],
+            bones=self.bones[rows],
+            length=self.length[rows],
+            head=self.head[rows],
+        )
+
+    def positions(self) -> tuple[Array, Array]:
+        """Return the positions (N, 4, 3) of the joints and (N, 3) of the head."""
+        base = self.base[..., None, :]
+        ends = base + rotate(self.rotations, self.bones).cumsum(-2)
+        joints = namespace(base).concatenate([base, ends[..., :3, :]], -2)
+        return joints, ends[..., 3, :]
+
+
 def solve_spine(
-    turned: Array, body: SolverSkeleton, hips: Array, head: Array, steps: int
+    rotations: Array, skeleton: SolverSkeleton, hips: Array, head: Array, steps: int
 ) -> tuple[Array, Array]:
-    """See :func:`ssrhmr_core.solver.solve_spine`; differentiable for tensors."""
-    xp = namespace(turned)
-    base, bones, length = rotate(hips, body.first), body.spine, body.length
+    """See :func:`ssrhmr_core.solver.solve_spine`; each frame stops when its head has arrived."""
+    base, length = rotate(hips, skeleton.spine_base), skeleton.spine_length
     # Beyond its reach the spine would whip about from one frame to the next.
     aim = head - base
     distance = norm(aim)
-    head = base + aim * (_within_reach(distance, body.stretched) / distance)
-    if xp is np:
-        return _solve_spine_rows(turned, base, bones, length, head, steps)
-    for _ in range(steps):
-        points, tip = _spine_points(turned, base, bones)
-        missing = head - tip
-        away = norm(missing) / length
-        bent = _bend_spine(turned, points, tip, length, missing)
-        turned = xp.where((away > SPINE_MISS)[..., None, None], bent, turned)
-    return turned, _spine_points(turned, base, bones)[0]
+    head = base + aim * (_within_reach(distance, skeleton.spine_reach) / distance)
 
-
-def _solve_spine_rows(
-    turned: np.ndarray,
-    base: np.ndarray,
-    bones: np.ndarray,
-    length: np.ndarray,
-    head: np.ndarray,
-    steps: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The same without gradients: each frame stops when its head is where it belongs."""
-    lead = turned.shape[:-3]
-    turned = turned.reshape(-1, 4, 3, 3).copy()
-    base, head = base.reshape(-1, 3), head.reshape(-1, 3)
-    bones = np.broadcast_to(bones, (*lead, 4, 3)).reshape(-1, 4, 3)
-    length = np.broadcast_to(length, (*lead, 1)).reshape(-1, 1)
-    points, tip = _spine_points(turned, base, bones)
-    found = points
-    rows: slice | np.ndarray = slice(None)
+    xp, lead = namespace(rotations), rotations.shape[:-3]
+    moving = _Spines(
+        rotations=rotations.reshape(-1, 4, 3, 3),
+        base=base.reshape(-1, 3),
+        bones=xp.broadcast_to(skeleton.spine_offsets, (*lead, 4, 3)).reshape(-1, 4, 3),
+        length=xp.broadcast_to(length, (*lead, 1)).reshape(-1, 1),
+        head=head.reshape(-1, 3),
+    )
+    joints, tip = moving.positions()
+    solved, solved_joints = moving.rotations, joints
+    rows: Array | None = None
     for _ in range(steps):
-        missing = head - tip
-        away = norm(missing) / length
-        far = away[:, 0] > SPINE_MISS
-        left = np.count_nonzero(far)
-        if not left:
+        missing = moving.head - tip
+        far = (norm(missing) / moving.length)[:, 0] > SPINE_TOLERANCE
+        if not far.any():
             break
-        if left < len(far):
-            rows = np.flatnonzero(far) if isinstance(rows, slice) else rows[far]
-            points, tip, missing = points[far], tip[far], missing[far]
-            base, bones, length, head = base[far], bones[far], length[far], head[far]
-        bent = _bend_spine(turned[rows], points, tip, length, missing)
-        points, tip = _spine_points(bent, base, bones)
-        turned[rows], found[rows] = bent, points
-    return turned.reshape(*lead, 4, 3, 3), found.reshape(*lead, 4, 3)
+        if not far.all():
+            rows = _flatnonzero(far) if rows is None else rows[far]
+            moving, joints, tip, missing = moving.part(far), joints[far], tip[far], missing[far]
+        moving = moving._replace(rotations=_bend_spine(moving, joints, tip, missing))
+        joints, tip = moving.positions()
+        solved = _with_rows(solved, rows, moving.rotations)
+        solved_joints = _with_rows(solved_joints, rows, joints)
+    return solved.reshape(*lead, 4, 3, 3), solved_joints.reshape(*lead, 4, 3)
 
 
-def _spine_points(turned: Array, base: Array, bones: Array) -> tuple[Array, Array]:
-    """Positions (..., 4, 3) of the spine's joints and (..., 3) of the head."""
-    ends = base[..., None, :] + rotate(turned, bones).cumsum(-2)
-    points = namespace(base).concatenate([base[..., None, :], ends[..., :3, :]], -2)
-    return points, ends[..., 3, :]
+def _flatnonzero(mask: Array) -> Array:
+    return np.flatnonzero(mask) if namespace(mask) is np else mask.nonzero()[:, 0]
 
 
-def _bend_spine(turned: Array, points: Array, tip: Array, length: Array, missing: Array) -> Array:
-    """One step of :func:`solve_spine`."""
-    xp = namespace(turned)
-    # A nearly straight spine can hardly get longer or shorter: that direction is what is left
-    # of large numbers after a subtraction, and single precision would leave noise.
-    levers = double(tip[..., None, :] - points)
-    stiff = (levers * levers).sum((-1, -2)) + DAMPING * double(length * length)[..., 0]
-    matrix = stiff[..., None, None] * constant(IDENTITY, levers) - transpose(levers) @ levers
-    pull = xp.linalg.solve(matrix, double(missing)[..., None])
-    # What turns a joint turns all that it carries.
-    own = cross(levers.cumsum(-2), transpose(pull))
-    # Larger turns leave the range in which the linear model means anything: a straight spine that
-    # is to be shorter would buckle to another side in every frame.
-    most = xp.amax(norm(own), -2)[..., None, :]
-    own = own * clamp(LARGEST_TURN / most, high=1.0)
-    return from_rotvec(cast_like(own, turned)) @ turned
+def _with_rows(array: Array, rows: Array | None, values: Array) -> Array:
+    """Return ``array`` with other values in some rows, or in all where ``rows`` is None."""
+    if rows is None:
+        return values
+    if namespace(array) is not np:
+        # Out of place: the gradient needs the old values.
+        return array.index_put((rows,), values)
+    array = array.copy()
+    array[rows] = values
+    return array
+
+
+def _bend_spine(spines: _Spines, joints: Array, tip: Array, missing: Array) -> Array:
+    """Return the rotations after one step of :func:`solve_spine`."""
+    rotations, length = spines.rotations, spines.length
+    xp = namespace(rotations)
+    # A nearly straight spine can hardly get longer or shorter: what remains in that direction is
+    # the small difference of large numbers, of which single precision would leave noise.
+    levers = to_float64(tip[..., None, :] - joints)
+    stiffness = (levers * levers).sum((-1, -2)) + DAMPING * to_float64(length * length)[..., 0]
+    identity = constant(IDENTITY_MATRIX, levers)
+    matrix = stiffness[..., None, None] * identity - transpose(levers) @ levers
+    pull = xp.linalg.solve(matrix, to_float64(missing)[..., None])
+    # A rotation of a joint rotates all that it carries.
+    rotvecs = cross(levers.cumsum(-2), transpose(pull))
+    # Larger rotations leave the range in which the linear model means anything: a straight spine
+    # that is to be shorter would buckle to another side in every frame.
+    largest = xp.amax(norm(rotvecs), -2)[..., None, :]
+    rotvecs = rotvecs * clamp(MAX_SPINE_ROTATION / largest, high=1.0)
+    return from_rotvec(cast_like(rotvecs, rotations)) @ rotations
 
 
 def _within_reach(distance: Array, whole: Array) -> Array:
     """Return the smaller of a distance and the reach of a chain, rounded off where they meet."""
     over = distance / whole - REACH
-    softened = namespace(over).sqrt(over * over + REACH_SOFT**2)
+    softened = namespace(over).sqrt(over * over + REACH_SOFTNESS**2)
     return whole * (0.5 * (over - softened) + REACH)
 
 
 def reach_with_clavicles(
-    turned: Array, body: SolverSkeleton, chest_turn: Array, chest: Array, hands: Array
+    rotations: Array,
+    skeleton: SolverSkeleton,
+    chest_rotation: Array,
+    chest_position: Array,
+    hands: Array,
 ) -> tuple[Array, Array]:
     """See :func:`ssrhmr_core.solver.reach_with_clavicles`."""
-    xp = namespace(turned)
-    clavicles = chest[..., None, :] + rotate(chest_turn[..., None, :, :], body.collars)
-    bone = rotate(turned, body.shoulders)
+    xp = namespace(rotations)
+    offsets = rotate(chest_rotation[..., None, :, :], skeleton.clavicle_offsets)
+    clavicles = chest_position[..., None, :] + offsets
+    bone = rotate(rotations, skeleton.shoulder_offsets)
     shoulders = clavicles + bone
-    whole = (body.uppers + body.lowers)[..., 2:, :]
+    whole = (skeleton.upper_lengths + skeleton.lower_lengths)[..., 2:, :]
     over = norm(hands - shoulders) / whole - ARM_REACH
-    if not (over > -ARM_SOFT).any():
-        return turned, shoulders
+    if not (over > -ARM_SOFTNESS).any():
+        return rotations, shoulders
     # The smaller of distance and reach, with a parabola where they meet.
-    bent = clamp(over + ARM_SOFT, 0.0, 2.0 * ARM_SOFT)
-    kept = over - bent * bent / (4.0 * ARM_SOFT) - clamp(over - ARM_SOFT, 0.0, np.inf)
+    bent = clamp(over + ARM_SOFTNESS, 0.0, 2.0 * ARM_SOFTNESS)
+    kept = over - bent * bent / (4.0 * ARM_SOFTNESS) - clamp(over - ARM_SOFTNESS, 0.0, np.inf)
     reach = (ARM_REACH + kept) * whole
-    length, aim = body.collar, hands - clavicles
+    length, aim = skeleton.clavicle_lengths, hands - clavicles
     distance = norm(aim)
     # Law of cosines: the angle between clavicle and target at which the arm reaches so far.
     needed = (length * length + distance * distance - reach * reach) / (2.0 * length * distance)
     axis = cross(bone, aim)
-    # Off the ends, where the slope is infinite and no gradient could pass.
+    # The limits keep off the ends, where the slope is infinite and no gradient could pass.
     needed = xp.arccos(clamp(needed, -0.99999, 0.99999))
-    angle = clamp(xp.arctan2(norm(axis), dot(bone, aim)) - needed, 0.0, CLAVICLE_LIMIT)
-    turn = from_rotvec(normalize(axis) * angle)
-    return turn @ turned, clavicles + rotate(turn, bone)
+    angle = xp.arctan2(norm(axis), dot(bone, aim)) - needed
+    angle = clamp(angle, 0.0, MAX_CLAVICLE_ROTATION)
+    change = from_rotvec(normalize(axis) * angle)
+    return change @ rotations, clavicles + rotate(change, bone)
 
 
 def close_limbs(
-    uppers: Array, lowers: Array, starts: Array, body: SolverSkeleton, targets: Array, poles: Array
+    uppers: Array,
+    lowers: Array,
+    starts: Array,
+    skeleton: SolverSkeleton,
+    targets: Array,
+    poles: Array,
 ) -> tuple[Array, Array]:
     """See :func:`ssrhmr_core.solver.close_limbs`."""
     xp = namespace(targets)
-    a, b = body.uppers, body.lowers
+    a, b = skeleton.upper_lengths, skeleton.lower_lengths
     aim = targets - starts
     distance = norm(aim)
     along = aim / distance
-    nearest = xp.sqrt(a * a + b * b - 2.0 * float(FOLDED) * a * b)
+    nearest = xp.sqrt(a * a + b * b - 2.0 * FOLDED_COSINE * a * b)
     distance = xp.maximum(_within_reach(distance, a + b), nearest)
     cosine = (a * a + distance * distance - b * b) / (2.0 * a * distance)
     sine = xp.sqrt(clamp(1.0 - cosine * cosine, 1e-8))
@@ -166,5 +211,5 @@ def close_limbs(
     both = xp.concatenate([uppers[..., None, :, :], lowers[..., None, :, :]], -3)
     shins = (distance * along - middle) / b
     directions = xp.concatenate([(middle / a)[..., None, :], shins[..., None, :]], -2)
-    aimed = between(rotate(both, body.limbs), directions) @ both
+    aimed = rotation_between(rotate(both, skeleton.limb_directions), directions) @ both
     return aimed[..., 0, :, :], aimed[..., 1, :, :]

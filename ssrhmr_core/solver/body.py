@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the solve needs of a body, and how far its joints may go."""
+"""The lengths of a body that the solve reads, and the limits of its joints."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from ..geometry.arrays import Array, namespace, norm
 SPINE = [INDEX[name] for name in ("lower_spine", "middle_spine", "chest", "neck")]
 CLAVICLES = [INDEX["left_clavicle"], INDEX["right_clavicle"]]
 CHEST = SPINE.index(INDEX["chest"])
-_AFTER_SPINE = [*SPINE[1:], INDEX["head"]]
+"""Index of the chest among the joints of the spine."""
+_SPINE_CHILDREN = [*SPINE[1:], INDEX["head"]]
 
 
 class Limb(NamedTuple):
-    """Joints of an arm or a leg; ``base`` carries it, ``tracker`` is the index of its tracker."""
+    """Joints of an arm or a leg.
+
+    Attributes:
+        base: The joint that carries the limb.
+        upper: The first joint, a hip or a shoulder.
+        lower: The knee or the elbow.
+        end: The ankle or the wrist.
+        tracker: Index of the tracker on the end.
+    """
 
     base: int
     upper: int
@@ -49,72 +58,78 @@ ARMS = tuple(
 LIMBS = (*LEGS, *ARMS)
 
 SPINE_STEPS = 8
-"""Three are mostly enough; the rest is for heads far from where they belong."""
-SPINE_MISS = 1e-5
-"""A head this near to its tracker is there; share of its length (some micrometres)."""
-LARGEST_TURN = 0.6
-"""That a joint of the spine is turned by in one step, radians."""
+"""Most predictions need three; the others are for heads far from their tracker."""
+SPINE_TOLERANCE = 1e-5
+"""Distance of the head from its tracker at which the spine is solved, as a share of the spine's
+length (some micrometres)."""
+MAX_SPINE_ROTATION = 0.6
+"""Largest rotation of a spine joint in one step, radians."""
 DAMPING = 1e-5
-"""Keeps the spine's step finite when it is stretched straight at its target; share of length^2."""
-REACH, REACH_SOFT = 0.9995, 3e-4
-"""Share of a limb's length that it is stretched to at most, and the width of the bend before it:
+"""Share of the squared length that keeps the spine's step finite when the spine is stretched
+straight at its target."""
+REACH, REACH_SOFTNESS = 0.9995, 3e-4
+"""Share of a limb's length to which it stretches at most, and the width of the bend before that:
 at 1 a tenth of a millimetre would turn an elbow by degrees."""
-ARM_REACH, ARM_SOFT = 0.999, 0.015
-"""Share of an arm's length that it is stretched to at most while its clavicle can give, and how far
-before it that begins: an elbow of an adult then turns by 1.2 degrees a millimetre at most."""
-FOLDED = np.cos(np.radians(10.0))
-"""Knees and elbows close to this inner angle at most."""
-CLAVICLE_LIMIT = 0.7
-"""Largest turn of a clavicle beyond the predicted one, radians."""
+ARM_REACH, ARM_SOFTNESS = 0.999, 0.015
+"""Share of an arm's length to which it stretches at most while its clavicle can give, and how far
+before that the clavicle begins: an elbow of an adult then turns by at most 1.2 degrees for each
+millimetre."""
+FOLDED_COSINE = float(np.cos(np.radians(10.0)))
+"""Cosine of the smallest inner angle of knees and elbows."""
+MAX_CLAVICLE_ROTATION = 0.7
+"""Largest rotation of a clavicle away from the predicted one, radians."""
 
 
 class SolverSkeleton(NamedTuple):
-    """What the solve needs of a skeleton; worked out once, used in every frame.
+    """The lengths and directions that the solve reads from a skeleton in every frame.
 
     Attributes:
-        first: (..., 3) offset of the first joint of the spine.
-        spine: (..., 4, 3) offsets of what each joint of the spine carries, the head last.
-        length: (..., 1) of the spine from the hips to the head.
-        stretched: (..., 1) of the part that bends, if it were straight.
-        hips: (..., 2, 3) offsets of both hip joints.
-        collars: (..., 2, 3) offsets of both clavicles.
-        shoulders: (..., 2, 3) offsets of both shoulder joints.
-        collar: (..., 2, 1) length of the clavicles.
-        uppers: (..., 4, 1) length of thighs and upper arms, in the order of :data:`LIMBS`.
-        lowers: (..., 4, 1) of shins and forearms.
-        limbs: (..., 4, 2, 3) unit vectors along both bones of each limb.
+        spine_base: (..., 3) offset of the first joint of the spine.
+        spine_offsets: (..., 4, 3) offset of the joint that each joint of the spine carries, the
+            head last.
+        spine_length: (..., 1) distance from the hips to the head in the T-pose.
+        spine_reach: (..., 1) length of the part that bends, if it were straight.
+        hip_offsets: (..., 2, 3) offsets of both hip joints.
+        clavicle_offsets: (..., 2, 3) offsets of both clavicles.
+        shoulder_offsets: (..., 2, 3) offsets of both shoulder joints.
+        clavicle_lengths: (..., 2, 1) lengths of the clavicles.
+        upper_lengths: (..., 4, 1) lengths of thighs and upper arms, in the order of :data:`LIMBS`.
+        lower_lengths: (..., 4, 1) lengths of shins and forearms.
+        limb_directions: (..., 4, 2, 3) unit vectors along both bones of each limb.
     """
 
-    first: Array
-    spine: Array
-    length: Array
-    stretched: Array
-    hips: Array
-    collars: Array
-    shoulders: Array
-    collar: Array
-    uppers: Array
-    lowers: Array
-    limbs: Array
+    spine_base: Array
+    spine_offsets: Array
+    spine_length: Array
+    spine_reach: Array
+    hip_offsets: Array
+    clavicle_offsets: Array
+    shoulder_offsets: Array
+    clavicle_lengths: Array
+    upper_lengths: Array
+    lower_lengths: Array
+    limb_directions: Array
 
 
 def solver_skeleton(offsets: Array) -> SolverSkeleton:
-    """Work out what the solve needs of bodies with offsets (..., 22, 3), metres."""
-    first, spine = offsets[..., SPINE[0], :], offsets[..., _AFTER_SPINE, :]
+    """Derive lengths and directions from offsets (..., 22, 3), metres."""
+    base, spine = offsets[..., SPINE[0], :], offsets[..., _SPINE_CHILDREN, :]
     shoulders = offsets[..., [arm.upper for arm in ARMS], :]
-    upper = offsets[..., [limb.lower for limb in LIMBS], :]
-    lower = offsets[..., [limb.end for limb in LIMBS], :]
-    a, b = norm(upper), norm(lower)
+    uppers = offsets[..., [limb.lower for limb in LIMBS], :]
+    lowers = offsets[..., [limb.end for limb in LIMBS], :]
+    upper_lengths, lower_lengths = norm(uppers), norm(lowers)
     return SolverSkeleton(
-        first,
-        spine,
-        norm(first + spine.sum(-2)),
-        norm(spine).sum(-2),
-        offsets[..., [leg.upper for leg in LEGS], :],
-        offsets[..., CLAVICLES, :],
-        shoulders,
-        norm(shoulders),
-        a,
-        b,
-        namespace(offsets).stack([upper / a, lower / b], -2),
+        spine_base=base,
+        spine_offsets=spine,
+        spine_length=norm(base + spine.sum(-2)),
+        spine_reach=norm(spine).sum(-2),
+        hip_offsets=offsets[..., [leg.upper for leg in LEGS], :],
+        clavicle_offsets=offsets[..., CLAVICLES, :],
+        shoulder_offsets=shoulders,
+        clavicle_lengths=norm(shoulders),
+        upper_lengths=upper_lengths,
+        lower_lengths=lower_lengths,
+        limb_directions=namespace(offsets).stack(
+            [uppers / upper_lengths, lowers / lower_lengths], -2
+        ),
     )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The parts of the exact solve for a single frame, in plain floats.
 
-A frame is a few hundred multiplications. As NumPy calls, each of which takes longer than twenty of
-them, it would cost four times as much. The same mathematics as :mod:`.arrays`, which says where it
-comes from; the tests hold both together.
+A frame takes a few hundred multiplications. As NumPy calls, each of which takes longer than twenty
+of them, they would cost four times as much. The mathematics is that of :mod:`.batched`, which says
+where it comes from; the tests hold both together.
 """
 
 from __future__ import annotations
@@ -13,148 +13,184 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..geometry.scalar import IDENTITY_QUAT, Quaternion, multiply, rotate
+from ..geometry.scalar import (
+    IDENTITY_QUAT,
+    Matrix,
+    Vector,
+    add,
+    clamp,
+    cross,
+    dot,
+    from_rotvec,
+    multiply,
+    norm,
+    rotate,
+    rotate_by_matrix,
+    rotation_between,
+    scale,
+    subtract,
+    to_matrix,
+)
 from .body import (
     ARM_REACH,
-    ARM_SOFT,
-    CLAVICLE_LIMIT,
+    ARM_SOFTNESS,
     DAMPING,
-    FOLDED,
-    LARGEST_TURN,
+    FOLDED_COSINE,
+    MAX_CLAVICLE_ROTATION,
+    MAX_SPINE_ROTATION,
     REACH,
-    REACH_SOFT,
-    SPINE_MISS,
+    REACH_SOFTNESS,
+    SPINE_TOLERANCE,
     SolverSkeleton,
 )
 
 _Vector = Sequence[float]
-_Matrix = Sequence[float]
-"""Nine numbers, row by row."""
-
-_FOLDED = float(FOLDED)
-_TINY = 1e-16
-"""Added to squares of lengths, so that none is zero."""
 
 
 def solve_spine(
-    turned: np.ndarray, body: SolverSkeleton, hips: np.ndarray, head: np.ndarray, steps: int
+    rotations: np.ndarray, skeleton: SolverSkeleton, hips: np.ndarray, head: np.ndarray, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """See :func:`ssrhmr_core.solver.solve_spine`; (..., 4, 3, 3) of one frame."""
-    bones = turned @ body.spine[..., None]
-    arms: list[_Vector] = bones.reshape(4, 3).tolist()
-    base = _applied(_numbers(hips), _numbers(body.first))
-    length, stretched = body.length.item(), body.stretched.item()
-    aim = _difference(_numbers(head), base)
-    distance = _length(aim)
-    aim = _scaled(aim, _within_reach(distance, stretched) / distance)
-    spins = [IDENTITY_QUAT] * 4
+    bones: list[_Vector] = _rows(rotations @ skeleton.spine_offsets[..., None])
+    base = rotate_by_matrix(_numbers(hips), _numbers(skeleton.spine_base))
+    length, reach = skeleton.spine_length.item(), skeleton.spine_reach.item()
+    aim = subtract(_numbers(head), base)
+    distance = norm(aim)
+    aim = scale(aim, _within_reach(distance, reach) / distance)
+    quats = [IDENTITY_QUAT] * 4
     for _ in range(steps):
-        # Levers, from each joint to the head: the bones from there on, added up.
-        neck = arms[3]
-        chest = _sum(arms[2], neck)
-        middle = _sum(arms[1], chest)
-        lower = _sum(arms[0], middle)
-        missing = _difference(aim, lower)
-        if _length(missing) <= SPINE_MISS * length:
+        # Levers from each joint to the head: the bones from that joint on, added up.
+        neck = bones[3]
+        chest = add(bones[2], neck)
+        middle = add(bones[1], chest)
+        lower = add(bones[0], middle)
+        missing = subtract(aim, lower)
+        if norm(missing) <= SPINE_TOLERANCE * length:
             break
-        pull = _pull((lower, middle, chest, neck), missing, DAMPING * length * length)
-        carried: _Vector = (0.0, 0.0, 0.0)
-        turns = []
-        for lever in (lower, middle, chest, neck):
-            # What turns a joint turns all that it carries.
-            carried = _sum(carried, lever)
-            turns.append(_cross(carried, pull))
-        share = min(LARGEST_TURN / max(map(_length, turns)), 1.0)
-        for joint, turn in enumerate(turns):
-            spin = _spin(_scaled(turn, share))
-            spins[joint] = multiply(spin, spins[joint])
-            arms[joint] = rotate(spin, arms[joint])
-    points = [base]
-    for arm in arms[:3]:
-        points.append(_sum(points[-1], arm))
-    found = np.array([_matrix(spin) for spin in spins], turned.dtype).reshape(4, 3, 3) @ turned
-    return found, np.array(points, turned.dtype).reshape(*turned.shape[:-2], 3)
+        levers = (lower, middle, chest, neck)
+        for joint, rotvec in enumerate(_spine_step(levers, missing, length)):
+            quat = from_rotvec(rotvec)
+            quats[joint] = multiply(quat, quats[joint])
+            bones[joint] = rotate(quat, bones[joint])
+    joints = [base]
+    for bone in bones[:3]:
+        joints.append(add(joints[-1], bone))
+    changes = np.array([to_matrix(quat) for quat in quats], rotations.dtype).reshape(4, 3, 3)
+    positions = np.array(joints, rotations.dtype).reshape(*rotations.shape[:-2], 3)
+    return changes @ rotations, positions
+
+
+def _spine_step(levers: Sequence[_Vector], missing: _Vector, length: float) -> list[Vector]:
+    """Return the rotation vectors of the four joints in one step."""
+    pull = _pull(levers, missing, DAMPING * length * length)
+    carried: _Vector = (0.0, 0.0, 0.0)
+    rotvecs = []
+    for lever in levers:
+        # A rotation of a joint rotates all that it carries.
+        carried = add(carried, lever)
+        rotvecs.append(cross(carried, pull))
+    share = min(MAX_SPINE_ROTATION / max(map(norm, rotvecs)), 1.0)
+    return [scale(rotvec, share) for rotvec in rotvecs]
 
 
 def reach_with_clavicles(
-    turned: np.ndarray,
-    body: SolverSkeleton,
-    chest_turn: np.ndarray,
-    chest: np.ndarray,
+    rotations: np.ndarray,
+    skeleton: SolverSkeleton,
+    chest_rotation: np.ndarray,
+    chest_position: np.ndarray,
     hands: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """See :func:`ssrhmr_core.solver.reach_with_clavicles`; (..., 2, 3, 3) of one frame."""
-    carrier, place = _numbers(chest_turn), _numbers(chest)
-    collars, lengths = _rows(body.collars), _numbers(body.collar)
-    whole = _numbers((body.uppers + body.lowers)[..., 2:, :])
-    bones = (turned @ body.shoulders[..., None]).reshape(2, 3).tolist()
+    chest, base = _numbers(chest_rotation), _numbers(chest_position)
+    offsets, lengths = _rows(skeleton.clavicle_offsets), _numbers(skeleton.clavicle_lengths)
+    reaches = _numbers((skeleton.upper_lengths + skeleton.lower_lengths)[..., 2:, :])
+    bones = _rows(rotations @ skeleton.shoulder_offsets[..., None])
     targets = _rows(hands)
-    shoulders, spins = [], []
+    shoulders, quats = [], []
     for side in range(2):
-        clavicle = _sum(place, _applied(carrier, collars[side]))
-        bone, reach = bones[side], whole[side]
-        shoulder = _sum(clavicle, bone)
-        over = _length(_difference(targets[side], shoulder)) / reach - ARM_REACH
-        spin = IDENTITY_QUAT
-        if over > -ARM_SOFT:
-            # The smaller of distance and reach, with a parabola where they meet.
-            bent = min(over + ARM_SOFT, 2.0 * ARM_SOFT)
-            kept = over - bent * bent / (4.0 * ARM_SOFT) - max(over - ARM_SOFT, 0.0)
-            reach *= ARM_REACH + kept
-            aim = _difference(targets[side], clavicle)
-            distance, length = _length(aim), lengths[side]
-            # Law of cosines: the angle between clavicle and target at which the arm reaches so far.
-            needed = length * length + distance * distance - reach * reach
-            needed = math.acos(_clamp(needed / (2.0 * length * distance), -0.99999, 0.99999))
-            axis = _cross(bone, aim)
-            angle = math.atan2(_length(axis), _dot(bone, aim)) - needed
-            angle = _clamp(angle, 0.0, CLAVICLE_LIMIT)
-            spin = _spin(_scaled(axis, angle / _length(axis)))
-            shoulder = _sum(clavicle, rotate(spin, bone))
+        clavicle, bone = add(base, rotate_by_matrix(chest, offsets[side])), bones[side]
+        shoulder, reach = add(clavicle, bone), reaches[side]
+        over = norm(subtract(targets[side], shoulder)) / reach - ARM_REACH
+        quat = IDENTITY_QUAT
+        if over > -ARM_SOFTNESS:
+            aim = subtract(targets[side], clavicle)
+            quat = from_rotvec(_turn_clavicle(bone, aim, lengths[side], reach * _kept_reach(over)))
+            shoulder = add(clavicle, rotate(quat, bone))
         shoulders.append(shoulder)
-        spins.append(spin)
-    points = np.array(shoulders, turned.dtype).reshape(*turned.shape[:-2], 3)
-    if spins == [IDENTITY_QUAT, IDENTITY_QUAT]:
-        return turned, points
-    turns = np.array([_matrix(spin) for spin in spins], turned.dtype).reshape(2, 3, 3)
-    return turns @ turned, points
+        quats.append(quat)
+    positions = np.array(shoulders, rotations.dtype).reshape(*rotations.shape[:-2], 3)
+    if quats == [IDENTITY_QUAT, IDENTITY_QUAT]:
+        return rotations, positions
+    changes = np.array([to_matrix(quat) for quat in quats], rotations.dtype).reshape(2, 3, 3)
+    return changes @ rotations, positions
+
+
+def _kept_reach(over: float) -> float:
+    """Return the smaller of distance and reach, in arms' lengths, with a parabola between both."""
+    bent = min(over + ARM_SOFTNESS, 2.0 * ARM_SOFTNESS)
+    kept = over - bent * bent / (4.0 * ARM_SOFTNESS) - max(over - ARM_SOFTNESS, 0.0)
+    return ARM_REACH + kept
+
+
+def _turn_clavicle(bone: _Vector, aim: _Vector, length: float, reach: float) -> Vector:
+    """Return the rotation vector that turns a clavicle until its arm reaches the target.
+
+    Args:
+        bone: Step from the clavicle joint to the shoulder joint.
+        aim: Step from the clavicle joint to the hand's tracker.
+        length: Length of the clavicle.
+        reach: How far the arm reaches.
+    """
+    distance = norm(aim)
+    # Law of cosines: the angle between clavicle and target at which the arm reaches so far.
+    cosine = length * length + distance * distance - reach * reach
+    needed = math.acos(clamp(cosine / (2.0 * length * distance), -0.99999, 0.99999))
+    axis = cross(bone, aim)
+    angle = math.atan2(norm(axis), dot(bone, aim)) - needed
+    angle = clamp(angle, 0.0, MAX_CLAVICLE_ROTATION)
+    return scale(axis, angle / norm(axis))
 
 
 def close_limbs(
     uppers: np.ndarray,
     lowers: np.ndarray,
     starts: np.ndarray,
-    body: SolverSkeleton,
+    skeleton: SolverSkeleton,
     targets: np.ndarray,
     poles: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """See :func:`ssrhmr_core.solver.close_limbs`; (..., 4, 3, 3) of one frame."""
-    upper_bones, lower_bones = _numbers(body.uppers), _numbers(body.lowers)
-    places, aims, sides = _rows(starts), _rows(targets), _rows(poles)
+    upper_lengths = _numbers(skeleton.upper_lengths)
+    lower_lengths = _numbers(skeleton.lower_lengths)
+    begins, ends, sides = _rows(starts), _rows(targets), _rows(poles)
     both = np.concatenate([uppers[..., None, :, :], lowers[..., None, :, :]], -3)
-    axes = (both @ body.limbs[..., None]).reshape(8, 3).tolist()
-    turns: list[_Matrix] = []
+    axes = _rows(both @ skeleton.limb_directions[..., None])
+    changes: list[Matrix] = []
     for limb in range(4):
-        a, b = upper_bones[limb], lower_bones[limb]
-        aim = _difference(aims[limb], places[limb])
-        distance = _length(aim)
-        along = _scaled(aim, 1.0 / distance)
-        nearest = math.sqrt(a * a + b * b - 2.0 * _FOLDED * a * b)
-        distance = max(_within_reach(distance, a + b), nearest)
-        cosine = (a * a + distance * distance - b * b) / (2.0 * a * distance)
-        sine = math.sqrt(max(1.0 - cosine * cosine, 1e-8))
-        bend = _difference(sides[limb], _scaled(along, _dot(sides[limb], along)))
-        bend = _scaled(bend, a * sine / _length(bend))
-        middle = _sum(_scaled(along, a * cosine), bend)
-        rest = _difference(_scaled(along, distance), middle)
-        turns.append(between(axes[2 * limb], _scaled(middle, 1.0 / a)))
-        turns.append(between(axes[2 * limb + 1], _scaled(rest, 1.0 / b)))
-    aimed = np.array(turns, both.dtype).reshape(4, 2, 3, 3) @ both
+        a, b = upper_lengths[limb], lower_lengths[limb]
+        upper, lower = _limb_bones(subtract(ends[limb], begins[limb]), a, b, sides[limb])
+        changes.append(rotation_between(axes[2 * limb], scale(upper, 1.0 / a)))
+        changes.append(rotation_between(axes[2 * limb + 1], scale(lower, 1.0 / b)))
+    aimed = np.array(changes, both.dtype).reshape(4, 2, 3, 3) @ both
     return aimed[..., 0, :, :], aimed[..., 1, :, :]
 
 
-def _pull(levers: Sequence[_Vector], missing: _Vector, damping: float) -> _Vector:
-    """Solve for the pull at the head whose turns move it by what is missing."""
+def _limb_bones(aim: _Vector, a: float, b: float, pole: _Vector) -> tuple[Vector, Vector]:
+    """Return the bones of lengths ``a`` and ``b`` that lead to a target and bend to one side."""
+    distance = norm(aim)
+    along = scale(aim, 1.0 / distance)
+    nearest = math.sqrt(a * a + b * b - 2.0 * FOLDED_COSINE * a * b)
+    distance = max(_within_reach(distance, a + b), nearest)
+    cosine = (a * a + distance * distance - b * b) / (2.0 * a * distance)
+    sine = math.sqrt(max(1.0 - cosine * cosine, 1e-8))
+    bend = subtract(pole, scale(along, dot(pole, along)))
+    bend = scale(bend, a * sine / norm(bend))
+    upper = add(scale(along, a * cosine), bend)
+    return upper, subtract(scale(along, distance), upper)
+
+
+def _pull(levers: Sequence[_Vector], missing: _Vector, damping: float) -> Vector:
+    """Solve for the pull at the head whose rotations move it by what is missing."""
     xx = yy = zz = xy = xz = yz = 0.0
     for x, y, z in levers:
         xx += x * x
@@ -177,91 +213,14 @@ def _pull(levers: Sequence[_Vector], missing: _Vector, damping: float) -> _Vecto
 
 
 def _within_reach(distance: float, whole: float) -> float:
+    """See :func:`ssrhmr_core.solver.batched._within_reach`."""
     over = distance / whole - REACH
-    return whole * (0.5 * (over - math.sqrt(over * over + REACH_SOFT**2)) + REACH)
-
-
-def between(a: _Vector, b: _Vector) -> _Matrix:
-    """Smallest rotation of a unit vector onto another, row by row.
-
-    See :func:`ssrhmr_core.geometry.rotations.between`.
-    """
-    cosine = _dot(a, b)
-    if cosine < -0.9999:
-        x, y, z = a
-        x, y, z = (-y, x, 0.0) if abs(z) < 0.9 else (0.0, -z, y)
-        scale = 2.0 / (x * x + y * y + z * z)
-        return (
-            *(scale * x * x - 1.0, scale * x * y, scale * x * z),
-            *(scale * x * y, scale * y * y - 1.0, scale * y * z),
-            *(scale * x * z, scale * y * z, scale * z * z - 1.0),
-        )
-    x, y, z = _cross(a, b)
-    share = 1.0 / (1.0 + cosine)
-    # The matrix of the vector product, times itself: outer product less squared length.
-    square = x * x + y * y + z * z
-    return (
-        *(1.0 + share * (x * x - square), share * x * y - z, share * x * z + y),
-        *(share * x * y + z, 1.0 + share * (y * y - square), share * y * z - x),
-        *(share * x * z - y, share * y * z + x, 1.0 + share * (z * z - square)),
-    )
-
-
-def _spin(vector: _Vector) -> Quaternion:
-    """Turn by ``|vector|`` radians about it."""
-    angle = _length(vector)
-    share = math.sin(0.5 * angle) / angle
-    return math.cos(0.5 * angle), share * vector[0], share * vector[1], share * vector[2]
-
-
-def _matrix(turn: Quaternion) -> _Matrix:
-    w, x, y, z = turn
-    return (
-        *(1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)),
-        *(2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - w * x)),
-        *(2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)),
-    )
-
-
-def _applied(matrix: _Matrix, vector: _Vector) -> _Vector:
-    a, b, c, d, e, f, g, h, i = matrix
-    x, y, z = vector
-    return a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z
-
-
-def _sum(a: _Vector, b: _Vector) -> _Vector:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-def _difference(a: _Vector, b: _Vector) -> _Vector:
-    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
-
-
-def _scaled(a: _Vector, factor: float) -> _Vector:
-    return factor * a[0], factor * a[1], factor * a[2]
-
-
-def _dot(a: _Vector, b: _Vector) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-def _cross(a: _Vector, b: _Vector) -> _Vector:
-    x, y, z = a
-    i, j, k = b
-    return y * k - z * j, z * i - x * k, x * j - y * i
-
-
-def _length(a: _Vector) -> float:
-    return math.sqrt(a[0] * a[0] + a[1] * a[1] + a[2] * a[2] + _TINY)
-
-
-def _clamp(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
+    return whole * (0.5 * (over - math.sqrt(over * over + REACH_SOFTNESS**2)) + REACH)
 
 
 def _numbers(array: np.ndarray) -> list[float]:
     return array.ravel().tolist()
 
 
-def _rows(array: np.ndarray) -> list[list[float]]:
+def _rows(array: np.ndarray) -> list[_Vector]:
     return array.reshape(-1, 3).tolist()

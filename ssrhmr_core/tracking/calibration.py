@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton, unit_of
+from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton, units_per_metre
 from .proportions import estimate_proportions
 from .reference_pose import (
     ELEVATIONS,
@@ -248,7 +248,7 @@ def calibrate_to_pose(
     arms = quat.mul_vec(inverse, away)
     mounts = quat.mul(inverse, np.asarray(joint_rotations, np.float64))
     misses = np.linalg.norm(away, axis=-1)
-    shown = misses / unit_of(size)
+    shown = misses / units_per_metre(size)
     warnings = tuple(
         f"{TRACKERS[tracker]} is {100.0 * shown[tracker]:.0f} cm away from its joint: put the"
         " character where the performer stands, or choose another reference"
@@ -433,8 +433,9 @@ def _warnings(
         found.append(f"the arms are not held as in the {asked}: {hint}")
     else:
         found += [
-            f"{TRACKERS[tracker]} is {100.0 * misses[tracker] / unit_of(size):.0f} cm away from"
-            f" where it is worn in the {asked}: choose the frame of the pose, or another tracker"
+            f"{TRACKERS[tracker]} is {100.0 * misses[tracker] / units_per_metre(size):.0f} cm away"
+            f" from where it is worn in the {asked}: choose the frame of the pose, or another"
+            " tracker"
             for tracker in np.flatnonzero(misses > _STRANGE_ARM * size / ADULT_SIZE)
         ]
     if not fit_scale and abs(np.log(stance.size)) > _STRANGE_SCALE:

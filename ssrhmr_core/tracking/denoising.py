@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.interpolation import MODEL_RATE, runs
+from ..body.interpolation import MODEL_RATE, find_runs
 from .take import Take
 
 _WIDTHS = np.geomspace(0.004, 0.16, 12)
@@ -94,7 +94,7 @@ def smooth(take: Take, smoothing: Smoothing) -> Take:
         shared = _shared_noise(values, take.valid) if smoothing.auto else 0.0
         least = shared if shared > of_sensors else 0.0
         for tracker in range(6):
-            for begin, end in runs(take.valid[:, tracker]):
+            for begin, end in find_runs(take.valid[:, tracker]):
                 track = values[begin:end, tracker].astype(np.float64)
                 if smoothing.auto:
                     noise = np.sqrt(max(noise_of(track) ** 2 - clean**2, least**2))

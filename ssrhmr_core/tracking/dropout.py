@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..body.interpolation import MODEL_RATE, runs
+from ..body.interpolation import MODEL_RATE, find_runs
 from ..geometry.arrays import Array
 from .take import Take, usable
 
@@ -57,7 +57,7 @@ def _mark_frozen(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) 
     seen = np.flatnonzero(valid[:, tracker])
     spots, turns = take.positions[seen, tracker], take.rotations[seen, tracker]
     same = (spots[1:] == spots[:-1]).all(-1) & (turns[1:] == turns[:-1]).all(-1)
-    for begin, end in runs(same):
+    for begin, end in find_runs(same):
         lasted = take.times[seen[end]] - take.times[seen[begin]]
         if end + 1 >= len(seen) or lasted < _FROZEN_SECONDS or cuts[seen[end + 1]]:
             continue

@@ -17,8 +17,8 @@ from itertools import pairwise
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.interpolation import MODEL_RATE, runs
-from ..body.skeleton import ADULT_SIZE, FEET, INDEX, Skeleton
+from ..body.interpolation import MODEL_RATE, find_runs
+from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, Skeleton
 from .take import Take
 
 TOES = (INDEX["left_toe"], INDEX["right_toe"])
@@ -62,7 +62,7 @@ def detect_contacts(take: Take, skeleton: Skeleton) -> Contacts:
     adult = skeleton.size / ADULT_SIZE
     ball = np.zeros((len(take), 2), bool)
     flat = np.zeros((len(take), 2), bool)
-    for side, (foot, toe) in enumerate(zip(FEET, TOES, strict=True)):
+    for side, (foot, toe) in enumerate(zip(FOOT_TRACKERS, TOES, strict=True)):
         ankles, balls = _points(take, foot, skeleton.offsets[toe])
         low = balls[:, 1] < _lowest(balls[:, 1]) + _LIFTED * adult
         moving = _speed(balls)
@@ -85,7 +85,7 @@ def plant_feet(take: Take, contacts: Contacts, skeleton: Skeleton, strength: flo
         The take with other feet.
     """
     positions, rotations = take.positions.copy(), take.rotations.copy()
-    for side, (foot, toe) in enumerate(zip(FEET, TOES, strict=True)):
+    for side, (foot, toe) in enumerate(zip(FOOT_TRACKERS, TOES, strict=True)):
         offset = skeleton.offsets[toe]
         seen, balls = _points(take, foot, offset)
         turns = quat.unroll(take.rotations[:, foot].astype(np.float64), 0)
@@ -127,7 +127,7 @@ def floor_under(heights: np.ndarray, contact: np.ndarray) -> np.ndarray:
         contact: (F,) bool, it stands.
     """
     floor = np.full(len(heights), -np.inf)
-    stands = [(begin, end, np.median(heights[begin:end])) for begin, end in runs(contact)]
+    stands = [(begin, end, np.median(heights[begin:end])) for begin, end in find_runs(contact)]
     for begin, end, height in stands:
         floor[begin:end] = height
     for (_, begin, before), (end, _, after) in pairwise(stands):
@@ -170,7 +170,7 @@ def _hysteresis(speed: np.ndarray, slow: float, fast: float) -> np.ndarray:
 def _lasting(mask: np.ndarray) -> np.ndarray:
     """Leave out runs of True that are too short."""
     kept = mask.copy()
-    for begin, end in runs(mask):
+    for begin, end in find_runs(mask):
         if end - begin < _SHORTEST:
             kept[begin:end] = False
     return kept

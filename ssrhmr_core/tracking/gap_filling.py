@@ -16,9 +16,9 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import MODEL_RATE
-from ..body.skeleton import FEET, Skeleton
+from ..body.skeleton import FOOT_TRACKERS, Skeleton
 from ..geometry.rotations import heading, rotate, transpose
-from ..model.tracker_predictor import AGO, TrackerHistory, fill
+from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
 from .take import Take, TrackerError
 
@@ -112,7 +112,7 @@ class GapFiller:
             part = rows[begin : begin + _CHUNK]
             then = np.maximum(part[:, None] - np.array(AGO), 0)
             seen = TrackerHistory(spots[then], turns[then], known[then].astype(np.float32))
-            filled, turned = fill(self._weights, seen, self._offsets, self._size)
+            filled, turned = predict_trackers(self._weights, seen, self._offsets, self._size)
             lost = ~known[part]
             places[part] = np.where(lost[..., None], filled, places[part])
             rotations[part] = np.where(lost[..., None, None], turned, rotations[part])
@@ -184,7 +184,7 @@ class GapFiller:
             moments = [self._past[min(ago, oldest)] for ago in AGO]
             spots, rotations, masks = (np.stack(t)[None] for t in zip(*moments, strict=True))
             seen = TrackerHistory(spots, rotations, masks.astype(np.float32))
-            filled, turned = fill(self._weights, seen, self._offsets, self._size)
+            filled, turned = predict_trackers(self._weights, seen, self._offsets, self._size)
             positions = np.where(known[:, None], positions, filled[0])
             turns = np.where(known[:, None, None], turns, turned[0])
         return self._settle(positions, turns, known)
@@ -223,8 +223,8 @@ class GapFiller:
         A leg that cannot reach its foot is straight, and its knee snaps when it can again.
         """
         hips = hip_positions(turns[0], self._body)
-        lengths = (self._body.uppers + self._body.lowers)[: len(FEET), 0]
-        for tracker, hip, length in zip(FEET, hips, lengths, strict=True):
+        lengths = (self._body.upper_lengths + self._body.lower_lengths)[: len(FOOT_TRACKERS), 0]
+        for tracker, hip, length in zip(FOOT_TRACKERS, hips, lengths, strict=True):
             moved = 0 if known[tracker] else tracker
             if known[moved]:
                 continue

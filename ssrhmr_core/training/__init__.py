@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Training of the learned stages. Needs torch; nothing here is imported at run time."""
+"""Training of the learned stages on motion files; needs torch."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Batches of windows, varied in the training step on tensors.
+"""Batches of windows, varied on tensors in the training step.
 
-One window is made of parts of several clips: each part of the body (legs, arms, torso, head) may
-take its local rotations from another clip, all on one body whose proportions are drawn anew. With
-two hours of motion of thirty bodies this is what carries over to people that were never seen.
+One window combines parts of several clips: each part of the body (legs, arms, torso, head) may take
+its local rotations from another clip, all on one body with randomly drawn proportions. With two
+hours of motion of thirty bodies, this variation carries over to people that training never sees.
 """
 
 from __future__ import annotations
@@ -11,12 +11,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from pymotion.rotations import quat_torch
 from torch import Tensor
 
-from ..body.skeleton import INDEX, JOINTS, MIRROR, PARENTS, forward_kinematics
+from ..body.skeleton import (
+    INDEX,
+    JOINTS,
+    LEG_BONES,
+    MIRROR,
+    PARENTS,
+    TRUNK,
+    forward_kinematics,
+)
 from ..geometry.rotations import from_rotvec
 from ..model.network import HISTORY
 from .corpus import Corpus
+from .random_tensors import RandomTensors
 
 _PARTS = (
     ("left_hip", "left_knee", "left_ankle", "left_toe"),
@@ -26,6 +36,17 @@ _PARTS = (
     ("left_clavicle", "left_shoulder", "left_elbow", "left_wrist"),
     ("right_clavicle", "right_shoulder", "right_elbow", "right_wrist"),
 )
+_MOVABLE = [
+    *(
+        INDEX[f"{side}_{part}"]
+        for side in ("left", "right")
+        for part in ("hip", "clavicle", "shoulder", "toe")
+    ),
+    *TRUNK,
+]
+"""Joints whose offsets vary in direction too."""
+_HELD = (("wrist", 1.0), ("toe", 0.5))
+"""Joints that people hold differently about, and how much of the spread applies to them."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +54,18 @@ class Augmentation:
     """How strongly windows are varied; zero switches an ingredient off.
 
     Attributes:
-        mix: chance that a window is mixed: each part of the body then comes from another clip
-            with an even chance.
-        other_body: chance that a window is put on the body of another clip.
-        bone_scale: spread of the logarithm of each bone's length.
-        offset: spread of joints of torso, hips, clavicles and feet, share of the body's size.
-        short_spine: chance that a spine joint is taken out.
-        hold: spread of the turn of hands, feet and head about their joints, radians: people
-            hold and wear trackers differently.
-        warp: spread of the logarithm of the speed at which a window is played.
-        weights: chance of a clip to be drawn, by group name, beside its length.
+        mix: Chance that a window is mixed: each part of the body then comes from another clip with
+            an even chance.
+        other_body: Chance that a window is put on the body of another clip.
+        bone_scale: Standard deviation of the logarithm of each bone's length.
+        offset: Standard deviation of joints of torso, hips, clavicles and feet, as a share of the
+            body's size.
+        short_spine: Chance that a spine joint is taken out.
+        hold: Standard deviation of the rotation of hands, feet and head about their joints,
+            radians: people hold and mount trackers differently.
+        warp: Standard deviation of the logarithm of the speed at which a window is played.
+        weights: Factors, by group name, for the chance of a clip to be drawn; without one, the
+            chance is in proportion to the clip's length.
     """
 
     mix: float = 0.65
@@ -60,10 +83,10 @@ class Batch:
     """Windows of motion: N windows of L frames.
 
     Attributes:
-        rotations: (N, L, 22, 3, 3) global.
-        positions: (N, L, 22, 3).
-        offsets: (N, 22, 3).
-        sizes: (N,).
+        rotations: (N, L, 22, 3, 3) global rotations.
+        positions: (N, L, 22, 3) joint positions, metres.
+        offsets: (N, 22, 3) offsets of each window's body, metres.
+        sizes: (N,) sizes of the bodies, see :attr:`Skeleton.size`.
     """
 
     rotations: Tensor
@@ -73,23 +96,41 @@ class Batch:
 
     def part(self, rows: slice) -> Batch:
         """Return some of the windows."""
-        tables = (self.rotations, self.positions, self.offsets, self.sizes)
-        return Batch(*(table[rows] for table in tables))
+        return Batch(
+            rotations=self.rotations[rows],
+            positions=self.positions[rows],
+            offsets=self.offsets[rows],
+            sizes=self.sizes[rows],
+        )
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The frames that windows are read from.
+
+    Attributes:
+        clips: (N,) index of the clip.
+        frames: (N, L) frames in the corpus.
+        share: (N, L) share of the frame that follows.
+    """
+
+    clips: Tensor
+    frames: Tensor
+    share: Tensor
 
 
 class Windows:
     """Draws batches from a corpus that lies on the training device.
 
-    The windows hold ``max(HISTORY)`` frames of the past and then ``frames`` to train on; before
-    a clip's first frame that frame is repeated, as at run time.
+    The windows hold ``max(HISTORY)`` frames of the past and then ``frames`` to train on. Where a
+    window begins before its clip, the clip's first frame repeats, as at run time.
     """
 
     def __init__(
         self, corpus: Corpus, frames: int, augmentation: Augmentation, device: torch.device
     ) -> None:
         """Move the tables to ``device``."""
-        self._frames = frames
-        self._augmentation = augmentation
+        self._frames, self._augmentation, self._device = frames, augmentation, device
         self._local = torch.as_tensor(corpus.local, device=device)
         self._root = torch.as_tensor(corpus.root, device=device)
         self._starts = torch.as_tensor(corpus.starts, device=device)
@@ -100,101 +141,89 @@ class Windows:
         for number, names in enumerate(_PARTS, 1):
             part_of[[INDEX[name] for name in names]] = number
         self._part_of = part_of
-        chances = dict(augmentation.weights)
-        weight = torch.tensor([chances.get(name, 1.0) for name in corpus.group_names])
+        factors = dict(augmentation.weights)
+        weight = torch.tensor([factors.get(name, 1.0) for name in corpus.group_names])
         groups = torch.as_tensor(corpus.groups)
-        self._chance = (weight[groups] * torch.as_tensor(corpus.lengths)).to(device)
+        self._weights = (weight[groups] * torch.as_tensor(corpus.lengths)).to(device)
         self._mirror = torch.tensor(MIRROR, device=device)
-        self._flip = torch.tensor([1.0, 1.0, -1.0, -1.0], device=device)
+        self._mirror_quat = torch.tensor([1.0, 1.0, -1.0, -1.0], device=device)
+        self._mirror_vector = torch.tensor([-1.0, 1.0, 1.0], device=device)
 
     def draw(self, count: int, generator: torch.Generator) -> Batch:
         """Draw ``count`` windows; the same state of ``generator`` gives the same windows."""
-        device, wish = self._local.device, self._augmentation
+        random, strength = RandomTensors(generator, self._device), self._augmentation
+        span = self._draw_span(count, random)
+        local = self._mixed_rotations(span, random)
 
-        def uniform(*shape: int) -> Tensor:
-            return torch.rand(shape, generator=generator, device=device)
+        bodies = random.indices(self._weights.new_ones(len(self._weights)), count)
+        bodies = torch.where(random.uniform(count) < strength.other_body, bodies, span.clips)
+        offsets = self._vary_proportions(self._offsets[bodies], random)
+        sizes = _body_sizes(offsets)
+        following = self._root[(span.frames + 1).clamp(max=len(self._root) - 1)]
+        root = self._root[span.frames].lerp(following, span.share[..., None])
+        root = root * (sizes / self._sizes[span.clips])[:, None, None]
 
-        def normal(*shape: int) -> Tensor:
-            return torch.randn(shape, generator=generator, device=device)
+        mirrored = (random.uniform(count) < 0.5)[:, None, None]
+        mirrored_local = local[:, :, self._mirror] * self._mirror_quat
+        local = torch.where(mirrored[..., None], mirrored_local, local)
+        mirrored_offsets = offsets[:, self._mirror] * self._mirror_vector
+        offsets = torch.where(mirrored, mirrored_offsets, offsets)
+        root = torch.where(mirrored, root * self._mirror_vector, root)
 
-        clips = torch.multinomial(self._chance, count, replacement=True, generator=generator)
-        last = (uniform(count) * self._lengths[clips]).long()
-        span = torch.arange(1 - self._frames - max(HISTORY), 1, device=device)
-        speed = torch.exp(wish.warp * normal(count, 1))
-        moments = (last[:, None] + speed * span).clamp(min=0.0)
-        share = moments.frac()
+        rotations = self._global_rotations(local, random)
+        positions = forward_kinematics(rotations, root, offsets[:, None])
+        return Batch(rotations, positions, offsets, sizes)
+
+    def _draw_span(self, count: int, random: RandomTensors) -> _Span:
+        """Draw clips, last frames and speeds."""
+        clips = random.indices(self._weights, count)
+        last = (random.uniform(count) * self._lengths[clips]).long()
+        steps = torch.arange(1 - self._frames - max(HISTORY), 1, device=self._device)
+        speed = torch.exp(self._augmentation.warp * random.normal(count, 1))
+        moments = (last[:, None] + speed * steps).clamp(min=0.0)
         frames = self._starts[clips, None] + moments.long()
+        return _Span(clips, frames, moments.frac())
 
-        # Which window each part of the body is taken from, and so which frames each joint.
-        windows = torch.arange(count, device=device)
+    def _mixed_rotations(self, span: _Span, random: RandomTensors) -> Tensor:
+        """Return local quaternions (N, L, 22, 4), parts of the body taken from several windows."""
+        count = len(span.clips)
+        windows = torch.arange(count, device=self._device)
+        # The window that each part of the body, and so each joint, is taken from.
         sources = windows[:, None].repeat(1, len(_PARTS) + 1)
-        mixed = uniform(count) < wish.mix
+        mixed = random.uniform(count) < self._augmentation.mix
         for part in range(1, len(_PARTS) + 1):
-            other = torch.randperm(count, generator=generator, device=device)
-            taken = mixed & (uniform(count) < 0.5)
+            other = random.permutation(count)
+            taken = mixed & (random.uniform(count) < 0.5)
             sources[:, part] = torch.where(taken, other, windows)
         joint_sources = sources[:, self._part_of]
-        joint_frames = frames[joint_sources].transpose(1, 2)
-        joint_share = share[joint_sources].transpose(1, 2)[..., None]
-        joints = torch.arange(len(JOINTS), device=device)
-        local = self._local[joint_frames, joints]
-        if wish.warp:
-            following = self._local[(joint_frames + 1).clamp(max=len(self._local) - 1), joints]
-            # Along the shorter arc; the frames are so near that a straight line will do.
-            following = torch.where((local * following).sum(-1, True) < 0.0, -following, following)
-            local = torch.nn.functional.normalize(local.lerp(following, joint_share), dim=-1)
+        frames = span.frames[joint_sources].transpose(1, 2)
+        share = span.share[joint_sources].transpose(1, 2)[..., None]
+        joints = torch.arange(len(JOINTS), device=self._device)
+        local = self._local[frames, joints]
+        if not self._augmentation.warp:
+            return local
+        following = self._local[(frames + 1).clamp(max=len(self._local) - 1), joints]
+        # Along the shorter arc; the frames are so near that a straight line will do.
+        following = torch.where((local * following).sum(-1, True) < 0.0, -following, following)
+        return torch.nn.functional.normalize(local.lerp(following, share), dim=-1)
 
-        bodies = torch.multinomial(
-            self._chance.new_ones(len(self._chance)), count, replacement=True, generator=generator
-        )
-        bodies = torch.where(uniform(count) < wish.other_body, bodies, clips)
-        offsets = self._vary(self._offsets[bodies], uniform, normal)
-        sizes = _sizes(offsets)
-        following = self._root[(frames + 1).clamp(max=len(self._root) - 1)]
-        root = self._root[frames].lerp(following, share[..., None])
-        root = root * (sizes / self._sizes[clips])[:, None, None]
-
-        mirrored = uniform(count) < 0.5
-        local = torch.where(
-            mirrored[:, None, None, None], local[:, :, self._mirror] * self._flip, local
-        )
-        turn = offsets.new_tensor([-1.0, 1.0, 1.0])
-        offsets = torch.where(mirrored[:, None, None], offsets[:, self._mirror] * turn, offsets)
-        root = torch.where(mirrored[:, None, None], root * turn, root)
-
-        rotations = self._globals(local)
-        held = from_rotvec(wish.hold * normal(count, len(JOINTS), 3))
-        for name, strength in (("wrist", 1.0), ("toe", 0.5)):
-            for joint in (INDEX[f"left_{name}"], INDEX[f"right_{name}"]):
-                own = from_rotvec(strength * wish.hold * normal(count, 1, 3))
-                rotations[joint] = rotations[joint] @ own
-        rotations[INDEX["head"]] = rotations[INDEX["head"]] @ held[:, None, INDEX["head"]]
-        stacked = torch.stack(rotations, -3)
-        positions = forward_kinematics(stacked, root, offsets[:, None])
-        return Batch(stacked, positions, offsets, sizes)
-
-    def _vary(self, offsets: Tensor, uniform: object, normal: object) -> Tensor:
+    def _vary_proportions(self, offsets: Tensor, random: RandomTensors) -> Tensor:
         """Draw other proportions around those of (N, 22, 3) bodies, nearly symmetric ones."""
-        wish, count = self._augmentation, len(offsets)
-        both, own = normal(count, len(JOINTS), 1), normal(count, len(JOINTS), 1)  # type: ignore[operator]
+        strength, count = self._augmentation, len(offsets)
+        both, own = random.normal(count, len(JOINTS), 1), random.normal(count, len(JOINTS), 1)
         both = 0.5**0.5 * (both + both[:, self._mirror])
-        scale = torch.exp(wish.bone_scale * both + 0.15 * wish.bone_scale * own)
-        # Whole limbs and trunks are long or short together, beyond their single bones.
-        moved = normal(count, len(JOINTS), 3)  # type: ignore[operator]
-        turn = offsets.new_tensor([-1.0, 1.0, 1.0])
-        moved = 0.5**0.5 * (moved + moved[:, self._mirror] * turn)
-        free = offsets.new_zeros(len(JOINTS), 1)
-        for name in ("hip", "clavicle", "shoulder", "toe"):
-            free[[INDEX[f"left_{name}"], INDEX[f"right_{name}"]]] = 1.0
-        for name in ("lower_spine", "middle_spine", "chest", "neck", "head"):
-            free[INDEX[name]] = 1.0
-        moved = moved * free * wish.offset * _sizes(offsets)[:, None, None]
+        scale = torch.exp(strength.bone_scale * both + 0.15 * strength.bone_scale * own)
+        moved = random.normal(count, len(JOINTS), 3)
+        moved = 0.5**0.5 * (moved + moved[:, self._mirror] * self._mirror_vector)
+        movable = offsets.new_zeros(len(JOINTS), 1)
+        movable[_MOVABLE] = 1.0
+        moved = moved * movable * strength.offset * _body_sizes(offsets)[:, None, None]
         offsets = offsets * scale + moved
 
         # Rigs with one or two spine bones: the joint moves onto the next one and turns nothing.
-        lower, middle, chest = (INDEX[n] for n in ("lower_spine", "middle_spine", "chest"))
+        lower, middle, chest = (INDEX[name] for name in ("lower_spine", "middle_spine", "chest"))
         for joint, following in ((middle, chest), (lower, middle)):
-            gone = (uniform(count) < wish.short_spine)[:, None]  # type: ignore[operator]
+            gone = (random.uniform(count) < strength.short_spine)[:, None]
             joined = offsets[:, joint] + offsets[:, following]
             rows = list(offsets.unbind(1))
             rows[joint] = torch.where(gone, joined, offsets[:, joint])
@@ -202,28 +231,27 @@ class Windows:
             offsets = torch.stack(rows, 1)
         return offsets
 
-    @staticmethod
-    def _globals(local: Tensor) -> list[Tensor]:
-        """Local quaternions (N, L, 22, 4) -> 22 global rotations (N, L, 3, 3)."""
-        matrices = _to_matrix(local)
+    def _global_rotations(self, local: Tensor, random: RandomTensors) -> Tensor:
+        """Return global rotations (N, L, 22, 3, 3), ends rotated as people hold trackers."""
+        count, spread = len(local), self._augmentation.hold
+        matrices = quat_torch.to_matrix(local)
         rotations = [matrices[:, :, 0]]
         for joint, parent in enumerate(PARENTS[1:], 1):
             rotations.append(rotations[parent] @ matrices[:, :, joint])
-        return rotations
+        # One vector is drawn for each joint, though only the head's is used: other numbers would
+        # follow otherwise, and runs could not be repeated.
+        held = from_rotvec(spread * random.normal(count, len(JOINTS), 3))
+        for name, share in _HELD:
+            for joint in (INDEX[f"left_{name}"], INDEX[f"right_{name}"]):
+                own = from_rotvec(share * spread * random.normal(count, 1, 3))
+                rotations[joint] = rotations[joint] @ own
+        head = INDEX["head"]
+        rotations[head] = rotations[head] @ held[:, None, head]
+        return torch.stack(rotations, -3)
 
 
-def _sizes(offsets: Tensor) -> Tensor:
-    """Size (N,) of bodies (N, 22, 3); the batched twin of :attr:`Skeleton.size`."""
+def _body_sizes(offsets: Tensor) -> Tensor:
+    """Return the sizes (N,) of bodies (N, 22, 3); the batched twin of :attr:`Skeleton.size`."""
     lengths = offsets.norm(dim=-1)
-    return 0.5 * lengths[:, [2, 3, 6, 7]].sum(-1) + offsets[:, 9:14].sum(1).norm(dim=-1)
-
-
-def _to_matrix(q: Tensor) -> Tensor:
-    """Unit quaternions (..., 4) -> rotations (..., 3, 3)."""
-    w, x, y, z = q.unbind(-1)
-    rows = [
-        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
-        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
-        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
-    ]
-    return torch.stack(rows, -2)
+    legs = 0.5 * lengths[:, list(LEG_BONES)].sum(-1)
+    return legs + offsets[:, list(TRUNK)].sum(1).norm(dim=-1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clips as flat tables of tensors, cached on disk."""
+"""Clips as flat tables, cached on disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..body.interpolation import MODEL_RATE
 from ..body.motion import Motion
+from ..files import atomic_write
 from ..formats import load_motion
 
 _CACHE_VERSION = 1
@@ -19,17 +21,17 @@ _CACHE_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """All clips one after the other, at the model's rate.
+    """All clips in a row, at the model's rate.
 
     Attributes:
         local: (F, 22, 4) float32 quaternions relative to the parent; the root's are global.
-        root: (F, 3) float32 hips positions, metres.
+        root: (F, 3) float32 positions of the hips, metres.
         starts: (C,) int64 first frame of each clip.
         lengths: (C,) int64 number of frames of each clip.
-        offsets: (C, 22, 3) float32 the body of each clip, metres.
+        offsets: (C, 22, 3) float32 offsets of each clip's body, metres.
         sizes: (C,) float32 size of each body, see :attr:`Skeleton.size`.
-        groups: (C,) int64 index of the folder below the data folder that the clip came from.
-        group_names: names of those folders.
+        groups: (C,) int64 index of each clip's group.
+        group_names: Names of the groups: the folders two levels above the clips.
     """
 
     local: np.ndarray
@@ -43,8 +45,8 @@ class Corpus:
 
     @property
     def minutes(self) -> float:
-        """Length of all clips together."""
-        return len(self.local) / 3600.0
+        """The length of all clips together."""
+        return len(self.local) / MODEL_RATE / 60.0
 
 
 def load_corpus(
@@ -56,13 +58,13 @@ def load_corpus(
     """Read clips, or the cached tables of an earlier run with the same files.
 
     Args:
-        paths: motion files; a clip's group is the folder two levels above it.
-        cache: folder for the cached tables.
-        workers: processes that read files.
-        progress: called with the number of clips read and of all clips.
+        paths: Motion files; a clip's group is the folder two levels above it.
+        cache: Folder for the cached tables.
+        workers: Number of processes that read files.
+        progress: Function that is called with the number of clips read and of all clips.
 
     Raises:
-        ValueError: if no clip could be used.
+        ValueError: There is no clip, or one cannot be read.
     """
     paths = sorted(paths)
     key = hashlib.sha256(str(_CACHE_VERSION).encode())
@@ -77,12 +79,9 @@ def load_corpus(
                 if progress:
                     progress(done, len(paths))
         tables = _tables(motions, [path.parts[-3] if len(path.parts) > 2 else "" for path in paths])
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = table.with_suffix(".partial.npz")
-        np.savez(partial, **tables)
-        partial.rename(table)
+        atomic_write(table, lambda file: np.savez(file, **tables))
     with np.load(table, allow_pickle=False) as stored:
-        tables = {name: stored[name] for name in stored.files}
+        tables = dict(stored)
     names = tuple(str(name) for name in tables.pop("group_names"))
     return Corpus(**tables, group_names=names)
 
@@ -93,7 +92,7 @@ def _load(path: Path) -> Motion:
 
 def _tables(motions: list[Motion], groups: list[str]) -> dict[str, np.ndarray]:
     if not motions:
-        raise ValueError("there is no clip to train on")
+        raise ValueError("there is no clip to train on: name a folder with motion files")
     lengths = np.array([len(motion) for motion in motions])
     names = sorted(set(groups))
     return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The learned stages as a torch module: weights and losses; the forward pass is the runtime's."""
+"""The learned stages as a torch module with weights and losses; the runtime computes the poses."""
 
 from __future__ import annotations
 
@@ -11,29 +11,38 @@ import torch
 from torch import Tensor, nn
 
 from ..body.skeleton import TRACKER_JOINTS, forward_kinematics
-from ..model.network import HISTORY, body_features, frame_features, predict, step_features
-from ..model.tracker_predictor import AGO, TrackerHistory, fill
+from ..model.network import (
+    HISTORY,
+    Prediction,
+    body_features,
+    frame_features,
+    predict,
+    step_features,
+)
+from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..model.weights import shapes
 from .augment import Batch
 from .muon import Muon
 from .sensors import Readings
 
 _SPINE_STEPS = 3
-"""Steps of the spine's solve that are differentiated through; the rest would be dearer than the
-stages, and moves nothing once the spine is learned."""
+"""Number of steps of the spine's solve. More of them would cost more than the stages, and move
+nothing once the spine is learned."""
+_VELOCITY_STEPS = (1, 3, 5)
+"""Frames over which velocities are compared, as published."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How much each term of the loss counts.
+    """Weights of the terms of the loss.
 
     Attributes:
-        position: misses of joints after the exact solve, shares of the body's size.
-        rotation: differences of rotations after it.
-        velocity: changes of the misses over 1, 3 and 5 frames.
-        learned: both kinds of misses before the solve.
-        guess: the same of the generator alone.
-        filled: misses of trackers that are filled in.
+        position: Weight of position errors after the exact solve, in sizes of the body.
+        rotation: Weight of rotation errors after the exact solve.
+        velocity: Weight of changes of the position errors over 1, 3 and 5 frames.
+        learned: Weight of both kinds of errors before the solve.
+        guess: Weight of both kinds of errors of the generator alone.
+        filled: Weight of errors of predicted trackers.
     """
 
     position: float = 10.0
@@ -45,7 +54,7 @@ class Terms:
 
 
 class Stages(nn.Module):
-    """Holds the weights that :func:`ssrhmr_core.model.network.predict` needs."""
+    """The weights of :func:`ssrhmr_core.model.network.predict`, and their losses."""
 
     def __init__(self, seed: int, terms: Terms | None = None) -> None:
         """Draw weights; the same seed gives the same ones."""
@@ -54,138 +63,161 @@ class Stages(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.weights = nn.ParameterDict()
         for name, shape in shapes().items():
-            # The last layers start near zero: the first poses are near the T-pose.
+            # The last layers start near zero, so that the first poses are near the T-pose.
             gain = 0.1 if name.endswith((".out.w", ".2.w")) else 1.4
             scale = gain / math.sqrt(shape[0]) if name.endswith(".w") else 0.0
             values = scale * torch.randn(shape, generator=generator)
             self.weights[_key(name)] = nn.Parameter(values)
 
     def named(self) -> dict[str, Tensor]:
-        """Weights under the names of :func:`ssrhmr_core.model.weights.shapes`."""
+        """Return the weights under the names of :func:`ssrhmr_core.model.weights.shapes`."""
         return {name: self.weights[_key(name)] for name in shapes()}
 
     def optimizers(self, rate: float) -> tuple[torch.optim.Optimizer, ...]:
-        """Muon for the matrices; AdamW, at half the rate, for the rest."""
+        """Return Muon for the matrices and AdamW, at half the rate, for the rest."""
         matrices = [weight for weight in self.parameters() if weight.ndim == 2]
         rest = [weight for weight in self.parameters() if weight.ndim != 2]
         return Muon(matrices, rate), torch.optim.AdamW(rest, lr=0.5 * rate)
 
     def export(self) -> dict[str, np.ndarray]:
-        """The same as float32 arrays."""
+        """Return the weights as float32 arrays."""
         return {name: t.detach().cpu().numpy().astype("f4") for name, t in self.named().items()}
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over weights under the names of :func:`ssrhmr_core.model.weights.shapes`."""
+        """Copy weights under the names of :func:`ssrhmr_core.model.weights.shapes`."""
         with torch.no_grad():
             for name, tensor in self.named().items():
                 tensor.copy_(torch.as_tensor(arrays[name]))
 
     def forward(self, batch: Batch, readings: Readings) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of a batch, and its terms.
+        """Compute the loss of a batch, and its terms.
 
-        Positions count in shares of the body's size, rotations as differences of matrices; the
-        final pose is the one after the exact solve. The velocity terms follow the publication
-        (errors over 1, 3 and 5 frames).
+        Positions count in sizes of the body, rotations as differences of matrices; the final pose
+        is the one after the exact solve. The velocity terms follow the publication.
         """
+        positions, rotations, filled = self._complete(batch, readings)
+        prediction = self._predict(batch, positions, rotations)
+        now = slice(max(HISTORY), None)
+        root, offsets = positions[:, now, 0], batch.offsets[:, None]
+        true_positions, true_rotations = batch.positions[:, now], batch.rotations[:, now]
+        scale = batch.sizes[:, None, None, None]
+
+        def errors(pose: Tensor) -> tuple[Tensor, Tensor]:
+            """Return position errors (N, F, 22, 3) and the mean rotation error of a pose."""
+            error = (forward_kinematics(pose, root, offsets) - true_positions) / scale
+            return error, _smooth_root((pose - true_rotations).square().sum((-1, -2))).mean()
+
+        exact, exact_rotation = errors(prediction.exact)
+        terms = {
+            "position": _length(exact).mean(),
+            "rotation": exact_rotation,
+            "velocity": _velocity_loss(exact),
+        }
+        # The solve is to change little, so the loss holds its input to the truth as well.
+        for name, pose in (("learned", prediction.learned), ("guess", prediction.guess)):
+            position, rotation = errors(pose)
+            terms[name] = _length(position).mean() + 0.1 * rotation
+        terms["filled"] = filled
+        return sum(self._terms[name] * term for name, term in terms.items()), terms
+
+    def _predict(self, batch: Batch, positions: Tensor, rotations: Tensor) -> Prediction:
+        """Run the stages on trackers (N, L, 6, 3) and (N, L, 6, 3, 3), all frames with a past."""
         first = max(HISTORY)
-        spots, turns, filled = self._filled(batch, readings)
-        sizes = batch.sizes[:, None].expand(spots.shape[:2])
-        features = frame_features(spots, turns, sizes)
+        sizes = batch.sizes[:, None].expand(positions.shape[:2])
+        features = frame_features(positions, rotations, sizes)
         now = slice(first, None)
-        frames = torch.arange(first, spots.shape[1], device=spots.device)
-        seen = frames[:, None] - torch.tensor([0, *HISTORY], device=spots.device)
+        frames = torch.arange(first, positions.shape[1], device=positions.device)
+        moments = frames[:, None] - torch.tensor([0, *HISTORY], device=positions.device)
         steps = step_features(
             features[:, now],
-            features[:, seen[:, 1:]],
-            spots[:, seen, 0],
-            turns[:, seen, 0],
+            features[:, moments[:, 1:]],
+            positions[:, moments, 0],
+            rotations[:, moments, 0],
             sizes[:, now],
         )
-        offsets = batch.offsets[:, None]
-        result = predict(
+        return predict(
             self.named(),
             features[:, now],
             steps,
-            spots[:, now],
-            turns[:, now],
-            body_features(offsets, batch.sizes[:, None]),
+            positions[:, now],
+            rotations[:, now],
+            body_features(batch.offsets[:, None], batch.sizes[:, None]),
             _SPINE_STEPS,
         )
-        root = spots[:, now, 0]
-        truth, true_turns = batch.positions[:, now], batch.rotations[:, now]
-        scale = sizes[:, now, None, None]
 
-        exact = result.exact
-        missed = (forward_kinematics(exact, root, offsets) - truth) / scale
-        moved = sum(
-            _length(missed[:, ago:] - missed[:, :-ago]).mean() / ago
-            for ago in (1, 3, 5)
-            if ago < missed.shape[1]
-        )
-
-        def turned(rotations: Tensor) -> Tensor:
-            return _capped((rotations - true_turns).square().sum((-1, -2))).mean()
-
-        def before(rotations: Tensor) -> Tensor:
-            places = forward_kinematics(rotations, root, offsets)
-            return _length((places - truth) / scale).mean() + 0.1 * turned(rotations)
-
-        terms = {
-            "position": _length(missed).mean(),
-            "rotation": turned(exact),
-            "velocity": torch.as_tensor(moved),
-            "learned": before(result.learned),
-            "guess": before(result.guess),
-            "filled": filled,
-        }
-        # The solve is to change little: what goes into it is held to the truth as well.
-        return sum(self._terms[name] * term for name, term in terms.items()), terms
-
-    def _filled(self, batch: Batch, readings: Readings) -> tuple[Tensor, Tensor, Tensor]:
-        """Fill in lost trackers; what the stages see of them is not what the net learns from.
+    def _complete(self, batch: Batch, readings: Readings) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict lost trackers; the gradient of the stages does not reach these predictions.
 
         Returns:
-            Positions (N, L, 6, 3) and rotations (N, L, 6, 3, 3) of all trackers, and the loss.
+            Positions (N, L, 6, 3) and rotations (N, L, 6, 3, 3) of all trackers, and the loss of
+            those that were predicted.
         """
-        spots, turns, known = readings.positions, readings.rotations, readings.valid
-        rows = (~known).any(-1).any(-1).nonzero()[:, 0]
-        frames = torch.arange(spots.shape[1], device=spots.device)
-        then = (frames[:, None] - torch.tensor(AGO, device=spots.device)).clamp(min=0)
-        seen = TrackerHistory(
-            spots[rows][:, then], turns[rows][:, then], known[rows][:, then].float()
+        positions, rotations, valid = readings.positions, readings.rotations, readings.valid
+        rows = (~valid).any(-1).any(-1).nonzero()[:, 0]
+        frames = torch.arange(positions.shape[1], device=positions.device)
+        moments = frames[:, None] - torch.tensor(AGO, device=positions.device)
+        moments = moments.clamp(min=0)
+        history = TrackerHistory(
+            positions=positions[rows][:, moments],
+            rotations=rotations[rows][:, moments],
+            valid=valid[rows][:, moments].float(),
         )
         sizes = batch.sizes[rows, None].expand(len(rows), len(frames))
-        places, rotations = fill(self.named(), seen, batch.offsets[rows, None], sizes)
-        joints = list(TRACKER_JOINTS)
-        missed = (places - batch.positions[rows][:, :, joints]) / sizes[..., None, None]
-        off = rotations - batch.rotations[rows][:, :, joints]
-        wrong = _capped(off.square().sum((-1, -2)))
-        lost = ~known[rows]
-        loss = ((_length(missed) + 0.1 * wrong) * lost).sum() / known.numel()
-        # A fill that shakes is worse to look at than one that is a little off.
-        for ago in (1, 3, 5):
-            both = lost[:, ago:] & lost[:, :-ago]
-            moved = missed[:, ago:] - missed[:, :-ago]
-            turned = off[:, ago:] - off[:, :-ago]
-            shaken = _length(10.0 * moved) + _length(turned.flatten(-2))
-            loss = loss + (shaken * both).sum() / (ago * known.numel())
-        spots = spots.index_put((rows,), torch.where(lost[..., None], places, spots[rows]).detach())
-        turns = turns.index_put(
-            (rows,), torch.where(lost[..., None, None], rotations, turns[rows]).detach()
+        new_positions, new_rotations = predict_trackers(
+            self.named(), history, batch.offsets[rows, None], sizes
         )
-        return spots, turns, loss
+        joints, lost = list(TRACKER_JOINTS), ~valid[rows]
+        error = (new_positions - batch.positions[rows][:, :, joints]) / sizes[..., None, None]
+        difference = new_rotations - batch.rotations[rows][:, :, joints]
+        loss = _tracker_loss(error, difference, lost, valid.numel())
+        position = torch.where(lost[..., None], new_positions, positions[rows])
+        rotation = torch.where(lost[..., None, None], new_rotations, rotations[rows])
+        positions = positions.index_put((rows,), position.detach())
+        rotations = rotations.index_put((rows,), rotation.detach())
+        return positions, rotations, loss
+
+
+def _velocity_loss(error: Tensor) -> Tensor:
+    """Return how much position errors (N, F, J, 3) change over a few frames, for each frame."""
+    changes = (
+        _length(error[:, ago:] - error[:, :-ago]).mean() / ago
+        for ago in _VELOCITY_STEPS
+        if ago < error.shape[1]
+    )
+    return torch.as_tensor(sum(changes))
+
+
+def _tracker_loss(error: Tensor, difference: Tensor, lost: Tensor, count: int) -> Tensor:
+    """Return the loss of predicted trackers.
+
+    Args:
+        error: (M, L, 6, 3) position errors, in sizes of the body.
+        difference: (M, L, 6, 3, 3) differences of rotations.
+        lost: (M, L, 6) bool, True for trackers that were predicted.
+        count: Number of all readings of the batch, over which the loss is a mean.
+    """
+    rotation = _smooth_root(difference.square().sum((-1, -2)))
+    loss = ((_length(error) + 0.1 * rotation) * lost).sum() / count
+    # A prediction that shakes looks worse than one that is a little off.
+    for ago in _VELOCITY_STEPS:
+        both = lost[:, ago:] & lost[:, :-ago]
+        moved = error[:, ago:] - error[:, :-ago]
+        rotated = difference[:, ago:] - difference[:, :-ago]
+        change = _length(10.0 * moved) + _length(rotated.flatten(-2))
+        loss = loss + (change * both).sum() / (ago * count)
+    return loss
 
 
 def _key(name: str) -> str:
-    """ParameterDict takes no dots."""
+    """Return a name without dots, which ParameterDict does not take."""
     return name.replace(".", "/")
 
 
 def _length(vectors: Tensor) -> Tensor:
-    """Length of (..., 3), smooth below about a millimetre of an adult."""
+    """Return the lengths of (..., n), smooth below about a millimetre of an adult."""
     return (vectors.square().sum(-1) + 1e-6).sqrt() - 1e-3
 
 
-def _capped(squares: Tensor) -> Tensor:
-    """Square roots of squares, smooth near zero: large errors (flipped labels) count linearly."""
+def _smooth_root(squares: Tensor) -> Tensor:
+    """Return square roots, smooth near zero: large errors (flipped labels) count linearly."""
     return (squares + 1e-2).sqrt() - 0.1

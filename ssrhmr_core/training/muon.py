@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Muon: momentum whose matrices are made orthogonal before each step.
+"""Muon: an optimizer that makes the momentum of matrices orthogonal before each step.
 
 Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; the scale of
-the step after Liu et al., "Muon is Scalable for LLM Training", 2025, so that one learning rate
-serves it and AdamW. torch has one too, which computes in bfloat16: on CPUs that lack it, three
-times slower than this one in float32.
+the step follows Liu et al., "Muon is Scalable for LLM Training", 2025, so that one learning rate
+serves it and AdamW. torch has one too, but computes in bfloat16, which on CPUs that lack it is
+three times slower than this one in float32.
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ _ITERATIONS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Optimizer of matrices (inputs, outputs), with Nesterov momentum and decoupled decay."""
+    """Optimizes matrices (inputs, outputs) with Nesterov momentum and decoupled decay."""
 
     def __init__(
         self, weights: Iterable[Tensor], rate: float, momentum: float = 0.95, decay: float = 1e-2
     ) -> None:
         """Take the matrices.
 
+        Args:
+            weights: The matrices.
+            rate: Learning rate.
+            momentum: Share of the mean gradient that each step keeps.
+            decay: Weight decay for each unit of the learning rate.
+
         Raises:
-            ValueError: if one of them is no matrix.
+            ValueError: One of the weights is not a matrix.
         """
         super().__init__(weights, {"lr": rate, "momentum": momentum, "decay": decay})
         for group in self.param_groups:
@@ -53,7 +59,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly the orthogonal matrix nearest to (n, m), by a Newton-Schulz iteration."""
+    """Approximate the orthogonal matrix nearest to (n, m) by a Newton-Schulz iteration."""
     a, b, c = _COEFFICIENTS
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     wide = wide / (wide.norm() + 1e-7)

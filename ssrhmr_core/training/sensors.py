@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What real trackers do to the ideal ones: noise, bad mounts, delay, rounding, loss."""
+"""A model of real trackers: noise, bad mounts, delay, rounding, loss."""
 
 from __future__ import annotations
 
@@ -8,40 +8,45 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS
-from ..geometry.rotations import from_rotvec, rotate
+from ..geometry.rotations import from_6d, from_rotvec, rotate, to_6d
 from .augment import Batch
+from .random_tensors import RandomTensors
 
 _SMOOTH_FRAMES = 8
-"""Spacing of the knots of slow noise, frames: what a filter leaves of white noise."""
-_FRAME_RATE = 60.0
+"""Spacing of the knots of slow noise, frames; a filter leaves such noise of white noise."""
+_SHORTEST_LOSS = 0.1
+"""Seconds."""
 
 
 @dataclass(frozen=True)
 class Sensors:
     """How bad trackers are; zero switches an ingredient off.
 
+    All spreads are standard deviations.
+
     Attributes:
-        worn: share of windows whose trackers are not ideal.
-        noise: spread of white noise, metres on an adult, and
-        noise_turn: radians.
-        slow: spread of noise that changes within an eighth of a second, metres, and
-        slow_turn: radians.
-        mount: spread of a constant error of the lever arm, metres, and
-        mount_turn: of the mount's rotation, radians.
-        delay: longest delay of single trackers, seconds.
-        rounding: coarsest step of positions, metres.
-        lost: share of windows in which trackers are lost.
-        longest: longest loss, seconds; the shortest is 0.1.
+        imperfect: Share of windows whose trackers are not ideal.
+        noise: Spread of white noise of positions, metres on an adult.
+        noise_rotation: Spread of white noise of rotations, radians.
+        slow: Spread of noise of positions that changes within an eighth of a second, metres.
+        slow_rotation: Spread of such noise of rotations, radians.
+        mount_offset: Spread of a constant error of the mount's offset, metres.
+        mount_rotation: Spread of a constant error of the mount's rotation, radians.
+        delay: Longest delay of single trackers, seconds.
+        rounding: Coarsest step of positions, metres.
+        lost: Share of windows in which trackers are lost.
+        longest: Longest loss, seconds; the shortest is 0.1.
     """
 
-    worn: float = 0.4
+    imperfect: float = 0.4
     noise: float = 0.001
-    noise_turn: float = 0.002
+    noise_rotation: float = 0.002
     slow: float = 0.002
-    slow_turn: float = 0.006
-    mount: float = 0.006
-    mount_turn: float = 0.03
+    slow_rotation: float = 0.006
+    mount_offset: float = 0.006
+    mount_rotation: float = 0.03
     delay: float = 1.0 / 60.0
     rounding: float = 0.001
     lost: float = 0.2
@@ -65,16 +70,16 @@ _LOSSES = (
     (("pelvis", "left_foot"), 0.5),
     (("pelvis", "right_foot"), 0.5),
 )
-"""What is lost together, and how often."""
+"""Trackers that are lost together, each with its weight among the losses."""
 
 
 @dataclass(frozen=True)
 class Readings:
-    """What the trackers say of a batch.
+    """The readings of a batch's trackers.
 
     Attributes:
-        positions: (N, L, 6, 3).
-        rotations: (N, L, 6, 3, 3).
+        positions: (N, L, 6, 3) positions, metres.
+        rotations: (N, L, 6, 3, 3) rotations.
         valid: (N, L, 6) bool, False where a tracker is lost.
     """
 
@@ -83,87 +88,75 @@ class Readings:
     valid: Tensor
 
     def part(self, rows: slice) -> Readings:
-        """Return those of some of the windows."""
+        """Return the readings of some windows."""
         return Readings(self.positions[rows], self.rotations[rows], self.valid[rows])
 
 
 class SensorModel:
-    """Reads the trackers of batches as real ones would be read."""
+    """Turns the tracked joints of batches into readings of imperfect trackers."""
 
     def __init__(self, sensors: Sensors, device: torch.device) -> None:
         """Lay out the tables on ``device``."""
-        self._sensors = sensors
-        self._gone = torch.zeros(len(_LOSSES), len(TRACKERS), dtype=torch.bool)
+        self._sensors, self._device = sensors, device
+        gone = torch.zeros(len(_LOSSES), len(TRACKERS), dtype=torch.bool)
         for row, (names, _) in enumerate(_LOSSES):
-            self._gone[row, [TRACKERS.index(name) for name in names]] = True
-        self._gone = self._gone.to(device)
-        self._chance = torch.tensor([chance for _, chance in _LOSSES], device=device)
+            gone[row, [TRACKERS.index(name) for name in names]] = True
+        self._gone = gone.to(device)
+        self._weights = torch.tensor([weight for _, weight in _LOSSES], device=device)
 
     def read(self, batch: Batch, generator: torch.Generator) -> Readings:
         """Return readings; the same state of ``generator`` gives the same ones."""
-        wish, joints = self._sensors, list(TRACKER_JOINTS)
+        random, sensors = RandomTensors(generator, self._device), self._sensors
+        joints = list(TRACKER_JOINTS)
         positions, rotations = batch.positions[:, :, joints], batch.rotations[:, :, joints]
         count, length = positions.shape[:2]
-        device = positions.device
-
-        def uniform(*shape: int) -> Tensor:
-            return torch.rand(shape, generator=generator, device=device)
-
-        def normal(*shape: int) -> Tensor:
-            return torch.randn(shape, generator=generator, device=device)
-
-        known = self._known(count, length, uniform, generator)
-        # Each window and tracker has its own quality, down to none of it.
-        bad = (uniform(count, 1, 1, 1) < wish.worn) * uniform(count, 1, 6, 1)
+        valid = self._draw_losses(count, length, random)
+        # Each window and tracker has its own quality, from ideal to as bad as trackers get.
+        bad = (random.uniform(count, 1, 1, 1) < sensors.imperfect) * random.uniform(count, 1, 6, 1)
         size = batch.sizes[:, None, None, None] / ADULT_SIZE
 
-        late = bad * wish.delay * _FRAME_RATE
-        before = torch.cat([positions[:, :1], positions[:, :-1]], 1)
-        turned_before = torch.cat([rotations[:, :1], rotations[:, :-1]], 1)
-        positions = positions.lerp(before, late)
-        rotations = _orthonormal(rotations.lerp(turned_before, late[..., None]))
+        late = bad * sensors.delay * MODEL_RATE
+        positions = positions.lerp(_previous(positions), late)
+        rotations = rotations.lerp(_previous(rotations), late[..., None])
+        rotations = from_6d(to_6d(rotations))
 
         knots = 2 + length // _SMOOTH_FRAMES
-        arm = wish.mount * normal(count, 1, 6, 3) * size
-        moved = wish.noise * normal(count, length, 6, 3) + wish.slow * _slow(
-            normal(count, knots, 18), length
+        mount_offset = sensors.mount_offset * random.normal(count, 1, 6, 3) * size
+        moved = sensors.noise * random.normal(count, length, 6, 3) + sensors.slow * _slow(
+            random.normal(count, knots, 18), length
         )
-        turn = (
-            wish.mount_turn * normal(count, 1, 6, 3)
-            + wish.noise_turn * normal(count, length, 6, 3)
-            + wish.slow_turn * _slow(normal(count, knots, 18), length)
+        rotvec = (
+            sensors.mount_rotation * random.normal(count, 1, 6, 3)
+            + sensors.noise_rotation * random.normal(count, length, 6, 3)
+            + sensors.slow_rotation * _slow(random.normal(count, knots, 18), length)
         )
-        positions = positions + bad * (rotate(rotations, arm) + moved * size)
-        rotations = rotations @ from_rotvec(bad * turn)
-        step = bad * wish.rounding + 1e-9
+        positions = positions + bad * (rotate(rotations, mount_offset) + moved * size)
+        rotations = rotations @ from_rotvec(bad * rotvec)
+        step = bad * sensors.rounding + 1e-9
         rounded = torch.where(bad > 0.0, (positions / step).round() * step, positions)
-        return Readings(rounded, rotations, known)
+        return Readings(rounded, rotations, valid)
 
-    def _known(
-        self, count: int, length: int, uniform: object, generator: torch.Generator
-    ) -> Tensor:
-        """Masks (N, L, 6): a window sees a part of a loss of some length."""
-        wish = self._sensors
-        kinds = torch.multinomial(self._chance, count, replacement=True, generator=generator)
-        some = uniform(count) < wish.lost  # type: ignore[operator]
-        frames = _FRAME_RATE * (0.1 * (wish.longest / 0.1) ** uniform(count, 1))  # type: ignore[operator]
-        end = (length + frames) * uniform(count, 1)  # type: ignore[operator]
-        moments = torch.arange(length, device=frames.device)
+    def _draw_losses(self, count: int, length: int, random: RandomTensors) -> Tensor:
+        """Return masks (N, L, 6), False while lost: a window shows a part of a loss."""
+        sensors = self._sensors
+        kinds = random.indices(self._weights, count)
+        some = random.uniform(count) < sensors.lost
+        seconds = _SHORTEST_LOSS * (sensors.longest / _SHORTEST_LOSS) ** random.uniform(count, 1)
+        frames = MODEL_RATE * seconds
+        end = (length + frames) * random.uniform(count, 1)
+        moments = torch.arange(length, device=self._device)
         gone = (moments < end) & (moments >= end - frames) & some[:, None]
         return ~(gone[..., None] & self._gone[kinds][:, None])
 
 
+def _previous(values: Tensor) -> Tensor:
+    """Return the values (N, L, ...) of one frame before; the first one repeats."""
+    return torch.cat([values[:, :1], values[:, :-1]], 1)
+
+
 def _slow(knots: Tensor, length: int) -> Tensor:
-    """(N, K, 18) values at knots -> (N, length, 6, 3), straight in between."""
+    """Interpolate values at knots (N, K, 18) linearly -> (N, length, 6, 3)."""
     stretched = torch.nn.functional.interpolate(
         knots.transpose(1, 2), size=length, mode="linear", align_corners=True
     )
     return stretched.transpose(1, 2).reshape(len(knots), length, 6, 3)
-
-
-def _orthonormal(matrices: Tensor) -> Tensor:
-    """Rotations near matrices that nearly are rotations already."""
-    x = torch.nn.functional.normalize(matrices[..., 0], dim=-1)
-    y = matrices[..., 1] - (matrices[..., 1] * x).sum(-1, True) * x
-    y = torch.nn.functional.normalize(y, dim=-1)
-    return torch.stack([x, y, torch.linalg.cross(x, y)], -1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bodies and motions that the core's tests share, made here and the same in every run."""
+"""Bodies and motions that the core's tests share, the same in every run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, Skeleton
 
-# Examples are the same in every run and as many as one can wait for; by hand there may be more:
-# --hypothesis-profile long, or longer.
+# Examples are the same in every run, and few enough to wait for. The profiles long and longer
+# (--hypothesis-profile) try more of them.
 settings.register_profile(
     "bounded",
     derandomize=True,
     deadline=None,
     max_examples=50,
-    # Fixtures here make folders and scenes that serve all examples of a test alike.
+    # The fixtures make folders and scenes that serve all examples of a test alike.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.register_profile(
@@ -33,7 +33,7 @@ CORPUS = Path(__file__).resolve().parents[3] / "shared" / "data" / "mocap"
 
 
 def make_skeleton() -> Skeleton:
-    """An adult of 1.75 m."""
+    """Return an adult of 1.75 m."""
     offsets = np.zeros((22, 3), np.float32)
     half = {
         "hip": (0.09, -0.07, 0.01),
@@ -60,7 +60,7 @@ def make_skeleton() -> Skeleton:
 
 
 def make_motion(skeleton: Skeleton, frames: int = 150, rate: float = 60.0, seed: int = 3) -> Motion:
-    """A smooth wandering of all joints within what people can do."""
+    """Return a smooth wandering of all joints within what people can do."""
     random = np.random.default_rng(seed)
     times = np.arange(frames) / rate
     angles = np.zeros((frames, len(JOINTS), 3))
@@ -76,12 +76,17 @@ def make_motion(skeleton: Skeleton, frames: int = 150, rate: float = 60.0, seed:
         angles[:, INDEX[f"{side}_elbow"]] = np.stack([0 * bend, -sign * bend, 0 * bend], -1)
         angles[:, INDEX[f"{side}_hip"], 0] -= 0.6
         angles[:, INDEX[f"{side}_shoulder"], 2] -= sign * 0.9
-    local = quat.from_scaled_angle_axis(angles)
-    turned = local.copy()
-    for joint, parent in enumerate(PARENTS[1:], 1):
-        turned[:, joint] = quat.mul(turned[:, parent], local[:, joint])
+    rotations = to_global(quat.from_scaled_angle_axis(angles))
     root = np.stack([0.5 * times, 0.95 + 0.05 * np.sin(3.0 * times), 0.2 * np.sin(times)], -1)
-    return Motion(skeleton, times, turned.astype("f4"), root.astype("f4"))
+    return Motion(skeleton, times, rotations.astype("f4"), root.astype("f4"))
+
+
+def to_global(local: np.ndarray) -> np.ndarray:
+    """Return the global quaternions (F, 22, 4) of local ones (F, 22, 4)."""
+    rotations = local.copy()
+    for joint, parent in enumerate(PARENTS[1:], 1):
+        rotations[:, joint] = quat.mul(rotations[:, parent], local[:, joint])
+    return rotations
 
 
 @pytest.fixture
@@ -98,7 +103,7 @@ def motion(skeleton: Skeleton) -> Motion:
 
 @pytest.fixture
 def corpus() -> Path:
-    """The motion corpus beside the checkout."""
+    """The motion corpus next to the checkout."""
     if not (CORPUS / "split.json").is_file():
-        pytest.skip("the motion corpus is not beside this checkout (../shared/data/mocap)")
+        pytest.skip("the motion corpus is not next to this checkout (../shared/data/mocap)")
     return CORPUS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Archives of arrays: bounded, whole or refused."""
+"""Archives are read whole or refused, results are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import io
 import os
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 
-from ssrhmr_core.files import ArchiveError, read_arrays
+from ssrhmr_core.files import ArchiveError, atomic_write, read_arrays
 
 
 def test_round_trip(tmp_path: Path) -> None:
     held = {"a": np.arange(6.0).reshape(2, 3), "b": np.array("text"), "c": np.zeros((0, 3), "f4")}
     for save in (np.savez, np.savez_compressed):
         save(tmp_path / "some.npz", **held)
-        found = read_arrays(tmp_path / "some.npz")
-        assert set(found) == set(held)
+        arrays = read_arrays(tmp_path / "some.npz")
+        assert set(arrays) == set(held)
         for name, array in held.items():
-            np.testing.assert_array_equal(found[name], array)
-            assert found[name].dtype == array.dtype
+            np.testing.assert_array_equal(arrays[name], array)
+            assert arrays[name].dtype == array.dtype
 
 
 class Hostile:
@@ -98,3 +99,96 @@ def test_no_archive(tmp_path: Path, content: bytes) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError):
         read_arrays(path)
+
+
+def test_writes_bytes_text_and_by_function(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "some.txt"
+    for content, expected in (
+        (b"\x00\xff", b"\x00\xff"),
+        ("ä\nb\r\n", "ä\nb\r\n".encode()),
+        (lambda file: file.write(b"by function"), b"by function"),
+    ):
+        atomic_write(path, content)
+        assert path.read_bytes() == expected
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "some.txt"
+    path.write_text("old")
+    seen = []
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"ne")
+        file.flush()
+        seen.append(path.read_text())
+        file.write(b"w")
+
+    atomic_write(path, write)
+    assert seen == ["old"] and path.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_failure_leaves_things_as_they_were(
+    tmp_path: Path, error: type[BaseException], existing: bool
+) -> None:
+    path = tmp_path / "some.txt"
+    if existing:
+        path.write_text("old")
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"half of it")
+        raise error
+
+    with pytest.raises(error):
+        atomic_write(path, write)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"] * existing
+
+
+def test_a_failed_replacement_leaves_no_partial_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        atomic_write(tmp_path / "some.txt", "text")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_content_is_on_the_disk_before_it_takes_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, order = tmp_path / "some.txt", []
+    sync = os.fsync
+
+    def note(handle: int) -> None:
+        order.append((os.fstat(handle).st_size, path.exists()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    atomic_write(path, "text")
+    assert order == [(4, False)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
+def test_permissions(tmp_path: Path) -> None:
+    """A new file gets those that any new file gets; an existing one keeps its own."""
+    plain, path = tmp_path / "plain.txt", tmp_path / "some.txt"
+    plain.write_text("")
+    atomic_write(path, "text")
+    assert path.stat().st_mode == plain.stat().st_mode
+    path.chmod(0o640)
+    atomic_write(path, "new")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    real.write_text("old")
+    link.symlink_to(real)
+    atomic_write(link, "new")
+    assert link.is_symlink() and real.read_text() == "new"

@@ -20,12 +20,12 @@ ENDS = list(TRACKER_JOINTS)
 @pytest.fixture(scope="module", params=list(CASES))
 def case(request: pytest.FixtureRequest) -> tuple[str, Motion, Take, Motion]:
     motion, take = CASES[request.param]()
-    # The solve is to bear the noise, not to be spared it.
+    # Without smoothing, so that the solve has to bear the noise.
     body = Reconstructor(motion.skeleton, smoothing=Smoothing(auto=False)).clip(take)
     return request.param, motion, take, body
 
 
-def turns_per_frame(rotations: np.ndarray) -> np.ndarray:
+def degrees_per_frame(rotations: np.ndarray) -> np.ndarray:
     same = np.abs((rotations[1:] * rotations[:-1]).sum(-1))
     return np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0)))
 
@@ -38,20 +38,20 @@ def test_all_is_finite(case: tuple[str, Motion, Take, Motion]) -> None:
 
 def test_nothing_pops(case: tuple[str, Motion, Take, Motion]) -> None:
     _, _, take, body = case
-    fastest = turns_per_frame(take.rotations).max(1)
-    assert (turns_per_frame(body.rotations).max(1) <= np.maximum(25.0, fastest)).all()
+    fastest = degrees_per_frame(take.rotations).max(1)
+    assert (degrees_per_frame(body.rotations).max(1) <= np.maximum(25.0, fastest)).all()
 
 
 def test_ends_are_where_they_can_be(case: tuple[str, Motion, Take, Motion]) -> None:
     name, _, take, body = case
-    missed = np.linalg.norm(body.positions()[:, ENDS] - take.positions, axis=-1)
+    distances = np.linalg.norm(body.positions()[:, ENDS] - take.positions, axis=-1)
     if "reach" in name:
-        # The miss is the distance and no more; the limb points where it cannot go.
-        assert missed.max() < 0.4
+        # An end misses by no more than the distance that is out of reach.
+        assert distances.max() < 0.4
         return
     # Noise takes ends of stretched arms out of reach.
-    assert 1000.0 * missed.mean() < (0.6 if "noise" in name else 0.2)
-    assert 1000.0 * np.percentile(missed, 99) < (5.0 if "noise" in name else 3.0)
+    assert 1000.0 * distances.mean() < (0.6 if "noise" in name else 0.2)
+    assert 1000.0 * np.percentile(distances, 99) < (5.0 if "noise" in name else 3.0)
 
 
 def test_knees_and_elbows_bend_the_right_way(case: tuple[str, Motion, Take, Motion]) -> None:
@@ -65,11 +65,11 @@ def test_knees_and_elbows_bend_the_right_way(case: tuple[str, Motion, Take, Moti
 
 
 def bend_of(motion: Motion, upper: int, lower: int, end: int) -> np.ndarray:
-    """Where the middle joint is off the line between the others (F, 3), in limbs' lengths."""
-    points = motion.positions()
-    line = points[:, end] - points[:, upper]
+    """Return how far the middle joint is off the line between the others (F, 3), in limbs."""
+    positions = motion.positions()
+    line = positions[:, end] - positions[:, upper]
     length = np.linalg.norm(line, axis=-1, keepdims=True)
-    away = points[:, lower] - points[:, upper]
+    away = positions[:, lower] - positions[:, upper]
     along = (away * line).sum(-1, keepdims=True) / np.maximum(length**2, 1e-9)
     whole = np.linalg.norm(motion.skeleton.offsets[[lower, end]], axis=-1).sum()
     return (away - along * line) / whole
@@ -78,9 +78,9 @@ def bend_of(motion: Motion, upper: int, lower: int, end: int) -> np.ndarray:
 def test_a_millimetre_of_noise_turns_an_elbow_little() -> None:
     motion, noisy = CASES["arms through full extension, 1 mm noise"]()
     unsmoothed = Reconstructor(motion.skeleton, smoothing=Smoothing(auto=False))
-    calm, shaken = unsmoothed.clip(Take.from_motion(motion)), unsmoothed.clip(noisy)
-    same = np.abs((calm.rotations * shaken.rotations).sum(-1))
-    turned = np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0)))
+    ideal, shaken = unsmoothed.clip(Take.from_motion(motion)), unsmoothed.clip(noisy)
+    same = np.abs((ideal.rotations * shaken.rotations).sum(-1))
+    degrees = np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0)))
     for arm in ARMS:
-        assert np.median(turned[:, arm.lower]) < 1.5
-        assert np.percentile(turned[:, arm.lower], 99) < 8.0
+        assert np.median(degrees[:, arm.lower]) < 1.5
+        assert np.percentile(degrees[:, arm.lower], 99) < 8.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The 22 joints."""
+"""The 22 joints, bodies and forward kinematics."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from ssrhmr_core.body.skeleton import (
     MIRROR,
     PARENTS,
     REQUIRED_JOINTS,
+    TRACKER_JOINTS,
+    TRACKERS,
     Skeleton,
     forward_kinematics,
     inherit_missing,
+    units_per_metre,
 )
 from tests.core.drawn import bodies, numbers, rotations, seeds
 
@@ -57,8 +60,8 @@ def test_t_pose_has_straight_limbs(skeleton: Skeleton) -> None:
 
 
 def test_forward_kinematics_keeps_bone_lengths(motion: Motion) -> None:
-    points = forward_kinematics(motion.matrices(), motion.root, motion.skeleton.offsets)
-    lengths = np.linalg.norm(points[:, 1:] - points[:, PARENTS[1:]], axis=-1)
+    positions = forward_kinematics(motion.matrices(), motion.root, motion.skeleton.offsets)
+    lengths = np.linalg.norm(positions[:, 1:] - positions[:, PARENTS[1:]], axis=-1)
     expected = np.linalg.norm(motion.skeleton.offsets[1:], axis=-1)
     np.testing.assert_allclose(lengths, np.broadcast_to(expected, lengths.shape), atol=1e-5)
 
@@ -67,11 +70,35 @@ def test_size_grows_with_the_body(skeleton: Skeleton) -> None:
     assert skeleton.scaled(2.0).size == pytest.approx(2.0 * skeleton.size, rel=1e-5)
 
 
+def test_trackers_sit_on_their_joints() -> None:
+    joints = {"pelvis": "hips", "head": "head"}
+    joints |= {f"{side}_hand": f"{side}_wrist" for side in ("left", "right")}
+    joints |= {f"{side}_foot": f"{side}_ankle" for side in ("left", "right")}
+    assert [JOINTS[joint] for joint in TRACKER_JOINTS] == [joints[name] for name in TRACKERS]
+
+
+def test_size_is_a_leg_and_a_trunk() -> None:
+    offsets = np.full((22, 3), 9.0)  # Joints that do not count.
+    for name, length in (("knee", 3.0), ("ankle", 2.0)):
+        offsets[INDEX[f"left_{name}"]] = offsets[INDEX[f"right_{name}"]] = (0.0, -length, 0.0)
+    for name in ("lower_spine", "middle_spine", "chest", "neck", "head"):
+        offsets[INDEX[name]] = (0.0, 1.0, 0.0)
+    assert Skeleton(offsets).size == pytest.approx(5.0 + 5.0)
+
+
+def test_bodies_that_nobody_has_are_in_other_units(skeleton: Skeleton) -> None:
+    for factor in (0.5, 1.0, 1.3):
+        assert units_per_metre(skeleton.scaled(factor).size) == 1.0
+    # An adult in centimetres and inches: the unit is one of an adult's size.
+    for factor in (100.0, 39.4, 0.01):
+        assert units_per_metre(skeleton.scaled(factor).size) == pytest.approx(factor, rel=0.1)
+
+
 def test_bad_offsets_are_refused(skeleton: Skeleton) -> None:
     with pytest.raises(ValueError, match="22, 3"):
         Skeleton(np.zeros((21, 3)))
     broken = skeleton.offsets.copy()
-    broken[3, 1] = np.nan
+    broken[INDEX["left_ankle"], 1] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         Skeleton(broken)
     broken = skeleton.offsets.copy()
@@ -85,26 +112,26 @@ def test_bad_offsets_are_refused(skeleton: Skeleton) -> None:
 def test_missing_joints_turn_with_their_parent(motion: Motion) -> None:
     present = np.ones(22, bool)
     present[[INDEX["lower_spine"], INDEX["middle_spine"]]] = False
-    turned = inherit_missing(motion.rotations.copy(), present)
-    np.testing.assert_array_equal(turned[:, INDEX["middle_spine"]], turned[:, 0])
-    np.testing.assert_array_equal(turned[:, INDEX["chest"]], motion.rotations[:, INDEX["chest"]])
+    rotations = inherit_missing(motion.rotations.copy(), present)
+    np.testing.assert_array_equal(rotations[:, INDEX["middle_spine"]], rotations[:, 0])
+    np.testing.assert_array_equal(rotations[:, INDEX["chest"]], motion.rotations[:, INDEX["chest"]])
 
 
-@given(body=bodies(), seed=seeds(), turn=rotations(), place=numbers(3, 100.0))
+@given(body=bodies(), seed=seeds(), turn=rotations(), shift=numbers(3, 100.0))
 def test_forward_kinematics_and_back(
-    body: Skeleton, seed: int, turn: np.ndarray, place: np.ndarray
+    body: Skeleton, seed: int, turn: np.ndarray, shift: np.ndarray
 ) -> None:
-    """Positions lead back to offsets, and turn and move with the whole body."""
+    """Positions lead back to offsets, and rotate and move with the whole body."""
     random = np.random.default_rng(seed)
-    turns = quat.to_matrix(quat.normalize(random.standard_normal((5, 22, 4))))
+    matrices = quat.to_matrix(quat.normalize(random.standard_normal((5, 22, 4))))
     root, offsets = random.standard_normal((5, 3)), body.offsets.astype(float)
-    points = forward_kinematics(turns, root, offsets)
-    np.testing.assert_array_equal(points[:, 0], root)
-    above = list(PARENTS[1:])
-    steps = (points[:, 1:] - points[:, above])[..., None]
-    back = (turns[:, above].swapaxes(-1, -2) @ steps)[..., 0]
+    positions = forward_kinematics(matrices, root, offsets)
+    np.testing.assert_array_equal(positions[:, 0], root)
+    parents = list(PARENTS[1:])
+    bones = (positions[:, 1:] - positions[:, parents])[..., None]
+    back = (matrices[:, parents].swapaxes(-1, -2) @ bones)[..., 0]
     np.testing.assert_allclose(back, np.tile(offsets[1:], (5, 1, 1)), atol=1e-6)
-    moved = forward_kinematics(turn @ turns, root @ turn.T + place, offsets)
-    np.testing.assert_allclose(moved, points @ turn.T + place, atol=1e-5)
-    each = forward_kinematics(turns, root, np.tile(offsets, (5, 1, 1)))
-    np.testing.assert_allclose(each, points, atol=1e-6)
+    moved = forward_kinematics(turn @ matrices, root @ turn.T + shift, offsets)
+    np.testing.assert_allclose(moved, positions @ turn.T + shift, atol=1e-5)
+    each = forward_kinematics(matrices, root, np.tile(offsets, (5, 1, 1)))
+    np.testing.assert_allclose(each, positions, atol=1e-6)

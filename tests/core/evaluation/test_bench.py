@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bench measures what it says; how fast that is, no test can know."""
+"""The benchmark's cases and figures; no test can know how fast they should be."""
 
 from __future__ import annotations
 
@@ -34,7 +34,16 @@ def test_a_case_that_fails_is_explained(
 
 
 def test_the_performance_moves_like_a_body() -> None:
-    motion = bench.performance(2.0)
+    motion = bench.make_performance(2.0)
     assert len(motion) == 120 and motion.skeleton.present.all()
     speed = np.linalg.norm(np.diff(motion.positions(), axis=0), axis=-1) * 60.0
     assert 0.05 < speed.max() < 8.0
+
+
+@pytest.mark.parametrize("model", ["ssrhmr", "ik", "solve"])
+def test_each_model_computes_frames(model: str) -> None:
+    compute = bench._frame_function(model)
+    first, second = compute(0), compute(1)
+    rotations = [np.asarray(result[0]) for result in (first, second)]  # type: ignore[index]
+    assert all(np.isfinite(array).all() for array in rotations)
+    assert np.abs(rotations[0] - rotations[1]).max() > 1e-4

@@ -1,23 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Disturbed trackers and random bodies."""
+"""Disturbed trackers, random bodies, and the report."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import MIRROR, Skeleton
-from ssrhmr_core.evaluation.evaluate import Disturbance, random_body
+from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS, Skeleton
+from ssrhmr_core.evaluation.evaluate import Disturbance, evaluate, random_body
+from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.tracking.take import Take
+from tests.core.conftest import make_motion
+
+PELVIS = TRACKERS.index("pelvis")
 
 
-def test_lost_from_a_third_on_or_never_worn(motion: Motion) -> None:
+def test_trackers_are_lost_from_a_third_on_or_from_the_start(motion: Motion) -> None:
     take = Take.from_motion(motion)
-    worse = Disturbance(lost=(("pelvis", 0.5), ("left_foot", float("inf")))).apply(take, 0)
+    disturbed = Disturbance(lost=(("pelvis", 0.5), ("left_foot", float("inf")))).apply(take, 0)
     begin = (len(take) - 1) // 3
-    assert worse.valid[:begin, 0].all() and not worse.valid[begin + 1 : begin + 29, 0].any()
-    assert worse.valid[begin + 32 :, 0].all()
-    assert not worse.valid[:, 4].any() and worse.valid[:, 1:4].all()
+    assert disturbed.valid[:begin, PELVIS].all()
+    assert not disturbed.valid[begin + 1 : begin + 29, PELVIS].any()
+    assert disturbed.valid[begin + 32 :, PELVIS].all()
+    foot = TRACKERS.index("left_foot")
+    assert not disturbed.valid[:, foot].any()
+    others = [tracker for tracker in range(6) if tracker not in (PELVIS, foot)]
+    assert disturbed.valid[:, others].all()
 
 
 def test_same_seed_same_noise(motion: Motion) -> None:
@@ -26,17 +37,63 @@ def test_same_seed_same_noise(motion: Motion) -> None:
     np.testing.assert_array_equal(first.positions, second.positions)
     assert np.abs(first.positions - other.positions).max() > 0.001
     assert 0.004 < (first.positions - take.positions).std() < 0.006
+    cosine = np.abs((first.rotations * take.rotations).sum(-1))
+    degrees = np.degrees(2.0 * np.arccos(np.clip(cosine, 0.0, 1.0)))
+    # The mean length of three normal numbers is 1.6 times their spread.
+    assert 1.4 < degrees.mean() < 1.8
 
 
 def test_random_bodies_differ_and_hold_together(skeleton: Skeleton) -> None:
     own = np.linalg.norm(skeleton.offsets, axis=-1)
     bodies = [random_body(skeleton, seed) for seed in range(200)]
-    shins = np.array([np.linalg.norm(body.offsets[3]) / own[3] for body in bodies])
+    ankle, middle, knee = INDEX["left_ankle"], INDEX["middle_spine"], INDEX["left_knee"]
+    shins = np.array([np.linalg.norm(body.offsets[ankle]) / own[ankle] for body in bodies])
     assert 0.7 < shins.min() < 0.8 and 1.2 < shins.max() < 1.4
     # Some have fewer joints in the spine, and no leg is much longer than the other.
-    assert 0.3 < np.mean([(body.offsets[10] == 0.0).all() for body in bodies]) < 0.7
+    assert 0.3 < np.mean([(body.offsets[middle] == 0.0).all() for body in bodies]) < 0.7
     for body in bodies:
         lengths = np.linalg.norm(body.offsets, axis=-1)
-        np.testing.assert_allclose(lengths[2], lengths[list(MIRROR)][2], rtol=0.12)
+        np.testing.assert_allclose(lengths[knee], lengths[MIRROR[knee]], rtol=0.12)
     again = random_body(skeleton, 7)
     np.testing.assert_array_equal(again.offsets, bodies[7].offsets)
+
+
+def test_the_report_of_some_clips(tmp_path: Path, skeleton: Skeleton) -> None:
+    paths = []
+    for number, (folder, frames) in enumerate((("a", 90), ("b", 60), ("a", 42), ("a", 50))):
+        path = tmp_path / "set" / folder / f"clip{number}.bvh"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_bvh(path, make_motion(skeleton, frames=frames, seed=number))
+        paths.append(path)
+    done: list[tuple[int, int]] = []
+    report = evaluate([*paths, paths[0]], "ik", progress=lambda *counts: done.append(counts))
+    # The clip of 42 frames is listed; a clip that is named twice counts twice.
+    assert report["too_short"] == [paths[2].as_posix()]
+    names = [clip["path"] for clip in report["clips"]]
+    assert names == [paths[number].as_posix() for number in (0, 1, 3, 0)]
+    assert done == [(1, 5), (2, 5), (4, 5), (5, 5)]
+    scored = {name: figures["frames"] for name, figures in report["sets"].items()}
+    assert scored == {"set/a": 48 + 8 + 48, "set/b": 18}
+    assert report["pooled"]["frames"] == sum(scored.values())
+    weighted = sum(clip["mpjpe_mm"] * clip["frames"] for clip in report["clips"])
+    assert report["pooled"]["mpjpe_mm"] == pytest.approx(weighted / sum(scored.values()))
+    assert report["pooled"]["ms_per_frame_median"] > 0.0
+    with pytest.raises(ValueError, match="no clip is longer than 42 frames"):
+        evaluate(paths[2:3], "ik")
+
+
+def test_random_bodies_and_the_network_stage(tmp_path: Path, motion: Motion) -> None:
+    path = tmp_path / "clip.bvh"
+    save_bvh(path, motion)
+    own = evaluate([path], "ik")["pooled"]
+    others = evaluate([path], "ik", bodies=2)["pooled"]
+    assert others["frames"] == 2 * own["frames"] and others["mpjpe_mm"] != own["mpjpe_mm"]
+    network = evaluate([path], "ik", stage="network")["pooled"]
+    assert network["mpeepe_mm"] > 10.0 > own["mpeepe_mm"]
+
+
+def test_the_published_architecture_needs_weights(tmp_path: Path, motion: Motion) -> None:
+    path = tmp_path / "clip.bvh"
+    save_bvh(path, motion)
+    with pytest.raises(ValueError, match="train --preset paper"):
+        evaluate([path], "paper")

@@ -19,7 +19,7 @@ from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS
 from ssrhmr_core.formats.bvh import UNITS, BVHError, load_bvh, save_bvh
 from ssrhmr_core.geometry.arrays import normalize
-from ssrhmr_core.geometry.rotations import between
+from ssrhmr_core.geometry.rotations import rotation_between
 from tests.core.drawn import motions
 
 MIXAMO = [
@@ -265,7 +265,7 @@ def along_one_axis(motion: Motion) -> np.ndarray:
         below = [other for other, above in enumerate(PARENTS) if above == joint]
         if len(below) == 1:
             step = motion.skeleton.offsets[below[0]].astype(float)
-            zero[joint] = between(normalize(step), np.array([1.0, 0.0, 0.0]))
+            zero[joint] = rotation_between(normalize(step), np.array([1.0, 0.0, 0.0]))
         elif parent >= 0:
             zero[joint] = zero[parent]
     return zero

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The learned stages: NumPy equal to torch, streaming equal to whole clips, invariances."""
+"""The learned stages: NumPy equal to torch, and invariances."""
 
 from __future__ import annotations
 
@@ -27,25 +27,28 @@ ENDS = list(TRACKER_JOINTS)
 def run(weights: dict, motion: Motion, library: type) -> Prediction:
     """Predict a clip with arrays or tensors of 32 bits."""
 
-    def made(array: np.ndarray) -> np.ndarray | torch.Tensor:
+    def convert(array: np.ndarray) -> np.ndarray | torch.Tensor:
         array = np.ascontiguousarray(array, np.float32)
         return torch.as_tensor(array) if library is torch.Tensor else array
 
-    spots, turns = made(motion.positions()[:, ENDS]), made(motion.matrices()[:, ENDS])
+    positions = convert(motion.positions()[:, ENDS])
+    rotations = convert(motion.matrices()[:, ENDS])
     size = np.float32(motion.skeleton.size)
-    features = frame_features(spots, turns, size)
-    then = np.maximum(np.arange(len(motion))[:, None] - np.array([0, *HISTORY]), 0)
-    steps = step_features(features, features[then[:, 1:]], spots[then, 0], turns[then, 0], size)
-    body = body_features(made(motion.skeleton.offsets), size)
-    return predict(weights, features, steps, spots, turns, body)
+    features = frame_features(positions, rotations, size)
+    moments = np.maximum(np.arange(len(motion))[:, None] - np.array([0, *HISTORY]), 0)
+    steps = step_features(
+        features, features[moments[:, 1:]], positions[moments, 0], rotations[moments, 0], size
+    )
+    body = body_features(convert(motion.skeleton.offsets), size)
+    return predict(weights, features, steps, positions, rotations, body)
 
 
 @pytest.fixture
 def stages() -> Stages:
     """The shipped model in torch."""
-    made = Stages(seed=5)
-    made.load(load_weights())
-    return made
+    shipped = Stages(seed=5)
+    shipped.load(load_weights())
+    return shipped
 
 
 def test_numpy_equals_torch(stages: Stages, motion: Motion) -> None:
@@ -55,11 +58,10 @@ def test_numpy_equals_torch(stages: Stages, motion: Motion) -> None:
     for array, tensor in ((arrays.guess, tensors.guess), (arrays.learned, tensors.learned)):
         np.testing.assert_allclose(array, tensor.numpy(), atol=1e-5)
         assert array.dtype == np.float32
-    # The solve amplifies the last bit in the angles of a nearly straight spine; what counts is
-    # where the joints are, in metres.
+    # Positions count too: the solve amplifies the last bit of the angles of a straight spine.
     root, offsets = motion.root, motion.skeleton.offsets
-    places = [forward_kinematics(np.asarray(r.exact), root, offsets) for r in (arrays, tensors)]
-    np.testing.assert_allclose(places[0], places[1], atol=1e-5)
+    joints = [forward_kinematics(np.asarray(r.exact), root, offsets) for r in (arrays, tensors)]
+    np.testing.assert_allclose(joints[0], joints[1], atol=1e-5)
     np.testing.assert_allclose(arrays.exact, tensors.exact.numpy(), atol=1e-5)
 
 
@@ -69,7 +71,7 @@ def test_same_seed_same_weights() -> None:
     assert any((first[name] != array).any() for name, array in Stages(8).export().items())
 
 
-def test_place_heading_and_size_mean_nothing(stages: Stages, motion: Motion) -> None:
+def test_position_heading_and_size_mean_nothing(stages: Stages, motion: Motion) -> None:
     weights = stages.export()
     turn = quat.from_angle_axis(np.array([1.1]), np.array([0.0, 1.0, 0.0]))
     factor = 1.6
@@ -84,7 +86,7 @@ def test_place_heading_and_size_mean_nothing(stages: Stages, motion: Motion) -> 
     np.testing.assert_allclose(there, quat.to_matrix(turn) @ here, atol=2e-3)
 
 
-def test_limbs_are_seen_in_a_mirror(stages: Stages, motion: Motion) -> None:
+def test_the_right_side_is_mirrored(stages: Stages, motion: Motion) -> None:
     """With the generator silenced, a mirrored body moves its other limbs in the same way."""
     weights = stages.export()
     for name in ("generator.out.w", "generator.out.b", "torso.2.w", "torso.2.b"):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -84,10 +85,23 @@ def test_pickles_are_refused(file: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["[" * 100_000, "[]", "{", "3"])
-def test_headers_that_say_nothing(file: Path, header: str) -> None:
+def test_unreadable_headers(file: Path, header: str) -> None:
     np.savez(file, header=np.array(header))
     with pytest.raises(WeightsError, match="header cannot be read"):
         load_weights(file)
+
+
+def test_a_failed_write_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_half(target: IO[bytes], **arrays: np.ndarray) -> None:
+        target.write(b"PK")
+        raise OSError("the disk is full")
+
+    before = file.read_bytes()
+    monkeypatch.setattr(np, "savez", write_half)
+    with pytest.raises(OSError, match="full"):
+        save_weights(file, Stages(0).export())
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.body.skeleton import FEET, TRACKER_JOINTS, Skeleton
+from ssrhmr_core.body.skeleton import FOOT_TRACKERS, TRACKER_JOINTS, Skeleton
 from ssrhmr_core.pipeline import Reconstructor
 from ssrhmr_core.tracking.foot_planting import (
     detect_contacts,
@@ -29,7 +29,7 @@ def walk(skeleton: Skeleton, rise: float = 0.0, drift: float = 0.02) -> tuple[Ta
     pose = skeleton.t_pose()[list(TRACKER_JOINTS)]
     spots = np.tile(pose + np.array([0.0, 0.9, 0.0]), (frames, 1, 1))
     stands = np.zeros((frames, 2), bool)
-    for side, foot in enumerate(FEET):
+    for side, foot in enumerate(FOOT_TRACKERS):
         place, height = 0.0, 0.0
         for frame in range(frames):
             phase = (frame + side * (SWING + STAND) // 2) % (SWING + STAND)
@@ -81,7 +81,7 @@ def test_standing_feet_stop_sliding(skeleton: Skeleton, rise: float) -> None:
     take, stands = walk(skeleton, rise, drift=0.05)
     contacts = detect_contacts(take, skeleton)
     held = plant_feet(take, contacts, skeleton, 1.0)
-    for side, foot in enumerate(FEET):
+    for side, foot in enumerate(FOOT_TRACKERS):
         inside = inner(stands)[:, side]
         assert speed(held, foot)[inside].mean() < 0.2 * speed(take, foot)[inside].mean()
         assert speed(held, foot)[inside].mean() < 0.01
@@ -91,7 +91,7 @@ def test_standing_feet_stop_sliding(skeleton: Skeleton, rise: float) -> None:
         jolts = np.linalg.norm(np.diff(held.positions[:, foot], 2, axis=0), axis=-1)
         own = np.linalg.norm(np.diff(take.positions[:, foot], 2, axis=0), axis=-1)
         assert jolts.max() < own.max() + 0.004
-    others = [tracker for tracker in range(6) if tracker not in FEET]
+    others = [tracker for tracker in range(6) if tracker not in FOOT_TRACKERS]
     np.testing.assert_array_equal(held.positions[:, others], take.positions[:, others])
 
 
@@ -110,12 +110,12 @@ def test_feet_do_not_sink(skeleton: Skeleton) -> None:
     take, stands = walk(skeleton)
     sunk = take.positions.copy()
     middle = np.flatnonzero(stands[:, 0])[40]
-    sunk[middle - 2 : middle + 3, FEET[0], 1] -= 0.02
+    sunk[middle - 2 : middle + 3, FOOT_TRACKERS[0], 1] -= 0.02
     worse = Take(take.times, sunk, take.rotations, take.valid)
     contacts = detect_contacts(worse, skeleton)
     held = plant_feet(worse, contacts, skeleton, 1.0)
-    floor = np.median(take.positions[stands[:, 0], FEET[0], 1])
-    assert held.positions[:, FEET[0], 1].min() > floor - 0.002
+    floor = np.median(take.positions[stands[:, 0], FOOT_TRACKERS[0], 1])
+    assert held.positions[:, FOOT_TRACKERS[0], 1].min() > floor - 0.002
 
 
 def test_toes_stay_flat_while_the_heel_rises(skeleton: Skeleton) -> None:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recipes: all settings of a training run but its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .augment import Augmentation
+from .model import Stages, Terms
+from .paper import Published
+from .sensors import Sensors
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of a training run but its data.
+
+    Attributes:
+        minutes: Length of the run where ``steps`` is 0. The run works out its number of steps from
+            the time of the first ones, and keeps it when it is interrupted and resumed.
+        steps: Length of the run. The learning rate falls along a cosine over it.
+        seed: Seed of weights, windows, augmentation and sensors.
+        windows: Number of windows in a step, for each process.
+        frames: Number of frames of each window that are trained on.
+        rate: Highest learning rate.
+        decay: Decay of the running mean of the weights, which is what a run saves.
+        augmentation: How windows are varied.
+        sensors: How bad trackers are.
+        terms: Weights of the terms of the loss of "ssrhmr".
+        preset: "ssrhmr", or "paper" for the published architecture, losses and optimizer.
+    """
+
+    minutes: float = 60.0
+    steps: int = 0
+    seed: int = 0
+    windows: int = 256
+    frames: int = 8
+    rate: float = 4e-3
+    decay: float = 0.998
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    sensors: Sensors = field(default_factory=Sensors)
+    terms: Terms = field(default_factory=Terms)
+    preset: str = "ssrhmr"
+
+    def model(self) -> Stages | Published:
+        """Return a new model with weights drawn by the seed."""
+        if self.preset == "paper":
+            return Published(self.seed)
+        return Stages(self.seed, self.terms)
+
+
+PAPER = Recipe(preset="paper", windows=64, frames=32, rate=1e-3)
+"""Windows of 64 frames, as published: 32 to train on and 32 of the past."""
