@@ -10,7 +10,8 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
-from ..properties.settings import SSRHMR_Setup, live_of, setup_of
+from ..properties.live import live_of
+from ..properties.setup import SSRHMR_Setup, setup_of
 from . import capture
 
 if TYPE_CHECKING:

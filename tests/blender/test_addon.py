@@ -14,15 +14,17 @@ import pytest
 
 import ssrhmr_blender
 from ssrhmr_blender.common import modal_job
-from ssrhmr_blender.properties import settings
+from ssrhmr_blender.properties.bones import SSRHMR_BoneSlot
+from ssrhmr_blender.properties.calibration import SSRHMR_TrackerFit
+from ssrhmr_blender.properties.setup import SSRHMR_Setup
+from ssrhmr_blender.properties.tracker import TRACKER_LABELS, TRACKERS, SSRHMR_Tracker
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.body import skeleton
 from tests.blender.conftest import choose, make_armature, make_trackers, snapshot
 
 
 def test_names_are_those_of_the_core() -> None:
-    assert settings.TRACKERS == skeleton.TRACKERS
-    assert tuple(settings.TRACKER_LABELS) == skeleton.TRACKERS
+    assert skeleton.TRACKERS == TRACKERS == tuple(TRACKER_LABELS)
 
 
 def test_unregister_leaves_nothing_and_register_works_again() -> None:
@@ -123,7 +125,7 @@ def test_panels_are_in_their_tab(name: str) -> None:
 
 
 def test_every_property_and_operator_says_what_it_does() -> None:
-    for group in (settings.SSRHMR_Setup, settings.SSRHMR_BoneSlot, settings.SSRHMR_TrackerFit):
+    for group in (SSRHMR_Setup, SSRHMR_Tracker, SSRHMR_BoneSlot, SSRHMR_TrackerFit):
         for prop in group.bl_rna.properties:
             if prop.identifier in group.__annotations__ and not prop.is_hidden:
                 assert prop.name, prop.identifier
@@ -135,7 +137,7 @@ def test_assigning_trackers_from_names(performance: Motion) -> None:
     make_trackers(Take.from_motion(performance))
     setup = bpy.context.scene.ssrhmr
     assert bpy.ops.ssrhmr.assign_trackers() == {"FINISHED"}
-    for role in settings.TRACKERS:
+    for role in TRACKERS:
         assert getattr(setup, role).name == f"Tracker {role}"
 
 
