@@ -52,6 +52,26 @@ def test_a_performer_in_each_pose(skeleton: Skeleton, reference: str) -> None:
     assert any("arms are not held" in warning.name for warning in setup.warnings)
 
 
+def test_a_t_pose_in_the_first_frame_alone_is_found(performance: Motion) -> None:
+    """As in many motion libraries: the performance begins in the next frame."""
+    frames = np.array([20, *range(60, len(performance))])
+    take = Take.from_motion(performance)
+    take = Take(
+        np.arange(len(frames)) / 60.0,
+        take.positions[frames],
+        take.rotations[frames],
+        take.valid[frames],
+    )
+    choose(make_armature("Hero", performance.skeleton), make_trackers(take, mounted=False))
+    setup = bpy.context.scene.ssrhmr
+    setup.range, setup.frame_start, setup.frame_end = "CUSTOM", 1, len(frames)
+    setup.calibration_frame = 30
+    assert bpy.ops.ssrhmr.find_still() == {"FINISHED"}, setup.message
+    assert setup.calibration_frame == 1
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    assert not setup.warnings
+
+
 def test_the_still_frame_is_found(performance: Motion) -> None:
     """The made take begins with 40 frames of T-pose; 35 of a walk come before it here."""
     choose(
