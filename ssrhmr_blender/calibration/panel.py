@@ -51,7 +51,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
             split.label(text=iface_("{error:.1f} cm off").format(error=fit.error))
         if setup.fits:
             fastest = max(setup.fits, key=lambda fit: fit.speed)
-            text = iface_("Stillness: {speed:.0f} cm/s at most ({tracker})")
+            text = iface_("Fastest tracker: {speed:.0f} cm/s ({tracker})")
             column.label(
                 text=text.format(speed=100.0 * fastest.speed, tracker=iface_(fastest.name)),
                 icon="ERROR" if fastest.speed > _MOVING else "CHECKMARK",
