@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..baking.job import frame_range
-from ..common.axes import core_axes, numbers, split
+from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.errors import UserError
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.live import live_of
@@ -213,13 +213,13 @@ def _read_posed_joints(
     scene.frame_set(setup.calibration_frame)
     try:
         armature = setup.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        world = np.array(numbers(armature.matrix_world)).reshape(4, 4)
+        world = np.array(flatten_matrix(armature.matrix_world)).reshape(4, 4)
         bones = [character.bones[joint] for joint in TRACKER_JOINTS]
-        poses = np.array([numbers(armature.pose.bones[name].matrix) for name in bones])
-        rests = np.array([numbers(armature.data.bones[name].matrix_local) for name in bones])
+        poses = np.array([flatten_matrix(armature.pose.bones[name].matrix) for name in bones])
+        rests = np.array([flatten_matrix(armature.data.bones[name].matrix_local) for name in bones])
     finally:
         scene.frame_set(before[0], subframe=before[1])
-    positions, rotations, _ = split(world @ poses.reshape(-1, 4, 4))
+    positions, rotations, _ = split_transforms(world @ poses.reshape(-1, 4, 4))
     rests = rests.reshape(-1, 4, 4)[:, :3, :3]
     axes = core_axes()
     # Rotations since rest, both in the core's axes; the alignment leads on to the canonical pose.

@@ -21,12 +21,12 @@ def core_axes() -> np.ndarray:
     return np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
-def numbers(matrix: Matrix) -> list[float]:
+def flatten_matrix(matrix: Matrix) -> list[float]:
     """Return the rows of a 4x4 matrix in one list, much faster than NumPy converts it."""
     return [*matrix[0], *matrix[1], *matrix[2], *matrix[3]]
 
 
-def split(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def split_transforms(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split transforms into positions, rotations and scales.
 
     Args:

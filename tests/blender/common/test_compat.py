@@ -12,9 +12,8 @@ def test_layered_actions() -> None:
     assert (bpy.app.version >= (4, 4, 0)) == compat.LAYERED_ACTIONS
 
 
-def test_stored_properties_are_what_a_file_stores() -> None:
+def test_stored_properties_are_what_a_file_stores(scene: bpy.types.Scene) -> None:
     """Users' own properties of the same name are something else since Blender 5.0."""
-    scene = bpy.context.scene
     scene.ssrhmr.cutoff = 3.5
     assert compat.stored_properties(scene)["ssrhmr_characters"]["base"]["cutoff"] == 3.5
 
