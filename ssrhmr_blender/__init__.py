@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import translations
+from . import properties, translations
 from .bake import ops as bake_ops
 from .bake import panel as bake_panel
 from .batch import ops as batch_ops
@@ -25,12 +25,11 @@ from .mapping import ops as setup_ops
 from .mapping import panel as setup_panel
 from .presets import menus as preset_menus
 from .presets import ops as preset_ops
-from .properties import characters, settings
+from .properties import handlers
 
 # In this order: property groups before those that hold them, parent panels before children.
 CLASSES: tuple[type, ...] = (
-    *settings.CLASSES,
-    *characters.CLASSES,
+    *properties.CLASSES,
     *batch_properties.CLASSES,
     *setups_ops.CLASSES,
     *setup_ops.CLASSES,
@@ -52,31 +51,31 @@ CLASSES: tuple[type, ...] = (
 
 
 def register() -> None:
-    """Make classes and settings known to Blender; nothing heavy is imported here."""
+    """Register classes and settings; nothing heavy is imported here."""
     translations.register()
     for cls in CLASSES:
         if issubclass(cls, bpy.types.Operator):
             # Blender ends tooltips with a full stop of its own.
             cls.bl_description = (cls.__doc__ or "").removesuffix(".")
         bpy.utils.register_class(cls)
-    bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=settings.SSRHMR_Live)
+    properties.register()
     bpy.types.TOPBAR_MT_file_import.append(takes_ops.draw_menu)
     bpy.types.VIEW3D_MT_editor_menus.append(live_panel.draw_header)
     batch_properties.register()
     farm_command.register()
-    characters.register()  # last, for it looks through what the open file holds for all of them
+    handlers.register()  # last: it migrates what the open file holds of all of the above
 
 
 def unregister() -> None:
-    """Take everything back, a running bake or capture included."""
+    """Unregister everything, and stop a bake or a capture that is running."""
     live_ops.stop_running()
     modal_job.stop_running()
+    handlers.unregister()
     bpy.types.TOPBAR_MT_file_import.remove(takes_ops.draw_menu)
     bpy.types.VIEW3D_MT_editor_menus.remove(live_panel.draw_header)
-    del bpy.types.Scene.ssrhmr_live
     farm_command.unregister()
     batch_properties.unregister()
-    characters.unregister()
+    properties.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     translations.unregister()

@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..baking.job import BakeReport, bake, bake_take
 from ..common.modal_job import ModalJob, Steps
-from ..properties.settings import setup_of
+from ..properties.setup import setup_of
 
 
 class _Baking(ModalJob):

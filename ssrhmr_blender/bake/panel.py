@@ -9,7 +9,8 @@ import bpy
 
 from ..common.modal_job import draw_progress, is_running
 from ..common.ui import SidebarPanel, draw_wrapped_text
-from ..properties.settings import TRACKERS, setup_of
+from ..properties.setup import setup_of
+from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..rig.rigify import is_generated
 
 
@@ -64,7 +65,7 @@ class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):
         layout.prop(setup, "planting", slider=True)
         column = layout.column(align=True, heading="Weights")
         for role in TRACKERS:
-            column.prop(setup, f"{role}_weight", slider=True)
+            column.prop(setup.tracker(role), "weight", text=TRACKER_LABELS[role], slider=True)
 
 
 CLASSES = (SSRHMR_PT_bake, SSRHMR_PT_cleanup)

@@ -17,7 +17,8 @@ from ..animation.actions import ActionWriter, curves_of
 from ..animation.assignment import assignment_of, restore
 from ..common.axes import metre
 from ..common.validation import SetupError, check_character, check_trackers
-from ..properties.settings import TRACKER_LABELS, TRACKERS, setup_of
+from ..properties.setup import setup_of
+from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..rig.obstacles import obstacles
 from ..rig.posing import moved_bones, pose_bones, read_bones
 from ..rig.reading import read_character
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from ssrhmr_core.tracking.take import Take
 
-    from ..properties.settings import SSRHMR_Setup
+    from ..properties.setup import SSRHMR_Setup
 
 _MODEL_RATE = 60.0
 _SHARES = {"sampling": 0.35, "model": 0.5, "keys": 0.15}
@@ -208,7 +209,7 @@ class _Plan:
             self.character.rest.skeleton,
             smoothing=smoothing,
             planting=setup.planting,
-            trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
+            trust=setup.weights(),
             performer=self.calibration.performer,
         )
         self.report = BakeReport(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import bpy
 
 from ..animation.assignment import assignment_of, curves_in, slots_of
-from ..properties.settings import TRACKER_LABELS, TRACKERS
+from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..trackers.sampling import Key, key_of
 
 _NUMBER_TO_SHOW = 3

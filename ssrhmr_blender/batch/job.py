@@ -14,7 +14,7 @@ from ..baking.job import BakeSource, bake
 from ..common.errors import UserError, plain_message
 from ..common.modal_job import EXPLAINED
 from ..common.validation import SetupError, check_character, check_trackers
-from ..properties.settings import setup_of
+from ..properties.setup import setup_of
 from ..trackers.sampling import Key, find, key_of
 from ..trackers.stored_calibration import check_calibrated
 from .finding import ActionPart

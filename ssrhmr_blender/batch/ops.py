@@ -9,7 +9,7 @@ from ..animation.assignment import assign
 from ..common.errors import UserError
 from ..common.modal_job import ModalJob, Steps, is_running
 from ..common.validation import check_trackers
-from ..properties.settings import setup_of
+from ..properties.setup import setup_of
 from .finding import FoundTake, find_in_actions, find_in_collections
 from .job import BatchReport, bake_takes
 from .properties import batch_of

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calibrating at one frame."""
+"""Operators that calibrate at a frame, find that frame and swap trackers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..baking.job import frame_range
-from ..common.axes import core_axes, numbers, split
+from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.errors import UserError
 from ..common.validation import SetupError, check_character, check_trackers
-from ..properties.settings import live_of, setup_of
+from ..properties.live import live_of
+from ..properties.setup import setup_of
 from ..rig.obstacles import obstacles
 from ..rig.reading import Character, read_character
 from ..trackers.sampling import key_of, sample
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
 
     from ssrhmr_core.tracking.take import Take
 
-    from ..properties.settings import SSRHMR_Setup
+    from ..properties.setup import SSRHMR_Setup
 
-_LOOK_AROUND = 0.25
+_STILL_WINDOW = 0.25
 """Seconds before and after the frame in which the trackers should stand still."""
-_LOOKS_PER_SECOND = 15.0
-"""How often trackers are looked at where a still frame is searched for."""
+_SEARCH_RATE = 15.0
+"""Frames per second that are read when a still frame is searched for."""
 
 
 class SSRHMR_OT_calibrate(bpy.types.Operator):
-    """Work out how each tracker sits on its joint, at a frame where the performer stands still."""
+    """Measure how each tracker sits on its joint, at a frame where the performer stands still."""
 
     bl_idname = "ssrhmr.calibrate"
     bl_label = "Calibrate"
@@ -58,14 +59,14 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
 
 
 class SSRHMR_OT_find_still(bpy.types.Operator):
-    """Find the frame at which the performer stands still, most like the reference pose."""
+    """Find the frame at which the performer stands still in a pose most like the reference."""
 
     bl_idname = "ssrhmr.find_still"
     bl_label = "Find Still Frame"
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Set the calibration frame, and go there to look at it."""
+        """Set the calibration frame, and show it."""
         setup = setup_of(context.scene)
         try:
             frame = _find_still(context.scene, setup)
@@ -77,12 +78,12 @@ class SSRHMR_OT_find_still(bpy.types.Operator):
         if frame != setup.calibration_frame:
             setup.calibration_frame = frame
         context.scene.frame_set(frame)
-        self.report({"INFO"}, f"Frame {frame}: look whether this is the pose, then calibrate")
+        self.report({"INFO"}, f"Frame {frame}: check that this is the pose, then calibrate")
         return {"FINISHED"}
 
 
 class SSRHMR_OT_swap_trackers(bpy.types.Operator):
-    """Exchange the left and the right tracker of a pair, here and in live capture."""
+    """Swap the left and right tracker of a pair, here and in live capture."""
 
     bl_idname = "ssrhmr.swap_trackers"
     bl_label = "Swap Trackers"
@@ -91,31 +92,34 @@ class SSRHMR_OT_swap_trackers(bpy.types.Operator):
     pair: bpy.props.EnumProperty(
         name="Pair",
         items=(
-            ("HANDS", "Hands", "Exchange the trackers of both hands"),
-            ("FEET", "Feet", "Exchange the trackers of both feet"),
+            ("HANDS", "Hands", "Swap the trackers of the hands"),
+            ("FEET", "Feet", "Swap the trackers of the feet"),
         ),
         translation_context=CONTEXT,
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Exchange them, and calibrate anew if that can be done at a frame."""
+        """Swap them, and calibrate again if there was a calibration."""
         setup = setup_of(context.scene)
         part = {"HANDS": "hand", "FEET": "foot"}[self.pair]
-        left, right = f"left_{part}", f"right_{part}"
-        objects = getattr(setup, left), getattr(setup, right)
+        left, right = setup.tracker(f"left_{part}"), setup.tracker(f"right_{part}")
         calibrated = bool(setup.calibration)
-        setattr(setup, left, objects[1])
-        setattr(setup, right, objects[0])
-        worn = {left: right, right: left}
-        devices = [d for d in live_of(context.scene).devices if d.role in worn]
-        for device, role in [(device, worn[device.role]) for device in devices]:
-            device.role = role
-        if not calibrated or None in objects:
-            setup.calibration = ""
-            setup.warnings.clear()
-            self.report({"INFO"}, "Exchanged: calibrate again")
-            return {"FINISHED"}
-        return bpy.ops.ssrhmr.calibrate()
+        left.object, right.object = right.object, left.object
+        _swap_devices(context.scene, f"left_{part}", f"right_{part}")
+        if calibrated and left.object is not None and right.object is not None:
+            return bpy.ops.ssrhmr.calibrate()
+        setup.clear_calibration()
+        self.report({"INFO"}, "The trackers are swapped: calibrate again")
+        return {"FINISHED"}
+
+
+def _swap_devices(scene: bpy.types.Scene, left: str, right: str) -> None:
+    """Swap the roles of the devices that are worn as either tracker."""
+    others = {left: right, right: left}
+    devices = [device for device in live_of(scene).devices if device.role in others]
+    # A role that is given to one device is taken from the other, so all are read first.
+    for device, role in [(device, others[device.role]) for device in devices]:
+        device.role = role
 
 
 def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
@@ -131,59 +135,74 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
 
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
-    # The rig may have changed since its bones were found.
+    # The rig may have changed since its bones were detected.
     setup.obstacles = "\n".join(obstacles(armature, character.keyed, character.keyed[0]))
     skeleton = character.rest.skeleton
     scene = context.scene
-    around = max(1, round(_LOOK_AROUND * _rate(scene)))
-    take = _sampled(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
-    spots, turns = take.positions[around], take.rotations[around]
+    around = max(1, round(_STILL_WINDOW * _frame_rate(scene)))
+    take = _read_take(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
+    positions, rotations = take.positions[around], take.rotations[around]
     if setup.reference == "CHARACTER":
-        joints, rotations = _posed(scene, setup, character)
-        found = calibrate_to_pose(joints, rotations, spots, turns, skeleton.size)
-    else:
-        found = calibrate(
-            *(skeleton, spots, turns, setup.scale, setup.reference), setup.height or None
+        joint_positions, joint_rotations = _read_posed_joints(scene, setup, character)
+        calibration = calibrate_to_pose(
+            joint_positions, joint_rotations, positions, rotations, skeleton.size
         )
-    speeds = peak_speeds(take, float(take.times[around]), _LOOK_AROUND)
-    worn = found.performer or skeleton
+    else:
+        calibration = calibrate(
+            skeleton,
+            positions,
+            rotations,
+            proportions=setup.proportions,
+            reference=setup.reference,
+            height=setup.height or None,
+        )
+    speeds = peak_speeds(take, float(take.times[around]), _STILL_WINDOW)
+    body = calibration.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.
-    speeds = speeds * ADULT_SIZE * found.scale / worn.size
-    store_calibration(setup, found, worn, speeds, (*found.warnings, *movement_warnings(speeds)))
+    speeds = speeds * ADULT_SIZE * calibration.scale / body.size
+    warnings = (*calibration.warnings, *movement_warnings(speeds))
+    store_calibration(setup, calibration, body, speeds, warnings)
 
 
 def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
-    """Frame at which the performer stands most like the reference pose."""
+    """Return the frame at which the performer stands still, most like the reference pose."""
     import numpy as np
 
     from ssrhmr_core.tracking.calibration import find_still_time
 
     if setup.reference == "CHARACTER":
-        raise SetupError("The character's pose can be any: choose the reference T-pose or another")
+        raise SetupError(
+            "The character's pose can be any, so it cannot be searched for: choose T-Pose or"
+            " another reference"
+        )
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
     start, end = frame_range(scene, setup)
-    frames = np.arange(start, end + 1, max(1, round(_rate(scene) / _LOOKS_PER_SECOND)))
-    take = _sampled(scene, trackers, frames)
-    found = find_still_time(character.rest.skeleton, take, setup.reference, _LOOK_AROUND)
-    return int(frames[np.abs(take.times - found).argmin()])
+    frames = np.arange(start, end + 1, max(1, round(_frame_rate(scene) / _SEARCH_RATE)))
+    take = _read_take(scene, trackers, frames)
+    time = find_still_time(character.rest.skeleton, take, setup.reference, _STILL_WINDOW)
+    return int(frames[np.abs(take.times - time).argmin()])
 
 
-def _rate(scene: bpy.types.Scene) -> float:
+def _frame_rate(scene: bpy.types.Scene) -> float:
     return scene.render.fps / scene.render.fps_base
 
 
-def _sampled(scene: bpy.types.Scene, trackers: list[bpy.types.Object], frames: np.ndarray) -> Take:
+def _read_take(
+    scene: bpy.types.Scene, trackers: list[bpy.types.Object], frames: np.ndarray
+) -> Take:
+    """Read the trackers at some frames."""
     steps = sample(scene.name, [key_of(obj) for obj in trackers], list(frames))
-    return take_from_samples(_finish(steps), frames, _rate(scene), [obj.name for obj in trackers])
+    names = [obj.name for obj in trackers]
+    return take_from_samples(_run(steps), frames, _frame_rate(scene), names)
 
 
-def _posed(
+def _read_posed_joints(
     scene: bpy.types.Scene, setup: SSRHMR_Setup, character: Character
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Places (6, 3) and canonical rotations (6, 4) of the tracked joints as the character stands.
+    """Return positions (6, 3) and canonical rotations (6, 4) of the tracked joints.
 
-    Taken at the calibration frame, from the evaluated pose.
+    They are those of the character's evaluated pose at the calibration frame.
     """
     import numpy as np
     from pymotion.rotations import quat_np as quat
@@ -194,23 +213,23 @@ def _posed(
     scene.frame_set(setup.calibration_frame)
     try:
         armature = setup.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        world = np.array(numbers(armature.matrix_world)).reshape(4, 4)
+        world = np.array(flatten_matrix(armature.matrix_world)).reshape(4, 4)
         bones = [character.bones[joint] for joint in TRACKER_JOINTS]
-        poses = np.array([numbers(armature.pose.bones[name].matrix) for name in bones])
-        rests = np.array([numbers(armature.data.bones[name].matrix_local) for name in bones])
+        poses = np.array([flatten_matrix(armature.pose.bones[name].matrix) for name in bones])
+        rests = np.array([flatten_matrix(armature.data.bones[name].matrix_local) for name in bones])
     finally:
         scene.frame_set(before[0], subframe=before[1])
-    places, turns, _ = split(world @ poses.reshape(-1, 4, 4))
+    positions, rotations, _ = split_transforms(world @ poses.reshape(-1, 4, 4))
     rests = rests.reshape(-1, 4, 4)[:, :3, :3]
     axes = core_axes()
-    # Turn since rest, both in the core's axes; the alignment leads on to the canonical pose.
-    turned = (axes @ turns) @ (axes @ rests).swapaxes(-1, -2)
+    # Rotations since rest, both in the core's axes; the alignment leads on to the canonical pose.
+    since_rest = (axes @ rotations) @ (axes @ rests).swapaxes(-1, -2)
     alignments = character.rest.alignments[list(TRACKER_JOINTS)]
-    canonical = turned @ alignments.swapaxes(-1, -2)
-    return places @ axes.T, quat.normalize(quat.from_matrix(canonical))
+    canonical = since_rest @ alignments.swapaxes(-1, -2)
+    return positions @ axes.T, quat.normalize(quat.from_matrix(canonical))
 
 
-def _finish(steps: Generator[float, None, np.ndarray]) -> np.ndarray:
+def _run(steps: Generator[float, None, np.ndarray]) -> np.ndarray:
     """Run a generator to its end; a calibration is too short for a progress bar."""
     while True:
         try:

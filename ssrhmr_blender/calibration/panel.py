@@ -7,7 +7,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
-from ..properties.settings import setup_of
+from ..properties.setup import setup_of
 
 _GOOD, _FAIR = 0.6, 0.35
 _MOVING = 0.15
@@ -15,7 +15,7 @@ _MOVING = 0.15
 
 
 class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
-    """How the trackers sit on the body."""
+    """How the trackers sit on the body: reference pose, result and warnings."""
 
     bl_label = "Calibration"
     bl_idname = "SSRHMR_PT_calibration"
@@ -32,8 +32,8 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         row.operator("ssrhmr.find_still", text="", icon="VIEWZOOM")
         row = layout.row()
         row.active = setup.reference != "CHARACTER"
-        row.prop(setup, "scale")
-        if setup.scale == "RETARGET":
+        row.prop(setup, "proportions")
+        if setup.proportions == "RETARGET":
             row = layout.row()
             row.active = setup.reference != "CHARACTER"
             row.prop(setup, "height")
@@ -51,7 +51,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
             split.label(text=iface_("{error:.1f} cm off").format(error=fit.error))
         if setup.fits:
             fastest = max(setup.fits, key=lambda fit: fit.speed)
-            text = iface_("Stillness: {speed:.0f} cm/s at most ({tracker})")
+            text = iface_("Fastest tracker: {speed:.0f} cm/s ({tracker})")
             column.label(
                 text=text.format(speed=100.0 * fastest.speed, tracker=iface_(fastest.name)),
                 icon="ERROR" if fastest.speed > _MOVING else "CHECKMARK",
@@ -61,22 +61,23 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
             draw_swap_buttons(layout, warning)
 
 
-class SSRHMR_PT_nudges(SidebarPanel, bpy.types.Panel):
-    """Corrections of the calibration by hand, tracker by tracker."""
+class SSRHMR_PT_adjustments(SidebarPanel, bpy.types.Panel):
+    """Adjustments of the calibration by hand, tracker by tracker."""
 
-    bl_label = "Nudge Trackers"
-    bl_idname = "SSRHMR_PT_nudges"
+    bl_label = "Manual Adjustment"
+    bl_idname = "SSRHMR_PT_adjustments"
     bl_parent_id = "SSRHMR_PT_calibration"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the corrections of the chosen tracker."""
+        """Draw the adjustment of the chosen tracker."""
         layout, setup = self.layout, setup_of(context.scene)
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(setup, "nudged", text="Tracker")
-        layout.prop(setup, f"{setup.nudged}_offset")
-        layout.prop(setup, f"{setup.nudged}_turn")
+        layout.prop(setup, "adjusted_tracker", text="Tracker")
+        tracker = setup.tracker(setup.adjusted_tracker)
+        layout.prop(tracker, "offset")
+        layout.prop(tracker, "rotation")
 
 
-CLASSES = (SSRHMR_PT_calibration, SSRHMR_PT_nudges)
+CLASSES = (SSRHMR_PT_calibration, SSRHMR_PT_adjustments)

@@ -32,7 +32,7 @@ class SSRHMR_UL_characters(bpy.types.UIList):
         split.prop(item, "name", text="", emboss=False)
         armature = setup_in(data, item).armature
         if armature is None:
-            split.label(text="No character", icon="ERROR")
+            split.label(text="No character chosen", icon="ERROR")
         elif context.scene.objects.get(armature.name) != armature:
             split.label(text=iface_("{name}: deleted").format(name=armature.name), icon="ERROR")
         else:
@@ -40,7 +40,7 @@ class SSRHMR_UL_characters(bpy.types.UIList):
 
 
 class SSRHMR_PT_setups(SidebarPanel, bpy.types.Panel):
-    """Which character the panels below are about."""
+    """The list of characters; the panels below show the active one."""
 
     bl_label = "Characters"
     bl_idname = "SSRHMR_PT_setups"

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every feature uses: modal jobs, panels, validation, errors and axes."""
+"""Services that every feature uses: modal jobs, panels, validation, errors, axes, versions."""

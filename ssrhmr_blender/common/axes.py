@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 
 def core_axes() -> np.ndarray:
-    """Rotation (3, 3) from Blender's world axes to the core's."""
+    """Return the rotation (3, 3) from Blender's world axes to the core's."""
     import numpy as np
 
     return np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
-def numbers(matrix: Matrix) -> list[float]:
-    """Rows of a 4x4 matrix in one list: much faster than asking NumPy to look at it."""
+def flatten_matrix(matrix: Matrix) -> list[float]:
+    """Return the rows of a 4x4 matrix in one list, much faster than NumPy converts it."""
     return [*matrix[0], *matrix[1], *matrix[2], *matrix[3]]
 
 
-def split(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Split transforms into places, rotations and scales.
+def split_transforms(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split transforms into positions, rotations and scales.
 
     Args:
-        matrices: (..., 4, 4) without shear.
+        matrices: Transforms (..., 4, 4) without shear.
 
     Returns:
-        Places (..., 3), rotations (..., 3, 3) and scales (..., 3). A mirrored axis gives a
+        Positions (..., 3), rotations (..., 3, 3) and scales (..., 3). A mirrored axis gives a
         negative first scale.
     """
     import numpy as np
@@ -48,5 +48,5 @@ def split(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def metre(scene: bpy.types.Scene) -> float:
-    """Length of a metre in scene units."""
+    """Return the length of a metre in scene units."""
     return 1.0 / scene.unit_settings.scale_length

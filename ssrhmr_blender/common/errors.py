@@ -5,11 +5,11 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something that the user can mend; the message says what is wrong and what to do."""
+    """Something that the user can fix; the message says what is wrong, then what to do."""
 
 
 def plain_message(error: Exception) -> str:
-    """Return what to tell the user: the system's own errors have numbers in them and no way out."""
+    """Return an error's message; the system's own show numbers and do not say what to do."""
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}. Check that it is there and may be used"
+        return f"{error.filename}: {error.strerror}. Check that it exists and that you may use it"
     return str(error).strip()

@@ -9,47 +9,47 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..properties.settings import setup_of
+from ..properties.setup import setup_of
 from .errors import UserError, plain_message
 
-# What a user can do something about; anything else is a bug and should be seen as one.
+# Errors that the user can do something about; anything else is a bug and must show as one.
 EXPLAINED = (UserError, ValueError, OSError)
 _INTERVAL = 0.01
 
 Steps = Generator[tuple[float, str], None, Any]
-"""Yields the share done (0..1) and what is being done; closing it early leaves no trace."""
+"""Yields the share done (0..1) and what to show; closing it early leaves no trace."""
 
 _running: ModalJob | None = None
 
 
 class ModalJob:
-    """An operator that runs :meth:`start`'s generator to its end.
+    """An operator that runs the generator of :meth:`start` to its end.
 
     Only one of them runs at a time, whichever feature it belongs to.
     """
 
     job = "Job"
-    """What to call it in messages."""
+    """Name of the job in messages."""
 
     _steps: Steps
     _timer: bpy.types.Timer | None = None
     _scene: str
 
     def start(self, context: bpy.types.Context) -> Steps:
-        """Return the generator; nothing is done before its first step."""
+        """Return the generator; nothing happens before its first step."""
         raise NotImplementedError
 
     def finish(self, context: bpy.types.Context, result: Any) -> set[str]:
-        """Report what the generator returned."""
+        """Report the result of the generator."""
         raise NotImplementedError
 
     def cancelled(self, context: bpy.types.Context) -> set[str]:
         """Report that the user cancelled."""
-        self.report({"INFO"}, f"{self.job} cancelled; nothing was changed")
+        self.report({"INFO"}, f"{self.job} cancelled: nothing was changed")
         return {"CANCELLED"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Do it at once."""
+        """Run the whole job at once."""
         steps = self.start(context)
         try:
             while True:
@@ -60,15 +60,16 @@ class ModalJob:
             return self._failed(context, error)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Do it step by step; Esc cancels."""
+        """Run the job step by step; Esc cancels it."""
         return self.begin(context)
 
     def begin(self, context: bpy.types.Context) -> set[str]:
-        """Go on step by step from here; Esc cancels."""
+        """Start to run the job step by step; Esc cancels it."""
         global _running
         if _running is not None:
             self.report(
-                {"ERROR"}, f"A {_running.job.lower()} is running already: wait, or press Esc"
+                {"ERROR"},
+                f"A {_running.job.lower()} is already running: wait for it, or press Esc to cancel",
             )
             return {"CANCELLED"}
         self._steps, self._scene = self.start(context), context.scene.name
@@ -80,7 +81,7 @@ class ModalJob:
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Do one step at each tick of the timer."""
+        """Run one step at each tick of the timer."""
         if _running is not self:
             # The add-on was disabled, or another file was opened.
             return {"CANCELLED"}
@@ -93,7 +94,8 @@ class ModalJob:
             self._stop(context)
             self.report(
                 {"WARNING"},
-                f"{self.job} cancelled: another scene was chosen. Stay in one until it is done",
+                f"{self.job} cancelled, because the scene was switched: start it again, and stay in"
+                " the scene until it is done",
             )
             return {"CANCELLED"}
         try:
@@ -108,21 +110,11 @@ class ModalJob:
             # A bug must not leave the timer running and the next job refused.
             self._stop(context)
             raise
-        setup_of(context.scene).progress = share
-        setup_of(context.scene).message = text
-        context.window_manager.progress_update(share)
-        status = iface_("{step}: {percent:.0f} %   Esc: cancel")
-        context.workspace.status_text_set(status.format(step=text, percent=100.0 * share))
-        for area in context.screen.areas:
-            if area.type == "VIEW_3D":
-                # The panel alone: drawing the view would cost more than the work between.
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
+        _show_progress(context, share, text)
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator, as when it quits."""
+        """End the job when Blender cancels the operator, such as on quitting."""
         self._stop(context)
 
     def _stop(self, context: bpy.types.Context) -> None:
@@ -143,19 +135,33 @@ class ModalJob:
         return {"CANCELLED"}
 
 
+def _show_progress(context: bpy.types.Context, share: float, text: str) -> None:
+    setup = setup_of(context.scene)
+    setup.progress, setup.message = share, text
+    context.window_manager.progress_update(share)
+    status = iface_("{step}: {percent:.0f} %   Esc: cancel")
+    context.workspace.status_text_set(status.format(step=text, percent=100.0 * share))
+    for area in context.screen.areas:
+        if area.type == "VIEW_3D":
+            # The panel alone: drawing the view would cost more than the work between.
+            for region in area.regions:
+                if region.type == "UI":
+                    region.tag_redraw()
+
+
 def is_running() -> bool:
-    """Tell whether a job is under way."""
+    """Return whether a job is running."""
     return _running is not None
 
 
 def stop_running() -> None:
-    """End a job under way without a trace, as when the add-on is disabled."""
+    """End a running job without a trace, such as when the add-on is disabled."""
     if _running is not None:
         _running._stop(bpy.context)
 
 
 def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool:
-    """Draw the bar of a job under way; tell whether there is one."""
+    """Draw the progress bar of a running job, and return whether there is one."""
     if not is_running():
         return False
     setup = setup_of(context.scene)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the panels of all features share: their place, and sentences in narrow columns."""
+"""Parts that the panels of all features share: their tab, and sentences in narrow columns."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 if TYPE_CHECKING:
-    from ..properties.settings import SSRHMR_Warning
+    from ..properties.calibration import SSRHMR_Warning
 
 _LETTER = 7.0
-"""Mean width of a letter of Blender's interface font, pixels at a scale of one."""
-_SWAPS = {"hands": "Swap Hands", "feet": "Swap Feet"}
+"""Mean width of a letter of Blender's interface font, in pixels at a scale of one."""
+SWAP_LABELS = {"hands": "Swap Hands", "feet": "Swap Feet"}
 
 
 class SidebarPanel:
@@ -35,10 +35,10 @@ class SidebarPanel:
 
 
 def draw_swap_buttons(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> None:
-    """Draw a button for each pair of trackers that the warning says is exchanged."""
+    """Draw a button for each pair of trackers that looks swapped."""
     for pair in filter(None, warning.pair.split(",")):
         layout.operator(
-            "ssrhmr.swap_trackers", text=iface_(_SWAPS[pair]), icon="ARROW_LEFTRIGHT"
+            "ssrhmr.swap_trackers", text=iface_(SWAP_LABELS[pair]), icon="ARROW_LEFTRIGHT"
         ).pair = pair.upper()
 
 
@@ -48,14 +48,14 @@ def draw_wrapped_text(
     """Draw a text in as many lines as it needs; Blender would cut it off at the panel's edge.
 
     Args:
-        layout: to draw into.
-        context: of the panel.
-        text: in the user's language.
-        icon: in front of the first line.
+        layout: The layout to draw into.
+        context: The context of the panel.
+        text: Text in the user's language.
+        icon: Icon in front of the first line.
     """
     scale = context.preferences.system.ui_scale
     letters = max(20, int(context.region.width / (_LETTER * scale)) - 8)
-    # Chinese and Japanese letters take the room of two.
+    # Chinese and Japanese characters are twice as wide.
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     letters = max(10, round(letters / (1.0 + wide / max(1, len(text)))))
     column = layout.column(align=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must be true before a character can be calibrated or baked, and how to say what is not."""
+"""Checks of a setup before it is calibrated or baked, with messages that say what to do."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..properties.settings import TRACKER_LABELS, TRACKERS, label_of, question
+from ..properties.bones import bone_question, joint_label
+from ..properties.tracker import TRACKER_LABELS
 from .errors import UserError
 
 if TYPE_CHECKING:
-    from ..properties.settings import SSRHMR_Setup
+    from ..properties.setup import SSRHMR_Setup
 
 
 class SetupError(UserError):
@@ -22,57 +23,64 @@ def check_character(setup: SSRHMR_Setup) -> bpy.types.Object:
     """Return the armature if it can be animated.
 
     Raises:
-        SetupError: saying what to do.
+        SetupError: If there is none, it cannot be animated now, or required bones are missing.
     """
     armature = setup.armature
     if armature is None:
-        raise SetupError("Choose a character: an armature")
-    if armature.name not in bpy.context.scene.objects:
-        raise SetupError(f"'{armature.name}' is not in this scene: choose another character")
-    if armature.mode == "EDIT":
-        raise SetupError(f"'{armature.name}' is in edit mode: leave it first (Tab)")
-    if armature.library is not None:
-        raise SetupError(
-            f"'{armature.name}' is linked from another file and cannot be animated:"
-            " make a library override (Object > Library Override > Make)"
-        )
-    data = armature.animation_data
-    if data is not None and data.use_tweak_mode:
-        raise SetupError(f"'{armature.name}' is in NLA tweak mode: leave it first (Tab in the NLA)")
-    if not setup.bones:
-        raise SetupError("The bones are not known yet: press Detect Bones")
-    for slot in setup.bones:
-        if slot.required and slot.choices and not slot.bone:
-            raise SetupError(f"{question(slot.name, slot.choices.splitlines())} Choose one")
-    missing = [label_of(slot.name) for slot in setup.bones if slot.required and not slot.bone]
-    if missing:
-        raise SetupError(f"No bone for {', '.join(missing)}: choose it in the table of bones")
+        raise SetupError("No character is chosen: choose an armature")
+    _check_armature(armature)
+    _check_bones(setup)
     return armature
 
 
 def check_trackers(setup: SSRHMR_Setup) -> list[bpy.types.Object]:
-    """Return the six tracker objects.
+    """Return the objects of the trackers, in the order of the trackers.
 
     Raises:
-        SetupError: naming the one that is missing or chosen twice.
+        SetupError: If one is missing or chosen twice; the message names it.
     """
-    found: list[bpy.types.Object] = []
-    for role in TRACKERS:
-        tracker = getattr(setup, role)
+    roles: dict[bpy.types.Object, str] = {}
+    for role, tracker in setup.tracker_objects().items():
+        label = TRACKER_LABELS[role]
         if tracker is None:
-            raise SetupError(
-                f"The {TRACKER_LABELS[role]} tracker is missing: choose the object that follows it"
-            )
+            raise SetupError(f"The {label} tracker is missing: choose the object that follows it")
         if tracker.name not in bpy.context.scene.objects:
             raise SetupError(
-                f"{TRACKER_LABELS[role]}: '{tracker.name}' is not in this scene:"
-                " choose another object"
+                f"{label}: '{tracker.name}' is not in this scene: choose another object"
             )
-        if tracker in found:
-            other = TRACKER_LABELS[TRACKERS[found.index(tracker)]]
+        if tracker in roles:
+            other = TRACKER_LABELS[roles[tracker]]
             raise SetupError(
-                f"'{tracker.name}' is chosen for both {other} and {TRACKER_LABELS[role]}:"
-                " each tracker needs an object of its own"
+                f"'{tracker.name}' is chosen for both {other} and {label}: choose a different"
+                " object for one of them"
             )
-        found.append(tracker)
-    return found
+        roles[tracker] = role
+    return list(roles)
+
+
+def _check_armature(armature: bpy.types.Object) -> None:
+    name = armature.name
+    if name not in bpy.context.scene.objects:
+        raise SetupError(f"'{name}' is not in this scene: choose another character")
+    if armature.mode == "EDIT":
+        raise SetupError(f"'{name}' is in edit mode: leave it first (Tab)")
+    if armature.library is not None:
+        raise SetupError(
+            f"'{name}' is linked from another file and cannot be animated: make a library override"
+            " (Object > Library Override > Make)"
+        )
+    data = armature.animation_data
+    if data is not None and data.use_tweak_mode:
+        raise SetupError(f"'{name}' is in NLA tweak mode: leave it first (Tab in the NLA)")
+
+
+def _check_bones(setup: SSRHMR_Setup) -> None:
+    if not setup.bones:
+        raise SetupError("The bones have not been detected yet: press Detect Bones")
+    missing = [slot for slot in setup.bones if slot.required and not slot.bone]
+    for slot in missing:
+        if slot.choices:
+            raise SetupError(f"{bone_question(slot.name, slot.choices.splitlines())} Choose one")
+    if missing:
+        labels = ", ".join(joint_label(slot.name) for slot in missing)
+        raise SetupError(f"No bone for {labels}: choose it in the table of bones")

@@ -9,7 +9,7 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from ..properties import characters
-from ..properties.settings import setup_of
+from ..properties.setup import setup_of
 
 _NAME = "SSR-HMR Example"
 
@@ -51,7 +51,7 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
 
         setup = setup_of(scene)
         if setup.armature is not None:
-            setup = characters.add(scene, armature.name)
+            setup = characters.add_setup(scene, armature.name)
         setup.armature = armature
         for role, tracker in trackers.items():
             setattr(setup, role, tracker)

@@ -200,7 +200,7 @@ def _record(job: BakeTask, key: str) -> None:
 def _bake(job: BakeTask, chosen: argparse.Namespace) -> list[str]:
     """Bake one job and write its results; returns what the user should know."""
     from ..baking.job import BakeSource, bake
-    from ..properties.settings import TRACKERS
+    from ..properties.tracker import TRACKERS
     from ..trackers.empties import make_empties
     from ..trackers.stored_calibration import clear_adjustments
 
@@ -263,7 +263,7 @@ def _read_take(path: Path) -> tuple[Any, Any]:
 
 def _setup(scene: bpy.types.Scene, character: Path) -> Any:
     """Return the setup that the file was saved with, or make one of its only armature."""
-    from ..properties.settings import setup_of
+    from ..properties.setup import setup_of
 
     setup = setup_of(scene)
     if setup.armature is None:

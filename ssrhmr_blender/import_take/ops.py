@@ -10,7 +10,8 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from ..common.errors import UserError, plain_message
-from ..properties.settings import TRACKER_LABELS, TRACKERS, setup_of
+from ..properties.setup import setup_of
+from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..trackers.empties import make_empties
 
 if TYPE_CHECKING:

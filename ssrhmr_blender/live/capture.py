@@ -20,7 +20,9 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..common.axes import core_axes, metre
 from ..common.errors import UserError
 from ..common.validation import check_character
-from ..properties.settings import TRACKER_LABELS, TRACKERS, live_of, setup_of
+from ..properties.live import live_of
+from ..properties.setup import setup_of
+from ..properties.tracker import TRACKER_LABELS
 from ..rig.preview import Preview
 from ..rig.reading import read_character
 from ..trackers.stored_calibration import (
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from ssrhmr_core.streaming import Device, Receiver
     from ssrhmr_core.tracking.calibration import Calibration
 
-    from ..properties.settings import SSRHMR_Live, SSRHMR_Setup
+    from ..properties.live import SSRHMR_Live
+    from ..properties.setup import SSRHMR_Setup
 
 _PROTOCOLS = {"VMC": "vmc", "VRCHAT": "vrchat", "JSON": "json"}
 
@@ -155,7 +158,7 @@ class Capture:
         self.session.reconstructor = Reconstructor(
             character.rest.skeleton.scaled(1.0 / self.unit),
             smoothing=Smoothing(cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0),
-            trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
+            trust=setup.weights(),
         )
         self.session.calibration = self._stored_calibration(setup)
         self._preview = Preview(armature, character)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 
 from ..common.errors import UserError, plain_message
-from ..properties.settings import TRACKER_LABELS, live_of, setup_of
+from ..properties.live import live_of
+from ..properties.setup import setup_of
+from ..properties.tracker import TRACKER_LABELS
 from . import capture
 from .capture import CaptureError
 
@@ -159,7 +161,7 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
                     raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
                 found.session.begin_calibration(
                     # Without a character there are no proportions but the performer's.
-                    *(live.countdown, setup.scale if found.has_character else "RETARGET"),
+                    *(live.countdown, setup.proportions if found.has_character else "RETARGET"),
                     reference=setup.reference,
                     height=setup.height / found.unit or None,
                 )

@@ -10,7 +10,8 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
-from ..properties.settings import SSRHMR_Setup, live_of, setup_of
+from ..properties.live import live_of
+from ..properties.setup import SSRHMR_Setup, setup_of
 from . import capture
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
         row.operator("ssrhmr.live_stop", icon="SNAP_FACE")
         row.operator(
             "ssrhmr.live_pause",
-            text="Go On" if status.paused else "Pause",
+            text="Resume" if status.paused else "Pause",
             icon="PLAY" if status.paused else "PAUSE",
             depress=status.paused,
         )
@@ -96,11 +97,11 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
                 text=text.format(frames=status.frames_lost, readings=heard.dropped),
                 icon="ERROR" if status.frames_lost or heard.dropped else "CHECKMARK",
             )
-            unread = heard.malformed + heard.oversized
-            text = iface_("Late {late}, double {double}, unreadable {unread}")
+            malformed = heard.malformed + heard.oversized
+            text = iface_("Late {late}, duplicate {duplicate}, malformed {malformed}")
             column.label(
-                text=text.format(late=heard.late, double=heard.duplicate, unread=unread),
-                icon="ERROR" if unread else "BLANK1",
+                text=text.format(late=heard.late, duplicate=heard.duplicate, malformed=malformed),
+                icon="ERROR" if malformed else "BLANK1",
             )
         if status.message:
             draw_wrapped_text(layout, context, status.message, icon="INFO")
@@ -171,7 +172,7 @@ def why_silent(found: capture.Capture) -> str:
 
 def _heard(device: Device | None) -> str:
     if device is None:
-        return iface_("Not heard of")
+        return iface_("Not received yet")
     text = iface_("{rate:.0f} readings/s, last seen: {seen}")
     return text.format(rate=device.rate, seen=_seen(device))
 

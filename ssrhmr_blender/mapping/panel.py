@@ -7,7 +7,9 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.ui import SidebarPanel, draw_wrapped_text
-from ..properties.settings import LIKELY, TRACKERS, SSRHMR_BoneSlot, label_of, question, setup_of
+from ..properties.bones import LIKELY, SSRHMR_BoneSlot, bone_question, joint_label
+from ..properties.setup import setup_of
+from ..properties.tracker import TRACKER_LABELS
 
 _SURE = 0.95
 
@@ -25,25 +27,24 @@ class SSRHMR_UL_bones(bpy.types.UIList):
         active_data: bpy.types.AnyType,
         active_property: str,
     ) -> None:
-        """Draw a joint, a mark of how sure it is, and its bone."""
+        """Draw a joint, an icon for the confidence in its bone, and the bone."""
         if not item.bone:
-            asked = item.required or item.choices
-            mark = "ERROR" if asked else "REMOVE"
+            mark = "ERROR" if item.required or item.choices else "REMOVE"
         elif item.confidence >= _SURE:
             mark = "CHECKMARK"
         else:
             mark = "QUESTION" if item.confidence >= LIKELY else "ERROR"
         split = layout.split(factor=0.47, align=True)
-        split.label(text=label_of(item.name), icon=mark)
+        split.label(text=joint_label(item.name), icon=mark)
         armature = data.armature
         if armature is None:
             return
         row = split.row(align=True)
         row.prop_search(item, "bone", armature.data, "bones", text="")
         if item.bone and item.confidence < _SURE:
-            sure = row.row()
-            sure.ui_units_x = 1.8
-            sure.label(text=f"{item.confidence:.0%}")
+            confidence = row.row()
+            confidence.ui_units_x = 1.8
+            confidence.label(text=f"{item.confidence:.0%}")
 
 
 class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
@@ -67,17 +68,19 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
             column.template_list(
                 "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=11
             )
-            asked = next((slot for slot in setup.bones if slot.choices and not slot.bone), None)
-            if asked is not None:
-                _ask(column.box(), context, asked)
+            unclear = next((slot for slot in setup.bones if slot.choices and not slot.bone), None)
+            if unclear is not None:
+                _draw_question(column.box(), context, unclear)
             for line in setup.obstacles.splitlines():
                 draw_wrapped_text(column, context, line[:1].upper() + line[1:], "INFO")
 
 
-def _ask(layout: bpy.types.UILayout, context: bpy.types.Context, slot: SSRHMR_BoneSlot) -> None:
-    """Ask which bone is the slot's joint, with a button for each."""
+def _draw_question(
+    layout: bpy.types.UILayout, context: bpy.types.Context, slot: SSRHMR_BoneSlot
+) -> None:
+    """Draw the question which bone represents a joint, with a button for each."""
     bones = slot.choices.splitlines()
-    draw_wrapped_text(layout, context, question(slot.name, bones), "QUESTION")
+    draw_wrapped_text(layout, context, bone_question(slot.name, bones), "QUESTION")
     column = layout.column(align=True)
     for bone in bones[:6]:
         choice = column.operator("ssrhmr.choose_bone", text=bone, icon="BONE_DATA", translate=False)
@@ -85,20 +88,20 @@ def _ask(layout: bpy.types.UILayout, context: bpy.types.Context, slot: SSRHMR_Bo
 
 
 class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
-    """The six trackers."""
+    """The objects that follow the trackers."""
 
     bl_label = "Trackers"
     bl_idname = "SSRHMR_PT_trackers"
     preset_menu = "SSRHMR_MT_presets_trackers"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the six pickers."""
+        """Draw a picker for each."""
         layout, setup = self.layout, setup_of(context.scene)
         layout.use_property_split = True
         layout.use_property_decorate = False
         column = layout.column(align=True)
-        for role in TRACKERS:
-            column.prop(setup, role)
+        for role, label in TRACKER_LABELS.items():
+            column.prop(setup.tracker(role), "object", text=label)
         layout.operator("ssrhmr.assign_trackers", icon="EYEDROPPER")
 
 

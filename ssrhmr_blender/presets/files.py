@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Preset files: read, written, listed; nothing in them is ever run. No Blender in here."""
+"""Preset files: read, written and listed; nothing in them is ever run. No Blender in here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote, unquote
 
-_FORMAT = 1
 _MOST_BYTES = 1_000_000
 _LONGEST_NAME = 63
 _SUFFIX = ".json"
@@ -25,31 +24,63 @@ class PresetError(ValueError):
 
 
 @dataclass(frozen=True)
-class Preset:
-    """What a preset file holds.
+class PresetFile:
+    """The contents of a preset file.
 
     Attributes:
-        kind: what it is about, such as "bones".
-        name: as the user called it.
-        values: to be checked by who uses them.
+        kind: What the preset is about, such as "bones".
+        name: The name that the user gave it.
+        version: Number of the format that the values are in.
+        values: Values that whoever applies them has to check.
     """
 
     kind: str
     name: str
+    version: int
     values: dict[str, Any]
 
 
-def load(path: Path, kind: str) -> Preset:
+def load(path: Path, kind: str, newest: int) -> PresetFile:
     """Read a preset of one kind.
 
+    Args:
+        path: The file.
+        kind: What the preset must be about.
+        newest: The newest version of the format that is known.
+
     Raises:
-        PresetError: if the file cannot be read, is no preset, is about something else, or was
-            written by a newer version.
+        PresetError: If the file cannot be read, is not a preset, is about something else, or was
+            written by a newer version of the add-on.
     """
+    what = f"'{path.name}'"
+    held = _read_json(path)
+    if not isinstance(held, dict) or "ssrhmr_preset" not in held:
+        raise PresetError(f"{what} is not a preset of this add-on: {_EXPORTED}")
+    version, held_kind, values = held["ssrhmr_preset"], held.get("kind"), held.get("values")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise PresetError(f"{what} is damaged (its version is not a number): {_EXPORTED}")
+    if version > newest:
+        raise PresetError(
+            f"{what} was written by a newer version of the add-on: update the add-on to use it"
+        )
+    if held_kind != kind:
+        raise PresetError(
+            f"{what} is a preset of {str(held_kind)[:20]!r}, not of '{kind}': load it from the menu"
+            " of its own panel"
+        )
+    if not isinstance(values, dict):
+        raise PresetError(f"{what} is damaged (it holds no values): {_EXPORTED}")
+    name = held.get("name")
+    if not isinstance(name, str) or not is_name(name):
+        name = name_of(path)
+    return PresetFile(kind, name, version, values)
+
+
+def _read_json(path: Path) -> Any:
     what = f"'{path.name}'"
     try:
         if not path.is_file():
-            raise PresetError(f"{what} is not there any more: save it again")
+            raise PresetError(f"{what} does not exist any more: save it again")
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
     except OSError as error:
@@ -61,36 +92,18 @@ def load(path: Path, kind: str) -> Preset:
             f"{what} is too large for a preset (over {_MOST_BYTES // 1000:,} kB): {_EXPORTED}"
         )
     try:
-        held = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse)
+        return json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise PresetError(f"{what} is damaged, or no JSON file: {_EXPORTED}") from error
-    if not isinstance(held, dict) or "ssrhmr_preset" not in held:
-        raise PresetError(f"{what} is no preset of this add-on: {_EXPORTED}")
-    version, held_kind, values = held["ssrhmr_preset"], held.get("kind"), held.get("values")
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise PresetError(f"{what} is damaged (its version is no number): {_EXPORTED}")
-    if version > _FORMAT:
-        raise PresetError(f"{what} was written by a newer version of the add-on: update it")
-    if held_kind != kind:
-        raise PresetError(
-            f"{what} is a preset of {str(held_kind)[:20]!r}, not of '{kind}': use the menu of its"
-            " own panel"
-        )
-    if not isinstance(values, dict):
-        raise PresetError(f"{what} is damaged (it holds no values): {_EXPORTED}")
-    name = held.get("name")
-    if not isinstance(name, str) or not is_name(name):
-        name = name_of(path)
-    return Preset(kind, name, values)
+        raise PresetError(f"{what} is damaged, or not a JSON file: {_EXPORTED}") from error
 
 
-def save(path: Path, preset: Preset) -> None:
-    """Write a preset so that an interruption leaves the file of before.
+def save(path: Path, preset: PresetFile) -> None:
+    """Write a preset; an interruption leaves a former file as it was.
 
     Raises:
-        PresetError: if it cannot be written.
+        PresetError: If it cannot be written.
     """
-    held = {"ssrhmr_preset": _FORMAT, "kind": preset.kind, "name": preset.name}
+    held = {"ssrhmr_preset": preset.version, "kind": preset.kind, "name": preset.name}
     text = json.dumps({**held, "values": preset.values}, indent=2, allow_nan=False)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -104,10 +117,10 @@ def save(path: Path, preset: Preset) -> None:
 
 
 def path_of(folder: Path, name: str) -> Path:
-    """Return the file of a preset; any name makes a file name that every system takes.
+    """Return the file of a preset; any name makes a file name that every system accepts.
 
     Raises:
-        PresetError: if it is no name.
+        PresetError: If the name is empty or too long.
     """
     if not is_name(name):
         raise PresetError(f"Give the preset a name of 1 to {_LONGEST_NAME} characters")
@@ -123,26 +136,26 @@ def name_of(path: Path) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether presets may be called so."""
+    """Return whether presets may have a name."""
     return name == name.strip() and 0 < len(name) <= _LONGEST_NAME and name.isprintable()
 
 
 def names_in(folder: Path) -> list[str]:
-    """Names of the presets in a folder, sorted as people do."""
+    """Return the names of the presets in a folder, sorted without regard to case."""
     if not folder.is_dir():
         return []
-    found = [name_of(path) for path in folder.iterdir() if path.suffix == _SUFFIX]
-    return sorted(found, key=str.casefold)
+    names = [name_of(path) for path in folder.iterdir() if path.suffix == _SUFFIX]
+    return sorted(names, key=str.casefold)
 
 
-def free_name(folder: Path, name: str) -> str:
-    """Return the name, with a number if there is such a preset already."""
+def unused_name(folder: Path, name: str) -> str:
+    """Return the name, with a number if there is a preset of that name already."""
     taken = {other.casefold() for other in names_in(folder)}
-    free, number = name, 2
-    while free.casefold() in taken:
-        free, number = f"{name[: _LONGEST_NAME - 5]} {number}", number + 1
-    return free
+    unused, number = name, 2
+    while unused.casefold() in taken:
+        unused, number = f"{name[: _LONGEST_NAME - 5]} {number}", number + 1
+    return unused
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")

@@ -4,28 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
 
-from ..properties.settings import TRACKER_LABELS, TRACKERS, SSRHMR_Live, SSRHMR_Setup, live_of
-from ..properties.values import check_values, read_values, write_values
-from .files import PresetError
+from ..properties.live import SSRHMR_Live, live_of
+from ..properties.migration import PRESET_FORMAT, migrate_preset
+from ..properties.setup import SSRHMR_Setup
+from ..properties.tracker import TRACKER_LABELS, TRACKERS, SSRHMR_Tracker
+from ..properties.values import ValuesError, check_values, read_values, write_values
+from . import files
+from .files import PresetError, PresetFile
 
-if TYPE_CHECKING:
-    from ..properties.values import Values
-
-_CLEANUP = (
-    *("smoothing", "cutoff", "planting", "between_frames"),
-    *(f"{role}_weight" for role in TRACKERS),
-)
-_NUDGES = tuple(f"{role}_{part}" for role in TRACKERS for part in ("offset", "turn"))
+_CLEANUP = ("smoothing", "cutoff", "planting", "between_frames")
+_ADJUSTMENT = ("offset", "rotation")
 _CALIBRATION = (
-    *("reference", "scale", "height", "calibration_frame", "calibration"),
+    *("reference", "proportions", "height", "calibration_frame", "calibration"),
     *("fits", "warnings"),
-    *_NUDGES,
 )
 _LIVE = (
     *("protocol", "port", "everywhere", "devices", "countdown"),
@@ -38,9 +35,9 @@ class Kind:
     """A kind of preset.
 
     Attributes:
-        label: in menus.
-        collect: returns what to store of a setup; raises PresetError if there is nothing yet.
-        apply: puts stored values into a setup, all or nothing; returns what the user should know.
+        label: Its name in menus.
+        collect: Returns what to store of a setup; raises PresetError if there is nothing yet.
+        apply: Puts stored values into a setup, all or nothing; returns what the user should know.
     """
 
     label: str
@@ -58,6 +55,26 @@ def folder_of(kind: str, create: bool = False) -> Path:
     return Path(bpy.utils.user_resource("SCRIPTS", path=inside, create=create))
 
 
+def read_preset(path: Path, kind: str) -> PresetFile:
+    """Read a preset file of any version, as this version would have written it.
+
+    Raises:
+        PresetError: If the file cannot be used.
+    """
+    preset = files.load(path, kind, PRESET_FORMAT)
+    values = migrate_preset(kind, preset.version, preset.values)
+    return replace(preset, version=PRESET_FORMAT, values=values)
+
+
+def collect_preset(setup: SSRHMR_Setup, kind: str, name: str) -> PresetFile:
+    """Return what a preset of some kind stores of a setup.
+
+    Raises:
+        PresetError: If there is nothing to store yet.
+    """
+    return PresetFile(kind, name, PRESET_FORMAT, KINDS[kind].collect(setup))
+
+
 def _collect_bones(setup: SSRHMR_Setup) -> dict[str, Any]:
     if not setup.bones:
         raise PresetError("There are no bones to save yet: press Detect Bones")
@@ -69,7 +86,7 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
 
     armature = setup.armature
     if armature is None:
-        raise PresetError("Choose a character first: an armature")
+        raise PresetError("No character is chosen: choose an armature first")
     bones = values.get("bones")
     if not isinstance(bones, dict) or not all(isinstance(b, str) for b in bones.values()):
         raise PresetError("The preset is damaged (it holds no names of bones): save it again")
@@ -90,8 +107,7 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
         elif bone:
             missing.append(bone)
     setup.family, setup.obstacles = family, ""
-    # Bones chosen one by one have forgotten it; a table that came out the same has to as well.
-    setup.calibration = ""
+    setup.clear_calibration()
     if not missing:
         return []
     shown = ", ".join(missing[:3]) + ", ..." * (len(missing) > 3)
@@ -99,28 +115,34 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
 
 
 def _collect_trackers(setup: SSRHMR_Setup) -> dict[str, Any]:
-    chosen = {role: getattr(setup, role) for role in TRACKERS}
-    if not any(chosen.values()):
+    objects = setup.tracker_objects()
+    if not any(objects.values()):
         raise PresetError("There are no trackers to save yet: choose them first")
-    objects = {role: obj.name for role, obj in chosen.items() if obj is not None}
-    return {"objects": objects, "settings": read_values(setup, _CLEANUP)}
+    trackers = {role: read_values(setup.tracker(role), ("weight",)) for role in TRACKERS}
+    for role, obj in objects.items():
+        if obj is not None:
+            trackers[role]["object"] = obj.name
+    return {"trackers": trackers, "settings": read_values(setup, _CLEANUP)}
 
 
 def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
-    objects = values.get("objects", {})
-    if not isinstance(objects, dict) or not all(isinstance(n, str) for n in objects.values()):
+    trackers = _checked_trackers(values, ("weight",))
+    settings = check_values(SSRHMR_Setup, values.get("settings", {}), _CLEANUP)
+    names = {role: values.get("trackers", {}).get(role, {}).get("object", "") for role in TRACKERS}
+    if not all(isinstance(name, str) for name in names.values()):
         raise PresetError("The preset is damaged (it holds no names of trackers): save it again")
-    settings: Values = check_values(SSRHMR_Setup, values.get("settings", {}), _CLEANUP)
     scene: Any = setup.id_data
     missing = []
-    for role in TRACKERS:
-        name = objects.get(role)
+    for role, name in names.items():
+        tracker = setup.tracker(role)
         obj = scene.objects.get(name) if name else None
         if obj is not None and obj.type != "ARMATURE":
-            if getattr(setup, role) != obj:
-                setattr(setup, role, obj)
+            # Choosing an object clears the calibration, even if it is the same one.
+            if tracker.object != obj:
+                tracker.object = obj
         elif name:
             missing.append(f"{TRACKER_LABELS[role]} ('{name[:40]}')")
+        write_values(tracker, trackers[role])
     write_values(setup, settings)
     return [f"not in this scene: {', '.join(missing)}. Choose other objects"] if missing else []
 
@@ -128,7 +150,8 @@ def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
 def _collect_calibration(setup: SSRHMR_Setup) -> dict[str, Any]:
     if not setup.calibration:
         raise PresetError("There is no calibration to save yet: press Calibrate")
-    return read_values(setup, _CALIBRATION)
+    trackers = {role: read_values(setup.tracker(role), _ADJUSTMENT) for role in TRACKERS}
+    return {**read_values(setup, _CALIBRATION), "trackers": trackers}
 
 
 def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
@@ -137,11 +160,25 @@ def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]
     checked = check_values(SSRHMR_Setup, values, _CALIBRATION)
     if not checked.get("calibration"):
         raise PresetError("The preset holds no calibration: press Calibrate, and save it again")
-    Calibration.from_json(checked["calibration"])  # refuses what is none
-    # Older presets know of no nudges: there were none.
-    unmoved = {name: [0.0, 0.0, 0.0] for name in _NUDGES}
-    write_values(setup, {"fits": [], "warnings": [], **unmoved, **checked})
+    Calibration.from_json(checked["calibration"])  # raises if the text is not a calibration
+    trackers = _checked_trackers(values, _ADJUSTMENT)
+    none = {name: [0.0, 0.0, 0.0] for name in _ADJUSTMENT}
+    for role in TRACKERS:
+        write_values(setup.tracker(role), {**none, **trackers[role]})
+    write_values(setup, {"fits": [], "warnings": [], **checked})
     return []
+
+
+def _checked_trackers(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return some settings of each tracker that a preset holds; none for those it does not have.
+
+    Raises:
+        ValuesError: If one is invalid.
+    """
+    trackers = values.get("trackers", {})
+    if not isinstance(trackers, dict):
+        raise ValuesError("'trackers' must be pairs of names and settings")
+    return {role: check_values(SSRHMR_Tracker, trackers.get(role, {}), names) for role in TRACKERS}
 
 
 def _collect_live(setup: SSRHMR_Setup) -> dict[str, Any]:
@@ -150,11 +187,11 @@ def _collect_live(setup: SSRHMR_Setup) -> dict[str, Any]:
 
 def _apply_live(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
     checked = check_values(SSRHMR_Live, values, _LIVE)
-    worn = [device.get("role") for device in checked.get("devices", [])]
-    worn = [role for role in worn if role in TRACKERS]
-    if len(set(worn)) < len(worn):
+    roles = [device.get("role") for device in checked.get("devices", [])]
+    roles = [role for role in roles if role in TRACKERS]
+    if len(set(roles)) < len(roles):
         raise PresetError(
-            "The preset is damaged (two devices are worn at one place): save it again"
+            "The preset is damaged (two devices are worn in one place): save it again"
         )
     write_values(live_of(setup.id_data), {"devices": [], **checked})
     return []

@@ -15,7 +15,7 @@ class _PresetMenu:
     kind = ""
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the presets, then what can be done with them."""
+        """Draw the presets, then the actions on them."""
         layout = self.layout
         names = names_in(folder_of(self.kind))
         for name in names:
@@ -65,7 +65,7 @@ class SSRHMR_MT_presets_calibration(_PresetMenu, bpy.types.Menu):
 
 
 class SSRHMR_MT_presets_live(_PresetMenu, bpy.types.Menu):
-    """Sources of live trackers, and which device is worn where."""
+    """Sources of live trackers, and where each device is worn."""
 
     bl_label = "Live Presets"
     kind = "live"

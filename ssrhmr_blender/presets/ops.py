@@ -3,31 +3,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from ..properties.settings import setup_of
+from ..properties.setup import setup_of
 from ..properties.values import ValuesError
 from . import files
-from .kinds import KINDS, folder_of
+from .kinds import KINDS, collect_preset, folder_of, read_preset
 
 _KINDS = [(key, kind.label, f"Presets of {kind.label.lower()}") for key, kind in KINDS.items()]
 
 
 class _PresetOperator:
-    """Knows the kind of preset; says in a sentence what went wrong."""
+    """Holds the kind of preset, and reports errors in a sentence."""
 
     kind: bpy.props.EnumProperty(name="Kind", items=_KINDS, options={"HIDDEN"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Do it; what the user can mend is reported."""
+        """Run :meth:`work`, and report what the user can fix."""
         try:
             text, notes = self.work(context)
         except ValuesError as error:
             self.report(
-                {"ERROR"}, f"The preset is damaged: {error}. Mend its file, or save it again"
+                {"ERROR"}, f"The preset is damaged: {error}. Correct its file, or save it again"
             )
             return {"CANCELLED"}
         except ValueError as error:
@@ -37,12 +38,12 @@ class _PresetOperator:
         return {"FINISHED"}
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
-        """Return what was done, and what the user should know besides."""
+        """Return what was done, and notes for the user."""
         raise NotImplementedError
 
 
 class SSRHMR_OT_preset_save(_PresetOperator, bpy.types.Operator):
-    """Save these settings as a preset for other files; one of the same name is replaced."""
+    """Save these settings as a preset for other files, replacing one of the same name."""
 
     bl_idname = "ssrhmr.preset_save"
     bl_label = "Save Preset"
@@ -60,14 +61,13 @@ class SSRHMR_OT_preset_save(_PresetOperator, bpy.types.Operator):
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Write the file."""
         name = self.name.strip()
-        values = KINDS[self.kind].collect(setup_of(context.scene))
-        path = files.path_of(folder_of(self.kind, create=True), name)
-        files.save(path, files.Preset(self.kind, name, values))
+        preset = collect_preset(setup_of(context.scene), self.kind, name)
+        files.save(files.path_of(folder_of(self.kind, create=True), name), preset)
         return f"Saved '{name}'", []
 
 
 class SSRHMR_OT_preset_load(_PresetOperator, bpy.types.Operator):
-    """Use this preset for the active character."""
+    """Apply this preset to the active character."""
 
     bl_idname = "ssrhmr.preset_load"
     bl_label = "Load Preset"
@@ -77,13 +77,13 @@ class SSRHMR_OT_preset_load(_PresetOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Read the file and apply it."""
-        preset = files.load(files.path_of(folder_of(self.kind), self.name), self.kind)
+        preset = read_preset(files.path_of(folder_of(self.kind), self.name), self.kind)
         notes = KINDS[self.kind].apply(setup_of(context.scene), preset.values)
         return f"Loaded '{self.name}'", notes
 
 
 class SSRHMR_OT_preset_delete(_PresetOperator, bpy.types.Operator):
-    """Delete this preset's file; settings made with it stay."""
+    """Delete the file of this preset; settings that it was applied to stay."""
 
     bl_idname = "ssrhmr.preset_delete"
     bl_label = "Delete Preset"
@@ -109,7 +109,7 @@ class SSRHMR_OT_preset_delete(_PresetOperator, bpy.types.Operator):
 
 
 class SSRHMR_OT_preset_import(_PresetOperator, bpy.types.Operator):
-    """Add a preset file to your presets and use it for the active character."""
+    """Add a preset file to your presets, and apply it to the active character."""
 
     bl_idname = "ssrhmr.preset_import"
     bl_label = "Import Preset"
@@ -125,16 +125,16 @@ class SSRHMR_OT_preset_import(_PresetOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Apply first: what cannot be used is not added."""
-        preset = files.load(Path(bpy.path.abspath(self.filepath)), self.kind)
+        preset = read_preset(Path(bpy.path.abspath(self.filepath)), self.kind)
         notes = KINDS[self.kind].apply(setup_of(context.scene), preset.values)
         folder = folder_of(self.kind, create=True)
-        name = files.free_name(folder, preset.name)
-        files.save(files.path_of(folder, name), files.Preset(self.kind, name, preset.values))
+        name = files.unused_name(folder, preset.name)
+        files.save(files.path_of(folder, name), replace(preset, name=name))
         return f"Imported '{name}'", notes
 
 
 class SSRHMR_OT_preset_export(_PresetOperator, bpy.types.Operator):
-    """Write these settings into a preset file to pass on."""
+    """Write these settings to a preset file that can be shared."""
 
     bl_idname = "ssrhmr.preset_export"
     bl_label = "Export Preset"
@@ -144,18 +144,18 @@ class SSRHMR_OT_preset_export(_PresetOperator, bpy.types.Operator):
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Open the file browser with a name proposed."""
+        """Open the file browser with a suggested name."""
         armature = setup_of(context.scene).armature
-        called = armature.name if armature else "Preset"
-        self.filepath = files.path_of(Path(), f"{called[:40]} {self.kind}".strip()).name
+        title = armature.name if armature else "Preset"
+        self.filepath = files.path_of(Path(), f"{title[:40]} {self.kind}".strip()).name
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Write the file."""
         path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".json"))
-        values = KINDS[self.kind].collect(setup_of(context.scene))
-        files.save(path, files.Preset(self.kind, files.name_of(path), values))
+        preset = collect_preset(setup_of(context.scene), self.kind, files.name_of(path))
+        files.save(path, preset)
         return f"Exported '{path.name}'", []
 
 

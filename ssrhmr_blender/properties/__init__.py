@@ -1,2 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The settings that are stored in the scene."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import bones, calibration, characters, live, setup, tracker
+
+CLASSES: tuple[type[bpy.types.PropertyGroup], ...] = (
+    *bones.CLASSES,
+    *calibration.CLASSES,
+    *tracker.CLASSES,
+    *setup.CLASSES,
+    *characters.CLASSES,
+    *live.CLASSES,
+)
+"""Groups before those that hold them."""
+
+
+def register() -> None:
+    """Give scenes their settings."""
+    characters.register()
+    bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=live.SSRHMR_Live)
+
+
+def unregister() -> None:
+    """Remove them."""
+    del bpy.types.Scene.ssrhmr_live
+    characters.unregister()

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Property groups as plain values: read, checked against what Blender declares, written back.
 
-Works from the declarations alone, so settings that features add later come along.
+Works from the declarations alone, so settings that later features add are included.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bpy
@@ -22,15 +22,15 @@ Values = dict[str, Any]
 
 
 class ValuesError(ValueError):
-    """Values that do not fit a property group; the message names the property."""
+    """Values that a property group cannot hold; the message names the property."""
 
 
 def read_values(group: bpy.types.PropertyGroup, names: Iterable[str] | None = None) -> Values:
-    """Return properties as numbers, texts, lists and dictionaries; ID pointers stay what they are.
+    """Return properties as numbers, texts, lists and dictionaries; ID pointers stay pointers.
 
     Args:
-        group: to read.
-        names: of its properties; all that are saved with a file if not given.
+        group: The group to read.
+        names: The properties to read; by default all that are saved with a file.
     """
     return {prop.identifier: _read(group, prop) for prop in _properties(group, names)}
 
@@ -38,8 +38,8 @@ def read_values(group: bpy.types.PropertyGroup, names: Iterable[str] | None = No
 def write_values(group: bpy.types.PropertyGroup, values: Values) -> None:
     """Set properties to values that :func:`read_values` or :func:`check_values` returned.
 
-    Setting a property may make Blender call back and reset others (another character forgets its
-    calibration), so what differs afterwards is set again.
+    Setting a property may make a callback reset others (another character clears the calibration),
+    so what differs afterwards is set again.
     """
     for _ in range(_PASSES):
         differing = [
@@ -54,9 +54,9 @@ def write_values(group: bpy.types.PropertyGroup, values: Values) -> None:
 
 
 def reset_invalid(group: bpy.types.PropertyGroup) -> list[str]:
-    """Set properties that hold what cannot be to their defaults: files may bring them.
+    """Reset properties whose stored values are invalid to their defaults.
 
-    Another version of the add-on may have had other types, limits and items of enumerations.
+    The version of the add-on that saved a file may have had other types, limits and enum items.
 
     Returns:
         Names of these properties, as panels show them.
@@ -81,31 +81,43 @@ def reset_invalid(group: bpy.types.PropertyGroup) -> list[str]:
 def check_values(
     kind: type[bpy.types.PropertyGroup], values: object, names: Iterable[str] | None = None
 ) -> Values:
-    """Return what of foreign ``values`` fits a kind of property group.
+    """Return those of foreign ``values`` that a kind of property group has, or refuse them.
 
     Unknown names are left out: a newer version may have written them.
 
     Args:
-        kind: of property group.
-        values: anything, such as what a JSON file held.
-        names: of properties that may be set; all if not given.
+        kind: The class of the property group.
+        values: Anything, such as the contents of a JSON file.
+        names: The properties that may be set; all by default.
 
     Raises:
-        ValuesError: naming the property whose value cannot be.
+        ValuesError: If a value is invalid; the message names the property.
     """
     return _checked_group(kind.bl_rna, values, None if names is None else set(names))
+
+
+def pointers(group: bpy.types.PropertyGroup) -> Iterator[tuple[bpy.types.PropertyGroup, str]]:
+    """Yield the group and the name of each pointer to a data-block, in groups within as well."""
+    for prop in _properties(group, None):
+        if prop.type == "COLLECTION":
+            for item in getattr(group, prop.identifier):
+                yield from pointers(item)
+        elif prop.type == "POINTER" and _is_group(prop):
+            yield from pointers(getattr(group, prop.identifier))
+        elif prop.type == "POINTER":
+            yield group, prop.identifier
 
 
 def _checked_group(kind: bpy.types.Struct, values: object, wanted: set[str] | None) -> Values:
     if not isinstance(values, dict):
         raise ValuesError("settings must be pairs of names and values")
-    found: Values = {}
+    checked: Values = {}
     for prop in kind.properties:
         name = prop.identifier
         if name == "rna_type" or name not in values or (wanted is not None and name not in wanted):
             continue
-        found[name] = _checked(prop, values[name])
-    return found
+        checked[name] = _checked(prop, values[name])
+    return checked
 
 
 def _properties(
@@ -118,7 +130,7 @@ def _properties(
 
 
 def _is_group(prop: bpy.types.Property) -> bool:
-    """Whether a pointer holds settings of its own instead of showing to a data-block."""
+    """Return whether a pointer holds settings of its own instead of referring to a data-block."""
     return prop.fixed_type.base is not None and prop.fixed_type.base.identifier == "PropertyGroup"
 
 
@@ -189,7 +201,7 @@ def _scalar(prop: bpy.types.Property, value: object) -> Any:
             raise ValuesError(f"'{name}' must be from {prop.hard_min:g} to {prop.hard_max:g}")
         return int(value) if prop.type == "INT" else float(value)
     if not isinstance(value, str) or len(value) > _LONGEST:
-        raise ValuesError(f"'{name}' must be a text")
+        raise ValuesError(f"'{name}' must be text")
     try:
         value.encode()
     except UnicodeEncodeError as error:

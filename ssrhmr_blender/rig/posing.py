@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..animation.actions import nla_paths
-from ..common.axes import core_axes, numbers, split
+from ..common.axes import core_axes, flatten_matrix, split_transforms
 from .reading import Character, RigError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
             )
         if max(abs(value - 1.0) for value in pose.scale) > _SCALED:
             raise _scaled(name)
-        rest = np.array(numbers(bone.matrix_local)).reshape(4, 4)
+        rest = np.array(flatten_matrix(bone.matrix_local)).reshape(4, 4)
         joint = put.get(name, -1)
         if controls and name in controls.poles:
             joint = controls.poles[name] + 1
@@ -134,7 +134,7 @@ def read_bones(armature: bpy.types.Object, character: Character) -> list[Bone]:
                 parent,
                 rest,
                 np.linalg.inv(found[parent].rest) @ rest if above else rest,
-                np.array(numbers(pose.matrix_basis)).reshape(4, 4),
+                np.array(flatten_matrix(pose.matrix_basis)).reshape(4, 4),
                 name in keyed,
                 controls is None and _is_constrained(pose),
                 joint,
@@ -189,7 +189,7 @@ def moved_bones(bones: list[Bone], poses: np.ndarray) -> list[Bone]:
     for bone in bones:
         if not bone.keyed:
             bone, column = replace(bone, static=poses[:, column]), column + 1
-            if abs(split(bone.static)[2] - 1.0).max() > _SCALED:
+            if abs(split_transforms(bone.static)[2] - 1.0).max() > _SCALED:
                 raise _scaled(bone.name)
         found.append(bone)
     return found
@@ -235,7 +235,7 @@ def pose_bones(
     from ssrhmr_core.rigs.twist_bones import spread
 
     axes = core_axes()
-    places, turns, scales = split(worlds)
+    places, turns, scales = split_transforms(worlds)
     to_armature = turns.swapaxes(-1, -2) @ axes.T
     size = 1.0 / scales.mean(-1)[:, None]
     joints = ((axes.T @ motion.positions()[..., None])[..., 0] - places[:, None]) @ turns

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..common.axes import numbers
+from ..common.axes import flatten_matrix
 from ..trackers.sampling import GoneError, find, key_of
 from .posing import pose_bones, read_bones
 from .reading import Character
@@ -62,7 +62,7 @@ class Preview:
 
         armature = self._armature()
         motion = Motion(self._character.rest.skeleton, np.zeros(1), rotations[None], root[None])
-        world = np.array(numbers(armature.matrix_world)).reshape(1, 4, 4)
+        world = np.array(flatten_matrix(armature.matrix_world)).reshape(1, 4, 4)
         index = {bone.name: number for number, bone in enumerate(armature.pose.bones)}
         values: dict[str, np.ndarray] = {}
 

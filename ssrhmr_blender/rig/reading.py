@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..common.axes import core_axes, numbers, split
+from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.errors import UserError
 from .rigify import Controls, find_controls
 
@@ -59,7 +59,7 @@ def uniform_scale(armature: bpy.types.Object) -> float:
     """
     import numpy as np
 
-    _, _, scales = split(np.array(numbers(armature.matrix_world)).reshape(4, 4))
+    _, _, scales = split_transforms(np.array(flatten_matrix(armature.matrix_world)).reshape(4, 4))
     size = float(abs(scales).mean())
     if not np.isfinite(size) or size < 1e-9 or scales.min() <= 0.0:
         raise RigError(f"'{armature.name}' is mirrored or has no size: give it a positive scale")

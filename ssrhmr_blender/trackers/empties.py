@@ -9,7 +9,7 @@ import bpy
 
 from ..animation.actions import ActionWriter
 from ..common.axes import core_axes, metre
-from ..properties.settings import TRACKER_LABELS, TRACKERS
+from ..properties.tracker import TRACKER_LABELS, TRACKERS
 
 if TYPE_CHECKING:
     from ssrhmr_core.tracking.take import Take

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..common.axes import numbers
+from ..common.axes import flatten_matrix
 from ..common.errors import UserError
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def sample(
             scene.frame_set(whole, subframe=frame - whole)
             # Blender copies what it evaluated for the window's scene back to the objects.
             for column, obj in enumerate(objects):
-                table[row, column] = numbers(obj.matrix_world)
+                table[row, column] = flatten_matrix(obj.matrix_world)
             for column, bone in enumerate(bones, len(objects)):
-                table[row, column] = numbers(_pose_of(objects[-1], *bone))
+                table[row, column] = flatten_matrix(_pose_of(objects[-1], *bone))
     finally:
         if scene_name in bpy.data.scenes:
             bpy.data.scenes[scene_name].frame_set(before[0], subframe=before[1])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..common.validation import SetupError
-from ..properties.settings import TRACKER_LABELS, TRACKERS
+from ..properties.tracker import TRACKER_LABELS, TRACKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ssrhmr_core.body.skeleton import Skeleton
     from ssrhmr_core.tracking.calibration import Calibration
 
-    from ..properties.settings import SSRHMR_Setup
+    from ..properties.setup import SSRHMR_Setup
 
 Adjustments = tuple[tuple[float, ...], ...]
 
@@ -51,15 +51,16 @@ def check_calibrated(setup: SSRHMR_Setup) -> None:
 
 def adjustments_of(setup: SSRHMR_Setup) -> Adjustments:
     """Return offsets, then rotations of the six trackers, to see whether they have changed."""
-    parts = ("offset", "turn")
-    return tuple(tuple(getattr(setup, f"{role}_{part}")) for part in parts for role in TRACKERS)
+    trackers = [setup.tracker(role) for role in TRACKERS]
+    offsets = tuple(tuple(tracker.offset) for tracker in trackers)
+    return offsets + tuple(tuple(tracker.rotation) for tracker in trackers)
 
 
 def clear_adjustments(setup: SSRHMR_Setup) -> None:
     """Undo what was corrected by hand."""
     for role in TRACKERS:
-        setattr(setup, f"{role}_offset", (0.0, 0.0, 0.0))
-        setattr(setup, f"{role}_turn", (0.0, 0.0, 0.0))
+        tracker = setup.tracker(role)
+        tracker.offset = tracker.rotation = (0.0, 0.0, 0.0)
 
 
 def store_calibration(
@@ -87,10 +88,10 @@ def store_calibration(
     values = zip(
         *(TRACKERS, found.mount_distances, misses, speeds, quality(found, skeleton)), strict=True
     )
-    for role, arm, miss, speed, fit in values:
+    for role, distance, miss, speed, fit in values:
         line = setup.fits.add()
         line.name = TRACKER_LABELS[role]
-        line.arm, line.error, line.speed = float(arm), float(miss), float(speed)
+        line.mount_distance, line.error, line.speed = float(distance), float(miss), float(speed)
         line.quality = float(fit)
     setup.warnings.clear()
     for number, warning in enumerate(warnings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..common.axes import core_axes, split
+from ..common.axes import core_axes, split_transforms
 from ..common.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def take_from_samples(
             f"tracker '{names[tracker]}' is not a number at frame {frames[row]:g}:"
             " mend its keys, driver or constraint there"
         )
-    places, turns, scales = split(worlds)
+    places, turns, scales = split_transforms(worlds)
     flat = np.argwhere((np.abs(scales) < 1e-9).any(-1))
     if len(flat):
         row, tracker = flat[0]

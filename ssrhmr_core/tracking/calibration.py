@@ -47,6 +47,9 @@ _CALM_SPEED, _ALIKE = 0.05, 0.05
 """Metres a second and metres off the reference pose that count alike for a still frame."""
 _STILL_SPEED = 0.15
 """Metres a second below which a tracker counts as still."""
+_LEAP, _LEAP_RATIO = 0.15, 5.0
+"""Least step of a leap as a share of the trackers' height, and how many times faster it is than the
+steps before and after."""
 _AVERAGED = 3
 """Frames before and after a moment that the noise of trackers is averaged over."""
 _AROUND = 9
@@ -260,12 +263,43 @@ def calibrate_to_pose(
 
 
 def peak_speeds(take: Take, time: float, window: float = 0.25) -> np.ndarray:
-    """Fastest speed of each tracker (6,) within ``window`` seconds of ``time``, metres a second."""
-    near = np.abs(take.times - time) <= window + 1e-9
-    if near.sum() < 2:
+    """Return the fastest speed of each tracker (6,) around a time, in metres per second.
+
+    Only the frames on the same side of a cut count: many files begin with a single frame of the
+    T-pose, from which trackers leap to where the performance begins.
+
+    Args:
+        take: Raw trackers at any rate.
+        time: The moment, in seconds.
+        window: Seconds before and after it that are looked at.
+    """
+    near = np.flatnonzero(np.abs(take.times - time) <= window + 1e-9)
+    if len(near) < 2:
         return np.zeros(6, np.float32)
-    steps = np.linalg.norm(np.diff(take.positions[near], axis=0), axis=-1)
-    return (steps / np.diff(take.times[near])[:, None]).max(0).astype(np.float32)
+    # A frame more on either side tells whether the outermost steps are leaps.
+    around = slice(max(near[0] - 1, 0), near[-1] + 2)
+    times, positions = take.times[around], take.positions[around]
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=-1)
+    speeds = steps / np.diff(times)[:, None]
+    cuts = np.flatnonzero(_find_leaps(steps, speeds, positions))
+    at = int(np.abs(times - time).argmin())
+    first = max([near[0] - around.start, *(cuts[cuts < at] + 1)])
+    last = min([near[-1] - around.start, *cuts[cuts >= at]])
+    return speeds[first:last].max(0, initial=0.0).astype(np.float32)
+
+
+def _find_leaps(steps: np.ndarray, speeds: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return which steps (F - 1,) are leaps that no body makes: far, out of rest and into rest.
+
+    Args:
+        steps: (F - 1, 6) distances between frames.
+        speeds: (F - 1, 6) the same, per second.
+        positions: (F, 6, 3) of the trackers.
+    """
+    height = np.ptp(positions[..., 1], axis=-1).max()
+    padded = np.pad(speeds, ((1, 1), (0, 0)))
+    neighbours = np.maximum(padded[:-2], padded[2:])
+    return ((steps > _LEAP * height) & (speeds > _LEAP_RATIO * neighbours)).any(-1)
 
 
 def movement_warnings(speeds: np.ndarray) -> tuple[str, ...]:

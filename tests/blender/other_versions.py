@@ -83,17 +83,30 @@ def write_first() -> None:
     setup.smoothing = "CUTOFF"
 
 
+def later_tracker(role: str, size: int) -> type[bpy.types.PropertyGroup]:
+    """What a later version might hold of a tracker."""
+    fields = {
+        "object": declare("PointerProperty", type=bpy.types.Object),
+        "weight": declare(NUMBER),
+        "offset": declare("FloatVectorProperty", size=size),
+    }
+    return group(f"SSRHMR_Tracker_{role}", fields)
+
+
 def write_later() -> None:
     """Settings of a later version: more of them, other types, items and limits."""
     texts = ("planting", "calibration_frame", "key_switches")
-    numbers = ("cutoff", "height", "head_weight", "pelvis_weight")
+    numbers = ("cutoff", "height")
     fields = {name: declare(TEXT) for name in ("new_text", *texts)}
     fields |= {name: declare(NUMBER) for name in ("new_number", *numbers)}
     fields |= {name: declare(WHOLE) for name in ("bones", "frame_end")}
-    fields["head_offset"] = declare("FloatVectorProperty", size=3)
-    fields["left_hand_offset"] = declare("FloatVectorProperty", size=4)
+    trackers = {
+        role: declare("PointerProperty", type=later_tracker(role, size))
+        for role, size in (("pelvis", 3), ("head", 3), ("left_hand", 4))
+    }
+    fields["trackers"] = declare("PointerProperty", type=group("SSRHMR_Trackers", trackers))
     more = items(*(f"KIND_{number}" for number in range(9)))
-    for name in ("reference", "scale", "smoothing", "range"):
+    for name in ("reference", "proportions", "smoothing", "range"):
         fields[name] = declare("EnumProperty", items=more)
     fields["armature"] = declare("PointerProperty", type=bpy.types.Object)
     setup_kind = group("SSRHMR_Setup", fields)
@@ -113,11 +126,12 @@ def write_later() -> None:
     for name in texts:
         setattr(setup, name, "much")
     setup.new_text, setup.new_number, setup.bones, setup.frame_end = "new", 3.5, 7, 77
-    setup.cutoff, setup.height, setup.head_weight = 1e6, float("nan"), -3.0
-    setup.pelvis_weight = 0.25
-    setup.head_offset = (0.01, 0.02, 0.03)
-    setup.left_hand_offset = (1.0, 2.0, 3.0, 4.0)
-    setup.scale = setup.smoothing = setup.reference = "KIND_7"
+    setup.cutoff, setup.height = 1e6, float("nan")
+    trackers = setup.trackers
+    trackers.head.weight, trackers.pelvis.weight = -3.0, 0.25
+    trackers.head.offset = (0.01, 0.02, 0.03)
+    trackers.left_hand.offset = (1.0, 2.0, 3.0, 4.0)
+    setup.proportions = setup.smoothing = setup.reference = "KIND_7"
     setup.range = "KIND_3"
     scene.ssrhmr_characters.active = -4
     scene.ssrhmr_characters.newer.new_number = 1.0

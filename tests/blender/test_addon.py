@@ -9,20 +9,24 @@ import sys
 from pathlib import Path
 
 import bpy
-import numpy as np
 import pytest
 
 import ssrhmr_blender
 from ssrhmr_blender.common import modal_job
-from ssrhmr_blender.properties import settings
+from ssrhmr_blender.properties.bones import SSRHMR_BoneSlot
+from ssrhmr_blender.properties.calibration import SSRHMR_TrackerFit
+from ssrhmr_blender.properties.setup import SSRHMR_Setup
+from ssrhmr_blender.properties.tracker import TRACKER_LABELS, TRACKERS, SSRHMR_Tracker
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.body import skeleton
 from tests.blender.conftest import choose, make_armature, make_trackers, snapshot
 
+_ENABLE_BUDGET = 300.0
+"""Milliseconds of one core to enable the add-on: ten times what it takes on a server's core."""
+
 
 def test_names_are_those_of_the_core() -> None:
-    assert settings.TRACKERS == skeleton.TRACKERS
-    assert tuple(settings.TRACKER_LABELS) == skeleton.TRACKERS
+    assert skeleton.TRACKERS == TRACKERS == tuple(TRACKER_LABELS)
 
 
 def test_unregister_leaves_nothing_and_register_works_again() -> None:
@@ -78,10 +82,7 @@ def test_a_bake_is_undone_in_one_step(performance: Motion) -> None:
 
 
 def test_enabling_loads_nothing_heavy(tmp_path: Path) -> None:
-    """In processes of their own, so that nothing is loaded already, and from compiled modules.
-
-    Prints how long it takes: 50 ms are allowed, but machines differ.
-    """
+    """In processes of their own, so that nothing is loaded already, and from compiled modules."""
     code = (
         # Garbage of Blender's own start would be collected in between, now or some other time.
         "import gc, os, sys, time, bpy; gc.collect();"
@@ -106,8 +107,10 @@ def test_enabling_loads_nothing_heavy(tmp_path: Path) -> None:
         seconds.append(float(spent))
         heavy = {"ssrhmr_core", "pymotion", "pythonosc", "numpy", "argparse", "hashlib"}
         assert "ssrhmr_blender" in new and heavy.isdisjoint(new)
-    # The first compiles.
-    print(f"\nenabled in {', '.join(f'{1000 * each:.0f}' for each in seconds[1:])} ms of one core")
+    # The first compiles. The best of the others is what noise of the machine cannot lengthen.
+    best = 1000.0 * min(seconds[1:])
+    print(f"\nenabled in {best:.0f} ms of one core")
+    assert best < _ENABLE_BUDGET
 
 
 @pytest.mark.parametrize(
@@ -123,43 +126,9 @@ def test_panels_are_in_their_tab(name: str) -> None:
 
 
 def test_every_property_and_operator_says_what_it_does() -> None:
-    for group in (settings.SSRHMR_Setup, settings.SSRHMR_BoneSlot, settings.SSRHMR_TrackerFit):
+    for group in (SSRHMR_Setup, SSRHMR_Tracker, SSRHMR_BoneSlot, SSRHMR_TrackerFit):
         for prop in group.bl_rna.properties:
             if prop.identifier in group.__annotations__ and not prop.is_hidden:
                 assert prop.name, prop.identifier
     for operator in ("bake", "calibrate", "detect_bones", "assign_trackers"):
         assert getattr(bpy.ops.ssrhmr, operator).get_rna_type().description
-
-
-def test_assigning_trackers_from_names(performance: Motion) -> None:
-    make_trackers(Take.from_motion(performance))
-    setup = bpy.context.scene.ssrhmr
-    assert bpy.ops.ssrhmr.assign_trackers() == {"FINISHED"}
-    for role in settings.TRACKERS:
-        assert getattr(setup, role).name == f"Tracker {role}"
-
-
-def test_two_candidates_are_not_guessed_between(performance: Motion) -> None:
-    trackers = make_trackers(Take.from_motion(performance))
-    extra = bpy.data.objects.new("HMD", None)
-    bpy.context.scene.collection.objects.link(extra)
-    bpy.ops.ssrhmr.assign_trackers()
-    assert bpy.context.scene.ssrhmr.head is None
-    for tracker in trackers.values():
-        tracker.select_set(True)
-    bpy.ops.ssrhmr.assign_trackers()
-    assert bpy.context.scene.ssrhmr.head == trackers["head"]
-
-
-def test_detecting_fills_the_table(performance: Motion) -> None:
-    armature = make_armature("Hero", performance.skeleton)
-    setup = bpy.context.scene.ssrhmr
-    setup.armature = armature
-    bpy.ops.ssrhmr.detect_bones()
-    assert [slot.name for slot in setup.bones] == list(skeleton.JOINTS)
-    assert all(slot.bone and slot.confidence > 0.9 for slot in setup.bones)
-    assert np.flatnonzero([slot.required for slot in setup.bones]).tolist() == list(
-        skeleton.REQUIRED_JOINTS
-    )
-    setup.bones[3].bone = ""
-    assert setup.bones[3].confidence == 0.0

@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 import pytest
 
-from ssrhmr_blender.properties.settings import TRACKERS
+from ssrhmr_blender.properties.tracker import TRACKERS
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import choose, make_armature, make_trackers
@@ -45,7 +45,7 @@ FIRST: dict[str, Any] = {
     "planting": 0.25,
     "between_frames": False,
     "reference": "CHARACTER",
-    "scale": "FIT",
+    "proportions": "FIT",
     "range": "TRACKERS",
     "smoothing": "CUTOFF",
 }
@@ -62,16 +62,15 @@ def test_settings_of_the_first_version(tmp_path: Path) -> None:
         assert setup.armature == bpy.data.objects["Hero"]
         for number, role in enumerate(TRACKERS):
             assert getattr(setup, role) == bpy.data.objects[f"Tracker {role}"]
-            assert values[f"{role}_weight"] == pytest.approx(0.1 * number)
+            assert values["trackers"][role]["weight"] == pytest.approx(0.1 * number)
         (slot,), (fit,), (warning,) = setup.bones, setup.fits, setup.warnings
         assert (slot.name, slot.bone, slot.required) == ("hips", "Hips", True)
         assert slot.confidence == pytest.approx(0.9) and slot.choices == ""
         assert (fit.name, fit.error) == ("head", 0.0)
-        assert (fit.arm, fit.speed, fit.quality) == pytest.approx((0.11, 0.02, 0.75))
+        assert (fit.mount_distance, fit.speed, fit.quality) == pytest.approx((0.11, 0.02, 0.75))
         assert warning.name.startswith("the character is 1.20") and warning.pair == ""
-        told = {*FIRST, *TRACKERS, "armature", "bones", "fits", "warnings"}
-        told |= {f"{role}_weight" for role in TRACKERS}
-        for name in set(fresh) - told:
+        known = {*FIRST, "trackers", "armature", "bones", "fits", "warnings"}
+        for name in set(fresh) - known:
             assert values[name] == fresh[name], name
         assert not setup.message
         if not again:
@@ -91,10 +90,13 @@ def test_settings_of_a_later_version(tmp_path: Path) -> None:
         values = read_values(setup)
         for name in ("planting", "calibration_frame", "key_switches", "bones", "cutoff", "height"):
             assert values[name] == fresh[name], name
-        for name in ("head_weight", "scale", "smoothing", "reference", "left_hand_offset"):
+        for name in ("proportions", "smoothing", "reference"):
             assert values[name] == fresh[name], name
-        assert (setup.frame_end, setup.range, setup.pelvis_weight) == (77, "CUSTOM", 0.25)
-        assert values["head_offset"] == pytest.approx([0.01, 0.02, 0.03])
+        assert (setup.frame_end, setup.range) == (77, "CUSTOM")
+        trackers = {role: setup.tracker(role) for role in ("pelvis", "head", "left_hand")}
+        assert [tracker.weight for tracker in trackers.values()] == [0.25, 1.0, 1.0]
+        assert list(trackers["head"].offset) == pytest.approx([0.01, 0.02, 0.03])
+        assert not any(trackers["left_hand"].offset)
         assert setup.armature.name == "Hero"
         assert scene.ssrhmr_characters.active == 0
         assert read_values(scene.ssrhmr_live) == live
@@ -113,7 +115,7 @@ def test_scripts_that_set_what_cannot_be(performance: Motion, tmp_path: Path) ->
     setup.calibration_frame = 20
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}
     setup.frame_start, setup.frame_end = 1, 20
-    setup.planting = setup.head_offset[1] = math.nan
+    setup.planting = setup.tracker("head").offset[1] = math.nan
     scene = reopened(tmp_path / "odd.blend")
-    assert scene.ssrhmr.planting == 0.0 and not any(scene.ssrhmr.head_offset)
+    assert scene.ssrhmr.planting == 0.0 and not any(scene.ssrhmr.tracker("head").offset)
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}

@@ -98,7 +98,7 @@ def test_limbs_point_where_the_source_s_do(
     character = build(*RIGS[target], other, target)
     trackers = follow(performer)
     choose(character, trackers)
-    setup.calibration_frame, setup.scale = 20, "FIT"
+    setup.calibration_frame, setup.proportions = 20, "FIT"
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     setup.frame_start, setup.frame_end = 1, len(motion)
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message

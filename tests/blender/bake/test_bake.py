@@ -15,6 +15,7 @@ from mathutils import Matrix, Quaternion
 
 from ssrhmr_blender.animation.actions import curves_of
 from ssrhmr_blender.baking.job import bake
+from ssrhmr_blender.properties.values import write_values
 from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.tracking.denoising import Smoothing
@@ -147,7 +148,7 @@ def test_a_pose_twisted_rolls_scaled_rotated_parented(performance: Motion) -> No
     trackers = make_trackers(Take.from_motion(performance))
     choose(armature, trackers)
     setup = bpy.context.scene.ssrhmr
-    setup.calibration_frame, setup.scale = 20, "FIT"
+    setup.calibration_frame, setup.proportions = 20, "FIT"
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     run(1, len(performance))
     frames = np.arange(1, len(performance) + 1)
@@ -422,7 +423,7 @@ def test_corpus_clip_through_blenders_importer(
     t_pose(performer, -30)
     for character in (metarig, twisted_rig(Skeleton(expected.skeleton.offsets * 1.1))):
         choose(character, trackers)
-        setup.calibration_frame, setup.reference, setup.scale = -30, "T_POSE", "FIT"
+        setup.calibration_frame, setup.reference, setup.proportions = -30, "T_POSE", "FIT"
         assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
         run(1, count)
         places, _ = joint_worlds(character, frames)
@@ -532,7 +533,7 @@ def test_keys_of_the_object_and_of_other_bones_go_on(performance: Motion, tmp_pa
             {"smoothing": Smoothing(auto=False, cutoff=3.0)},
         ),
         (
-            {"left_hand_weight": 0.0, "pelvis_weight": 0.5},
+            {"trackers": {"left_hand": {"weight": 0.0}, "pelvis": {"weight": 0.5}}},
             {"trust": (0.5, 1.0, 0.0, 1.0, 1.0, 1.0)},
         ),
     ],
@@ -550,8 +551,7 @@ def test_cleanup_is_the_cores(performance: Motion, settings: dict, cleanup: dict
     run(1, 120)
     frames = np.arange(1, 121)
     plain, _ = joint_worlds(armature, frames)
-    for name, value in settings.items():
-        setattr(setup, name, value)
+    write_values(setup, settings)
     run(1, 120)
     places, _ = joint_worlds(armature, frames)
     wanted = core_result(skeleton_of_setup(), trackers, frames, **cleanup).positions()
@@ -565,7 +565,7 @@ def test_no_weight_on_pelvis_and_head_is_explained(performance: Motion) -> None:
     setup = bpy.context.scene.ssrhmr
     setup.calibration_frame = 20
     bpy.ops.ssrhmr.calibrate()
-    setup.pelvis_weight = setup.head_weight = 0.5
+    setup.tracker("pelvis").weight = setup.tracker("head").weight = 0.5
     setup.frame_start, setup.frame_end = 1, 20
     with pytest.raises(RuntimeError, match="pelvis or head must count fully"):
         bpy.ops.ssrhmr.bake()

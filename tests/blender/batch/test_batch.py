@@ -12,7 +12,7 @@ import pytest
 from ssrhmr_blender.animation.actions import ActionWriter
 from ssrhmr_blender.animation.assignment import assign, curves_in, slots_of
 from ssrhmr_blender.batch.job import BatchReport, bake_takes
-from ssrhmr_blender.properties.settings import TRACKERS
+from ssrhmr_blender.properties.tracker import TRACKERS
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import (
     choose,

@@ -52,6 +52,26 @@ def test_a_performer_in_each_pose(skeleton: Skeleton, reference: str) -> None:
     assert any("arms are not held" in warning.name for warning in setup.warnings)
 
 
+def test_a_t_pose_in_the_first_frame_alone_is_found(performance: Motion) -> None:
+    """As in many motion libraries: the performance begins in the next frame."""
+    frames = np.array([20, *range(60, len(performance))])
+    take = Take.from_motion(performance)
+    take = Take(
+        np.arange(len(frames)) / 60.0,
+        take.positions[frames],
+        take.rotations[frames],
+        take.valid[frames],
+    )
+    choose(make_armature("Hero", performance.skeleton), make_trackers(take, mounted=False))
+    setup = bpy.context.scene.ssrhmr
+    setup.range, setup.frame_start, setup.frame_end = "CUSTOM", 1, len(frames)
+    setup.calibration_frame = 30
+    assert bpy.ops.ssrhmr.find_still() == {"FINISHED"}, setup.message
+    assert setup.calibration_frame == 1
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    assert not setup.warnings
+
+
 def test_the_still_frame_is_found(performance: Motion) -> None:
     """The made take begins with 40 frames of T-pose; 35 of a walk come before it here."""
     choose(
@@ -64,7 +84,7 @@ def test_the_still_frame_is_found(performance: Motion) -> None:
     assert 36 <= setup.calibration_frame < 76
     assert bpy.context.scene.frame_current == setup.calibration_frame
     setup.reference = "CHARACTER"
-    with pytest.raises(RuntimeError, match="choose the reference T-pose or another"):
+    with pytest.raises(RuntimeError, match="choose T-Pose or another reference"):
         bpy.ops.ssrhmr.find_still()
 
 
@@ -86,7 +106,9 @@ def test_exchanged_trackers_are_named_and_put_right(
     assert setup.calibration and not setup.warnings
 
 
-def test_a_nudge_moves_and_turns_a_joint_against_its_tracker(performance: Motion) -> None:
+def test_an_adjustment_moves_a_joint_relative_to_its_tracker(
+    performance: Motion,
+) -> None:
     armature = make_armature("Hero", performance.skeleton)
     choose(armature, make_trackers(Take.from_motion(performance), mounted=False))
     setup = bpy.context.scene.ssrhmr
@@ -100,12 +122,13 @@ def test_a_nudge_moves_and_turns_a_joint_against_its_tracker(performance: Motion
         return places[0, INDEX["left_wrist"]], turns[0, INDEX["left_wrist"]]
 
     place, turn = wrist()
-    setup.left_hand_offset = (-0.01, 0.02, 0.03)
+    tracker = setup.tracker("left_hand")
+    tracker.offset = (-0.01, 0.02, 0.03)
     moved, _ = wrist()
     # The T-pose stands there: its left is the world's X, its front the world's -Y.
     np.testing.assert_allclose(moved - place, TO_BLENDER @ [-0.01, 0.02, 0.03], atol=2e-3)
-    setup.left_hand_offset = (0.0, 0.0, 0.0)
-    setup.left_hand_turn = (np.radians(20.0), 0.0, 0.0)
+    tracker.offset = (0.0, 0.0, 0.0)
+    tracker.rotation = (np.radians(20.0), 0.0, 0.0)
     _, turned = wrist()
     back = turned @ turn.T
     angle = np.degrees(np.arccos(np.clip(0.5 * (np.trace(back) - 1.0), -1.0, 1.0)))

@@ -84,7 +84,7 @@ def test_feet_on_the_floor_and_hands_together(name: str, mode: str) -> None:
     hero = make_armature("Hero", body)
     choose(hero, make_trackers(Take.from_motion(motion), mounted=False))
     setup = bpy.context.scene.ssrhmr
-    setup.calibration_frame, setup.scale = 20, mode
+    setup.calibration_frame, setup.proportions = 20, mode
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     setup.range, setup.frame_start, setup.frame_end = "CUSTOM", 1, _FRAMES
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message

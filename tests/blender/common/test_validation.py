@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_blender.animation.actions import curves_of
-from ssrhmr_blender.properties.settings import SSRHMR_Setup
+from ssrhmr_blender.properties.setup import SSRHMR_Setup
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.model.weights import default_weights
 from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name, snapshot
@@ -72,7 +72,7 @@ def other_scene(setup: SSRHMR_Setup) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (no_armature, "Choose a character"),
+        (no_armature, "choose an armature"),
         (missing_tracker, "Left Hand tracker is missing"),
         (duplicate_tracker, "'Tracker right_hand' is chosen for both Left Hand and Right Hand"),
         (no_bones, "press Detect Bones"),

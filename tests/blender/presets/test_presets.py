@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from ssrhmr_blender.presets import files
-from ssrhmr_blender.presets.kinds import KINDS, folder_of
+from ssrhmr_blender.presets.files import PresetFile
+from ssrhmr_blender.presets.kinds import KINDS, folder_of, read_preset
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name
@@ -55,7 +56,7 @@ def test_a_setup_comes_back_in_another_file(hero: bpy.types.Object, tmp_path: Pa
     setup = bpy.context.scene.ssrhmr
     setup.bones[4].bone = ""
     ops.calibrate()
-    setup.smoothing, setup.cutoff, setup.head_weight = "CUTOFF", 3.25, 0.3
+    setup.smoothing, setup.cutoff, setup.tracker("head").weight = "CUTOFF", 3.25, 0.3
     expected = read_values(setup)
     save_all()
     scene = tmp_path / "objects.blend"
@@ -101,7 +102,7 @@ def test_the_folder_is_the_users(hero: bpy.types.Object, own_folder: Path) -> No
     assert [path.name for path in (own_folder / "bones").iterdir()] == ["Studio%3A A%2FB.json"]
     assert files.names_in(own_folder / "bones") == ["Studio: A/B"]
     held = json.loads((own_folder / "bones" / "Studio%3A A%2FB.json").read_text())
-    assert held["ssrhmr_preset"] == 1 and held["name"] == "Studio: A/B"
+    assert held["ssrhmr_preset"] == 2 and held["name"] == "Studio: A/B"
     assert held["values"]["bones"]["hips"] == mixamo_name("hips")
     assert ops.preset_delete(kind="bones", name="Studio: A/B") == {"FINISHED"}
     assert files.names_in(own_folder / "bones") == []
@@ -130,9 +131,9 @@ def test_any_name_stays_in_the_folder(tmp_path: Path, name: str) -> None:
     assert path.parent == tmp_path
     assert not set(path.name) & set('<>:"/\\|?*') and not path.name.startswith(".")
     assert path.name.split(".")[0].lower() not in ("con", "nul", "com1")
-    files.save(path, files.Preset("bones", name, {}))
+    files.save(path, PresetFile("bones", name, 2, {}))
     assert files.names_in(tmp_path) == [name]
-    assert files.load(path, "bones").name == name
+    assert read_preset(path, "bones").name == name
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 64, " x"])
@@ -156,37 +157,37 @@ def test_export_and_import(hero: bpy.types.Object, tmp_path: Path, own_folder: P
 
 
 def header(**changes: Any) -> str:
-    held = {"ssrhmr_preset": 1, "kind": "calibration", "name": "x", "values": {}}
+    held = {"ssrhmr_preset": 2, "kind": "calibration", "name": "x", "values": {}}
     return json.dumps({**held, **changes})
 
 
 BROKEN: list[tuple[str | bytes, str]] = [
-    (b"", "no JSON"),
-    (b"\xff\xfe\x00", "no JSON"),
-    (b"import os", "no JSON"),
-    (b"[" * 200_000, "no JSON"),
-    (b'{"a":' * 100_000, "no JSON"),
-    (b"9" * 10_000, "no JSON"),
+    (b"", "not a JSON"),
+    (b"\xff\xfe\x00", "not a JSON"),
+    (b"import os", "not a JSON"),
+    (b"[" * 200_000, "not a JSON"),
+    (b'{"a":' * 100_000, "not a JSON"),
+    (b"9" * 10_000, "not a JSON"),
     (b" " * 1_000_001, "too large"),
-    ("[]", "no preset of this add-on"),
-    ("{}", "no preset of this add-on"),
-    (header(ssrhmr_preset=True), "version is no number"),
+    ("[]", "not a preset of this add-on"),
+    ("{}", "not a preset of this add-on"),
+    (header(ssrhmr_preset=True), "version is not a number"),
     (header(ssrhmr_preset=99), "newer version"),
     (header(kind=["x"] * 50), "not of 'calibration'"),
     (header(values=[]), "holds no values"),
     (header(), "holds no calibration"),
-    (header(values={"calibration": 3}), "'calibration' must be a text"),
+    (header(values={"calibration": 3}), "'calibration' must be text"),
     (header(values={"calibration": "{}"}), "calibrate again"),
-    (header(values={"calibration": "x" * 200_000}), "must be a text"),
+    (header(values={"calibration": "x" * 200_000}), "must be text"),
     (header(values={"calibration": "["[:1] * 90_000}), "calibrate again"),
     (header(values={"calibration_frame": 1e300, "calibration": "{}"}), "'calibration_frame'"),
     (header(values={"calibration_frame": 2.5, "calibration": "{}"}), "whole number"),
     (header(values={"reference": "NONE", "calibration": "{}"}), "'reference' cannot be 'NONE'"),
-    (header(values={"fits": [{"arm": "long"}]}), "'arm' must be a number"),
+    (header(values={"fits": [{"mount_distance": "long"}]}), "'mount_distance' must be a number"),
     (header(values={"fits": [{}] * 1001}), "'fits' must be a list"),
     (header(values={"fits": [3]}), "pairs of names"),
     (header(values={"warnings": [{"name": "\ud800"}]}), "broken characters"),
-    (header(values={"calibration": "x"}).replace('"x"}', "NaN}"), "no JSON"),
+    (header(values={"calibration": "x"}).replace('"x"}', "NaN}"), "not a JSON"),
 ]
 
 
@@ -210,9 +211,12 @@ def test_broken_and_hostile_files(
         ("bones", {"bones": ["a"]}, "no names of bones"),
         ("bones", {"bones": {"hips": 3}}, "no names of bones"),
         ("bones", {"bones": {"hips": "Nothing"}}, "None of the preset's bones is on 'Hero'"),
-        ("trackers", {"objects": 5}, "no names of trackers"),
-        ("trackers", {"objects": {}, "settings": {"head_weight": 2.0}}, "from 0 to 1"),
-        ("trackers", {"objects": {}, "settings": {"between_frames": 1}}, "true or false"),
+        ("trackers", {"trackers": 5}, "pairs of names"),
+        ("trackers", {"trackers": {"head": 5}}, "pairs of names"),
+        ("trackers", {"trackers": {"head": {"object": 5}}}, "no names of trackers"),
+        ("trackers", {"trackers": {"head": {"weight": 2.0}}}, "from 0 to 1"),
+        ("trackers", {"settings": {"between_frames": 1}}, "true or false"),
+        ("calibration", {"trackers": {"head": {"offset": [1, 2]}}}, "holds no calibration"),
     ],
 )
 def test_values_of_the_other_kinds(
@@ -273,7 +277,7 @@ def test_nothing_to_save(
 def test_a_folder_that_cannot_be_written(hero: bpy.types.Object, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="cannot be written"):
         ops.preset_export(kind="bones", filepath=str(tmp_path / "no" / "such" / "x.json"))
-    with pytest.raises(RuntimeError, match="not there any more"):
+    with pytest.raises(RuntimeError, match="does not exist any more"):
         ops.preset_load(kind="bones", name="Never Saved")
 
 
@@ -291,8 +295,8 @@ JSON = strategies.recursive(
 )
 FIELDS = {
     "bones": ("family", "bones"),
-    "trackers": ("objects", "settings"),
-    "calibration": ("calibration", "fits", "warnings", "reference", "calibration_frame"),
+    "trackers": ("trackers", "settings"),
+    "calibration": ("calibration", "fits", "warnings", "reference", "trackers"),
     "live": ("protocol", "port", "devices", "countdown", "bake"),
 }
 # Three times as many as elsewhere: they take no time.
@@ -305,7 +309,7 @@ def test_any_bytes_are_refused_in_a_sentence(tmp_path: Path, content: bytes) -> 
     path = tmp_path / "any.json"
     path.write_bytes(content)
     with pytest.raises(files.PresetError, match=r"'any\.json'"):
-        files.load(path, "bones")
+        read_preset(path, "bones")
 
 
 @FUZZ
@@ -335,7 +339,7 @@ def test_damaged_presets_are_applied_whole_or_refused(
         path.write_bytes(damaged(random))
         before = read_values(setup), read_values(bpy.context.scene.ssrhmr_live)
         try:
-            KINDS[kind].apply(setup, files.load(path, kind).values)
+            KINDS[kind].apply(setup, read_preset(path, kind).values)
             loaded += 1
         except ValueError as error:
             assert str(error)

@@ -11,7 +11,7 @@ import pytest
 
 import ssrhmr_blender
 from ssrhmr_blender.properties import characters
-from ssrhmr_blender.properties.settings import SSRHMR_Setup
+from ssrhmr_blender.properties.setup import SSRHMR_Setup
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import choose, make_armature, make_trackers
@@ -58,7 +58,7 @@ def test_each_character_has_its_own_settings(hero: bpy.types.Object, performance
 
 def test_a_copy_has_everything_and_is_its_own(hero: bpy.types.Object, performance: Motion) -> None:
     scene = bpy.context.scene
-    scene.ssrhmr.smoothing, scene.ssrhmr.head_weight = "OFF", 0.4
+    scene.ssrhmr.smoothing, scene.ssrhmr.tracker("head").weight = "OFF", 0.4
     before = read_values(scene.ssrhmr)
     assert before["calibration"] and len(before["bones"]) == 22 and before["range"] == "CUSTOM"
     assert bpy.ops.ssrhmr.setup_duplicate() == {"FINISHED"}
@@ -172,7 +172,7 @@ def test_files_with_one_setup_open(
     """As they were saved when ``scene.ssrhmr`` was itself the setup."""
     armature = make_armature("Hero", performance.skeleton)
     ssrhmr_blender.unregister()
-    for group in ssrhmr_blender.properties.settings.CLASSES:
+    for group in ssrhmr_blender.properties.CLASSES:
         bpy.utils.register_class(group)
     bpy.types.Scene.ssrhmr = bpy.props.PointerProperty(type=SSRHMR_Setup)
     path = str(tmp_path / "old.blend")
@@ -183,7 +183,7 @@ def test_files_with_one_setup_open(
         bpy.ops.wm.save_as_mainfile(filepath=path)
     finally:
         del bpy.types.Scene.ssrhmr
-        for group in reversed(ssrhmr_blender.properties.settings.CLASSES):
+        for group in reversed(ssrhmr_blender.properties.CLASSES):
             bpy.utils.unregister_class(group)
         ssrhmr_blender.register()
     bpy.ops.wm.open_mainfile(filepath=path)
@@ -222,5 +222,5 @@ def test_choosing_by_a_mesh(hero: bpy.types.Object) -> None:
     bpy.ops.ssrhmr.setup_of_selected()
     assert bpy.context.scene.ssrhmr_characters.active == 0
     select(None)
-    with pytest.raises(RuntimeError, match="Select a character first"):
+    with pytest.raises(RuntimeError, match="No character is selected"):
         bpy.ops.ssrhmr.setup_of_selected()

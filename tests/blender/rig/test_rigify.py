@@ -41,7 +41,7 @@ def rig(generated: Path, performance: Motion) -> Iterator[bpy.types.Object]:
     bpy.context.view_layer.objects.active = armature
     choose(armature, make_trackers(Take.from_motion(performance)))
     setup = bpy.context.scene.ssrhmr
-    setup.calibration_frame, setup.scale = 20, "FIT"
+    setup.calibration_frame, setup.proportions = 20, "FIT"
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     setup.frame_start, setup.frame_end = 1, len(performance)
     yield armature

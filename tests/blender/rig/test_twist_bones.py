@@ -11,7 +11,7 @@ import pytest
 from mathutils import Matrix, Quaternion, Vector
 
 from ssrhmr_blender.animation.actions import curves_of
-from ssrhmr_blender.properties.settings import TRACKERS
+from ssrhmr_blender.properties.tracker import TRACKERS
 from ssrhmr_blender.rig.preview import Preview
 from ssrhmr_blender.rig.reading import read_character
 from ssrhmr_core import Motion, Take

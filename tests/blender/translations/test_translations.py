@@ -15,7 +15,8 @@ import pytest
 import ssrhmr_blender
 from ssrhmr_blender import translations
 from ssrhmr_blender.common import ui
-from ssrhmr_blender.properties import settings
+from ssrhmr_blender.properties.bones import joint_label
+from ssrhmr_blender.properties.tracker import TRACKER_LABELS
 from ssrhmr_core.body.skeleton import JOINTS
 
 PACKAGE = Path(ssrhmr_blender.__file__).parent
@@ -73,8 +74,8 @@ def texts() -> set[str]:
     found = {text for cls in ssrhmr_blender.CLASSES for text in declared(cls)}
     for path in PACKAGE.rglob("*.py"):
         found |= {text for text in drawn(path) if isinstance(text, str)}
-    found |= set(settings.TRACKER_LABELS.values()) | set(ui._SWAPS.values())
-    found |= {settings.label_of(joint) for joint in JOINTS}
+    found |= set(TRACKER_LABELS.values()) | set(ui.SWAP_LABELS.values())
+    found |= {joint_label(joint) for joint in JOINTS}
     return {text for text in found if any(letter.isalpha() for letter in text)}
 
 

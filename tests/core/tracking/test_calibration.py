@@ -365,6 +365,41 @@ def test_the_still_frame_of_the_pose_is_found(motion: Motion) -> None:
         find_still_time(body, take)
 
 
+@pytest.mark.parametrize("rate", [15.0, 30.0, 120.0])
+@pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
+def test_a_pose_that_lasts_one_frame_is_found(motion: Motion, rate: float, size: float) -> None:
+    """Many files begin with one frame of the T-pose, and with the performance in the next."""
+    body = motion.skeleton.scaled(size)
+    pose = wear(motion.skeleton, SETS[0], 3, "T_POSE")
+    dance = Take.from_motion(motion).positions
+    take = Take(
+        np.arange(1 + len(dance)) / rate,
+        (np.concatenate([pose.positions[None], dance]) * size).astype("f4"),
+        np.tile(pose.rotations, (1 + len(dance), 1, 1)).astype("f4"),
+        np.ones((1 + len(dance), 6), bool),
+    )
+    assert find_still_time(body, take) == 0.0
+    assert peak_speeds(take, 0.0).max() == 0.0
+
+
+def test_speeds_across_a_cut_do_not_count() -> None:
+    """Each side of it has its own speed; fast movement, which comes and goes, is no cut."""
+    positions = np.zeros((60, 6, 3))
+    positions[:, 1, 1] = 1.5
+    positions[:30, 3, 0] = np.arange(30) * 0.01
+    positions[30:, 3, 0] = 2.0 + np.arange(30) * 0.02
+    rotations = np.tile([1.0, 0.0, 0.0, 0.0], (60, 6, 1))
+    take = Take(
+        np.arange(60) / 60.0, positions.astype("f4"), rotations.astype("f4"), np.ones((60, 6), bool)
+    )
+    assert peak_speeds(take, 29 / 60).max() == pytest.approx(0.6, rel=1e-3)
+    assert peak_speeds(take, 30 / 60).max() == pytest.approx(1.2, rel=1e-3)
+    # A blow of 8 m/s that builds up over four frames.
+    speeds = np.array([0.5, 2.0, 5.0, 8.0, 5.0, 2.0, 0.5]) / 60.0
+    take.positions[:, 3, 0] = np.concatenate([np.zeros(27), np.cumsum(speeds), np.full(26, 0.4)])
+    assert peak_speeds(take, 27 / 60).max() == pytest.approx(8.0, rel=1e-3)
+
+
 @given(motion=motions(), seed=seeds(), size=st.sampled_from([0.01, 1.0, 100.0]))
 def test_any_mounts_on_any_body_are_undone(motion: Motion, seed: int, size: float) -> None:
     """Calibrated to the pose of one frame, each tracker gives its joint back at every frame."""

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where live trackers come from, and what happens to them."""
+
+from __future__ import annotations
+
+import bpy
+
+from .tracker import TRACKER_ITEMS
+
+PORTS = {"VMC": 39539, "VRCHAT": 9000, "JSON": 39560}
+"""The port to which each protocol is usually sent."""
+
+
+def _use_default_port(live: SSRHMR_Live, _context: bpy.types.Context) -> None:
+    live.port = PORTS[live.protocol]
+
+
+def _take_role(chosen: SSRHMR_Device, _context: bpy.types.Context) -> None:
+    """Free the role on other devices: it belongs to the one that was chosen last."""
+    if chosen.role == "NONE":
+        return
+    for device in live_of(chosen.id_data).devices:
+        if device.role == chosen.role and device.name != chosen.name:
+            device.role = "NONE"
+
+
+class SSRHMR_Device(bpy.types.PropertyGroup):
+    """A tracking device that has sent readings, and the tracker that it is."""
+
+    name: bpy.props.StringProperty(name="Device", description="Name or serial number of the device")
+    role: bpy.props.EnumProperty(
+        name="Worn On",
+        description="Where on the body this device is worn",
+        items=(
+            ("NONE", "Not Used", "Listed, but ignored by the capture"),
+            *TRACKER_ITEMS,
+        ),
+        update=_take_role,
+    )
+
+
+class SSRHMR_Live(bpy.types.PropertyGroup):
+    """The source of live trackers, and the options of capture and recording."""
+
+    protocol: bpy.props.EnumProperty(
+        name="Protocol",
+        description="Protocol that the tracking software sends",
+        items=(
+            ("VMC", "VMC", "Virtual Motion Capture protocol (OSC): VMC, VSeeFace, Warudo, ..."),
+            ("VRCHAT", "VRChat OSC", "OSC trackers as sent to VRChat: SlimeVR, AXIS, ..."),
+            (
+                "JSON",
+                "JSON Lines",
+                "For scripts of your own: one JSON object per line, over UDP or TCP",
+            ),
+        ),
+        update=_use_default_port,
+    )
+    port: bpy.props.IntProperty(
+        name="Port",
+        description="Number of the port that the tracking software sends to",
+        default=PORTS["VMC"],
+        min=1,
+        max=65535,
+    )
+    everywhere: bpy.props.BoolProperty(
+        name="From Other Computers",
+        description="Also receive from other computers on the network. If off, only software on"
+        " this computer is heard",
+    )
+    devices: bpy.props.CollectionProperty(type=SSRHMR_Device)
+    active_device: bpy.props.IntProperty(name="Device", description="Selected device")
+    countdown: bpy.props.FloatProperty(
+        name="Countdown",
+        description="Time to get into the pose and stand still before calibration",
+        default=3.0,
+        min=0.0,
+        soft_max=10.0,
+        max=60.0,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+    )
+    overlay: bpy.props.BoolProperty(
+        name="Overlay",
+        description="Draw trackers, floor and skeleton in the 3D view while capturing",
+        default=True,
+    )
+    folder: bpy.props.StringProperty(
+        name="Takes",
+        description="Folder for recorded takes, one CSV file each. If empty: a folder 'takes' next"
+        " to the saved file, or in Blender's user folder",
+        subtype="DIR_PATH",
+    )
+    pre_roll: bpy.props.FloatProperty(
+        name="Pre-Roll",
+        description="Time between pressing Record and the first recorded frame",
+        default=0.0,
+        min=0.0,
+        soft_max=10.0,
+        max=60.0,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+    )
+    play: bpy.props.BoolProperty(
+        name="Play Timeline",
+        description="Play from the scene's first frame while recording, to act along with music"
+        " and other characters",
+    )
+    bake: bpy.props.BoolProperty(
+        name="Bake After Recording",
+        description="Turn each take into keyframes as soon as it is recorded",
+        default=True,
+    )
+
+
+def live_of(scene: bpy.types.Scene | None) -> SSRHMR_Live:
+    """Return the scene's live settings, typed."""
+    return scene.ssrhmr_live
+
+
+CLASSES = (SSRHMR_Device, SSRHMR_Live)

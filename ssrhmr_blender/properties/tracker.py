@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trackers of a setup, one group of settings each.
+
+Everything about a tracker lies in its :class:`SSRHMR_Tracker`, and the groups are declared from the
+tables below: another tracker is another line in each of the two. A pointer to a group, unlike an
+item of a collection, always exists, so panels draw it, scripts read it, and undo, copies of scenes
+and library overrides treat it like any other setting, without anything to fill in first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+TRACKER_LABELS = {
+    "pelvis": "Pelvis",
+    "head": "Head",
+    "left_hand": "Left Hand",
+    "right_hand": "Right Hand",
+    "left_foot": "Left Foot",
+    "right_foot": "Right Foot",
+}
+TRACKER_PLACES = {
+    "pelvis": "On the hips or the belt",
+    "head": "On the head, such as a headset",
+    "left_hand": "In or on the left hand",
+    "right_hand": "In or on the right hand",
+    "left_foot": "On the left foot or ankle",
+    "right_foot": "On the right foot or ankle",
+}
+TRACKER_ITEMS = [(role, label, TRACKER_PLACES[role]) for role, label in TRACKER_LABELS.items()]
+"""Items of enums whose choices are the trackers."""
+TRACKERS = tuple(TRACKER_LABELS)
+"""Names in the order of ssrhmr_core.body.skeleton.TRACKERS; written out here because the core is
+imported on first use only. A test compares the two."""
+
+
+def setup_holding(group: bpy.types.PropertyGroup, member: str) -> Any:
+    """Return the setup that a group of settings is part of.
+
+    Args:
+        group: A group somewhere below a setup.
+        member: The setup's own property that leads to the group, such as "bones".
+    """
+    path = group.path_from_id().rpartition(f".{member}")[0]
+    return group.id_data.path_resolve(path)
+
+
+def _is_tracker(_tracker: SSRHMR_Tracker, candidate: bpy.types.Object) -> bool:
+    return candidate.type != "ARMATURE"
+
+
+def _clear_calibration(tracker: SSRHMR_Tracker, _context: bpy.types.Context) -> None:
+    setup_holding(tracker, "trackers").clear_calibration()
+
+
+class SSRHMR_Tracker(bpy.types.PropertyGroup):
+    """One tracker: the object that follows it, and how the setup uses it."""
+
+    object: bpy.props.PointerProperty(
+        type=bpy.types.Object,
+        name="Object",
+        description="Animated object that follows this tracker, such as an imported empty",
+        poll=_is_tracker,
+        update=_clear_calibration,
+    )
+    weight: bpy.props.FloatProperty(
+        name="Weight",
+        description="Influence of this tracker: 1 follows it exactly, 0 leaves the joint to the"
+        " model",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    offset: bpy.props.FloatVectorProperty(
+        name="Offset",
+        description="Move the joint relative to its tracker: to the left, up and forward, as seen"
+        " from the body in the T-pose. Applied on top of every calibration",
+        size=3,
+        subtype="TRANSLATION",
+        unit="LENGTH",
+        soft_min=-0.2,
+        soft_max=0.2,
+        step=1,
+        precision=3,
+    )
+    rotation: bpy.props.FloatVectorProperty(
+        name="Rotation",
+        description="Rotate the joint relative to its tracker: about the axes that point left, up"
+        " and forward from the body in the T-pose. Applied on top of every calibration",
+        size=3,
+        subtype="EULER",
+        unit="ROTATION",
+    )
+
+
+class SSRHMR_Trackers(bpy.types.PropertyGroup):
+    """The trackers of a setup by name: ``setup.trackers.left_hand.weight``."""
+
+    # Blender reads declarations from here, and a class statement cannot make them in a loop.
+    __annotations__ = {
+        role: bpy.props.PointerProperty(type=SSRHMR_Tracker, name=label, description=place)
+        for role, label, place in TRACKER_ITEMS
+    }
+
+
+def object_property(role: str) -> property:
+    """Return a Python property that reads and writes the object of a setup's tracker."""
+
+    def get(setup: Any) -> bpy.types.Object | None:
+        return getattr(setup.trackers, role).object
+
+    def set_(setup: Any, value: bpy.types.Object | None) -> None:
+        getattr(setup.trackers, role).object = value
+
+    return property(get, set_, doc=f"Object that follows the {TRACKER_LABELS[role]} tracker.")
+
+
+CLASSES = (SSRHMR_Tracker, SSRHMR_Trackers)
