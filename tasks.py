@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two commands of a newcomer, with all the set-up they need.
+"""The commands of a newcomer, with all the set-up that they need.
 
 ``python tasks.py demo`` animates a character from the included sample take.
-``python tasks.py test`` passes every check of the project; ``--quick`` leaves out all versions of
-Blender but the one that the add-on is developed in.
+``python tasks.py test`` runs every check of the project; ``--quick`` skips all versions of Blender
+except the one that the add-on is developed in.
+``python tasks.py lint`` runs the checks that need no Blender and take seconds.
 
-Each environment is made from its locked requirement files and used again until one of them changes.
-Only the standard library is needed here.
+Each environment is built from hash-locked requirement files and reused until one of them changes.
+This file needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -41,8 +43,8 @@ WINDOW_BLENDERS = {"4.3": "trixie", "5.2": "sid"}
 _LEAVE_TRIES = 15
 
 
-class Missing(Exception):
-    """Something that a stage needs is not on this machine."""
+class MissingRequirementError(Exception):
+    """A stage needs something that this machine does not have."""
 
 
 def find_python(version: str) -> Path:
@@ -63,7 +65,7 @@ def find_python(version: str) -> Path:
         lines = found.stdout.splitlines()
         if found.returncode == 0 and lines[0] == version:
             return Path(lines[1])
-    raise Missing(f"needs Python {version}")
+    raise MissingRequirementError(f"needs Python {version}")
 
 
 def digest(path: Path) -> str:
@@ -194,11 +196,13 @@ def debian_window_test(release: str) -> None:
         for name in ("setup_chroot_blender", "chroot_run", "chroot_umount")
     )
     if not setup.exists() or sys.platform != "linux" or os.geteuid() != 0:
-        raise Missing("needs Blender with a window: put it on the path, or into SSRHMR_BLENDER")
+        raise MissingRequirementError(
+            "needs Blender with a window: put it on the path, or into SSRHMR_BLENDER"
+        )
     try:
         run(setup, release, blender)
     except (subprocess.CalledProcessError, OSError) as error:
-        raise Missing("Blender with a window could not be set up here") from error
+        raise MissingRequirementError("Blender with a window could not be set up here") from error
     os.environ.update(SSRHMR_BLENDER=f"{start} {blender} blender", BIND=str(ROOT))
     try:
         window_test()
@@ -218,52 +222,77 @@ def demo() -> None:
     run(main_environment("dev.txt"), "examples/demo.py")
 
 
-def test(quick: bool) -> bool:
-    """Run every stage and print a summary; return whether none failed."""
-    find_python(MAIN_PYTHON)  # the only one whose absence is an error: the rest would be skipped
-    rows: list[tuple[str, str, float]] = []
+def lint_stages(python: Path) -> dict[str, list[str | Path]]:
+    """Return the commands of the checks that read the sources without running them."""
+    return {
+        "format": [python, "-m", "ruff", "format", "--check", "."],
+        "lint": [python, "-m", "ruff", "check", "."],
+        "imports": [python.with_name("lint-imports"), "--no-logo"],
+        "types": [python, "-m", "mypy"],
+    }
 
-    def stage(name: str, action: Callable[[], object]) -> None:
+
+def lint() -> None:
+    """Check format, style, import contracts and types."""
+    for command in lint_stages(main_environment("dev.txt")).values():
+        run(*command)
+
+
+@dataclass
+class Stages:
+    """The checks that ran, with their results; a failing stage does not stop the others."""
+
+    rows: list[tuple[str, str, float]] = field(default_factory=list)
+
+    def run(self, name: str, action: Callable[[], object]) -> bool:
+        """Run one stage; return whether it passed."""
         print(f"\n=== {name} ===", flush=True)
         start = time.monotonic()
         try:
             action()
             result = "passed"
-        except Missing as reason:
+        except MissingRequirementError as reason:
             result = f"skipped: {reason}"
         except subprocess.CalledProcessError as error:
             result = f"FAILED with exit code {error.returncode}"
-        rows.append((name, result, time.monotonic() - start))
-        print(f"=== {name}: {result}, {rows[-1][2]:.1f} s ===", flush=True)
+        self.rows.append((name, result, time.monotonic() - start))
+        print(f"=== {name}: {result}, {self.rows[-1][2]:.1f} s ===", flush=True)
+        return result == "passed"
 
-    stage("setup", make_test_environment)
-    if rows[0][1] == "passed":
+    def summarize(self) -> bool:
+        """Print the table of stages; return whether none failed."""
+        print(f"\n{'stage':<14}{'seconds':>8}  result")
+        for name, result, seconds in self.rows:
+            print(f"{name:<14}{seconds:>8.1f}  {result}")
+        skipped = [name for name, result, _ in self.rows if result.startswith("skipped")]
+        failed = [name for name, result, _ in self.rows if result.startswith("FAILED")]
+        if skipped:
+            print(f"NOT CHECKED HERE: {', '.join(skipped)}")
+        print(f"FAILED: {', '.join(failed)}" if failed else "Every stage that ran passed.")
+        return not failed
+
+
+def test(quick: bool) -> bool:
+    """Run every stage and print a summary; return whether none failed."""
+    find_python(MAIN_PYTHON)  # the only one whose absence is an error: the rest would be skipped
+    stages = Stages()
+    if stages.run("setup", make_test_environment):
         python = interpreter(".venv")
-        stage("format", lambda: run(python, "-m", "ruff", "format", "--check", "."))
-        stage("lint", lambda: run(python, "-m", "ruff", "check", "."))
-        stage("types", lambda: run(python, "-m", "mypy"))
-        stage("core", lambda: run(python, "-m", "pytest", "tests/core"))
+        for name, command in lint_stages(python).items():
+            stages.run(name, partial(run, *command))
+        stages.run("core", partial(run, python, "-m", "pytest", "tests/core"))
         blenders = [MAIN_BLENDER] if quick else sorted(BLENDERS)
         for blender in blenders:
-            stage(f"blender-{blender}", partial(blender_test, blender))
-        stage("zip", lambda: run(python, "build_addon.py"))
+            stages.run(f"blender-{blender}", partial(blender_test, blender))
+        stages.run("zip", partial(run, python, "build_addon.py"))
         for blender in blenders:
-            stage(f"install-{blender}", partial(install_test, blender))
+            stages.run(f"install-{blender}", partial(install_test, blender))
         if has_window():
-            stage("window", window_test)
+            stages.run("window", window_test)
         else:
             for blender, release in WINDOW_BLENDERS.items():
-                stage(f"window-{blender}", partial(debian_window_test, release))
-
-    print(f"\n{'stage':<14}{'seconds':>8}  result")
-    for name, result, seconds in rows:
-        print(f"{name:<14}{seconds:>8.1f}  {result}")
-    skipped = [name for name, result, _ in rows if result.startswith("skipped")]
-    failed = [name for name, result, _ in rows if result.startswith("FAILED")]
-    if skipped:
-        print(f"NOT CHECKED HERE: {', '.join(skipped)}")
-    print(f"FAILED: {', '.join(failed)}" if failed else "Every stage that ran passed.")
-    return not failed
+                stages.run(f"window-{blender}", partial(debian_window_test, release))
+    return stages.summarize()
 
 
 def main() -> None:
@@ -271,15 +300,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     tasks = parser.add_subparsers(dest="task", required=True)
     tasks.add_parser("demo", help="animate a character from the sample take")
-    checks = tasks.add_parser("test", help="pass every check")
+    tasks.add_parser("lint", help="check format, style, import contracts and types")
+    checks = tasks.add_parser("test", help="run every check")
     checks.add_argument("--quick", action="store_true", help=f"only in Blender {MAIN_BLENDER}")
     arguments = parser.parse_args()
     try:
         if arguments.task == "demo":
             demo()
+        elif arguments.task == "lint":
+            lint()
         elif not test(arguments.quick):
             sys.exit(1)
-    except (Missing, subprocess.CalledProcessError) as error:
+    except (MissingRequirementError, subprocess.CalledProcessError) as error:
         sys.exit(f"{arguments.task}: {error}")
 
 
