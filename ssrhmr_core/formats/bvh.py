@@ -22,6 +22,7 @@ from ..body.skeleton import INDEX, JOINTS, PARENTS, inherit_missing
 from ..geometry.arrays import normalize
 from ..geometry.rotations import between, rotate, transpose
 from ..rigs.bone_mapping import NONE, BoneMapping, map_bones
+from .errors import MotionFileError
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "acclaim": 0.0254 / 0.45}
 """Metres in one unit of a file; "acclaim" is CMU's own inch over 0.45."""
@@ -41,7 +42,7 @@ _PLACES = ["Xposition", "Yposition", "Zposition"]
 _TURNS = ["Xrotation", "Yrotation", "Zrotation"]
 
 
-class BVHError(ValueError):
+class BVHError(MotionFileError):
     """A file is not a complete BVH motion of a human body; the message says where and why."""
 
 
