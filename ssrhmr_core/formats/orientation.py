@@ -39,8 +39,10 @@ _STANDING, _ON_FLOOR, _FLOOR_AT_ZERO = 3.0, 1.0, 0.75
 height, and if that height is zero."""
 _FLOOR_SPREAD, _FLOOR_HEIGHT = 0.1, 0.15
 """Shares of the body's length within which a height counts as the same, or as zero."""
+_FLAT = 0.45
+"""Share of its length that a lying body rises from the floor at most."""
 _CLEAR = 0.4
-"""Least lead of the likeliest axis that leaves no doubt."""
+"""Least lead of the likeliest axis that leaves hardly a doubt."""
 
 _SLOWEST_WALK = 0.2
 """Body lengths a second below which the hips are not said to walk."""
@@ -120,7 +122,9 @@ def guess_up(positions: np.ndarray, candidates: tuple[str, ...] = tuple(UP_AXES)
     scores = {name: _score(positions, name, length) for name in candidates}
     ranked = sorted(scores, key=lambda name: -scores[name])
     lead = scores[ranked[0]] - scores[ranked[1]] if len(ranked) > 1 else np.inf
-    return UpGuess(ranked[0], bool(lead > _CLEAR))
+    # Somebody who stands along an unusual axis may as well be lying along a usual one.
+    may_lie = "y" in candidates and ranked[0] != "y" and _is_lying(positions, "y", length)
+    return UpGuess(ranked[0], bool(lead > _CLEAR) and not may_lie)
 
 
 def is_walking_upright(positions: np.ndarray, times: np.ndarray, name: str) -> bool:
@@ -158,6 +162,12 @@ def _score(positions: np.ndarray, name: str, length: float) -> float:
         + _FLOOR_AT_ZERO * np.exp(-((floor / _FLOOR_HEIGHT) ** 2))
         + _USUAL.get(name, 0.0)
     )
+
+
+def _is_lying(positions: np.ndarray, name: str, length: float) -> bool:
+    """Tell whether the body never rises from a floor at height zero."""
+    heights = np.percentile(positions @ UP_AXES[name] / length, [1.0, 99.0])
+    return bool(abs(heights[0]) < _FLOOR_HEIGHT and heights[1] - heights[0] < _FLAT)
 
 
 def _body_length(positions: np.ndarray) -> float:

@@ -74,7 +74,10 @@ def guess_unit(size: float) -> UnitGuess:
     A child in centimetres is about as large as an adult in inches would be: how common a unit is
     counts as well as how common a body is.
     """
-    costs = [(_RARENESS[name] + _rareness_of(size * UNITS[name]), name) for name in UNITS]
+    costs: list[tuple[float, str | float]] = [
+        (_RARENESS[name] + _rareness_of(size * UNITS[name], adults_only=name == "acclaim"), name)
+        for name in UNITS
+    ]
     costs += [
         (_RARENESS_OF_ERRORS + _rareness_of(size * metres), metres) for metres in _SCALING_ERRORS
     ]
@@ -88,15 +91,17 @@ def guess_unit(size: float) -> UnitGuess:
         metres,
         f"the body measures {size:.4g} units from the feet to the head: assumed"
         f" {_describe(unit)}{doubt}, which makes it {size * metres:.2f} m;"
-        ' set the unit (unit="cm", --unit cm) if that is wrong',
+        ' set the unit (unit="cm", --unit=cm) if that is wrong',
     )
 
 
-def _rareness_of(size: float) -> float:
+def _rareness_of(size: float, adults_only: bool = False) -> float:
     """Return minus the logarithm of how common bodies of a size in metres are."""
     if not size > 0.0:
         return math.inf
     adult = _ADULT_SHARE * _density((size - _ADULT) / _ADULT_SPREAD) / _ADULT_SPREAD
+    if adults_only:
+        return -math.log(max(adult, 1e-300))
     any_size = _density((math.log(size) - _ANY) / _ANY_SPREAD) / (_ANY_SPREAD * size)
     return -math.log(max(adult + (1.0 - _ADULT_SHARE) * any_size, 1e-300))
 

@@ -71,8 +71,8 @@ class BVHClip:
         return positions, matrices
 
     def pose_zero(self) -> np.ndarray:
-        """Return the positions (J, 3) of the joints in the zero pose, the roots at the origin."""
-        positions = np.zeros((len(self.offsets), 3))
+        """Return the positions (J, 3) of the joints in the zero pose, roots at their OFFSET."""
+        positions = self.offsets.copy()
         for joint, parent in enumerate(self.hierarchy.parents):
             if parent != NONE:
                 positions[joint] = positions[parent] + self.offsets[joint]
@@ -133,7 +133,7 @@ def parse_clip(text: str, notes: list[str]) -> BVHClip:
 
 def _is_row(line: str, width: int) -> bool:
     words = split_numbers(line)
-    return len(words) == width > 0 and words[0].lstrip("+-.").isdecimal()
+    return len(words) == width > 0 and words[0][0] in "+-.0123456789"
 
 
 def _local_positions(hierarchy: Hierarchy, offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from ...solver import (
     SolverSkeleton,
     close_limbs,
     hip_positions,
+    reach_with_clavicles,
     solve_spine,
     solver_skeleton,
 )
@@ -33,6 +34,7 @@ from ..orientation import UP_AXES
 _ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
 _THIGHS = [INDEX["left_hip"], INDEX["right_hip"]]
 _SPINE_CHAIN = [INDEX["hips"], *SPINE, INDEX["head"]]
+_WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
 _SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
 
 _USUAL_BEND = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0], [0.0, 0.0, -1.0]])
@@ -260,8 +262,13 @@ def _reach_trackers(rotations: np.ndarray, positions: np.ndarray, rest: RestPose
     if (body.collar > _NEAR).all():
         wanted = normalize(targets[:, _SHOULDERS] - collars)
         aimed = between(normalize(shoulders - collars), wanted)
-        turned[:, CLAVICLES] = aimed @ turned[:, CLAVICLES]
-        shoulders = collars + rotate(turned[:, CLAVICLES], body.shoulders)
+        turned[:, CLAVICLES], shoulders = reach_with_clavicles(
+            aimed @ turned[:, CLAVICLES],
+            body,
+            turned[:, SPINE][:, CHEST],
+            joints[:, CHEST],
+            targets[:, _WRISTS],
+        )
     starts = np.concatenate([hip_positions(turned[:, 0], body), shoulders], 1)
     _close_limbs(turned, targets, starts, body)
     rotations[far] = turned

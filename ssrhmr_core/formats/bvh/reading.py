@@ -233,8 +233,8 @@ def _decide_up(
         guess = guess_up(positions)
         if not guess.is_clear:
             notes.append(
-                "neither zero pose nor motion says which way is up: assumed"
-                f" {_override(guess.name)} if that is wrong"
+                "neither the zero pose nor the motion surely says which way is up: assumed"
+                f" {_override(guess.name, 'y' if guess.name != 'y' else 'z')} if that is wrong"
             )
         return guess.name
     up = _turn_with_root(clip, body, up)
@@ -243,17 +243,16 @@ def _decide_up(
     if rival == up or shares[rival] < _MOSTLY or shares[up] > _SELDOM:
         return up
     is_disproved = zero_rest is None or is_walking_upright(positions, times, rival)
-    chosen = rival if is_disproved else up
+    chosen, other = (rival, up) if is_disproved else (up, rival)
     notes.append(
         f"the zero pose stands along {up}, but the body along {rival} in"
-        f" {shares[rival]:.0%} of the frames: assumed {_override(chosen)} if that is wrong"
+        f" {shares[rival]:.0%} of the frames: assumed {_override(chosen, other)} if that is wrong"
     )
     return chosen
 
 
-def _override(name: str) -> str:
-    other = "y" if name != "y" else "z"
-    return f'that {name} is up; set the up axis (up="{other}", --up {other})'
+def _override(name: str, other: str) -> str:
+    return f'that {name} is up; set the up axis (up="{other}", --up={other})'
 
 
 def _turn_with_root(clip: BVHClip, body: FileBody, up: str) -> str:
@@ -266,7 +265,7 @@ def _turn_with_root(clip: BVHClip, body: FileBody, up: str) -> str:
     while joint != NONE:
         above.append(joint)
         joint = clip.hierarchy.parents[joint]
-    if not above or body.is_above(int(body.bones[0]), int(body.bones[INDEX["head"]])) is False:
+    if not above or not body.is_above(int(body.bones[0]), int(body.bones[INDEX["head"]])):
         return up
     _, matrices = clip.pose_joints(above[::-1])
     turn = np.eye(3)

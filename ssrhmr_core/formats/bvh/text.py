@@ -70,12 +70,10 @@ def _decode(content: bytes, notes: list[str]) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
             return content.decode(encoding)
-    if content.isascii():
-        # UTF-16 without a mark is ASCII as well: every other byte of it is zero.
-        for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-            if len(content) > 3 and not any(content[start : min(len(content), 200) : 2]):
-                return content.decode(encoding)
-        return content.decode("ascii")
+    # Every other byte of UTF-16 without a mark is zero.
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(content) > 3 and not any(content[start:20:2]):
+            return content.decode(encoding)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
