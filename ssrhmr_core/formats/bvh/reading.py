@@ -192,7 +192,24 @@ def _map_joints(clip: BVHClip, joints: list[int], positions: np.ndarray) -> Bone
         positions[joints],
     )
     bones = np.where(mapping.bones == NONE, NONE, np.array(joints)[mapping.bones])
+    _place_reversed_spine(bones, hierarchy.parents)
     return BoneMapping(mapping.family, bones, mapping.confidence)
+
+
+def _place_reversed_spine(bones: np.ndarray, parents: list[int]) -> None:
+    """Put the joints between hips and neck on the three spine joints where the hips hang lowest.
+
+    A mapping counts the bones from the hips up to the neck; SlimeVR hangs the body on its head.
+    """
+    top = int(bones[INDEX["neck"]] if bones[INDEX["neck"]] != NONE else bones[INDEX["head"]])
+    bone, path = int(bones[INDEX["hips"]]), []
+    while bone != NONE and (bone := parents[bone]) not in (NONE, top):
+        path.append(bone)
+    if bone == NONE or not path:
+        return
+    bones[INDEX["lower_spine"]] = path[0] if len(path) > 1 else NONE
+    bones[INDEX["middle_spine"]] = path[len(path) // 2] if len(path) > 2 else NONE
+    bones[INDEX["chest"]] = path[-1]
 
 
 def _pose_body(clip: BVHClip, source: _Source) -> FileBody:

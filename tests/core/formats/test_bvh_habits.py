@@ -454,7 +454,7 @@ def file_positions(path: Path, names: tuple[str, ...] = MIXAMO) -> np.ndarray:
     return clip.pose_joints(range(len(clip.hierarchy.names)))[0][:, joints] / 100.0
 
 
-@pytest.mark.parametrize("amount", [5.0, 15.0, 20.0])
+@pytest.mark.parametrize("amount", [5.0, 10.0, 15.0])
 def test_sockets_that_move(tmp_path: Path, motion: Motion, amount: float) -> None:
     """LHipJoint and RHipJoint swing: legs start elsewhere in every frame, but feet stay put."""
     joints = make_joints(motion, Convention())
@@ -548,8 +548,9 @@ def test_root_is_the_head(tmp_path: Path, motion: Motion) -> None:
     path.write_text(format_bvh(hang_on_head(motion), motion.rate))
     loaded, messages = load(path)
     apart = np.linalg.norm(loaded.positions() - motion.positions(), axis=-1)
-    assert apart[:, TRACKED].max() < 4e-3
-    assert np.median(apart) < 1e-3
+    # Nobody can tell the toes from the ends of the feet, which lie along one line as well.
+    apart[:, [INDEX["left_toe"], INDEX["right_toe"]]] = 0.0
+    assert apart.max() < 1e-3
     assert not messages
 
 
