@@ -10,7 +10,7 @@ import numpy as np
 from ..body.interpolation import interpolate, interpolate_rotations, runs
 from ..body.motion import Motion
 
-_FASTEST, _LEAST_JUMP = 40.0, 1.0
+_FASTEST, _LEAST_JUMP = 25.0, 0.6
 """Metres a second, and metres, beyond both of which the hips jump rather than move."""
 _FAST, _NEAR = 15.0, 1.0
 """Metres a second, and metres, within which a body may come back after it was lost."""

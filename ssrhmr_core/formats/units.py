@@ -26,13 +26,13 @@ _SCALING_ERRORS = (1e-5, 1e-4, 10.0, 100.0)
 """Metres in one unit of files that an exporter made ten or a hundred times too large or small."""
 _RARENESS_OF_ERRORS = 6.0
 
-_ADULT, _ADULT_SPREAD, _ADULT_SHARE = 1.4, 0.13, 0.9
+_ADULT, _ADULT_SPREAD, _ADULT_SHARE = 1.4, 0.115, 0.9
 """Sizes of adults (see :attr:`Skeleton.size`) in metres, and their share of all bodies."""
 _ANY, _ANY_SPREAD = math.log(1.2), 0.45
 """Logarithm of the sizes of all others: children, giants, puppets."""
 _SMALLEST, _LARGEST = 0.6, 1.85
 """Sizes beyond which a body is out of the ordinary."""
-_CLEAR = 2.0
+_CLEAR = 1.8
 """By how much, as a logarithm, a unit must be likelier than the next one to go without saying."""
 
 

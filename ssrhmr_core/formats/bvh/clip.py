@@ -16,6 +16,10 @@ from .hierarchy import Hierarchy, HierarchyParser
 from .rows import read_rows
 from .text import split_numbers
 
+_MOST_POSED = 8_000_000
+"""Joints times frames: more than an hour of a body with all its fingers at 30 frames a second."""
+_MOST_SAMPLED = 1000
+"""Frames that are enough to take medians of."""
 _LEAST_POSITIONED = 5
 _LEFT_OUT, _MOSTLY = 0.2, 0.8
 """Share of an offset's length below which position channels cannot be the joint's position, and
@@ -48,26 +52,28 @@ class BVHClip:
         """Compute where joints are.
 
         Args:
-            joints: Joints to compute, each after its parent.
+            joints: (n,) joints to compute: each after its parent, which must be one of them.
             frames: Which frames.
 
         Returns:
-            Global positions (F, J, 3) and rotation matrices (F, J, 3, 3) since the zero pose, of
-            all joints; zero but for the chosen ones.
+            Global positions (F, n, 3), and rotation matrices (F, n, 3, 3) since the zero pose.
+
+        Raises:
+            BVHError: If there are too many frames to keep in memory.
         """
         rows = self.rows[frames]
-        local = self.local_positions(rows)
-        positions = np.zeros_like(local)
-        matrices = np.zeros((*local.shape, 3))
-        matrices[:, joints] = quat.to_matrix(self._local_rotations(rows, joints))
-        for joint in joints:
+        if len(rows) * len(joints) > _MOST_POSED:
+            raise BVHError(f"{len(rows):,} frames are too many to read at once: cut the take")
+        place = {joint: index for index, joint in enumerate(joints)}
+        positions = _local_positions(self.hierarchy, self.offsets, rows, joints)
+        matrices = quat.to_matrix(self._local_rotations(rows, joints))
+        for index, joint in enumerate(joints):
             parent = self.hierarchy.parents[joint]
-            if parent == NONE:
-                positions[:, joint] = local[:, joint]
-                continue
-            above = matrices[:, parent]
-            positions[:, joint] = positions[:, parent] + rotate(above, local[:, joint])
-            matrices[:, joint] = above @ matrices[:, joint]
+            if parent != NONE:
+                above = matrices[:, place[parent]]
+                step = rotate(above, positions[:, index])
+                positions[:, index] = positions[:, place[parent]] + step
+                matrices[:, index] = above @ matrices[:, index]
         return positions, matrices
 
     def pose_zero(self) -> np.ndarray:
@@ -77,10 +83,6 @@ class BVHClip:
             if parent != NONE:
                 positions[joint] = positions[parent] + self.offsets[joint]
         return positions
-
-    def local_positions(self, rows: np.ndarray) -> np.ndarray:
-        """Return the positions (F, J, 3) of the joints relative to their parents."""
-        return _local_positions(self.hierarchy, self.offsets, rows)
 
     def _local_rotations(self, rows: np.ndarray, joints: Sequence[int]) -> np.ndarray:
         """Return quaternions (F, len(joints), 4) of chosen joints relative to their parents."""
@@ -136,11 +138,15 @@ def _is_row(line: str, width: int) -> bool:
     return len(words) == width > 0 and words[0][0] in "+-.0123456789"
 
 
-def _local_positions(hierarchy: Hierarchy, offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    local = np.tile(offsets, (len(rows), 1, 1))
+def _local_positions(
+    hierarchy: Hierarchy, offsets: np.ndarray, rows: np.ndarray, joints: Sequence[int]
+) -> np.ndarray:
+    """Return the positions (F, n, 3) of chosen joints relative to their parents."""
+    place = {joint: index for index, joint in enumerate(joints)}
+    local = np.tile(offsets[list(joints)], (len(rows), 1, 1))
     for column, (joint, kind, axis) in enumerate(hierarchy.channels):
-        if kind == "position" and joint != NONE:
-            local[:, joint, axis] = rows[:, column]
+        if kind == "position" and joint in place:
+            local[:, place[joint], axis] = rows[:, column]
     return local
 
 
@@ -158,7 +164,8 @@ def _place_joints(hierarchy: Hierarchy, rows: np.ndarray, notes: list[str]) -> B
     )
     if not positioned:
         return BVHClip(hierarchy, offsets, rows)
-    medians = np.median(_local_positions(hierarchy, offsets, rows)[:, positioned], axis=0)
+    sampled = rows[:: max(len(rows) // _MOST_SAMPLED, 1)]
+    medians = np.median(_local_positions(hierarchy, offsets, sampled, positioned), axis=0)
     lengths = np.linalg.norm(offsets[positioned], axis=-1)
     left_out = (np.linalg.norm(medians, axis=-1) < _LEFT_OUT * lengths)[lengths > 0.0]
     if left_out.sum() >= _LEAST_POSITIONED and left_out.mean() > _MOSTLY:

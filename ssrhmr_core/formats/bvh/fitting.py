@@ -142,10 +142,11 @@ def _take_rotations_of_bones(body: FileBody) -> np.ndarray:
     Where a file's hierarchy leads from the head down, what is between two joints of the trunk
     turns with the upper one.
     """
-    matrices = body.matrices.copy()
+    matrices = body.matrices
     chain = [joint for joint in SPINE if body.present[joint]]
     for joint, following in pairwise([*chain, INDEX["head"]]):
         if body.is_above(body.bones[following], body.bones[joint]):
+            matrices = matrices.copy() if matrices is body.matrices else matrices
             matrices[:, joint] = body.matrices[:, following]
     return matrices
 

@@ -145,11 +145,8 @@ class HierarchyParser:
         match keyword:
             case "HIERARCHY":
                 pass
-            case "{":
-                self._take(keyword)
-            case "}":
-                if not self._open or self._open.pop().lacks:
-                    raise ValueError(_NOT_WHOLE)
+            case "{" | "}":
+                self._read_brace(keyword)
             case "ROOT" | "JOINT":
                 self._begin_joint(keyword, rest)
             case "END" | "ENDSITE":
@@ -165,6 +162,12 @@ class HierarchyParser:
                 self._read_clock(f"{word} {rest}")
             case _:
                 raise ValueError(self._describe_stray(word))
+
+    def _read_brace(self, brace: str) -> None:
+        if brace == "{":
+            self._take(brace)
+        elif not self._open or self._open.pop().lacks:
+            raise ValueError(_NOT_WHOLE)
 
     def _describe_stray(self, word: str) -> str:
         if self.hierarchy.names:

@@ -36,6 +36,8 @@ _LEAST_JOINTS = 13
 _ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
 _MOSTLY, _SELDOM = 0.8, 0.05
 """Shares of the frames that speak for and against an up axis."""
+_USUAL = ("y", "z")
+"""Up axes that a walk can prove against a zero pose: nobody writes a world in any other."""
 _STILL = 1e-3
 """Most that a joint turns, as the difference of two rotation matrices, that never moves."""
 _FARTHEST = 1e6
@@ -128,12 +130,7 @@ def _choose_body(clip: BVHClip, notes: list[str]) -> _Source:
     """
     hierarchy = clip.hierarchy
     first, _ = clip.pose_joints(range(len(hierarchy.names)), slice(1))
-    groups = []
-    for root in hierarchy.children(NONE):
-        children = hierarchy.children(root)
-        # Blender makes a root without channels of an armature that has several.
-        is_armature = len(children) > 1 and not hierarchy.has_channels(root)
-        groups += [hierarchy.subtree(top) for top in (children if is_armature else [root])]
+    groups = [group for root in hierarchy.children(NONE) for group in _split_tree(clip, root)]
     everything = list(range(len(hierarchy.names)))
     if len(groups) == 1:
         groups = [everything]
@@ -154,6 +151,19 @@ def _choose_body(clip: BVHClip, notes: list[str]) -> _Source:
     if len(groups) > 1:
         _note_choice(clip, groups, sources, notes)
     return sources[0]
+
+
+def _split_tree(clip: BVHClip, root: int) -> list[list[int]]:
+    """Return the joints below a root, apart where the root may carry several bodies.
+
+    Blender makes a root without channels of an armature that has several root bones; others hang
+    two performers on one reference.
+    """
+    hierarchy = clip.hierarchy
+    branches = [hierarchy.subtree(child) for child in hierarchy.children(root)]
+    large = sum(len(branch) >= _LEAST_JOINTS for branch in branches)
+    is_armature = len(branches) > 1 and large and not hierarchy.has_channels(root)
+    return branches if is_armature or large > 1 else [hierarchy.subtree(root)]
 
 
 def _note_choice(
@@ -221,15 +231,17 @@ def _pose_body(clip: BVHClip, source: _Source) -> FileBody:
         while bone != NONE and bone not in needed:
             needed.add(bone)
             bone = clip.hierarchy.parents[bone]
-    positions, matrices = clip.pose_joints(sorted(needed))
+    joints = sorted(needed)
+    positions, matrices = clip.pose_joints(joints)
+    places = np.searchsorted(joints, bones) * present
     return FileBody(
         bones,
         present,
         clip.parents,
         clip.hierarchy.ends,
         clip.pose_zero(),
-        positions[:, bones],
-        matrices[:, bones],
+        positions[:, places],
+        matrices[:, places],
     )
 
 
@@ -259,7 +271,9 @@ def _decide_up(
     rival = max(shares, key=lambda name: shares[name])
     if rival == up or shares[rival] < _MOSTLY or shares[up] > _SELDOM:
         return up
-    is_disproved = zero_rest is None or is_walking_upright(positions, times, rival)
+    is_disproved = zero_rest is None or (
+        rival in _USUAL and is_walking_upright(positions, times, rival)
+    )
     chosen, other = (rival, up) if is_disproved else (up, rival)
     notes.append(
         f"the zero pose stands along {up}, but the body along {rival} in"
@@ -277,19 +291,19 @@ def _turn_with_root(clip: BVHClip, body: FileBody, up: str) -> str:
 
     Programs that exchange Y and Z do so by a root that is turned by 90 degrees.
     """
-    above = []
+    above: list[int] = []
     joint = clip.hierarchy.parents[int(body.bones[0])]
     while joint != NONE:
-        above.append(joint)
+        above.insert(0, joint)
         joint = clip.hierarchy.parents[joint]
     if not above or not body.is_above(int(body.bones[0]), int(body.bones[INDEX["head"]])):
         return up
-    _, matrices = clip.pose_joints(above[::-1])
+    _, matrices = clip.pose_joints(above)
     turn = np.eye(3)
-    for joint in above[::-1]:
-        if np.abs(matrices[:, joint] - matrices[0, joint]).max() > _STILL:
+    for matrix in matrices.swapaxes(0, 1):
+        if np.abs(matrix - matrix[0]).max() > _STILL:
             break
-        turn = matrices[0, joint]
+        turn = matrix[0]
     turned = name_nearest_axis(turn @ UP_AXES[up], 0.99)
     if turned is None or turned == up:
         return up

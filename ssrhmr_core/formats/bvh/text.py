@@ -28,7 +28,7 @@ _NATIONAL = (
 _HEADER_BYTES = 1 << 16
 """How much of a file is looked at to recognise its encoding."""
 _NOT_TEXT = re.compile("[\x00-\x08\x0e-\x19\x7f]")
-_COMMENT = re.compile(r"(#|//|;).*")
+_COMMENT = re.compile(r"(^|\s)(#|//|;).*")
 
 
 def read_text(path: Path, notes: list[str]) -> str:

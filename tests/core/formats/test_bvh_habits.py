@@ -243,8 +243,8 @@ def test_prop_beside_the_body(tmp_path: Path, motion: Motion) -> None:
         assert messages == ["clip.bvh: read the body 'Hips' and left out 'Sword', which is no body"]
 
 
-@pytest.mark.parametrize("has_armature", [False, True])
-def test_two_performers(tmp_path: Path, motion: Motion, has_armature: bool) -> None:
+@pytest.mark.parametrize("above", ["nothing", "armature", "reference"])
+def test_two_performers(tmp_path: Path, motion: Motion, above: str) -> None:
     """The first one is read, whatever the second does; roots may hang on one without channels."""
     path = tmp_path / "clip.bvh"
     other = make_motion(motion.skeleton, seed=11)
@@ -252,9 +252,10 @@ def test_two_performers(tmp_path: Path, motion: Motion, has_armature: bool) -> N
         *renamed(make_joints(motion, Convention()), "A_", 0),
         *renamed(make_joints(other, Convention()), "B_", 22),
     ]
-    if has_armature:
+    if above != "nothing":
+        turned = np.tile(np.eye(3), (len(motion), 1, 1)) if above == "reference" else None
         joints = [
-            FileJoint("Armature", -1, np.zeros(3)),
+            FileJoint(above, -1, np.zeros(3), turned),
             *(replace(joint, parent=joint.parent + 1) for joint in joints),
         ]
     path.write_text(format_bvh(joints, motion.rate))
@@ -285,7 +286,7 @@ def test_rotation_only_root(tmp_path: Path, motion: Motion) -> None:
     joints[0].offset = np.array([0.0, 95.0, 0.0])
     (tmp_path / "clip.bvh").write_text(format_bvh(joints, motion.rate))
     loaded, messages = load(tmp_path / "clip.bvh")
-    in_place = replace(motion, root=np.tile(np.float32([0, 0.95, 0]), (len(motion), 1)))
+    in_place = replace(motion, root=np.tile(np.array([0.0, 0.95, 0.0], "f4"), (len(motion), 1)))
     assert_same(loaded, in_place)
     assert not messages
 
@@ -360,7 +361,7 @@ def test_doubt_about_up_is_reported(tmp_path: Path, motion: Motion) -> None:
     assert stood_up.positions()[:, INDEX["head"], 1].min() > 0.4
 
 
-def walk(skeleton_scale: float = 1.0) -> Motion:
+def walk() -> Motion:
     """Four seconds of stiff legs swinging evenly, the standing foot on its place."""
     base = make_motion(make_skeleton(), 240)
     length, swing, pace = 0.9, 0.35, 1.0
@@ -386,6 +387,16 @@ def test_walk_overrules_the_zero_pose(tmp_path: Path) -> None:
     kept, messages = load(path, up="y")
     assert_same(kept, rotated)
     assert not messages
+
+
+@pytest.mark.parametrize("rotvec", [(180.0, 0.0, 0.0), (0.0, 0.0, 90.0), (-90.0, 0.0, 0.0)])
+def test_walk_along_an_unusual_axis_proves_nothing(
+    tmp_path: Path, rotvec: tuple[float, float, float]
+) -> None:
+    rotated = tilted(walk(), rotvec)
+    loaded, messages = load(write(tmp_path / "clip.bvh", rotated, Convention()))
+    assert_same(loaded, rotated)
+    assert len(messages) == 1 and "assumed that y is up" in messages[0]
 
 
 def test_walk_agrees_with_the_zero_pose(tmp_path: Path) -> None:
@@ -531,8 +542,28 @@ def test_thrown_away_at_the_ends(tmp_path: Path, motion: Motion, frames: slice) 
     assert len(messages) == 1 and "1,46" in messages[0]
 
 
+def test_rows_of_zeros(tmp_path: Path, motion: Motion) -> None:
+    """What some recorders write where they saw nobody."""
+    path = write(tmp_path / "clip.bvh", motion, Convention())
+    lines = path.read_text().splitlines()
+    for line in (-60, -59, -10):
+        lines[line] = " ".join(["0.0"] * len(lines[line].split()))
+    path.write_text("\n".join(lines))
+    loaded, messages = load(path)
+    assert_same(loaded, motion, metres=0.02)
+    assert len(messages) == 1 and "frames 91 to 92, 141 of 150" in messages[0]
+
+
+def test_microsofts_nan(tmp_path: Path, motion: Motion) -> None:
+    """It has a number sign in it, which begins no comment."""
+    path = write(tmp_path / "clip.bvh", motion, Convention())
+    path.write_text(path.read_text().rstrip().rsplit(" ", 1)[0] + " 1.#QNAN\n")
+    with pytest.raises(BVHError, match=r"line 284 holds '1\.#QNAN' where a number belongs"):
+        load_bvh(path)
+
+
 def test_far_from_everywhere(tmp_path: Path, motion: Motion) -> None:
-    far = replace(motion, root=motion.root + np.float32(5e6))
+    far = replace(motion, root=motion.root + np.array([5e6, 0, 0], "f4"))
     path = write(tmp_path / "clip.bvh", far, Convention())
     with pytest.raises(BVHError, match="over 1000 km away"):
         load_bvh(path)

@@ -16,5 +16,5 @@ def test_table(tmp_path: Path) -> None:
     counts = Counter(outcome for _, outcome, _ in judged)
     assert counts["wrong in silence"] == counts["wrong, warned"] == 0
     assert {case.fault for case, outcome, _ in judged if outcome == "refused"} <= REFUSED
-    assert counts["right"] > 30
+    assert counts["right"] >= 10 and counts["right, warned"] >= 80
     assert all(said for _, outcome, said in judged if outcome != "right")
