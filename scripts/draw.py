@@ -17,6 +17,8 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -54,7 +56,7 @@ class Moment(NamedTuple):
     error: float = 0.0
 
 
-def draw_pose(axes: plt.Axes, positions: np.ndarray, view: np.ndarray, truth: bool) -> None:
+def draw_pose(axes: Axes, positions: np.ndarray, view: np.ndarray, truth: bool) -> None:
     """Draw one pose (22, 3) in the axes of a view (3, 3)."""
     flat = (positions - positions[0]) @ view
     for joint, parent in enumerate(PARENTS[1:], 1):
@@ -156,7 +158,7 @@ def draw_log(path: Path, out: Path) -> None:
     _save(figure, out)
 
 
-def _save(figure: plt.Figure, out: Path) -> None:
+def _save(figure: Figure, out: Path) -> None:
     figure.tight_layout()
     figure.savefig(out, dpi=90)
     print(out)

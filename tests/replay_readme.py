@@ -81,7 +81,7 @@ def bare_environment(folder: Path) -> dict[str, str]:
     for version in sorted(set(tasks.BLENDERS.values())):
         try:
             python = tasks.find_python(version)
-        except tasks.Missing as reason:
+        except tasks.MissingRequirementError as reason:
             print(f"{reason}: some checks will be skipped")
             continue
         names = [f"python{version}", *(["python"] if version == tasks.MAIN_PYTHON else [])]

@@ -10,14 +10,13 @@ from pathlib import Path
 from ..body.motion import Motion
 from .amass import load_amass
 from .bvh import load_bvh
+from .errors import MotionFileError, MotionFileWarning
+
+__all__ = ["MotionFileError", "MotionFileWarning", "find_motions", "load_motion"]
 
 _LOADERS = {".bvh": load_bvh, ".bvh.xz": load_bvh, ".npz": load_amass}
 # AMASS keeps body shapes beside the motions, in archives of their own.
 _NO_MOTIONS = ("shape.npz", "_stagei.npz")
-
-
-class MotionFileError(ValueError):
-    """Nothing that can be read as motion; the message names the path."""
 
 
 def load_motion(path: str | Path) -> Motion:

@@ -42,6 +42,7 @@ from ssrhmr_core.model.weights import WeightsError, load_weights, save_weights
 from ssrhmr_core.tracking.calibration import Calibration
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_motion, make_skeleton
+from tests.core.formats.bvh_files import Convention, write
 from tests.core.streaming.soak import resident
 
 TOO_LONG = 10.0
@@ -54,6 +55,8 @@ NUMBERS = (
 )
 WORDS = (
     *("{", "}", "JOINT", "ROOT x", "End Site", "OFFSET 0 0 0", "CHANNELS", "CHANNELS 3", "MOTION"),
+    *("CHANNELS 0", "CHANNELS 1 Xrotation", "ROOT y\n{\nOFFSET 0 0 0\nCHANNELS 0\n}", "# x", "; x"),
+    *("Frame Time: 0", "Frame Time: 33.333", "Frame Time: 0,04", "Frames: 0", "Frames:"),
     *("Frames: 99999999999", "Frame Time: 1e-320", "Frame Time: 1e300", "HIERARCHY", "[", '"', ","),
     *('{"a":', "null", "true", "\x00", "\ufeff", "\u2028", "\x1c", "\ud7ff", "\U0001f600", "\t"),
 )
@@ -316,6 +319,8 @@ def targets(folder: Path) -> dict[str, Target]:
     motion = make_motion(make_skeleton(), 8)
     take = Take.from_motion(motion)
     save_bvh(folder / "good.bvh", motion)
+    unusual = Convention(everywhere=True, has_wrapper=True, rotations_first=True, socket=20.0)
+    write(folder / "unusual.bvh", motion, unusual)
     save_trackers(folder / "good.csv", take)
     recorder = Recorder(folder / "recorded.csv")
     for frame, time_ in enumerate(take.times):
@@ -344,8 +349,9 @@ def targets(folder: Path) -> dict[str, Target]:
         "performer": Skeleton(make_skeleton().offsets).offsets.tolist()
     }
     listing = {"validation": ["good.bvh", "good.bvh"], "all": ["list.json#validation"]}
-    bvh, frames, readings = (
-        (folder / name).read_bytes() for name in ("good.bvh", "good.csv", "recorded.csv")
+    bvh, unusual_bvh, frames, readings = (
+        (folder / name).read_bytes()
+        for name in ("good.bvh", "unusual.bvh", "good.csv", "recorded.csv")
     )
 
     def read_listing(path: Path) -> None:
@@ -355,6 +361,9 @@ def targets(folder: Path) -> dict[str, Target]:
     readable = (OSError,)
     return {
         "bvh": Target("x.bvh", damaged_text(bvh), read_motion(load_bvh), (BVHError, *readable)),
+        "unusual bvh": Target(
+            "x.bvh", damaged_text(unusual_bvh), read_motion(load_bvh), (BVHError, *readable)
+        ),
         "bvh.xz": Target(
             "x.bvh.xz", packed_text(bvh), read_motion(load_bvh), (BVHError, *readable)
         ),

@@ -12,7 +12,17 @@ from tests.core.formats.fuzz import run, targets
 
 @pytest.mark.parametrize(
     "name",
-    ["bvh", "bvh.xz", "amass", "frames", "readings", "weights", "calibration", "listing"],
+    [
+        "bvh",
+        "unusual bvh",
+        "bvh.xz",
+        "amass",
+        "frames",
+        "readings",
+        "weights",
+        "calibration",
+        "listing",
+    ],
 )
 def test_hostile_files(tmp_path: Path, name: str) -> None:
     outcome = run(targets(tmp_path)[name], tmp_path, 400, 7)
