@@ -10,13 +10,14 @@ import bpy
 
 from ..baking.job import frame_range
 from ..common.axes import core_axes, flatten_matrix, split_transforms
+from ..common.data_blocks import key_of
 from ..common.errors import UserError
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.live import live_of
 from ..properties.setup import setup_of
-from ..rig.obstacles import obstacles
+from ..rig.obstacles import find_obstacles
 from ..rig.reading import Character, read_character
-from ..trackers.sampling import key_of, sample
+from ..trackers.sampling import sample
 from ..trackers.stored_calibration import store_calibration
 from ..trackers.take import take_from_samples
 from ..translations import CONTEXT
@@ -136,7 +137,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
     # The rig may have changed since its bones were detected.
-    setup.obstacles = "\n".join(obstacles(armature, character.keyed, character.keyed[0]))
+    setup.obstacles = "\n".join(find_obstacles(armature, character.keyed, character.keyed[0]))
     skeleton = character.rest.skeleton
     scene = context.scene
     around = max(1, round(_STILL_WINDOW * _frame_rate(scene)))

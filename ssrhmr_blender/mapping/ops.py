@@ -10,7 +10,7 @@ import bpy
 from ..properties.bones import LIKELY, bone_question, joint_label
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
-from ..rig.obstacles import obstacles
+from ..rig.obstacles import find_obstacles
 from ..rig.rigify import find_controls
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def _obstacles(armature: bpy.types.Object, setup: SSRHMR_Setup) -> str:
     """Return what keeps the rig's bones from following keyframes, one sentence per line."""
     bones = [slot.bone for slot in setup.bones]
     controls = find_controls(armature, tuple(bones))
-    keyed = [*controls.places, *controls.joints] if controls else [bone for bone in bones if bone]
-    return "\n".join(obstacles(armature, keyed, keyed[0])) if keyed else ""
+    keyed = controls.keyed if controls else [bone for bone in bones if bone]
+    return "\n".join(find_obstacles(armature, keyed, keyed[0])) if keyed else ""
 
 
 class SSRHMR_OT_choose_bone(bpy.types.Operator):

@@ -95,10 +95,10 @@ def store_calibration(
         line.quality = float(fit)
     setup.warnings.clear()
     for number, warning in enumerate(warnings):
-        line = setup.warnings.add()
-        line.name = _readable(warning)
+        entry = setup.warnings.add()
+        entry.name = _readable(warning)
         if number == 0:
-            line.pair = ",".join(found.swapped)
+            entry.pair = ",".join(found.swapped)
 
 
 def _readable(warning: str) -> str:

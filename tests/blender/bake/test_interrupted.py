@@ -204,7 +204,7 @@ POINTS: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "a curve": (ActionWriter, "_curve", lambda f, error: breaking(f, 31, error, True)),
     "the assignment": (ActionWriter, "assign", lambda f, error: breaking(f, 1, error)),
     "after the assignment": (ActionWriter, "assign", lambda f, error: breaking(f, 1, error, True)),
-    "handing over": (job, "_hand_over", lambda f, error: breaking(f, 1, error, True)),
+    "handing over": (job, "_assign_action", lambda f, error: breaking(f, 1, error, True)),
 }
 
 

@@ -197,7 +197,7 @@ def test_live_shows_what_a_bake_keys_and_puts_all_back(rig: bpy.types.Object) ->
     bpy.context.view_layer.update()
     deform = ("DEF-hand.L", "DEF-foot.R", "DEF-spine.006", "DEF-spine")
     shown = {bone: np.array(rig.pose.bones[bone].matrix) for bone in deform}
-    preview.take_back()
+    preview.restore()
     assert snapshot() == before
     assert rig.pose.bones["upper_arm_parent.L"]["IK_FK"] == 0.0
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
