@@ -148,7 +148,7 @@ class Capture:
 
         self.pose = None
         if self._preview is not None:
-            self._preview.take_back()
+            self._preview.restore()
             self._preview = None
         if setup.armature is None:
             self._take_performer(self._stored_calibration(setup))
@@ -293,7 +293,7 @@ class Capture:
             if self.timer is not None:
                 bpy.context.window_manager.event_timer_remove(self.timer)
             if self._preview is not None:
-                self._preview.take_back()
+                self._preview.restore()
         return take
 
     def _stored_calibration(self, setup: SSRHMR_Setup) -> Calibration | None:
