@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
         0 if everything is done, 1 if something failed, 2 if the command is wrong.
     """
     try:
-        chosen = _make_parser().parse_args(arguments)
+        chosen = make_parser().parse_args(arguments)
     except SystemExit as finished:
         return finished.code if isinstance(finished.code, int) else 2
     try:
@@ -72,7 +72,8 @@ def _run_task(task: BakeTask, options: BakeOptions, label: str) -> bool:
     return True
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the words after the command's name."""
     import argparse  # with gettext a tenth of what enabling the add-on takes
 
     parser = argparse.ArgumentParser(
