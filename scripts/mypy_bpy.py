@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from mypy.nodes import AssignmentStmt
-from mypy.plugin import ClassDefContext, FunctionContext, Plugin
+from mypy.plugin import ClassDefContext, FunctionContext, MethodContext, Plugin
 from mypy.types import (
     AnyType,
     Instance,
@@ -28,9 +28,16 @@ from mypy.types import (
     UnionType,
 )
 
-_SCALARS = {"StringProperty": "str", "IntProperty": "int", "FloatProperty": "float", "BoolProperty": "bool"}
+_SCALARS = {
+    "StringProperty": "str",
+    "IntProperty": "int",
+    "FloatProperty": "float",
+    "BoolProperty": "bool",
+}
 _VECTORS = {"IntVectorProperty": "int", "FloatVectorProperty": "float"}
 _TEXTS = ("pgettext", "pgettext_iface", "pgettext_tip", "pgettext_rpt", "pgettext_data")
+_RESULTS = ("bpy.utils.register_cli_command", "addon_utils.enable")
+"""Functions that return something, though the stubs say None."""
 
 
 class BlenderPlugin(Plugin):
@@ -47,7 +54,13 @@ class BlenderPlugin(Plugin):
         module, _, name = fullname.rpartition(".")
         if module == "bpy.app.translations" and name in _TEXTS:
             return lambda context: context.api.named_generic_type("builtins.str", [])
-        if module == "bpy.props" or fullname == "bpy.utils.register_cli_command":
+        if module == "bpy.props" or fullname in _RESULTS:
+            return lambda context: AnyType(TypeOfAny.special_form)
+        return None
+
+    def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
+        """Return the hook for methods whose result the stubs deny: a context manager."""
+        if fullname == "bpy.types.BlendDataLibraries.load":
             return lambda context: AnyType(TypeOfAny.special_form)
         return None
 
@@ -118,10 +131,18 @@ def _enum_type(items: ast.expr | None, text: Instance) -> Type:
     identifiers: list[str] = []
     for item in items.elts if isinstance(items, (ast.Tuple, ast.List)) else ():
         first: ast.expr = item
-        while isinstance(first, (ast.Tuple, ast.Starred)):
-            first = first.value if isinstance(first, ast.Starred) else first.elts[0]
+        while isinstance(first, (ast.Tuple, ast.Starred, ast.Call)):
+            first = _first_part(first)
         if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
             return text
         identifiers.append(first.value)
     literals = [LiteralType(identifier, fallback=text) for identifier in identifiers]
     return UnionType(list(literals)) if literals else text
+
+
+def _first_part(item: ast.Tuple | ast.Starred | ast.Call) -> ast.expr:
+    """Return the first value of an item, or the first argument of a function that builds it."""
+    if isinstance(item, ast.Starred):
+        return item.value
+    parts = item.elts if isinstance(item, ast.Tuple) else item.args
+    return parts[0] if parts else ast.Constant(None)

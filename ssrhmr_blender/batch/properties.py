@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import bpy
 
+from ..common.typed import add_scene_property, remove_scene_property, scene_property
+
 _PROPERTY = "ssrhmr_batch"
 """Name of the scene's property."""
 
@@ -81,18 +83,18 @@ class SSRHMR_Batch(bpy.types.PropertyGroup):
 
 def batch_of(scene: bpy.types.Scene) -> SSRHMR_Batch:
     """Return the scene's batch."""
-    batch: SSRHMR_Batch = getattr(scene, _PROPERTY)
+    batch: SSRHMR_Batch = scene_property(scene, _PROPERTY)
     return batch
 
 
 def register() -> None:
     """Give scenes their batch."""
-    setattr(bpy.types.Scene, _PROPERTY, bpy.props.PointerProperty(type=SSRHMR_Batch))
+    add_scene_property(_PROPERTY, bpy.props.PointerProperty(type=SSRHMR_Batch))
 
 
 def unregister() -> None:
     """Remove the batch from scenes."""
-    delattr(bpy.types.Scene, _PROPERTY)
+    remove_scene_property(_PROPERTY)
 
 
 CLASSES = (SSRHMR_TakePart, SSRHMR_Take, SSRHMR_Batch)

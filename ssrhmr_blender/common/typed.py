@@ -49,12 +49,16 @@ __all__ = [
     "OperatorMixin",
     "OperatorResult",
     "PanelMixin",
+    "action_of",
+    "add_scene_property",
     "addon_operators",
     "armature_of",
     "layout_of",
     "persistent",
     "pose_of",
+    "remove_scene_property",
     "scene_of",
+    "scene_property",
     "ui_scale_of",
     "view_layer_of",
     "window_manager_of",
@@ -101,6 +105,27 @@ def pose_of(obj: bpy.types.Object) -> bpy.types.Pose:
     return _require(obj.pose, "a pose")
 
 
+def scene_property(scene: bpy.types.Scene | None, name: str) -> Any:
+    """Return a property that the add-on has given to scenes; Blender's stubs do not know it."""
+    return getattr(_require(scene, "a scene"), name)
+
+
+def add_scene_property(name: str, declaration: object) -> None:
+    """Give scenes a property, from a call to ``bpy.props`` or as a Python property."""
+    setattr(bpy.types.Scene, name, declaration)
+
+
+def remove_scene_property(name: str) -> None:
+    """Remove a property that the add-on has given to scenes."""
+    delattr(bpy.types.Scene, name)
+
+
+def action_of(obj: bpy.types.Object) -> bpy.types.Action:
+    """Return the action that animates an object now."""
+    data = obj.animation_data
+    return _require(data.action if data else None, f"an action on '{obj.name}'")
+
+
 def addon_operators() -> Any:
     """Return ``bpy.ops.ssrhmr``: Blender fills its operators in at run time."""
     return getattr(bpy.ops, _OPERATORS)
@@ -111,5 +136,5 @@ _OPERATORS = "ssrhmr"
 
 def _require(value: _Value | None, what: str) -> _Value:
     if value is None:
-        raise RuntimeError(f"Blender has not {what} here")
+        raise RuntimeError(f"Blender has no such thing here: {what}")
     return value

@@ -73,7 +73,7 @@ def follow(armature: bpy.types.Object) -> dict[str, bpy.types.Object]:
         constraint.target = armature
         constraint.subtarget = bpy.context.scene.ssrhmr.bones[joint].bone
         empty.parent, empty.rotation_mode = holder, "QUATERNION"
-        empty.rotation_quaternion = Quaternion(random.standard_normal(4)).normalized()
+        empty.rotation_quaternion = Quaternion(random.standard_normal(4).tolist()).normalized()
         made[role] = empty
     return made
 

@@ -12,6 +12,7 @@ import pytest
 from ssrhmr_blender.animation.actions import ActionWriter
 from ssrhmr_blender.animation.assignment import assign, curves_in, slots_of
 from ssrhmr_blender.batch.job import BatchReport, bake_takes
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.properties.tracker import TRACKERS
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import (
@@ -112,7 +113,7 @@ def test_cancelled_anywhere_all_is_as_before(hero: bpy.types.Object) -> None:
     stop, finished = 0, False
     while not finished:
         report = BatchReport()
-        steps = bake_takes(bpy.context.scene, report)
+        steps = bake_takes(scene_of(bpy.context), report)
         try:
             for _ in range(stop + 1):
                 next(steps)

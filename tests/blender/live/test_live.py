@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -19,7 +20,9 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 import ssrhmr_blender
+from ssrhmr_blender.common.typed import action_of, scene_of
 from ssrhmr_blender.live import capture, lifecycle, panel, picture, recording, takes
+from ssrhmr_blender.properties.live import live_of
 from ssrhmr_core import Calibration, Motion, Take
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS
 from tests.blender.conftest import (
@@ -158,8 +161,8 @@ def test_the_performance_goes_over_the_characters_action(
 def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
     hero: bpy.types.Object, sender: Sender, tmp_path: Path, delay: float
 ) -> None:
-    scene, live = bpy.context.scene, bpy.context.scene.ssrhmr_live
-    live.folder = str(tmp_path)
+    scene = scene_of(bpy.context)
+    live_of(scene).folder = str(tmp_path)
     found = start()
     stream(found, sender, range(5))
     until(found, lambda: found.receiver.counters.readings >= sender.sent)
@@ -171,15 +174,15 @@ def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
     assert bpy.ops.ssrhmr.record() == {"FINISHED"}
     assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
     assert readings_in(tmp_path / "take_001.csv") == sender.sent == 540
-    first = hero.animation_data.action
+    first = action_of(hero)
     assert first.name == "take_001"
     # It begins as late as the first reading came, which takes any time on a busy machine.
-    begin, end = (round(frame) for frame in first.frame_range)
+    begin, end = (round(frame) for frame in first.frame_range[:])
     assert begin >= scene.frame_start + int(delay * scene.render.fps)
     frames = np.arange(begin, min(begin + 80, end + 1))
     places, _ = joint_worlds(hero, frames)
     bpy.ops.ssrhmr.bake_take(filepath=str(tmp_path / "take_001.csv"), frame_start=begin)
-    again = hero.animation_data.action
+    again = action_of(hero)
     assert again != first and again.frame_range[:] == first.frame_range[:]
     np.testing.assert_allclose(joint_worlds(hero, frames)[0], places, atol=1e-4)
 
@@ -271,14 +274,15 @@ def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
     assert found.pose is not None
 
 
-def ends(picture: picture.Picture, colour: picture.Colour) -> np.ndarray:
+def ends(shown: picture.Picture | None, colour: picture.Colour) -> np.ndarray:
     """Ends (n, 3) of the lines of one colour."""
+    assert shown is not None
     drawn = [
         pair
-        for points, colours in picture.lines.values()
+        for points, colours in shown.lines.values()
         for pair in zip(points, colours, strict=True)
     ]
-    return np.array([point for point, shown in drawn if shown == colour])
+    return np.array([point for point, its_colour in drawn if its_colour == colour])
 
 
 def test_watching_without_a_character(
@@ -323,14 +327,12 @@ def test_watching_without_a_character(
 def test_the_header_tells_how_it_goes(hero: bpy.types.Object, sender: Sender) -> None:
     said: list[str] = []
 
-    class Header:
-        layout = SimpleNamespace(label=lambda text, **_: said.append(text))
-
-    panel.draw_header(Header, bpy.context)
+    header: Any = SimpleNamespace(layout=SimpleNamespace(label=lambda text, **_: said.append(text)))
+    panel.draw_header(header, bpy.context)
     assert said == []
     found = start()
     stream(found, sender, range(60, 100))
-    panel.draw_header(Header, bpy.context)
+    panel.draw_header(header, bpy.context)
     assert re.fullmatch(r"\d\d/s  model [\d.]+ ms  latency \d+ ms  lost 0  Esc stops", said[0])
 
 
