@@ -242,6 +242,7 @@ def test(quick: bool) -> bool:
         stage("format", lambda: run(python, "-m", "ruff", "format", "--check", "."))
         stage("lint", lambda: run(python, "-m", "ruff", "check", "."))
         stage("types", lambda: run(python, "-m", "mypy"))
+        stage("static", lambda: run(python, "-m", "pytest", "tests/static"))
         stage("core", lambda: run(python, "-m", "pytest", "tests/core"))
         blenders = [MAIN_BLENDER] if quick else sorted(BLENDERS)
         for blender in blenders:
