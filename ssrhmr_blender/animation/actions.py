@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Actions in all versions: with layers, slots and channelbags since 4.4, without before."""
+"""Actions: writing them curve by curve, and reading what animates an object."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import bpy
 
+from ..common.compat import (
+    assign_slot,
+    assigned_slot,
+    curve_owner,
+    first_slot,
+    new_action,
+    slot_curves,
+)
+
 if TYPE_CHECKING:
     import numpy as np
 
-    CurveOwner = bpy.types.Action | bpy.types.ActionChannelbag
-    """What holds curves and groups: the action itself before Blender 4.4."""
-
-_LAYERED = hasattr(bpy.types, "ActionChannelbag")
 _LINEAR, _AUTO_CLAMPED = 1, 4
 """Numbers of keyframe interpolation and handle types, as foreach_set takes them."""
 _KEY_VALUES = (
@@ -31,11 +36,7 @@ class ActionWriter:
 
     def __init__(self, name: str, owner: bpy.types.Object) -> None:
         """Create an empty action; the owner does not change yet."""
-        action = bpy.data.actions.new(name)
-        self.name = action.name
-        if _LAYERED:
-            action.slots.new(id_type="OBJECT", name=owner.name)
-            action.layers.new("Layer").strips.new(type="KEYFRAME")
+        self.name = new_action(name, owner).name
 
     @property
     def action(self) -> bpy.types.Action:
@@ -80,7 +81,7 @@ class ActionWriter:
             written: Data paths up to the channel's name, such as ``pose.bones["Hips"]``; curves
                 that were written are left out in any case.
         """
-        bag = self._curve_owner()
+        bag = curve_owner(self.action)
         for curve in list(curves_of(owner)):
             if curve.data_path.rpartition(".")[0] in written or bag.fcurves.find(
                 curve.data_path, index=curve.array_index
@@ -98,22 +99,14 @@ class ActionWriter:
         """Make the action the owner's current one."""
         data = animation_data_of(owner)
         data.action = self.action
-        if _LAYERED:
-            data.action_slot = self.action.slots[0]
+        assign_slot(data, first_slot(self.action))
 
     def remove(self) -> None:
         """Delete the action, as after a cancel."""
         bpy.data.actions.remove(self.action)
 
-    def _curve_owner(self) -> CurveOwner:
-        action = self.action
-        if not _LAYERED:
-            return action
-        strip = next(_keyframe_strips(action))
-        return strip.channelbag(action.slots[0], ensure=True)
-
     def _curve(self, group: str, path: str, index: int) -> bpy.types.FCurve:
-        bag = self._curve_owner()
+        bag = curve_owner(self.action)
         curve = bag.fcurves.new(path, index=index)
         curve.group = bag.groups.get(group) or bag.groups.new(group)
         return curve
@@ -132,7 +125,7 @@ def curves_of(owner: bpy.types.Object) -> Iterable[bpy.types.FCurve]:
     data = owner.animation_data
     if data is None or data.action is None:
         return ()
-    return slot_curves(data.action, data.action_slot if _LAYERED else None)
+    return slot_curves(data.action, assigned_slot(data))
 
 
 def nla_paths(owner: bpy.types.Object) -> set[str]:
@@ -149,22 +142,5 @@ def nla_paths(owner: bpy.types.Object) -> set[str]:
         curve.data_path
         for strip in strips
         if strip.action
-        for curve in slot_curves(strip.action, strip.action_slot if _LAYERED else None)
+        for curve in slot_curves(strip.action, assigned_slot(strip))
     }
-
-
-def slot_curves(
-    action: bpy.types.Action, slot: bpy.types.ActionSlot | None
-) -> Iterable[bpy.types.FCurve]:
-    """Return the curves of a slot of an action; all of them before Blender 4.4."""
-    if not _LAYERED:
-        return action.fcurves
-    bags = [strip.channelbag(slot) for strip in _keyframe_strips(action)] if slot else []
-    return [curve for bag in bags if bag for curve in bag.fcurves]
-
-
-def _keyframe_strips(action: bpy.types.Action) -> Iterator[bpy.types.ActionKeyframeStrip]:
-    for layer in action.layers:
-        for strip in layer.strips:
-            if isinstance(strip, bpy.types.ActionKeyframeStrip):
-                yield strip

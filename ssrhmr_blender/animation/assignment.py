@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import bpy
 
+from ..common.compat import assign_slot, assigned_slot, find_slot, slot_curves
 from ..common.data_blocks import DataBlockKey, find_action, find_object, key_of
 from ..common.typed import pose_of
-from .actions import animation_data_of, slot_curves
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from .actions import animation_data_of
 
 _CHANNELS = (
     *("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale"),
@@ -46,7 +43,7 @@ def assignment_of(obj: bpy.types.Object) -> Assignment:
     """Return what animates an object now."""
     data = obj.animation_data
     action = data.action if data else None
-    slot = getattr(data, "action_slot", None) if action else None
+    slot = assigned_slot(data) if data else None
     channels = {"": _read_channels(obj)}
     if obj.pose:
         channels |= {bone.name: _read_channels(bone) for bone in obj.pose.bones}
@@ -70,13 +67,8 @@ def assign(obj: bpy.types.Object, action: bpy.types.Action | None, slot: str = "
     """
     data = animation_data_of(obj)
     data.action = action
-    if action is not None and hasattr(action, "slots"):
-        chosen = next((each for each in action.slots if each.identifier == slot), None)
-        if chosen is None and data.action_slot is None:
-            suitable = data.action_suitable_slots
-            chosen = suitable[0] if suitable else None
-        if chosen is not None:
-            data.action_slot = chosen
+    if action is not None:
+        assign_slot(data, find_slot(action, slot))
 
 
 def restore(before: Assignment) -> None:
@@ -99,23 +91,9 @@ def restore(before: Assignment) -> None:
                 setattr(owner, channel, value)
 
 
-def slots_of(action: bpy.types.Action) -> Sequence[tuple[str, str]]:
-    """Return identifier and name of each slot for objects; one without a name before 4.4."""
-    if not hasattr(action, "slots"):
-        return [("", "")] if action.id_root in ("OBJECT", "") else []
-    return [
-        (slot.identifier, slot.name_display)
-        for slot in action.slots
-        if slot.target_id_type in ("OBJECT", "UNSPECIFIED")
-    ]
-
-
 def curves_in(action: bpy.types.Action, slot: str) -> list[bpy.types.FCurve]:
-    """Return the curves of the slot with an identifier."""
-    if not hasattr(action, "slots"):
-        return list(action.fcurves)
-    chosen = next((each for each in action.slots if each.identifier == slot), None)
-    return list(slot_curves(action, chosen))
+    """Return the curves of the slot with an identifier; all of them before Blender 4.4."""
+    return list(slot_curves(action, find_slot(action, slot)))
 
 
 def _read_channels(owner: bpy.types.Object | bpy.types.PoseBone) -> dict[str, object]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ..animation.assignment import assignment_of, curves_in, slots_of
+from ..animation.assignment import assignment_of, curves_in
+from ..common.compat import object_slots
 from ..common.data_blocks import DataBlockKey, key_of
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
 
@@ -147,7 +148,7 @@ def _find_parts(
         alone: Whether no other object moves the trackers.
     """
     for action in bpy.data.actions:
-        slots = slots_of(action)
+        slots = object_slots(action)
         for slot, owner in slots:
             if character is not None and owner == character.name:
                 continue

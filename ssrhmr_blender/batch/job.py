@@ -13,6 +13,7 @@ from ..animation.actions import animation_data_of, curves_of
 from ..animation.assignment import assign, assignment_of, restore
 from ..baking.job import bake
 from ..baking.plan import BakeSource
+from ..common.compat import assign_slot, assigned_slot, first_slot
 from ..common.data_blocks import DataBlockKey, find_action, find_object, key_of
 from ..common.errors import UserError, plain_message
 from ..common.modal_job import EXPLAINED
@@ -183,8 +184,7 @@ def _add_strip(
     track: bpy.types.NlaTrack, action: bpy.types.Action, start: int
 ) -> bpy.types.NlaStrip:
     strip = track.strips.new(action.name, start, action)
-    if hasattr(strip, "action_slot") and strip.action_slot is None:
-        strip.action_slot = action.slots[0]
+    assign_slot(strip, assigned_slot(strip) or first_slot(action))
     return strip
 
 
