@@ -111,6 +111,17 @@ def readings_in(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines()) - 1
 
 
+def has_heard(found: capture.Capture, sender: Sender) -> bool:
+    """Whether all that was sent has come."""
+    return found.receiver.counters.readings >= sender.sent
+
+
+def first_time(path: Path) -> float:
+    """Seconds from the beginning of a recording to its first reading."""
+    rows = path.read_text(encoding="utf-8").splitlines()[1:]
+    return min(float(row.split(",")[0]) for row in rows)
+
+
 def until(found: capture.Capture, done: Callable[[], bool]) -> None:
     limit = time.monotonic() + 3.0
     while not done() and time.monotonic() < limit:
@@ -190,29 +201,26 @@ def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
 def test_a_take_begins_where_the_timeline_does(
     hero: bpy.types.Object, sender: Sender, tmp_path: Path
 ) -> None:
-    scene = bpy.context.scene
-    scene.ssrhmr_live.folder = str(tmp_path)
-    for first, preview in ((7, False), (40, True)):
+    scene = scene_of(bpy.context)
+    live_of(scene).folder = str(tmp_path)
+    takes = ((7, False, 0.0), (40, True, 0.0), (40, True, 0.5))
+    for number, (first, preview, wait) in enumerate(takes, 1):
         scene.frame_start, scene.use_preview_range = 7, preview
         scene.frame_preview_start, scene.frame_preview_end = 40, 90
         found = start()
+        sender.sent = 0
         stream(found, sender, range(60, 64))
+        until(found, partial(has_heard, found, sender))
         bpy.ops.ssrhmr.record()
+        time.sleep(wait)
         stream(found, sender, range(64, 84))
         bpy.ops.ssrhmr.record()
         bpy.ops.ssrhmr.live_stop()
-        assert hero.animation_data.action.frame_range[0] == pytest.approx(first, abs=1)
-    # And as much later as nothing was heard: it fits to what the timeline played.
-    sender.sent, found = 0, start()
-    stream(found, sender, range(60, 64))
-    until(found, lambda: found.receiver.counters.readings >= sender.sent)
-    bpy.ops.ssrhmr.record()
-    time.sleep(0.5)
-    stream(found, sender, range(64, 84))
-    bpy.ops.ssrhmr.record()
-    assert hero.animation_data.action.frame_range[0] == pytest.approx(
-        40 + 0.5 * scene.render.fps, abs=3
-    )
+        # As much later as nothing was heard, so that it fits to what the timeline played.
+        delay = first_time(tmp_path / f"take_{number:03}.csv")
+        assert delay >= wait
+        begin = first + round(delay * scene.render.fps)
+        assert action_of(hero).frame_range[0] == begin
 
 
 def test_takes_are_numbered(tmp_path: Path) -> None:
