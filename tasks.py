@@ -280,6 +280,7 @@ def test(quick: bool) -> bool:
         python = interpreter(".venv")
         for name, command in lint_stages(python).items():
             stages.run(name, partial(run, *command))
+        stages.run("static", partial(run, python, "-m", "pytest", "tests/static"))
         stages.run("core", partial(run, python, "-m", "pytest", "tests/core"))
         blenders = [MAIN_BLENDER] if quick else sorted(BLENDERS)
         for blender in blenders:

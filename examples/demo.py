@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -22,6 +23,7 @@ from mathutils import Matrix, Vector
 ROOT = Path(__file__).resolve().parents[1]
 
 import ssrhmr_blender  # noqa: E402
+from ssrhmr_blender.common.typed import scene_of, view_layer_of  # noqa: E402
 from ssrhmr_blender.example.character import TO_BLENDER, bone_name, build_character  # noqa: E402
 from ssrhmr_blender.example.performance import (  # noqa: E402
     T_POSE_SECONDS,
@@ -58,7 +60,7 @@ def main() -> None:
     performance = load_performance()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     ssrhmr_blender.register()
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     scene.render.fps = round(performance.rate)
     scene.frame_start, scene.frame_end = 1, len(performance)
 
@@ -92,7 +94,7 @@ def main() -> None:
 
 def measure(armature: bpy.types.Object, performance: Motion) -> None:
     """Print how far the baked bones are from the performer's joints."""
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     found = np.empty((len(performance), len(JOINTS), 3))
     for row in range(len(performance)):
         scene.frame_set(row + 1)
@@ -106,7 +108,7 @@ def measure(armature: bpy.types.Object, performance: Motion) -> None:
 
 def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
     """Render moments of the take side by side, the trackers as glowing beads."""
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     body = bpy.data.objects[f"{armature.name} Body"]
     headings = performance.matrices()[:, 0, :, 2]
     for seconds, x, angle in MOMENTS:
@@ -120,7 +122,9 @@ def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
             @ Matrix.Rotation(np.radians(angle) - heading, 4, "Z")
             @ Matrix.Translation((-hips.x, -hips.y, 0.0))
         )
-        mesh = bpy.data.meshes.new_from_object(body.evaluated_get(bpy.context.view_layer.depsgraph))
+        mesh = bpy.data.meshes.new_from_object(
+            body.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        )
         copy = bpy.data.objects.new("Moment", mesh)
         copy.matrix_world = shift @ body.matrix_world
         scene.collection.objects.link(copy)
@@ -128,7 +132,8 @@ def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
             place = getattr(scene.ssrhmr, role).matrix_world.translation
             make_bead(role, shift @ place)
     body.hide_render = True
-    scene.render.engine = "CYCLES"
+    render: Any = scene.render  # the stubs know one engine
+    render.engine = "CYCLES"
     scene.cycles.device, scene.cycles.samples = "CPU", 6
     scene.cycles.use_denoising, scene.cycles.max_bounces = True, 1
     scene.cycles.denoising_prefilter, scene.cycles.denoising_quality = "FAST", "BALANCED"
@@ -159,7 +164,8 @@ def make_bead(role: str, place: Vector) -> None:
     mesh = bpy.data.meshes.get(name)
     if mesh is None:
         bpy.ops.mesh.primitive_uv_sphere_add(radius=0.038, segments=24, ring_count=12)
-        made = bpy.context.active_object
+        made = view_layer_of(bpy.context).objects.active
+        assert made is not None
         mesh = made.data
         mesh.name = name
         bpy.data.objects.remove(made)
@@ -186,7 +192,7 @@ def make_material(
 
 def make_stage() -> None:
     """Backdrop, lights and camera."""
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     # A sweep without a corner, as photographers use it.
     angles = np.linspace(0.0, 0.5 * np.pi, 24)
     profile = [(-30.0, 0.0), *((3.0 + 5.0 * np.sin(a), 5.0 - 5.0 * np.cos(a)) for a in angles)]

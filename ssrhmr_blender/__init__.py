@@ -19,8 +19,11 @@ from .common import modal_job
 from .example import ops as example_ops
 from .headless import command as farm_command
 from .import_take import ops as takes_ops
+from .live import devices as live_devices
+from .live import lifecycle as live_lifecycle
 from .live import ops as live_ops
 from .live import panel as live_panel
+from .live import recording as live_recording
 from .mapping import ops as setup_ops
 from .mapping import panel as setup_panel
 from .presets import menus as preset_menus
@@ -37,6 +40,8 @@ CLASSES: tuple[type, ...] = (
     *takes_ops.CLASSES,
     *bake_ops.CLASSES,
     *live_ops.CLASSES,
+    *live_devices.CLASSES,
+    *live_recording.CLASSES,
     *batch_ops.CLASSES,
     *preset_ops.CLASSES,
     *example_ops.CLASSES,
@@ -68,7 +73,7 @@ def register() -> None:
 
 def unregister() -> None:
     """Unregister everything, and stop a bake or a capture that is running."""
-    live_ops.stop_running()
+    live_lifecycle.stop_running()
     modal_job.stop_running()
     handlers.unregister()
     bpy.types.TOPBAR_MT_file_import.remove(takes_ops.draw_menu)

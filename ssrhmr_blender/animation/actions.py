@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Actions in all versions: with layers, slots and channelbags since 4.4, without before."""
+"""Actions: writing them curve by curve, and reading what animates an object."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
+
+from ..common.compat import (
+    assign_slot,
+    assigned_slot,
+    curve_owner,
+    first_slot,
+    new_action,
+    slot_curves,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
-_LAYERED = hasattr(bpy.types, "ActionChannelbag")
 _LINEAR, _AUTO_CLAMPED = 1, 4
 """Numbers of keyframe interpolation and handle types, as foreach_set takes them."""
 _KEY_VALUES = (
@@ -21,32 +29,28 @@ _KEY_VALUES = (
 
 
 class ActionWriter:
-    """Makes one action for one object and fills it, curve by curve.
+    """Creates one action for one object and fills it, curve by curve.
 
-    Only names are kept: writing may be spread over several turns of the event loop.
+    It keeps names only: writing may be spread over several rounds of the event loop.
     """
 
     def __init__(self, name: str, owner: bpy.types.Object) -> None:
-        """Make an empty action; the owner is not touched yet."""
-        action = bpy.data.actions.new(name)
-        self.name = action.name
-        if _LAYERED:
-            action.slots.new(id_type="OBJECT", name=owner.name)
-            action.layers.new("Layer").strips.new(type="KEYFRAME")
+        """Create an empty action; the owner does not change yet."""
+        self.name = new_action(name, owner).name
 
     @property
     def action(self) -> bpy.types.Action:
-        """The action."""
+        """The action, by its name."""
         return bpy.data.actions[self.name]
 
     def write(self, group: str, path: str, frames: np.ndarray, values: np.ndarray) -> None:
         """Write the curves of one property.
 
         Args:
-            group: name of the channel group, such as the bone's.
-            path: data path from the owner.
+            group: Name of the channel group, such as the bone's.
+            path: Data path from the owner.
             frames: (F,) frame numbers.
-            values: (F, n) one column a component.
+            values: (F, n) values, one column a component.
         """
         import numpy as np
 
@@ -68,16 +72,16 @@ class ActionWriter:
             curve.update()
 
     def carry_over(self, owner: bpy.types.Object, written: set[str]) -> None:
-        """Copy what the owner's action moves beside the bones that were written.
+        """Copy the curves of the owner's action whose bones were not written.
 
-        The object itself and fingers, faces and props go on as before.
+        The object itself, fingers, faces and props keep their animation.
 
         Args:
-            owner: whose current action it is.
-            written: data paths up to the channel's name, such as ``pose.bones["Hips"]``; curves
+            owner: Object whose current action is copied.
+            written: Data paths up to the channel's name, such as ``pose.bones["Hips"]``; curves
                 that were written are left out in any case.
         """
-        bag = self._bag()
+        bag = curve_owner(self.action)
         for curve in list(curves_of(owner)):
             if curve.data_path.rpartition(".")[0] in written or bag.fcurves.find(
                 curve.data_path, index=curve.array_index
@@ -92,40 +96,40 @@ class ActionWriter:
             new.update()
 
     def assign(self, owner: bpy.types.Object) -> None:
-        """Make the action the owner's active one."""
-        data = owner.animation_data_create()
+        """Make the action the owner's current one."""
+        data = animation_data_of(owner)
         data.action = self.action
-        if _LAYERED:
-            data.action_slot = self.action.slots[0]
+        assign_slot(data, first_slot(self.action))
 
     def remove(self) -> None:
         """Delete the action, as after a cancel."""
         bpy.data.actions.remove(self.action)
 
-    def _bag(self) -> Any:
-        """What holds curves and groups: the action itself before 4.4."""
-        action = self.action
-        if not _LAYERED:
-            return action
-        return action.layers[0].strips[0].channelbag(action.slots[0], ensure=True)
-
     def _curve(self, group: str, path: str, index: int) -> bpy.types.FCurve:
-        bag = self._bag()
+        bag = curve_owner(self.action)
         curve = bag.fcurves.new(path, index=index)
         curve.group = bag.groups.get(group) or bag.groups.new(group)
         return curve
 
 
-def curves_of(owner: bpy.types.ID) -> Iterable[bpy.types.FCurve]:
-    """Curves of the action that animates ``owner`` now."""
+def animation_data_of(owner: bpy.types.Object) -> bpy.types.AnimData:
+    """Return an object's animation data; create it where there is none."""
+    data = owner.animation_data or owner.animation_data_create()
+    if data is None:
+        raise TypeError(f"'{owner.name}' cannot be animated")
+    return data
+
+
+def curves_of(owner: bpy.types.Object) -> Iterable[bpy.types.FCurve]:
+    """Return the curves of the action that animates an object now."""
     data = owner.animation_data
     if data is None or data.action is None:
         return ()
-    return _curves(data.action, data.action_slot if _LAYERED else None)
+    return slot_curves(data.action, assigned_slot(data))
 
 
-def nla_paths(owner: bpy.types.ID) -> set[str]:
-    """Data paths that NLA tracks animate; an action goes over those that it has itself."""
+def nla_paths(owner: bpy.types.Object) -> set[str]:
+    """Return the data paths that NLA tracks animate; curves of the action override them."""
     data = owner.animation_data
     strips = [
         strip
@@ -137,18 +141,6 @@ def nla_paths(owner: bpy.types.ID) -> set[str]:
     return {
         curve.data_path
         for strip in strips
-        for curve in _curves(strip.action, strip.action_slot if _LAYERED else None)
+        if strip.action
+        for curve in slot_curves(strip.action, assigned_slot(strip))
     }
-
-
-def _curves(action: bpy.types.Action, slot: Any) -> Iterable[bpy.types.FCurve]:
-    """Curves of a slot of an action; all of them before 4.4."""
-    if not _LAYERED:
-        return action.fcurves
-    return (
-        curve
-        for layer in action.layers
-        for strip in layer.strips
-        if slot and (bag := strip.channelbag(slot))
-        for curve in bag.fcurves
-    )

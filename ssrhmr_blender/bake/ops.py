@@ -4,26 +4,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import bpy
-from bpy_extras.io_utils import ImportHelper
 
-from ..baking.job import BakeReport, bake, bake_take
+from ..baking.job import bake, bake_take
+from ..baking.plan import BakeReport
 from ..common.modal_job import ModalJob, Steps
+from ..common.typed import ImportHelper, OperatorResult, scene_of, window_manager_of
 from ..properties.setup import setup_of
 
 
 class _Baking(ModalJob):
-    """What both operators say at their end."""
+    """What both operators report at their end."""
 
     job = "Bake"
 
-    def finish(self, context: bpy.types.Context, result: BakeReport) -> set[str]:
-        """Say what was baked."""
+    def finish(self, context: bpy.types.Context, result: BakeReport) -> OperatorResult:
+        """Report what was baked."""
         seconds = sum(result.seconds.values())
         text = f"'{result.action}': {result.keys:,} keys on {result.bones} bones in {seconds:.1f} s"
-        setup_of(context.scene).message = text
+        setup_of(scene_of(context)).message = text
         self.report({"WARNING"} if result.notes else {"INFO"}, "; ".join([text, *result.notes]))
         return {"FINISHED"}
 
@@ -33,11 +33,11 @@ class SSRHMR_OT_bake(_Baking, bpy.types.Operator):
 
     bl_idname = "ssrhmr.bake"
     bl_label = "Bake"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def start(self, context: bpy.types.Context) -> Steps:
         """Bake the scene's setup."""
-        return bake(context.scene)
+        return bake(scene_of(context))
 
 
 class SSRHMR_OT_bake_take(_Baking, bpy.types.Operator, ImportHelper):
@@ -45,7 +45,7 @@ class SSRHMR_OT_bake_take(_Baking, bpy.types.Operator, ImportHelper):
 
     bl_idname = "ssrhmr.bake_take"
     bl_label = "Bake Recorded Take"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}
 
     filter_glob: bpy.props.StringProperty(default="*.csv", options={"HIDDEN"})
     frame_start: bpy.props.IntProperty(
@@ -56,20 +56,21 @@ class SSRHMR_OT_bake_take(_Baking, bpy.types.Operator, ImportHelper):
 
     def start(self, context: bpy.types.Context) -> Steps:
         """Bake the file onto the character of the scene's setup."""
-        known = self.properties.is_property_set("frame_start")
-        start = self.frame_start if known else context.scene.frame_start
-        return bake_take(context.scene, Path(bpy.path.abspath(self.filepath)), start)
+        scene = scene_of(context)
+        is_set = self.properties.is_property_set("frame_start")
+        start = self.frame_start if is_set else scene.frame_start
+        return bake_take(scene, Path(bpy.path.abspath(self.filepath)), start)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Ask for the file unless it is known."""
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
+        """Ask for the file unless a script has named it."""
         if self.filepath:
             return self.begin(context)
         self._asked = True
-        self.frame_start = context.scene.frame_start
-        context.window_manager.fileselect_add(self)
+        self.frame_start = scene_of(context).frame_start
+        window_manager_of(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Bake at once, or step by step if a file was asked for."""
         return self.begin(context) if self._asked else super().execute(context)
 

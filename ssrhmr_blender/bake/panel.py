@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from ..common.modal_job import draw_progress, is_running
+from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_wrapped_text
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
@@ -22,7 +21,8 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the range, the button, progress and the last message."""
-        layout, setup, scene = self.layout, setup_of(context.scene), context.scene
+        layout, scene = layout_of(self), scene_of(context)
+        setup = setup_of(scene)
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(setup, "range")
@@ -46,16 +46,16 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
 
 
 class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):
-    """What is done to the trackers first."""
+    """How the trackers are cleaned up before the model sees them."""
 
     bl_label = "Cleanup"
     bl_idname = "SSRHMR_PT_cleanup"
     bl_parent_id = "SSRHMR_PT_bake"
-    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw smoothing, planting and the trackers' weights."""
-        layout, setup = self.layout, setup_of(context.scene)
+        layout, setup = layout_of(self), setup_of(scene_of(context))
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.enabled = not is_running()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def write_bone_keys(writer: ActionWriter, channels: Channels, frames: np.ndarray) -> str:
-    """Write rotation keys as the bone's rotation mode wants them, and location keys if it moves.
+    """Write rotation keys in the bone's rotation mode, and location keys if it moves.
 
     Returns:
         The bone's data path.
@@ -24,8 +24,8 @@ def write_bone_keys(writer: ActionWriter, channels: Channels, frames: np.ndarray
 
     name = bpy.utils.escape_identifier(channels.bone)
     path = f'pose.bones["{name}"]'
-    if channels.places is not None:
-        writer.write(channels.bone, f"{path}.location", frames, channels.places)
+    if channels.locations is not None:
+        writer.write(channels.bone, f"{path}.location", frames, channels.locations)
     channel, values = rotation_values(channels.rotations, channels.rotation_mode)
     writer.write(channels.bone, f"{path}.{channel}", frames, values)
     return path

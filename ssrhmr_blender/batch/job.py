@@ -5,17 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import partial
 
 import bpy
 
-from ..animation.actions import curves_of
-from ..animation.assignment import assign, assignment_of, find_action, restore
-from ..baking.job import BakeSource, bake
+from ..animation.actions import animation_data_of, curves_of
+from ..animation.assignment import assign, assignment_of, restore
+from ..baking.job import bake
+from ..baking.plan import BakeSource
+from ..common.compat import assign_slot, assigned_slot, first_slot
+from ..common.data_blocks import DataBlockKey, find_action, find_object, key_of
 from ..common.errors import UserError, plain_message
 from ..common.modal_job import EXPLAINED
+from ..common.steps import map_steps
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.setup import setup_of
-from ..trackers.sampling import Key, find, key_of
 from ..trackers.stored_calibration import check_calibrated
 from .finding import ActionPart
 from .properties import SSRHMR_Take, SSRHMR_TakePart, batch_of
@@ -27,23 +31,30 @@ class BatchTakeError(UserError):
 
 @dataclass(frozen=True)
 class PlannedTake:
-    """A take of the list, apart from Blender's data."""
+    """A take of the list, copied from Blender's data.
+
+    Attributes:
+        name: Name of the take.
+        trackers: Keys of six objects, or none where they are those of the setup.
+        parts: Actions to assign, and the objects to assign them to.
+        problem: Why it cannot be baked, empty if it can.
+    """
 
     name: str
-    trackers: tuple[Key, ...]
+    trackers: tuple[DataBlockKey, ...]
     parts: tuple[ActionPart, ...]
     problem: str
 
 
 @dataclass
 class BatchReport:
-    """What a batch did so far.
+    """What a batch has done so far.
 
     Attributes:
-        chosen: number of takes to bake.
-        done: new action by take.
-        skipped: reason by take.
-        notes: what the user should know.
+        chosen: Number of takes to bake.
+        done: Name of the new action by take.
+        skipped: Reason by take.
+        notes: What the user should know.
     """
 
     chosen: int = 0
@@ -57,23 +68,23 @@ def bake_takes(
 ) -> Generator[tuple[float, str], None, BatchReport]:
     """Bake the ticked takes of the scene's list onto its character.
 
-    Trackers, character and frame are as before after every take, also when the generator is closed
+    Trackers, character and frame are restored after every take, also when the generator is closed
     early. Takes that are finished by then are kept.
 
     Args:
-        scene: the window's.
-        report: filled as takes are finished.
+        scene: Scene of the window.
+        report: Report that is filled as takes are finished.
 
     Yields:
         The share done (0..1) and what is being done.
 
     Raises:
-        UserError: if the character cannot be baked at all; what is wrong with a take is reported.
+        UserError: if the character cannot be baked at all; problems of a take are reported.
     """
     setup, batch = setup_of(scene), batch_of(scene)
     armature = check_character(setup)
     check_calibrated(setup)
-    takes = [_plain(item) for item in batch.takes if item.use]
+    takes = [_plan_take(item) for item in batch.takes if item.use]
     if not takes:
         raise SetupError("No takes are ticked: press Find Takes, and tick those to bake")
     owner, scene_name, strips = key_of(armature), scene.name, batch.strips
@@ -82,25 +93,29 @@ def bake_takes(
     for item in batch.takes:
         item.state, item.result, item.baked = "WAITING", "", ""
     for number, take in enumerate(takes):
-        steps = _bake_one(scene_name, owner, take, whole)
+        progress = partial(_batch_progress, take.name, number, len(takes))
         try:
-            while True:
-                share, text = next(steps)
-                yield (number + share) / len(takes), f"{take.name}: {text}"
-        except StopIteration as finished:
-            report.done[take.name] = finished.value
+            report.done[take.name] = yield from map_steps(
+                _bake_one(scene_name, owner, take, whole), progress
+            )
         except EXPLAINED as error:
             report.skipped[take.name] = plain_message(error)
-        finally:
-            steps.close()
-        _note(bpy.data.scenes[scene_name], take.name, report)
-    if strips != "NONE" and report.done:
-        _put_on_tracks(bpy.data.scenes[scene_name], owner, report, strips == "SEQUENCE")
+        _show_result(bpy.data.scenes[scene_name], take.name, report)
+    if report.done and strips in _STRIPS:
+        _STRIPS[strips](bpy.data.scenes[scene_name], owner, report)
     return report
 
 
+def _batch_progress(
+    take: str, number: int, count: int, step: tuple[float, str]
+) -> tuple[float, str]:
+    """Turn the progress of a take into that of the batch."""
+    share, text = step
+    return (number + share) / count, f"{take}: {text}"
+
+
 def _bake_one(
-    scene_name: str, owner: Key, take: PlannedTake, whole: bool
+    scene_name: str, owner: DataBlockKey, take: PlannedTake, whole: bool
 ) -> Generator[tuple[float, str], None, str]:
     """Bake one take and return the name of its action."""
     if take.problem:
@@ -115,24 +130,14 @@ def _bake_one(
             assign(obj, _action(part), part.slot)
         trackers = tuple(_object(key) for key in take.trackers)
         followed = trackers or tuple(check_trackers(setup_of(scene)))
-        span = _span([*followed, *(obj for obj, _ in pairs)]) if whole else None
+        span = _keyed_range([*followed, *(obj for obj, _ in pairs)]) if whole else None
         name = take.name
         if name in bpy.data.actions:
             name = f"{take.name} {armature.name}"
-        steps = bake(scene, BakeSource(trackers, span, name))
-        try:
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as finished:
-                    made = finished.value.action
-                    break
-                yield step
-        finally:
-            steps.close()
+        report = yield from bake(scene, BakeSource(trackers, span, name))
         # Nothing else uses it: Blender would throw it away with the next save.
-        bpy.data.actions[made].use_fake_user = True
-        return made
+        bpy.data.actions[report.action].use_fake_user = True
+        return report.action
     finally:
         for each in before:
             restore(each)
@@ -140,8 +145,8 @@ def _bake_one(
             bpy.data.scenes[scene_name].frame_set(frame[0], subframe=frame[1])
 
 
-def _span(objects: list[bpy.types.Object]) -> tuple[int, int] | None:
-    """First and last key; None if there are none, as with trackers moved by drivers."""
+def _keyed_range(objects: list[bpy.types.Object]) -> tuple[int, int] | None:
+    """Return the first and last key; None if there are none, as with trackers moved by drivers."""
     spans = [
         curve.range() for obj in objects for curve in curves_of(obj) if len(curve.keyframe_points)
     ]
@@ -150,29 +155,43 @@ def _span(objects: list[bpy.types.Object]) -> tuple[int, int] | None:
     return round(min(span[0] for span in spans)), round(max(span[1] for span in spans))
 
 
-def _put_on_tracks(scene: bpy.types.Scene, owner: Key, report: BatchReport, sequence: bool) -> None:
-    armature = _object(owner)
-    data = armature.animation_data or armature.animation_data_create()
-    track, start = None, scene.frame_start
+def _add_strips(scene: bpy.types.Scene, owner: DataBlockKey, report: BatchReport) -> None:
+    """Put each new action on a muted NLA track of its own."""
+    data = animation_data_of(_object(owner))
     for take, name in report.done.items():
         action = bpy.data.actions[name]
-        if track is None or not sequence:
-            track = data.nla_tracks.new()
-            track.name = "SSR-HMR" if sequence else take
-        first = start if sequence else round(action.frame_range[0])
-        strip = track.strips.new(name, first, action)
-        if hasattr(strip, "action_slot") and strip.action_slot is None:
-            strip.action_slot = action.slots[0]
+        track = data.nla_tracks.new()
+        track.name = take
+        _add_strip(track, action, round(action.frame_range[0]))
+        track.mute = True
+
+
+def _add_sequence(scene: bpy.types.Scene, owner: DataBlockKey, report: BatchReport) -> None:
+    """Put the new actions one after the other on one NLA track."""
+    data = animation_data_of(_object(owner))
+    track, start = data.nla_tracks.new(), scene.frame_start
+    track.name = "SSR-HMR"
+    for name in report.done.values():
+        strip = _add_strip(track, bpy.data.actions[name], start)
         start = int(strip.frame_end) + 1
-        if not sequence:
-            track.mute = True
-    if sequence and data.action is not None:
+    if data.action is not None:
         report.notes.append(
             f"'{data.action.name}' still covers the strips: unlink it in the action editor"
         )
 
 
-def _note(scene: bpy.types.Scene, name: str, report: BatchReport) -> None:
+def _add_strip(
+    track: bpy.types.NlaTrack, action: bpy.types.Action, start: int
+) -> bpy.types.NlaStrip:
+    strip = track.strips.new(action.name, start, action)
+    assign_slot(strip, assigned_slot(strip) or first_slot(action))
+    return strip
+
+
+_STRIPS = {"STASH": _add_strips, "SEQUENCE": _add_sequence}
+
+
+def _show_result(scene: bpy.types.Scene, name: str, report: BatchReport) -> None:
     """Show the result of a take in the list."""
     item = batch_of(scene).takes.get(name)
     if item is None:
@@ -184,24 +203,24 @@ def _note(scene: bpy.types.Scene, name: str, report: BatchReport) -> None:
         item.state, item.result = "SKIPPED", report.skipped[name]
 
 
-def _plain(item: SSRHMR_Take) -> PlannedTake:
+def _plan_take(item: SSRHMR_Take) -> PlannedTake:
     return PlannedTake(
-        item.name,
-        tuple(_key(part) for part in item.trackers),
-        tuple(
+        name=item.name,
+        trackers=tuple(_key(part) for part in item.trackers),
+        parts=tuple(
             ActionPart(_key(part), (part.action, part.action_library or None), part.slot)
             for part in item.parts
         ),
-        item.problem,
+        problem=item.problem,
     )
 
 
-def _key(part: SSRHMR_TakePart) -> Key:
+def _key(part: SSRHMR_TakePart) -> DataBlockKey:
     return part.name, part.library or None
 
 
-def _object(key: Key) -> bpy.types.Object:
-    obj = find(key)
+def _object(key: DataBlockKey) -> bpy.types.Object:
+    obj = find_object(key)
     if obj is None:
         raise BatchTakeError(f"'{key[0]}' is not in the file any more: press Find Takes again")
     return obj

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding takes, baking them, showing one."""
+"""Operators that find takes, bake them and show one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import bpy
 from ..animation.assignment import assign
 from ..common.errors import UserError
 from ..common.modal_job import ModalJob, Steps, is_running
+from ..common.typed import OperatorResult, scene_of
 from ..common.validation import check_trackers
 from ..properties.setup import setup_of
-from .finding import FoundTake, find_in_actions, find_in_collections
+from .finding import TakeCandidate, find_in_actions, find_in_collections
 from .job import BatchReport, bake_takes
-from .properties import batch_of
+from .properties import SSRHMR_Batch, batch_of
 
 
 class SSRHMR_OT_find_takes(bpy.types.Operator):
@@ -27,49 +28,49 @@ class SSRHMR_OT_find_takes(bpy.types.Operator):
         """Whether no job works on the list."""
         return not is_running()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Fill the list; takes that were unticked stay so."""
-        scene, batch = context.scene, batch_of(context.scene)
+        scene, batch = scene_of(context), batch_of(scene_of(context))
         try:
             if batch.source == "COLLECTIONS":
-                found = find_in_collections(scene)
+                takes = find_in_collections(scene)
                 advice = "name the six objects of a take after the body: Head, Left Hand, ..."
             else:
                 setup = setup_of(scene)
-                found = find_in_actions(check_trackers(setup), setup.armature)
+                takes = find_in_actions(check_trackers(setup), setup.armature)
                 advice = "import takes onto these trackers, or choose Collections"
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        left_out = {take.name for take in batch.takes if not take.use}
+        unticked = {take.name for take in batch.takes if not take.use}
         batch.takes.clear()
-        for take in found:
-            self._add(context, take, take.name not in left_out)
+        for take in takes:
+            _add_take(batch, take, take.name not in unticked)
         batch.active = 0
-        if not found:
+        if not takes:
             self.report({"WARNING"}, f"No takes found: {advice}")
             return {"CANCELLED"}
-        broken = sum(bool(take.problem) for take in found)
-        text = f"{len(found) - broken} takes found"
+        broken = sum(bool(take.problem) for take in takes)
+        text = f"{len(takes) - broken} takes found"
         self.report({"INFO"}, text + f", {broken} incomplete: click one to see why" * bool(broken))
         return {"FINISHED"}
 
-    @staticmethod
-    def _add(context: bpy.types.Context, take: FoundTake, use: bool) -> None:
-        item = batch_of(context.scene).takes.add()
-        item.name, item.use = take.name, use and not take.problem
-        if take.problem:
-            item.problem = item.result = take.problem
-            item.state = "SKIPPED"
-        for name, library in take.trackers:
-            part = item.trackers.add()
-            part.name, part.library = name, library or ""
-        for found in take.parts:
-            part = item.parts.add()
-            part.name, part.library = found.owner[0], found.owner[1] or ""
-            part.slot = found.slot
-            if found.action:
-                part.action, part.action_library = found.action[0], found.action[1] or ""
+
+def _add_take(batch: SSRHMR_Batch, take: TakeCandidate, use: bool) -> None:
+    item = batch.takes.add()
+    item.name, item.use = take.name, use and not take.problem
+    if take.problem:
+        item.problem = item.result = take.problem
+        item.state = "SKIPPED"
+    for name, library in take.trackers:
+        tracker = item.trackers.add()
+        tracker.name, tracker.library = name, library or ""
+    for part in take.parts:
+        entry = item.parts.add()
+        entry.name, entry.library = part.owner[0], part.owner[1] or ""
+        entry.slot = part.slot
+        if part.action:
+            entry.action, entry.action_library = part.action[0], part.action[1] or ""
 
 
 class SSRHMR_OT_bake_takes(ModalJob, bpy.types.Operator):
@@ -85,19 +86,19 @@ class SSRHMR_OT_bake_takes(ModalJob, bpy.types.Operator):
     def start(self, context: bpy.types.Context) -> Steps:
         """Bake the scene's takes."""
         self._report = BatchReport()
-        return bake_takes(context.scene, self._report)
+        return bake_takes(scene_of(context), self._report)
 
-    def finish(self, context: bpy.types.Context, result: BatchReport) -> set[str]:
-        """Say how many were baked and why others were not."""
+    def finish(self, context: bpy.types.Context, result: BatchReport) -> OperatorResult:
+        """Report how many takes were baked, and why the others were not."""
         text = f"{len(result.done)} of {result.chosen} takes baked"
         reasons = [f"'{name}' skipped: {reason}" for name, reason in result.skipped.items()]
-        setup_of(context.scene).message = text
+        setup_of(scene_of(context)).message = text
         warn = bool(reasons or result.notes)
         self.report({"WARNING"} if warn else {"INFO"}, "; ".join([text, *reasons, *result.notes]))
         return {"FINISHED"} if result.done else {"CANCELLED"}
 
-    def cancelled(self, context: bpy.types.Context) -> set[str]:
-        """Say what is kept."""
+    def cancelled(self, context: bpy.types.Context) -> OperatorResult:
+        """Report what is kept."""
         if not self._report.done:
             return super().cancelled(context)
         done = f"{len(self._report.done)} of {self._report.chosen}"
@@ -114,10 +115,10 @@ class SSRHMR_OT_show_take(bpy.types.Operator):
 
     take: bpy.props.StringProperty(name="Take", description="Name of the take")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Assign the action; the one before is kept."""
-        item = batch_of(context.scene).takes.get(self.take)
-        armature = setup_of(context.scene).armature
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Assign the action; the former one is kept."""
+        item = batch_of(scene_of(context)).takes.get(self.take)
+        armature = setup_of(scene_of(context)).armature
         action = bpy.data.actions.get(item.baked) if item else None
         if action is None or armature is None:
             self.report({"ERROR"}, f"'{self.take}' is not baked: press Bake Takes")

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any
 
 import bpy
 
 from ..common.modal_job import draw_progress
+from ..common.typed import Icon, layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_wrapped_text
-from .properties import batch_of
+from .properties import SSRHMR_Take, batch_of
 
-_ICONS = {"WAITING": "RADIOBUT_OFF", "DONE": "CHECKMARK", "SKIPPED": "ERROR"}
+_ICONS: dict[str, Icon] = {"WAITING": "RADIOBUT_OFF", "DONE": "CHECKMARK", "SKIPPED": "ERROR"}
 
 
 class SSRHMR_UL_takes(bpy.types.UIList):
@@ -21,18 +22,22 @@ class SSRHMR_UL_takes(bpy.types.UIList):
         self,
         context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        data: bpy.types.AnyType,
-        item: bpy.types.AnyType,
-        icon: int,
-        active_data: bpy.types.AnyType,
-        active_property: str,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = None,
+        flt_flag: int | None = None,
     ) -> None:
-        """Draw a tick, the name, and what became of it."""
+        """Draw a tick, the name and the state."""
+        take: SSRHMR_Take = item
         row = layout.row(align=True)
-        row.prop(item, "use", text="")
-        row.label(text=item.name, icon=_ICONS[item.state], translate=False)
-        if item.state == "DONE":
-            row.operator("ssrhmr.show_take", text="", icon="PLAY", emboss=False).take = item.name
+        row.prop(take, "use", text="")
+        row.label(text=take.name, icon=_ICONS[take.state], translate=False)
+        if take.state == "DONE":
+            show: Any = row.operator("ssrhmr.show_take", text="", icon="PLAY", emboss=False)
+            show.take = take.name
 
 
 class SSRHMR_PT_batch(SidebarPanel, bpy.types.Panel):
@@ -40,11 +45,11 @@ class SSRHMR_PT_batch(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Many Takes"
     bl_idname = "SSRHMR_PT_batch"
-    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the list, its choices and the button."""
-        layout, batch = self.layout, batch_of(context.scene)
+        layout, batch = layout_of(self), batch_of(scene_of(context))
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(batch, "source")

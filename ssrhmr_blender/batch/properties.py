@@ -5,9 +5,14 @@ from __future__ import annotations
 
 import bpy
 
+from ..common.typed import add_scene_property, remove_scene_property, scene_property
+
+_PROPERTY = "ssrhmr_batch"
+"""Name of the scene's property."""
+
 
 class SSRHMR_TakePart(bpy.types.PropertyGroup):
-    """An object of a take and the action that moves it; names, so that nothing is kept alive."""
+    """An object of a take and its action, by name so that the take keeps neither alive."""
 
     name: bpy.props.StringProperty(name="Object")
     library: bpy.props.StringProperty(name="Library of the Object")
@@ -77,18 +82,19 @@ class SSRHMR_Batch(bpy.types.PropertyGroup):
 
 
 def batch_of(scene: bpy.types.Scene) -> SSRHMR_Batch:
-    """Return the scene's batch, typed."""
-    return scene.ssrhmr_batch
+    """Return the scene's batch."""
+    batch: SSRHMR_Batch = scene_property(scene, _PROPERTY)
+    return batch
 
 
 def register() -> None:
     """Give scenes their batch."""
-    bpy.types.Scene.ssrhmr_batch = bpy.props.PointerProperty(type=SSRHMR_Batch)
+    add_scene_property(_PROPERTY, bpy.props.PointerProperty(type=SSRHMR_Batch))
 
 
 def unregister() -> None:
-    """Take it back."""
-    del bpy.types.Scene.ssrhmr_batch
+    """Remove the batch from scenes."""
+    remove_scene_property(_PROPERTY)
 
 
 CLASSES = (SSRHMR_TakePart, SSRHMR_Take, SSRHMR_Batch)

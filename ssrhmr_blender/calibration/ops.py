@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..baking.job import frame_range
+from ..baking.plan import frame_range
 from ..common.axes import core_axes, flatten_matrix, split_transforms
+from ..common.data_blocks import key_of
 from ..common.errors import UserError
+from ..common.typed import OperatorResult, addon_operators, armature_of, pose_of, scene_of
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.live import live_of
 from ..properties.setup import setup_of
-from ..rig.obstacles import obstacles
+from ..rig.obstacles import find_obstacles
 from ..rig.reading import Character, read_character
-from ..trackers.sampling import key_of, sample
+from ..trackers.sampling import sample
 from ..trackers.stored_calibration import store_calibration
 from ..trackers.take import take_from_samples
 from ..translations import CONTEXT
@@ -41,9 +43,9 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
     bl_label = "Calibrate"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Calibrate at the setup's calibration frame."""
-        setup = setup_of(context.scene)
+        setup = setup_of(scene_of(context))
         try:
             _calibrate(context, setup)
         except (UserError, ValueError) as error:
@@ -65,11 +67,11 @@ class SSRHMR_OT_find_still(bpy.types.Operator):
     bl_label = "Find Still Frame"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Set the calibration frame, and show it."""
-        setup = setup_of(context.scene)
+        setup = setup_of(scene_of(context))
         try:
-            frame = _find_still(context.scene, setup)
+            frame = _find_still(scene_of(context), setup)
         except (UserError, ValueError) as error:
             setup.message = str(error)
             self.report({"ERROR"}, str(error))
@@ -77,7 +79,7 @@ class SSRHMR_OT_find_still(bpy.types.Operator):
         setup.message = ""
         if frame != setup.calibration_frame:
             setup.calibration_frame = frame
-        context.scene.frame_set(frame)
+        scene_of(context).frame_set(frame)
         self.report({"INFO"}, f"Frame {frame}: check that this is the pose, then calibrate")
         return {"FINISHED"}
 
@@ -98,16 +100,16 @@ class SSRHMR_OT_swap_trackers(bpy.types.Operator):
         translation_context=CONTEXT,
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Swap them, and calibrate again if there was a calibration."""
-        setup = setup_of(context.scene)
+        setup = setup_of(scene_of(context))
         part = {"HANDS": "hand", "FEET": "foot"}[self.pair]
         left, right = setup.tracker(f"left_{part}"), setup.tracker(f"right_{part}")
         calibrated = bool(setup.calibration)
         left.object, right.object = right.object, left.object
-        _swap_devices(context.scene, f"left_{part}", f"right_{part}")
+        _swap_devices(scene_of(context), f"left_{part}", f"right_{part}")
         if calibrated and left.object is not None and right.object is not None:
-            return bpy.ops.ssrhmr.calibrate()
+            return addon_operators().calibrate()
         setup.clear_calibration()
         self.report({"INFO"}, "The trackers are swapped: calibrate again")
         return {"FINISHED"}
@@ -136,9 +138,9 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
     # The rig may have changed since its bones were detected.
-    setup.obstacles = "\n".join(obstacles(armature, character.keyed, character.keyed[0]))
+    setup.obstacles = "\n".join(find_obstacles(armature, character.keyed, character.keyed[0]))
     skeleton = character.rest.skeleton
-    scene = context.scene
+    scene = scene_of(context)
     around = max(1, round(_STILL_WINDOW * _frame_rate(scene)))
     take = _read_take(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
     positions, rotations = take.positions[around], take.rotations[around]
@@ -212,11 +214,13 @@ def _read_posed_joints(
     before = scene.frame_current, scene.frame_subframe
     scene.frame_set(setup.calibration_frame)
     try:
-        armature = setup.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        evaluated = bpy.context.evaluated_depsgraph_get()
+        armature = check_character(setup).evaluated_get(evaluated)
         world = np.array(flatten_matrix(armature.matrix_world)).reshape(4, 4)
         bones = [character.bones[joint] for joint in TRACKER_JOINTS]
-        poses = np.array([flatten_matrix(armature.pose.bones[name].matrix) for name in bones])
-        rests = np.array([flatten_matrix(armature.data.bones[name].matrix_local) for name in bones])
+        poses = np.array([flatten_matrix(pose_of(armature).bones[name].matrix) for name in bones])
+        rest = armature_of(armature).bones
+        rests = np.array([flatten_matrix(rest[name].matrix_local) for name in bones])
     finally:
         scene.frame_set(before[0], subframe=before[1])
     positions, rotations, _ = split_transforms(world @ poses.reshape(-1, 4, 4))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ..common.typed import Icon, layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
 from ..properties.setup import setup_of
 
@@ -23,7 +24,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the choices, and the result tracker by tracker."""
-        layout, setup = self.layout, setup_of(context.scene)
+        layout, setup = layout_of(self), setup_of(scene_of(context))
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(setup, "reference")
@@ -44,7 +45,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         for fit in setup.fits:
             split = column.split(factor=0.6)
-            mark = "ERROR"
+            mark: Icon = "ERROR"
             if fit.quality >= _FAIR:
                 mark = "CHECKMARK" if fit.quality >= _GOOD else "QUESTION"
             split.label(text=fit.name, icon=mark)
@@ -71,7 +72,7 @@ class SSRHMR_PT_adjustments(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the adjustment of the chosen tracker."""
-        layout, setup = self.layout, setup_of(context.scene)
+        layout, setup = layout_of(self), setup_of(scene_of(context))
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(setup, "adjusted_tracker", text="Tracker")

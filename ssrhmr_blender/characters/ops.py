@@ -7,11 +7,12 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from ..common.modal_job import is_running
+from ..common.typed import OperatorMixin, OperatorResult, scene_of, view_layer_of
 from ..properties import characters
 from ..properties.setup import setup_of
 
 
-class _ListOperator:
+class _ListOperator(OperatorMixin):
     """Keeps the list unchanged while a job uses it."""
 
     @classmethod
@@ -30,12 +31,12 @@ class SSRHMR_OT_setup_add(_ListOperator, bpy.types.Operator):
     bl_label = "Add Character"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Append a setup."""
         armature = _selected(context)
-        if armature is not None and characters.find_setup(context.scene, armature) >= 0:
+        if armature is not None and characters.find_setup(scene_of(context), armature) >= 0:
             armature = None
-        setup = characters.add_setup(context.scene, armature.name if armature else "")
+        setup = characters.add_setup(scene_of(context), armature.name if armature else "")
         setup.armature = armature
         return {"FINISHED"}
 
@@ -47,9 +48,9 @@ class SSRHMR_OT_setup_remove(_ListOperator, bpy.types.Operator):
     bl_label = "Remove Character"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Remove the active setup."""
-        characters.remove_setup(context.scene)
+        characters.remove_setup(scene_of(context))
         return {"FINISHED"}
 
 
@@ -60,9 +61,9 @@ class SSRHMR_OT_setup_duplicate(_ListOperator, bpy.types.Operator):
     bl_label = "Duplicate Setup"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Append a copy."""
-        characters.duplicate_setup(context.scene)
+        characters.duplicate_setup(scene_of(context))
         return {"FINISHED"}
 
 
@@ -73,7 +74,7 @@ class SSRHMR_OT_setup_of_selected(_ListOperator, bpy.types.Operator):
     bl_label = "Setup of Selected"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Find the selected armature, or the one that deforms the selected mesh."""
         armature = _selected(context)
         if armature is None:
@@ -82,20 +83,20 @@ class SSRHMR_OT_setup_of_selected(_ListOperator, bpy.types.Operator):
                 "No character is selected: select its armature, or a mesh that it deforms",
             )
             return {"CANCELLED"}
-        number = characters.find_setup(context.scene, armature)
+        number = characters.find_setup(scene_of(context), armature)
         if number >= 0:
-            characters.characters_of(context.scene).active = number
+            characters.characters_of(scene_of(context)).active = number
         else:
-            setup = setup_of(context.scene)
+            setup = setup_of(scene_of(context))
             if setup.armature is not None:
-                setup = characters.add_setup(context.scene, armature.name)
+                setup = characters.add_setup(scene_of(context), armature.name)
             setup.armature = armature
         return {"FINISHED"}
 
 
 def _selected(context: bpy.types.Context) -> bpy.types.Object | None:
     """Return the armature of the active object if that is selected."""
-    obj = context.view_layer.objects.active
+    obj = view_layer_of(context).objects.active
     if obj is None or not obj.select_get():
         return None
     return obj if obj.type == "ARMATURE" else obj.find_armature()

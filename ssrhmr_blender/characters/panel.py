@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.modal_job import is_running
+from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel
-from ..properties.characters import characters_of, setup_in
+from ..properties.characters import (
+    SSRHMR_Character,
+    SSRHMR_Characters,
+    characters_of,
+    setup_in,
+)
 from ..translations import CONTEXT
 
 
@@ -21,19 +27,23 @@ class SSRHMR_UL_characters(bpy.types.UIList):
         self,
         context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        data: bpy.types.AnyType,
-        item: bpy.types.AnyType,
-        icon: int,
-        active_data: bpy.types.AnyType,
-        active_property: str,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = None,
+        flt_flag: int | None = None,
     ) -> None:
         """Draw the setup's name and its armature."""
         split = layout.split(factor=0.5, align=True)
-        split.prop(item, "name", text="", emboss=False)
-        armature = setup_in(data, item).armature
+        characters: SSRHMR_Characters = data
+        entry: SSRHMR_Character = item
+        split.prop(entry, "name", text="", emboss=False)
+        armature = setup_in(characters, entry).armature
         if armature is None:
             split.label(text="No character chosen", icon="ERROR")
-        elif context.scene.objects.get(armature.name) != armature:
+        elif scene_of(context).objects.get(armature.name) != armature:
             split.label(text=iface_("{name}: deleted").format(name=armature.name), icon="ERROR")
         else:
             split.label(text=armature.name, icon="ARMATURE_DATA", translate=False)
@@ -45,11 +55,11 @@ class SSRHMR_PT_setups(SidebarPanel, bpy.types.Panel):
     bl_label = "Characters"
     bl_idname = "SSRHMR_PT_setups"
     bl_translation_context = CONTEXT
-    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the list with its buttons."""
-        layout, characters = self.layout, characters_of(context.scene)
+        layout, characters = layout_of(self), characters_of(scene_of(context))
         row = layout.row()
         row.enabled = not is_running()
         if characters.entries:

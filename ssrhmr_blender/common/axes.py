@@ -23,7 +23,7 @@ def core_axes() -> np.ndarray:
 
 def flatten_matrix(matrix: Matrix) -> list[float]:
     """Return the rows of a 4x4 matrix in one list, much faster than NumPy converts it."""
-    return [*matrix[0], *matrix[1], *matrix[2], *matrix[3]]
+    return [*matrix[0][:], *matrix[1][:], *matrix[2][:], *matrix[3][:]]
 
 
 def split_transforms(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,6 +11,9 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ..properties.setup import setup_of
 from .errors import UserError, plain_message
+from .steps import run_steps
+from .typed import OperatorMixin, OperatorResult, scene_of, window_manager_of
+from .ui import tag_redraw_regions
 
 # Errors that the user can do something about; anything else is a bug and must show as one.
 EXPLAINED = (UserError, ValueError, OSError)
@@ -22,7 +25,7 @@ Steps = Generator[tuple[float, str], None, Any]
 _running: ModalJob | None = None
 
 
-class ModalJob:
+class ModalJob(OperatorMixin):
     """An operator that runs the generator of :meth:`start` to its end.
 
     Only one of them runs at a time, whichever feature it belongs to.
@@ -39,31 +42,28 @@ class ModalJob:
         """Return the generator; nothing happens before its first step."""
         raise NotImplementedError
 
-    def finish(self, context: bpy.types.Context, result: Any) -> set[str]:
+    def finish(self, context: bpy.types.Context, result: Any) -> OperatorResult:
         """Report the result of the generator."""
         raise NotImplementedError
 
-    def cancelled(self, context: bpy.types.Context) -> set[str]:
+    def cancelled(self, context: bpy.types.Context) -> OperatorResult:
         """Report that the user cancelled."""
         self.report({"INFO"}, f"{self.job} cancelled: nothing was changed")
         return {"CANCELLED"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Run the whole job at once."""
-        steps = self.start(context)
         try:
-            while True:
-                next(steps)
-        except StopIteration as finished:
-            return self.finish(context, finished.value)
+            result = run_steps(self.start(context))
         except EXPLAINED as error:
             return self._failed(context, error)
+        return self.finish(context, result)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Run the job step by step; Esc cancels it."""
         return self.begin(context)
 
-    def begin(self, context: bpy.types.Context) -> set[str]:
+    def begin(self, context: bpy.types.Context) -> OperatorResult:
         """Start to run the job step by step; Esc cancels it."""
         global _running
         if _running is not None:
@@ -72,15 +72,15 @@ class ModalJob:
                 f"A {_running.job.lower()} is already running: wait for it, or press Esc to cancel",
             )
             return {"CANCELLED"}
-        self._steps, self._scene = self.start(context), context.scene.name
-        manager = context.window_manager
+        self._steps, self._scene = self.start(context), scene_of(context).name
+        manager = window_manager_of(context)
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
         manager.progress_begin(0.0, 1.0)
         manager.modal_handler_add(self)
         _running = self
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Run one step at each tick of the timer."""
         if _running is not self:
             # The add-on was disabled, or another file was opened.
@@ -90,7 +90,7 @@ class ModalJob:
             return self.cancelled(context)
         if event.type != "TIMER":
             return {"RUNNING_MODAL"}
-        if context.scene.name != self._scene:
+        if scene_of(context).name != self._scene:
             self._stop(context)
             self.report(
                 {"WARNING"},
@@ -122,31 +122,32 @@ class ModalJob:
         _running = None
         self._steps.close()
         if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
+            window_manager_of(context).event_timer_remove(self._timer)
             self._timer = None
-        context.window_manager.progress_end()
-        context.workspace.status_text_set(None)
-        setup_of(context.scene).progress = 0.0
-        setup_of(context.scene).message = ""
+        window_manager_of(context).progress_end()
+        _show_status(context, None)
+        setup_of(scene_of(context)).progress = 0.0
+        setup_of(scene_of(context)).message = ""
 
-    def _failed(self, context: bpy.types.Context, error: Exception) -> set[str]:
-        setup_of(context.scene).message = plain_message(error)
+    def _failed(self, context: bpy.types.Context, error: Exception) -> OperatorResult:
+        setup_of(scene_of(context)).message = plain_message(error)
         self.report({"ERROR"}, plain_message(error))
         return {"CANCELLED"}
 
 
 def _show_progress(context: bpy.types.Context, share: float, text: str) -> None:
-    setup = setup_of(context.scene)
+    setup = setup_of(scene_of(context))
     setup.progress, setup.message = share, text
-    context.window_manager.progress_update(share)
+    window_manager_of(context).progress_update(share)
     status = iface_("{step}: {percent:.0f} %   Esc: cancel")
-    context.workspace.status_text_set(status.format(step=text, percent=100.0 * share))
-    for area in context.screen.areas:
-        if area.type == "VIEW_3D":
-            # The panel alone: drawing the view would cost more than the work between.
-            for region in area.regions:
-                if region.type == "UI":
-                    region.tag_redraw()
+    _show_status(context, status.format(step=text, percent=100.0 * share))
+    # The panel alone: drawing the view would cost more than the work between.
+    tag_redraw_regions(context, {"UI"})
+
+
+def _show_status(context: bpy.types.Context, text: str | None) -> None:
+    if context.workspace is not None:
+        context.workspace.status_text_set(text)
 
 
 def is_running() -> bool:
@@ -164,7 +165,7 @@ def draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> boo
     """Draw the progress bar of a running job, and return whether there is one."""
     if not is_running():
         return False
-    setup = setup_of(context.scene)
+    setup = setup_of(scene_of(context))
     layout.progress(factor=setup.progress, text=setup.message, translate=False)
     layout.label(text="Esc cancels", icon="INFO")
     return True

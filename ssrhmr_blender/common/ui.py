@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Container
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
+
+from .typed import Icon, PanelMixin, layout_of, ui_scale_of, window_manager_of
 
 if TYPE_CHECKING:
     from ..properties.calibration import SSRHMR_Warning
@@ -18,7 +21,7 @@ _LETTER = 7.0
 SWAP_LABELS = {"hands": "Swap Hands", "feet": "Swap Feet"}
 
 
-class SidebarPanel:
+class SidebarPanel(PanelMixin):
     """Puts a panel into the add-on's tab of the 3D view's sidebar."""
 
     bl_space_type = "VIEW_3D"
@@ -31,19 +34,31 @@ class SidebarPanel:
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         """Draw the presets' button at the right of the header."""
         if self.preset_menu:
-            self.layout.menu(self.preset_menu, text="", icon="PRESET")
+            layout_of(self).menu(self.preset_menu, text="", icon="PRESET")
+
+
+def tag_redraw_regions(context: bpy.types.Context, kinds: Container[str]) -> None:
+    """Redraw regions of some kinds in the 3D views of all windows."""
+    for window in window_manager_of(context).windows:
+        for area in window.screen.areas:
+            if area.type != "VIEW_3D":
+                continue
+            for region in area.regions:
+                if region.type in kinds:
+                    region.tag_redraw()
 
 
 def draw_swap_buttons(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> None:
     """Draw a button for each pair of trackers that looks swapped."""
     for pair in filter(None, warning.pair.split(",")):
-        layout.operator(
+        swap: Any = layout.operator(
             "ssrhmr.swap_trackers", text=iface_(SWAP_LABELS[pair]), icon="ARROW_LEFTRIGHT"
-        ).pair = pair.upper()
+        )
+        swap.pair = pair.upper()
 
 
 def draw_wrapped_text(
-    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: Icon = "NONE"
 ) -> None:
     """Draw a text in as many lines as it needs; Blender would cut it off at the panel's edge.
 
@@ -53,13 +68,13 @@ def draw_wrapped_text(
         text: Text in the user's language.
         icon: Icon in front of the first line.
     """
-    scale = context.preferences.system.ui_scale
-    letters = max(20, int(context.region.width / (_LETTER * scale)) - 8)
+    width = context.region.width if context.region else 0
+    letters = max(20, int(width / (_LETTER * ui_scale_of(context))) - 8)
     # Chinese and Japanese characters are twice as wide.
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     letters = max(10, round(letters / (1.0 + wide / max(1, len(text)))))
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, letters)):
-        mark = "BLANK1" if number and icon != "NONE" else icon
+        mark: Icon = "BLANK1" if number and icon != "NONE" else icon
         column.label(text=line, icon=mark, translate=False)

@@ -10,6 +10,7 @@ import bpy
 from ..properties.bones import bone_question, joint_label
 from ..properties.tracker import TRACKER_LABELS
 from .errors import UserError
+from .typed import scene_of
 
 if TYPE_CHECKING:
     from ..properties.setup import SSRHMR_Setup
@@ -44,7 +45,7 @@ def check_trackers(setup: SSRHMR_Setup) -> list[bpy.types.Object]:
         label = TRACKER_LABELS[role]
         if tracker is None:
             raise SetupError(f"The {label} tracker is missing: choose the object that follows it")
-        if tracker.name not in bpy.context.scene.objects:
+        if tracker.name not in scene_of(bpy.context).objects:
             raise SetupError(
                 f"{label}: '{tracker.name}' is not in this scene: choose another object"
             )
@@ -60,7 +61,7 @@ def check_trackers(setup: SSRHMR_Setup) -> list[bpy.types.Object]:
 
 def _check_armature(armature: bpy.types.Object) -> None:
     name = armature.name
-    if name not in bpy.context.scene.objects:
+    if name not in scene_of(bpy.context).objects:
         raise SetupError(f"'{name}' is not in this scene: choose another character")
     if armature.mode == "EDIT":
         raise SetupError(f"'{name}' is in edit mode: leave it first (Tab)")

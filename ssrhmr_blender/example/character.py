@@ -8,11 +8,14 @@ parts of an artist's mannequin. Every part follows one bone; trunk parts blend i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
 
 from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, Skeleton
+
+from ..common.typed import view_layer_of
 
 TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """The core's axes (Y up, facing +Z) to Blender's (Z up, facing -Y)."""
@@ -48,14 +51,14 @@ class BodyPart:
     """One loft. All measures in metres on an adult, in the T-pose, of the left side.
 
     Attributes:
-        joint: whose bone carries it.
-        to: joint that its axis points to and whose distance is 1, or a direction.
-        front: to where the depth of a section counts; its width counts across.
-        rows: (place along the axis, half width, half depth, shift to the front).
-        start: of the axis, from the joint.
-        material: of the two.
-        blend: joint whose bone takes over between two places along the axis.
-        span: these two places.
+        joint: Joint whose bone carries the part.
+        to: Joint that its axis points to and whose distance is 1, or a direction.
+        front: Direction in which the depth of a section counts; its width counts across.
+        rows: Position along the axis, half width, half depth, shift to the front.
+        start: Start of the axis, from the joint.
+        material: Index of the material.
+        blend: Joint whose bone takes over between two positions along the axis.
+        span: These two positions.
     """
 
     joint: str
@@ -68,12 +71,18 @@ class BodyPart:
     span: tuple[float, float] = (0.0, 1.0)
 
 
-def _ball(joint: str, radius: float, along: np.ndarray, start: tuple = (0.0, 0.0, 0.0)) -> BodyPart:
+def _ball(
+    joint: str,
+    radius: float,
+    along: np.ndarray,
+    start: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> BodyPart:
     """Return a joint's ball, as rows of sections."""
     angles = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 9)
     section = radius * np.cos(angles)
     rows = tuple(zip(radius * np.sin(angles), section, section, 0.0 * section, strict=True))
-    return BodyPart(joint, along, _Z if along is not _Z else _Y, rows, start, _JOINT)
+    front = _Z if along is not _Z else _Y
+    return BodyPart(joint=joint, to=along, front=front, rows=rows, start=start, material=_JOINT)
 
 
 # fmt: off
@@ -157,7 +166,7 @@ _HALF = (
 
 
 def bone_name(joint: str) -> str:
-    """Mixamo's name of one of the 22 joints."""
+    """Return Mixamo's name of one of the 22 joints."""
     side, _, part = joint.partition("_")
     return side.title() + _BONES[part] if side in ("left", "right") else _BONES[joint]
 
@@ -165,50 +174,50 @@ def bone_name(joint: str) -> str:
 def build_character(
     name: str, skeleton: Skeleton, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """Make the armature in the canonical T-pose, feet on the floor, with its mesh.
+    """Build the armature in the canonical T-pose, feet on the floor, with its mesh.
 
     Args:
-        name: of the armature object; the mesh object is called "NAME Body".
-        skeleton: proportions, metres.
-        collection: of the scene, to put both into.
+        name: Name of the armature object; the mesh object is called "NAME Body".
+        skeleton: Proportions in metres.
+        collection: Collection of the scene that gets both.
 
     Returns:
         The armature object.
     """
-    points = skeleton.t_pose().astype(float)
-    points[:, 1] -= min(points[INDEX["left_toe"], 1], points[INDEX["right_toe"], 1]) - 0.02
-    armature = _build_armature(name, points, collection)
-    _build_mesh(armature, points, skeleton.size / _ADULT)
+    positions = skeleton.t_pose().astype(float)
+    positions[:, 1] -= min(positions[INDEX["left_toe"], 1], positions[INDEX["right_toe"], 1]) - 0.02
+    armature = _build_armature(name, positions, collection)
+    _build_mesh(armature, positions, skeleton.size / _ADULT)
     return armature
 
 
 def _build_armature(
-    name: str, points: np.ndarray, collection: bpy.types.Collection
+    name: str, positions: np.ndarray, collection: bpy.types.Collection
 ) -> bpy.types.Object:
     data = bpy.data.armatures.new(name)
     data.display_type = "STICK"
     armature = bpy.data.objects.new(name, data)
     collection.objects.link(armature)
-    bpy.context.view_layer.objects.active = armature
+    view_layer_of(bpy.context).objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
     for joint, joint_name in enumerate(JOINTS):
         bone = data.edit_bones.new(bone_name(joint_name))
         children = [child for child, parent in enumerate(PARENTS) if parent == joint]
         # Of several children the last is the middle one: the spine, the neck.
         middle = [c for c in children if "_" not in JOINTS[c] or "spine" in JOINTS[c]]
-        bone.head = TO_BLENDER @ points[joint]
+        bone.head = TO_BLENDER @ positions[joint]
         if children:
-            bone.tail = TO_BLENDER @ points[(middle or children)[0]]
+            bone.tail = TO_BLENDER @ positions[(middle or children)[0]]
         else:
-            along = points[joint] - points[PARENTS[joint]]
-            bone.tail = TO_BLENDER @ (points[joint] + 0.12 * along / np.linalg.norm(along))
+            along = positions[joint] - positions[PARENTS[joint]]
+            bone.tail = TO_BLENDER @ (positions[joint] + 0.12 * along / np.linalg.norm(along))
         if PARENTS[joint] >= 0:
             bone.parent = data.edit_bones[bone_name(JOINTS[PARENTS[joint]])]
     bpy.ops.object.mode_set(mode="OBJECT")
     return armature
 
 
-def _build_mesh(armature: bpy.types.Object, points: np.ndarray, size: float) -> None:
+def _build_mesh(armature: bpy.types.Object, positions: np.ndarray, size: float) -> None:
     vertices: list[np.ndarray] = []
     faces: list[tuple[int, ...]] = []
     materials: list[int] = []
@@ -216,12 +225,12 @@ def _build_mesh(armature: bpy.types.Object, points: np.ndarray, size: float) -> 
     parts = [("", part) for part in _MIDDLE]
     parts += [(side, part) for side in ("left_", "right_") for part in _HALF]
     for side, part in parts:
-        spots, places, quads = _loft(part, side, points, size)
+        part_vertices, along, quads = _loft(part, side, positions, size)
         first = sum(len(v) for v in vertices)
-        vertices.append(spots)
+        vertices.append(part_vertices)
         faces += [tuple(first + v for v in quad) for quad in quads]
         materials += [part.material] * len(quads)
-        share = np.clip((places - part.span[0]) / (part.span[1] - part.span[0]), 0.0, 1.0)
+        share = np.clip((along - part.span[0]) / (part.span[1] - part.span[0]), 0.0, 1.0)
         share = share * share * (3.0 - 2.0 * share) if part.blend else 0.0 * share
         for joint, weight in ((part.joint, 1.0 - share), (part.blend, share)):
             if joint:
@@ -230,12 +239,25 @@ def _build_mesh(armature: bpy.types.Object, points: np.ndarray, size: float) -> 
 
     mesh = bpy.data.meshes.new(f"{armature.name} Body")
     mesh.from_pydata((np.concatenate(vertices) @ TO_BLENDER.T).tolist(), [], faces)
-    mesh.materials.append(_material("Porcelain", (0.82, 0.77, 0.70, 1.0), 0.42))
-    mesh.materials.append(_material("Slate", (0.030, 0.085, 0.120, 1.0), 0.35))
+    mesh.materials.append(_make_material("Porcelain", (0.82, 0.77, 0.70, 1.0), 0.42))
+    mesh.materials.append(_make_material("Slate", (0.030, 0.085, 0.120, 1.0), 0.35))
     mesh.polygons.foreach_set("material_index", materials)
     mesh.polygons.foreach_set("use_smooth", [True] * len(faces))
     body = bpy.data.objects.new(f"{armature.name} Body", mesh)
     armature.users_collection[0].objects.link(body)
+    _bind(body, armature, weights)
+
+
+def _bind(
+    body: bpy.types.Object, armature: bpy.types.Object, weights: dict[str, dict[int, float]]
+) -> None:
+    """Let bones move a mesh.
+
+    Args:
+        body: Mesh object.
+        armature: Armature object.
+        weights: Weight by vertex, by name of the bone.
+    """
     body.parent = armature
     for bone, group in weights.items():
         vertex_group = body.vertex_groups.new(name=bone)
@@ -243,17 +265,19 @@ def _build_mesh(armature: bpy.types.Object, points: np.ndarray, size: float) -> 
             if amount > 0.0:
                 vertex_group.add([index], amount, "REPLACE")
     modifier = body.modifiers.new("Armature", "ARMATURE")
+    if not isinstance(modifier, bpy.types.ArmatureModifier):
+        raise TypeError("Blender has created another kind of modifier")
     modifier.object = armature
 
 
 def _loft(
-    part: BodyPart, side: str, points: np.ndarray, size: float
+    part: BodyPart, side: str, positions: np.ndarray, size: float
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, ...]]]:
-    """Vertices (V, 3) of a part, their places along its axis (V,), and its faces."""
+    """Return the vertices (V, 3) of a part, their positions along its axis (V,), and its faces."""
     mirror = np.array([-1.0 if side == "right_" else 1.0, 1.0, 1.0])
-    start = points[INDEX[side + part.joint]] + size * mirror * part.start
+    start = positions[INDEX[side + part.joint]] + size * mirror * part.start
     if isinstance(part.to, str):
-        axis = points[INDEX[side + part.to]] - start
+        axis = positions[INDEX[side + part.to]] - start
         unit = float(np.linalg.norm(axis))
     else:
         axis, unit = mirror * part.to, size
@@ -262,7 +286,7 @@ def _loft(
     front /= np.linalg.norm(front)
     across = np.cross(front, axis)
 
-    rows = _flow(np.array(part.rows))
+    rows = _smooth_rows(np.array(part.rows))
     angles = np.linspace(0.0, 2.0 * np.pi, _SIDES, endpoint=False)
     width, depth = rows[:, 1:2] * np.cos(angles), rows[:, 2:3] * np.sin(angles) + rows[:, 3:4]
     rings = (start + unit * rows[:, :1] * axis)[:, None] + size * (
@@ -281,28 +305,31 @@ def _loft(
     return rings.reshape(-1, 3), np.repeat(rows[:, 0], _SIDES), quads
 
 
-def _flow(rows: np.ndarray) -> np.ndarray:
-    """Rows (R, 4) with smooth ones between them (Catmull-Rom); no radius becomes negative."""
+def _smooth_rows(rows: np.ndarray) -> np.ndarray:
+    """Return rows (R, 4) with interpolated ones between them (Catmull-Rom, radii not negative)."""
     padded = np.concatenate([2.0 * rows[:1] - rows[1:2], rows, 2.0 * rows[-1:] - rows[-2:-1]])
     a, b, c, d = (padded[k : len(padded) - 3 + k, None] for k in range(4))
     s = np.linspace(0.0, 1.0, _SUBDIVISIONS, endpoint=False)[None, :, None]
     between = b + 0.5 * s * (
         c - a + s * (2.0 * a - 5.0 * b + 4.0 * c - d + s * (3.0 * (b - c) + d - a))
     )
-    flowing = np.concatenate([between.reshape(-1, rows.shape[1]), rows[-1:]])
-    flowing[:, 1:3] = np.maximum(flowing[:, 1:3], 0.0)
-    return flowing
+    smooth = np.concatenate([between.reshape(-1, rows.shape[1]), rows[-1:]])
+    smooth[:, 1:3] = np.maximum(smooth[:, 1:3], 0.0)
+    return smooth
 
 
-def _material(name: str, color: tuple[float, ...], roughness: float) -> bpy.types.Material:
+def _make_material(
+    name: str, color: tuple[float, float, float, float], roughness: float
+) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
     # Since 5.0 every material has nodes.
     if material.node_tree is None:
         material.use_nodes = True
     material.diffuse_color = color
     # By type: its name is in the user's language.
-    nodes = material.node_tree.nodes
+    nodes = material.node_tree.nodes if material.node_tree else ()
     shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = color
-    shader.inputs["Roughness"].default_value = roughness
+    inputs: Any = shader.inputs
+    inputs["Base Color"].default_value = color
+    inputs["Roughness"].default_value = roughness
     return material

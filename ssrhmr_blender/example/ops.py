@@ -8,6 +8,7 @@ import math
 import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
+from ..common.typed import OperatorResult, addon_operators, armature_of, scene_of
 from ..properties import characters
 from ..properties.setup import setup_of
 
@@ -23,13 +24,13 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether objects can be added."""
+        """Return whether objects can be added."""
         if context.mode != "OBJECT":
             cls.poll_message_set(tip_("Leave the mode you are in first: object mode is needed"))
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Build everything in a collection of its own and fill a setup."""
         from mathutils import Vector
 
@@ -40,7 +41,7 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
         from .character import TO_BLENDER, bone_name, build_character
         from .performance import T_POSE_SECONDS, load_performance, worn_trackers
 
-        scene = context.scene
+        scene = scene_of(context)
         collection = bpy.data.collections.new(_NAME)
         scene.collection.children.link(collection)
         rate = scene.render.fps / scene.render.fps_base
@@ -55,12 +56,12 @@ class SSRHMR_OT_load_example(bpy.types.Operator):
         setup.armature = armature
         for role, tracker in trackers.items():
             setattr(setup, role, tracker)
-        bpy.ops.ssrhmr.detect_bones()
+        addon_operators().detect_bones()
         setup.calibration_frame = scene.frame_start + round(T_POSE_SECONDS * rate)
         # The character stands where the performer does in the T-pose, so the fit is exact.
         row = round(T_POSE_SECONDS * performance.rate)
         stands = TO_BLENDER @ performance.positions()[row, INDEX["hips"]].astype(float)
-        hips = armature.data.bones[bone_name("hips")].head_local
+        hips = armature_of(armature).bones[bone_name("hips")].head_local
         armature.location = (Vector(stands) - hips) * metre(scene)
         setup.reference, setup.range = "CHARACTER", "TRACKERS"
         seconds = float(performance.times[-1] - performance.times[0])

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import bpy
-from bpy_extras.io_utils import ImportHelper
 
 from ..common.errors import UserError, plain_message
+from ..common.typed import ImportHelper, OperatorResult, layout_of, scene_of
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..trackers.empties import make_empties
@@ -23,7 +23,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
 
     bl_idname = "ssrhmr.import_take"
     bl_label = "Import Take"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}
 
     filter_glob: bpy.props.StringProperty(default="*.csv;*.bvh", options={"HIDDEN"})
     use_in_setup: bpy.props.BoolProperty(
@@ -32,25 +32,26 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
         default=True,
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Import the file from the scene's first frame on."""
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Import the file; the take begins at the scene's first frame."""
+        scene = scene_of(context)
         path = Path(bpy.path.abspath(self.filepath))
         try:
             take = _load(path)
-            empties = make_empties(context.scene, path.stem, take)
+            empties = make_empties(scene, path.stem, take)
         except (UserError, ValueError, OSError) as error:
             self.report({"ERROR"}, f"'{path.name}' was not imported: {plain_message(error)}")
             return {"CANCELLED"}
         if self.use_in_setup:
-            setup = setup_of(context.scene)
+            setup = setup_of(scene)
             for role in TRACKERS:
                 setattr(setup, role, empties.get(role))
             setup.range = "TRACKERS"
-            setup.calibration_frame = context.scene.frame_start
-        left = [TRACKER_LABELS[role] for role in TRACKERS if role not in empties]
+            setup.calibration_frame = scene.frame_start
+        missing = [TRACKER_LABELS[role] for role in TRACKERS if role not in empties]
         text = f"'{path.name}': {take.times[-1] - take.times[0]:.1f} s, {len(take)} frames"
-        if left:
-            text += f"; never seen, choose other objects for: {', '.join(left)}"
+        if missing:
+            text += f"; never seen, choose other objects for: {', '.join(missing)}"
         self.report({"INFO"}, text)
         return {"FINISHED"}
 
@@ -66,8 +67,8 @@ def _load(path: Path) -> Take:
 
 
 def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    """Entry of File > Import."""
-    self.layout.operator("ssrhmr.import_take", text="SSR-HMR Trackers (.csv, .bvh)")
+    """Draw the entry of File > Import."""
+    layout_of(self).operator("ssrhmr.import_take", text="SSR-HMR Trackers (.csv, .bvh)")
 
 
 CLASSES = (SSRHMR_OT_import_take,)

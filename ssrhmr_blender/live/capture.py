@@ -1,47 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture that is running: the core's session, and what of Blender it moves.
+"""The capture that is running: the core's session, and what it moves in Blender.
 
 There is at most one. It holds names, never references, so that undo, File > Open and deleted
-objects do no harm; everything is released by :func:`stop`.
+objects do no harm; :func:`stop` releases everything.
 """
 
 from __future__ import annotations
 
 import math
-import re
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
-from ..common.axes import core_axes, metre
+from ..common.axes import metre
 from ..common.errors import UserError
+from ..common.typed import window_manager_of
 from ..common.validation import check_character
 from ..properties.live import live_of
 from ..properties.setup import setup_of
-from ..properties.tracker import TRACKER_LABELS
 from ..rig.preview import Preview
 from ..rig.reading import read_character
-from ..trackers.stored_calibration import (
-    Adjustments,
-    adjustments_of,
-    store_calibration,
-    stored_calibration,
-)
-from .overlay import Overlay, Picture, add_skeleton, picture_of_trackers
+from .overlay import Overlay
+from .picture import Picture, picture_of_session
+from .setup_calibration import SetupCalibration
+from .takes import next_take
 
 if TYPE_CHECKING:
     from ssrhmr_core.live.session import LivePose, LiveSession, LiveStatus, RawTake
-    from ssrhmr_core.streaming import Device, Receiver
+    from ssrhmr_core.streaming import Device, ProtocolName, Receiver
     from ssrhmr_core.tracking.calibration import Calibration
 
     from ..properties.live import SSRHMR_Live
     from ..properties.setup import SSRHMR_Setup
 
-_PROTOCOLS = {"VMC": "vmc", "VRCHAT": "vrchat", "JSON": "json"}
+_PROTOCOLS: dict[str, ProtocolName] = {"VMC": "vmc", "VRCHAT": "vrchat", "JSON": "json"}
 
 _running: Capture | None = None
 
@@ -52,6 +46,17 @@ class CaptureError(UserError):
 
 def running() -> Capture | None:
     """Return the capture that is running."""
+    return _running
+
+
+def require_running() -> Capture:
+    """Return the capture that is running.
+
+    Raises:
+        CaptureError: if there is none.
+    """
+    if _running is None:
+        raise CaptureError("Live capture is not running: press Start Live")
     return _running
 
 
@@ -69,7 +74,7 @@ def start(scene: bpy.types.Scene) -> Capture:
 
 
 def stop() -> RawTake | None:
-    """End the capture that is running; what it has recorded is complete on disk.
+    """End the capture that is running; its recording is complete on disk.
 
     Returns:
         The recording, if one was under way.
@@ -83,13 +88,13 @@ class Capture:
     """Receiver, session, preview and overlay of one scene.
 
     Attributes:
-        scene: its name.
-        unit: length of a metre in it.
-        receiver: hears the trackers.
-        session: makes poses of them.
-        heard: devices by name, as of the last tick.
-        pose: the newest one, None before the first.
-        timer: of the window, that makes it tick; None where there is no window.
+        scene: Name of the scene.
+        unit: Length of a metre in it.
+        receiver: Receiver of the trackers' readings.
+        session: Session that turns readings into poses.
+        heard: Devices by name, as of the last tick.
+        pose: Newest pose, None before the first.
+        timer: Timer of the window that makes it tick; None where there is no window.
     """
 
     def __init__(self, scene: bpy.types.Scene) -> None:
@@ -105,30 +110,26 @@ class Capture:
         self.timer: bpy.types.Timer | None = None
         self._picture: Picture | None = None
         self._overlaid = live.overlay
-        self._calibrations = 0
-        self._nudges: Adjustments = ()
         self._due: float | None = None
         self._path = Path()
-        self.receiver: Receiver = Receiver(
-            _PROTOCOLS[live.protocol],
-            live.port,
-            ANYWHERE if live.everywhere else LOCALHOST,
-        )
+        host = ANYWHERE if live.everywhere else LOCALHOST
+        self.receiver: Receiver = Receiver(_PROTOCOLS[live.protocol], live.port, host)
         self.session: LiveSession = LiveSession(self.receiver, roles=_roles(live))
+        self._calibration = SetupCalibration(self.session, self.unit)
         self.take_character(setup)
         self.receiver.start()
         self._overlay = Overlay(self.picture)
 
     @property
     def status(self) -> LiveStatus:
-        """How the session goes."""
+        """Status of the session."""
         return self.session.status
 
     @property
-    def waited_for(self) -> str:
+    def countdown_text(self) -> str:
         """Seconds until the calibration or the recording, as one counts; "" if none is due."""
-        wait = self.status.countdown or self.pre_roll
-        return str(math.ceil(wait)) if wait else ""
+        seconds = self.status.countdown or self.pre_roll
+        return str(math.ceil(seconds)) if seconds else ""
 
     @property
     def has_character(self) -> bool:
@@ -138,7 +139,7 @@ class Capture:
     def take_character(self, setup: SSRHMR_Setup) -> None:
         """Show poses on the setup's character from now on.
 
-        A setup without a character is no error: the performer is shown instead.
+        Without a character the performer is shown instead.
 
         Raises:
             UserError: if the character cannot be used.
@@ -148,10 +149,10 @@ class Capture:
 
         self.pose = None
         if self._preview is not None:
-            self._preview.take_back()
+            self._preview.restore()
             self._preview = None
         if setup.armature is None:
-            self._take_performer(self._stored_calibration(setup))
+            self._take_performer(self._calibration.read(setup))
             return
         armature = check_character(setup)
         character = read_character(armature, tuple(slot.bone for slot in setup.bones))
@@ -160,11 +161,11 @@ class Capture:
             smoothing=Smoothing(cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0),
             trust=setup.weights(),
         )
-        self.session.calibration = self._stored_calibration(setup)
+        self.session.calibration = self._calibration.read(setup)
         self._preview = Preview(armature, character)
 
     def _take_performer(self, calibration: Calibration | None) -> None:
-        """Reconstruct the body that wears the trackers, as far as it is known."""
+        """Reconstruct the body that wears the trackers, as far as it was measured."""
         from ssrhmr_core.pipeline import Reconstructor
         from ssrhmr_core.tracking.proportions import adult
 
@@ -173,15 +174,16 @@ class Capture:
         self.session.calibration = calibration
 
     def tick(self, now: float | None = None) -> bool:
-        """Take in all that came, and show the newest pose.
+        """Read all that has arrived, and show the newest pose.
 
         Args:
-            now: seconds on the session's clock; its time now if not given.
+            now: Seconds on the session's clock; its time now if not given.
 
         Returns:
             Whether there is something new to draw.
 
         Raises:
+            CaptureError: if the scene was deleted.
             GoneError: if the character was deleted.
         """
         scene = bpy.data.scenes.get(self.scene)
@@ -192,36 +194,35 @@ class Capture:
         if roles != self.session.roles:
             self.session.bind(roles)
         pose = self.session.tick(now)
-        self._note_devices(live)
+        self._list_devices(live)
         self._follow_calibration(setup_of(scene))
         if pose is not None:
             self.pose = pose
-            if self._preview is not None:
-                self._preview.show(pose.rotations, pose.root * self.unit)
+            self.show_again()
         self._picture, self._overlaid = None, live.overlay
         return pose is not None or live.overlay
 
     def show_again(self) -> None:
-        """Put the newest pose over what a frame change made of it."""
+        """Show the newest pose, as after a frame change has replaced it."""
         if self._preview is not None and self.pose is not None:
             self._preview.show(self.pose.rotations, self.pose.root * self.unit)
 
-    def _note_devices(self, live: SSRHMR_Live) -> None:
-        """List devices that are new, on the role that their name speaks of."""
+    def _list_devices(self, live: SSRHMR_Live) -> None:
+        """List new devices, in the role that their name suggests."""
         from ssrhmr_core.streaming import guess_roles
 
         listed = {device.name for device in live.devices}
-        found = self.session.devices()
-        self.heard = {device.name: device for device in found}
-        if all(device.name in listed for device in found):
+        devices = self.session.devices()
+        self.heard = {device.name: device for device in devices}
+        if all(device.name in listed for device in devices):
             return
-        known = _roles(live)
-        guessed = {name: role for role, name in guess_roles(found, known).items()}
-        for device in found:
+        taken = _roles(live)
+        guessed = {name: role for role, name in guess_roles(devices, taken).items()}
+        for device in devices:
             if device.name not in listed:
                 row = live.devices.add()
                 row.name = device.name
-                if device.name in guessed and guessed[device.name] not in known:
+                if device.name in guessed and guessed[device.name] not in taken:
                     row.role = guessed[device.name]
 
     @property
@@ -238,11 +239,11 @@ class Capture:
         """Get ready to record into the next free file of a folder.
 
         Args:
-            folder: is made if it is not there.
-            pre_roll: seconds until it is :attr:`due`.
+            folder: Folder of takes; it is created if it does not exist.
+            pre_roll: Seconds until the recording is :attr:`due`.
 
         Raises:
-            CaptureError: if nothing is worn, or the folder cannot be written to.
+            CaptureError: if no device has a role, or the folder cannot be written to.
         """
         if not self.session.roles:
             raise CaptureError(
@@ -261,7 +262,7 @@ class Capture:
 
     @property
     def due(self) -> bool:
-        """Whether a recording is to begin now: its pre-roll is over."""
+        """Whether the pre-roll is over and the recording has to begin."""
         return self._due is not None and time.monotonic() >= self._due
 
     def begin_recording(self) -> None:
@@ -274,7 +275,7 @@ class Capture:
         self.session.start_recording(self._path)
 
     def end_recording(self) -> RawTake | None:
-        """Close the recording; None if it had not begun yet."""
+        """Close the recording; return None if it had not begun yet."""
         if self._due is not None:
             self._due = None
             self._path.unlink(missing_ok=True)
@@ -282,7 +283,7 @@ class Capture:
         return self.session.stop_recording()
 
     def close(self) -> RawTake | None:
-        """Release everything; the character stands as before."""
+        """Release everything and restore the character's pose."""
         take = None
         try:
             if self.recording:
@@ -291,110 +292,38 @@ class Capture:
             self.receiver.stop()
             self._overlay.close()
             if self.timer is not None:
-                bpy.context.window_manager.event_timer_remove(self.timer)
+                window_manager_of(bpy.context).event_timer_remove(self.timer)
             if self._preview is not None:
-                self._preview.take_back()
+                self._preview.restore()
         return take
 
-    def _stored_calibration(self, setup: SSRHMR_Setup) -> Calibration | None:
-        self._nudges = adjustments_of(setup)
-        if not setup.calibration:
-            return None
-        return _scaled(stored_calibration(setup), 1.0 / self.unit)
-
     def _follow_calibration(self, setup: SSRHMR_Setup) -> None:
-        """Put a calibration that has just been made into the setup; take nudges from it."""
-        new = self.session.calibrations != self._calibrations
-        self._calibrations = self.session.calibrations
-        found, reconstructor = self.session.calibration, self.session.reconstructor
-        if found is None or reconstructor is None or not self._shows(setup):
-            # Or another character's settings are shown meanwhile.
+        """Store a calibration that has just been made; apply nudges of the setup."""
+        new = self._calibration.take_new()
+        reconstructor = self.session.reconstructor
+        if self.session.calibration is None or reconstructor is None or not self._shows(setup):
+            # Not calibrated yet, or the panels show another character's setup.
             return
-        if new:
+        if new is not None:
             if self._preview is None:
-                self._take_performer(found)
-            store_calibration(
-                setup,
-                _scaled(found, self.unit),
-                (found.performer or reconstructor.skeleton).scaled(self.unit),
-                self.session.calibration_speeds,
-                self.session.calibration_warnings,
-            )
-            if not bpy.app.background:
-                # A step of its own, or what is undone next takes it along.
-                bpy.ops.ed.undo_push(message="Calibrate")
-        nudges = adjustments_of(setup)
-        nudged = nudges != self._nudges or (new and any(map(any, nudges)))
-        if setup.calibration and nudged:
-            self.session.calibration = self._stored_calibration(setup)
+                self._take_performer(new)
+            self._calibration.store(setup, new, new.performer or reconstructor.skeleton)
+        self._calibration.follow_nudges(setup, is_new=new is not None)
 
     def _shows(self, setup: SSRHMR_Setup) -> bool:
-        """Whether poses are shown on the setup's character, or it has none."""
+        """Return whether poses are shown on the setup's character, or it has none."""
         if self._preview is None:
             return setup.armature is None
         return self._preview.shows(setup.armature)
 
     def picture(self) -> Picture | None:
-        """What the overlay shows; made when a view draws it, however often there are ticks."""
+        """Return the overlay's picture; it is built when a view draws it, not at every tick."""
         if self._picture is None and self._overlaid:
-            self._picture = self._painted()
+            self._picture = picture_of_session(self.session, self.pose, self.unit)
+            self._picture.title = self.countdown_text
         return self._picture
-
-    def _painted(self) -> Picture:
-        import numpy as np
-        from pymotion.rotations import quat_np as quat
-
-        from ssrhmr_core.body.skeleton import PARENTS, forward_kinematics
-
-        axes = core_axes().T
-        known = [tracker for tracker in self.session.trackers() if tracker.has_reading]
-        places = np.array([axes @ tracker.position for tracker in known]).reshape(-1, 3)
-        turned = np.array([tracker.rotation for tracker in known], float).reshape(-1, 4)
-        picture = picture_of_trackers(
-            [iface_(TRACKER_LABELS[tracker.role]) for tracker in known],
-            places * self.unit,
-            axes @ quat.to_matrix(turned) @ axes.T,
-            np.array([tracker.valid for tracker in known], bool),
-            self.unit,
-        )
-        if self.pose is not None and self.session.reconstructor is not None:
-            rotations = quat.to_matrix(self.pose.rotations)
-            offsets = self.session.reconstructor.skeleton.offsets
-            joints = forward_kinematics(rotations, self.pose.root, offsets)
-            bones = np.array([(joint, parent) for joint, parent in enumerate(PARENTS) if joint])
-            add_skeleton(picture, joints @ axes.T * self.unit, bones)
-        picture.title = self.waited_for
-        return picture
 
 
 def _roles(live: SSRHMR_Live) -> dict[str, str]:
-    """Device name by role."""
+    """Return the device's name by role."""
     return {device.role: device.name for device in live.devices if device.role != "NONE"}
-
-
-def takes_folder(live: SSRHMR_Live) -> Path:
-    """Where takes are recorded."""
-    if live.folder:
-        return Path(bpy.path.abspath(live.folder))
-    if bpy.data.filepath:
-        return Path(bpy.data.filepath).parent / "takes"
-    return Path(bpy.utils.user_resource("DATAFILES", path="ssrhmr")) / "takes"
-
-
-def next_take(folder: Path) -> Path:
-    """Return the first number of ``take_001.csv`` and on that was never used in a folder."""
-    used = [re.match(r"take_(\d+)\b", path.name) for path in folder.glob("take_*")]
-    number = max((int(match.group(1)) for match in used if match), default=0) + 1
-    return folder / f"take_{number:03d}.csv"
-
-
-def _scaled(calibration: Calibration, factor: float) -> Calibration:
-    """Return a calibration in other units of length."""
-    import numpy as np
-
-    return replace(
-        calibration,
-        mount_offsets=(calibration.mount_offsets * factor).astype(np.float32),
-        deviations=(calibration.deviations * factor).astype(np.float32),
-        performer=calibration.performer and calibration.performer.scaled(factor),
-    )

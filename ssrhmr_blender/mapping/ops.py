@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Literal
 
 import bpy
 
+from ..common.typed import OperatorResult, armature_of, scene_of
 from ..properties.bones import LIKELY, bone_question, joint_label
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
-from ..rig.obstacles import obstacles
+from ..rig.obstacles import find_obstacles
 from ..rig.rigify import find_controls
 
 if TYPE_CHECKING:
@@ -24,17 +25,18 @@ class SSRHMR_OT_detect_bones(bpy.types.Operator):
 
     bl_idname = "ssrhmr.detect_bones"
     bl_label = "Detect Bones"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Fill the table of bones."""
-        setup = setup_of(context.scene)
+        setup = setup_of(scene_of(context))
         if setup.armature is None:
             self.report({"ERROR"}, "No character is chosen: choose an armature first")
             return {"CANCELLED"}
         mapping = _map_bones(setup.armature)
         _fill_slots(setup, mapping, setup.armature)
-        self.report(*_describe(mapping, setup))
+        kinds, text = _describe(mapping, setup)
+        self.report({*kinds}, text)
         return {"FINISHED"}
 
 
@@ -44,10 +46,10 @@ def _map_bones(armature: bpy.types.Object) -> BoneMapping:
 
     from ssrhmr_core.rigs.bone_mapping import map_bones
 
-    bones = armature.data.bones
+    bones = armature_of(armature).bones
     index = {bone.name: number for number, bone in enumerate(bones)}
     parents = [index[bone.parent.name] if bone.parent else -1 for bone in bones]
-    heads = np.array([list(bone.head_local) for bone in bones]).reshape(-1, 3)
+    heads = np.array([bone.head_local[:] for bone in bones]).reshape(-1, 3)
     return map_bones(list(index), parents, heads)
 
 
@@ -56,7 +58,7 @@ def _fill_slots(setup: SSRHMR_Setup, mapping: BoneMapping, armature: bpy.types.O
     from ssrhmr_core.body.skeleton import JOINTS, REQUIRED_JOINTS
     from ssrhmr_core.rigs.bone_mapping import NONE
 
-    names = [bone.name for bone in armature.data.bones]
+    names = [bone.name for bone in armature_of(armature).bones]
     setup.bones.clear()
     for joint, name in enumerate(JOINTS):
         slot = setup.bones.add()
@@ -69,7 +71,9 @@ def _fill_slots(setup: SSRHMR_Setup, mapping: BoneMapping, armature: bpy.types.O
     setup.clear_calibration()
 
 
-def _describe(mapping: BoneMapping, setup: SSRHMR_Setup) -> tuple[set[str], str]:
+def _describe(
+    mapping: BoneMapping, setup: SSRHMR_Setup
+) -> tuple[set[Literal["INFO", "WARNING"]], str]:
     """Return the kind and the text of the report on a detection."""
     from ssrhmr_core.rigs.bone_mapping import NONE
 
@@ -97,8 +101,8 @@ def _obstacles(armature: bpy.types.Object, setup: SSRHMR_Setup) -> str:
     """Return what keeps the rig's bones from following keyframes, one sentence per line."""
     bones = [slot.bone for slot in setup.bones]
     controls = find_controls(armature, tuple(bones))
-    keyed = [*controls.places, *controls.joints] if controls else [bone for bone in bones if bone]
-    return "\n".join(obstacles(armature, keyed, keyed[0])) if keyed else ""
+    keyed = controls.keyed if controls else [bone for bone in bones if bone]
+    return "\n".join(find_obstacles(armature, keyed, keyed[0])) if keyed else ""
 
 
 class SSRHMR_OT_choose_bone(bpy.types.Operator):
@@ -106,19 +110,19 @@ class SSRHMR_OT_choose_bone(bpy.types.Operator):
 
     bl_idname = "ssrhmr.choose_bone"
     bl_label = "Choose Bone"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}
 
     joint: bpy.props.StringProperty(name="Joint", description="Joint that the bone represents")
     bone: bpy.props.StringProperty(name="Bone", description="Bone of the character")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Fill the slot."""
-        setup = setup_of(context.scene)
+        setup = setup_of(scene_of(context))
         slot, armature = setup.bones.get(self.joint), setup.armature
         if slot is None or armature is None:
             self.report({"ERROR"}, "The bones have not been detected yet: press Detect Bones")
             return {"CANCELLED"}
-        if self.bone not in armature.data.bones:
+        if self.bone not in armature_of(armature).bones:
             self.report(
                 {"ERROR"},
                 f"'{armature.name}' has no bone '{self.bone}': press Detect Bones again",
@@ -134,14 +138,14 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
 
     bl_idname = "ssrhmr.assign_trackers"
     bl_label = "Assign from Names"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Assign objects whose names are clear, and report the others."""
         from ssrhmr_core.tracking.roles import assign
 
-        setup = setup_of(context.scene)
-        objects = [obj for obj in context.scene.objects if obj.type != "ARMATURE"]
+        setup = setup_of(scene_of(context))
+        objects = [obj for obj in scene_of(context).objects if obj.type != "ARMATURE"]
         selected = [obj for obj in objects if obj.select_get()]
         # Empties are what importers and tracking tools make; other objects only if selected.
         empties = [obj for obj in objects if obj.type == "EMPTY"]
@@ -149,7 +153,7 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         if not clear and not unclear:
             clear, unclear = assign(obj.name for obj in empties)
         for role, name in clear.items():
-            setup.tracker(role).object = context.scene.objects[name]
+            setup.tracker(role).object = scene_of(context).objects[name]
         missing = [
             TRACKER_LABELS[role] for role, obj in setup.tracker_objects().items() if obj is None
         ]

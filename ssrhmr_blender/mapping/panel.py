@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ..common.typed import Icon, armature_of, layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_wrapped_text
 from ..properties.bones import LIKELY, SSRHMR_BoneSlot, bone_question, joint_label
-from ..properties.setup import setup_of
+from ..properties.setup import SSRHMR_Setup, setup_of
 from ..properties.tracker import TRACKER_LABELS
 
 _SURE = 0.95
@@ -21,30 +24,35 @@ class SSRHMR_UL_bones(bpy.types.UIList):
         self,
         context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        data: bpy.types.AnyType,
-        item: bpy.types.AnyType,
-        icon: int,
-        active_data: bpy.types.AnyType,
-        active_property: str,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = None,
+        flt_flag: int | None = None,
     ) -> None:
         """Draw a joint, an icon for the confidence in its bone, and the bone."""
-        if not item.bone:
-            mark = "ERROR" if item.required or item.choices else "REMOVE"
-        elif item.confidence >= _SURE:
+        slot: SSRHMR_BoneSlot = item
+        setup: SSRHMR_Setup = data
+        mark: Icon
+        if not slot.bone:
+            mark = "ERROR" if slot.required or slot.choices else "REMOVE"
+        elif slot.confidence >= _SURE:
             mark = "CHECKMARK"
         else:
-            mark = "QUESTION" if item.confidence >= LIKELY else "ERROR"
+            mark = "QUESTION" if slot.confidence >= LIKELY else "ERROR"
         split = layout.split(factor=0.47, align=True)
-        split.label(text=joint_label(item.name), icon=mark)
-        armature = data.armature
+        split.label(text=joint_label(slot.name), icon=mark)
+        armature = setup.armature
         if armature is None:
             return
         row = split.row(align=True)
-        row.prop_search(item, "bone", armature.data, "bones", text="")
-        if item.bone and item.confidence < _SURE:
+        row.prop_search(slot, "bone", armature_of(armature), "bones", text="")
+        if slot.bone and slot.confidence < _SURE:
             confidence = row.row()
             confidence.ui_units_x = 1.8
-            confidence.label(text=f"{item.confidence:.0%}")
+            confidence.label(text=f"{slot.confidence:.0%}")
 
 
 class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
@@ -56,7 +64,7 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the picker and the table."""
-        layout, setup = self.layout, setup_of(context.scene)
+        layout, setup = layout_of(self), setup_of(scene_of(context))
         layout.prop(setup, "armature", text="", icon="ARMATURE_DATA")
         if setup.armature is None:
             layout.operator("ssrhmr.load_example", icon="IMPORT")
@@ -83,7 +91,9 @@ def _draw_question(
     draw_wrapped_text(layout, context, bone_question(slot.name, bones), "QUESTION")
     column = layout.column(align=True)
     for bone in bones[:6]:
-        choice = column.operator("ssrhmr.choose_bone", text=bone, icon="BONE_DATA", translate=False)
+        choice: Any = column.operator(
+            "ssrhmr.choose_bone", text=bone, icon="BONE_DATA", translate=False
+        )
         choice.joint, choice.bone = slot.name, bone
 
 
@@ -96,7 +106,7 @@ class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw a picker for each."""
-        layout, setup = self.layout, setup_of(context.scene)
+        layout, setup = layout_of(self), setup_of(scene_of(context))
         layout.use_property_split = True
         layout.use_property_decorate = False
         column = layout.column(align=True)

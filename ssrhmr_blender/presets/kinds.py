@@ -10,6 +10,7 @@ from typing import Any
 
 import bpy
 
+from ..common.typed import armature_of
 from ..properties.live import SSRHMR_Live, live_of
 from ..properties.migration import PRESET_FORMAT, migrate_preset
 from ..properties.setup import SSRHMR_Setup
@@ -90,7 +91,7 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
     bones = values.get("bones")
     if not isinstance(bones, dict) or not all(isinstance(b, str) for b in bones.values()):
         raise PresetError("The preset is damaged (it holds no names of bones): save it again")
-    if not any(bones.get(joint, "") in armature.data.bones for joint in JOINTS):
+    if not any(bones.get(joint, "") in armature_of(armature).bones for joint in JOINTS):
         raise PresetError(
             f"None of the preset's bones is on '{armature.name}': choose a preset of this rig, or"
             " press Detect Bones"
@@ -102,7 +103,7 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
         slot = setup.bones.add()
         slot.name, slot.required = joint, number in REQUIRED_JOINTS
         bone = bones.get(joint, "")
-        if bone in armature.data.bones:
+        if bone in armature_of(armature).bones:
             slot.bone = bone
         elif bone:
             missing.append(bone)
@@ -182,7 +183,8 @@ def _checked_trackers(values: dict[str, Any], names: tuple[str, ...]) -> dict[st
 
 
 def _collect_live(setup: SSRHMR_Setup) -> dict[str, Any]:
-    return read_values(live_of(setup.id_data), _LIVE)
+    scene: Any = setup.id_data
+    return read_values(live_of(scene), _LIVE)
 
 
 def _apply_live(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
@@ -193,7 +195,8 @@ def _apply_live(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
         raise PresetError(
             "The preset is damaged (two devices are worn in one place): save it again"
         )
-    write_values(live_of(setup.id_data), {"devices": [], **checked})
+    scene: Any = setup.id_data
+    write_values(live_of(scene), {"devices": [], **checked})
     return []
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import bpy
 
+from ..common.typed import MenuMixin, layout_of
 from .files import names_in
 from .kinds import folder_of
 
 
-class _PresetMenu:
+class _PresetMenu(MenuMixin):
     """Lists the user's presets; folders are read when a menu is opened."""
 
     kind = ""
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the presets, then the actions on them."""
-        layout = self.layout
+        layout = layout_of(self)
         names = names_in(folder_of(self.kind))
         for name in names:
             chosen = layout.operator("ssrhmr.preset_load", text=name, translate=False)
@@ -31,7 +32,7 @@ class _PresetMenu:
         layout.operator("ssrhmr.preset_export", text="Export...", icon="EXPORT").kind = self.kind
 
 
-class _DeleteMenu:
+class _DeleteMenu(MenuMixin):
     """Lists the user's presets for deleting."""
 
     kind = ""
@@ -39,7 +40,7 @@ class _DeleteMenu:
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the names."""
         for name in names_in(folder_of(self.kind)):
-            chosen = self.layout.operator("ssrhmr.preset_delete", text=name, translate=False)
+            chosen = layout_of(self).operator("ssrhmr.preset_delete", text=name, translate=False)
             chosen.kind, chosen.name = self.kind, name
 
 

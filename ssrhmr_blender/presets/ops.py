@@ -9,6 +9,7 @@ from typing import Any
 
 import bpy
 
+from ..common.typed import OperatorMixin, OperatorResult, scene_of, window_manager_of
 from ..properties.setup import setup_of
 from ..properties.values import ValuesError
 from . import files
@@ -17,12 +18,12 @@ from .kinds import KINDS, collect_preset, folder_of, read_preset
 _KINDS = [(key, kind.label, f"Presets of {kind.label.lower()}") for key, kind in KINDS.items()]
 
 
-class _PresetOperator:
+class _PresetOperator(OperatorMixin):
     """Holds the kind of preset, and reports errors in a sentence."""
 
     kind: bpy.props.EnumProperty(name="Kind", items=_KINDS, options={"HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Run :meth:`work`, and report what the user can fix."""
         try:
             text, notes = self.work(context)
@@ -50,18 +51,18 @@ class SSRHMR_OT_preset_save(_PresetOperator, bpy.types.Operator):
 
     name: bpy.props.StringProperty(name="Name", description="Name of the preset", maxlen=63)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Ask for the name."""
-        armature = setup_of(context.scene).armature
+        armature = setup_of(scene_of(context)).armature
         if not self.name and armature is not None:
             self.name = armature.name
-        chosen: Any = context.window_manager.invoke_props_dialog(self)
+        chosen: Any = window_manager_of(context).invoke_props_dialog(self)
         return chosen
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Write the file."""
         name = self.name.strip()
-        preset = collect_preset(setup_of(context.scene), self.kind, name)
+        preset = collect_preset(setup_of(scene_of(context)), self.kind, name)
         files.save(files.path_of(folder_of(self.kind, create=True), name), preset)
         return f"Saved '{name}'", []
 
@@ -78,7 +79,7 @@ class SSRHMR_OT_preset_load(_PresetOperator, bpy.types.Operator):
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Read the file and apply it."""
         preset = read_preset(files.path_of(folder_of(self.kind), self.name), self.kind)
-        notes = KINDS[self.kind].apply(setup_of(context.scene), preset.values)
+        notes = KINDS[self.kind].apply(setup_of(scene_of(context)), preset.values)
         return f"Loaded '{self.name}'", notes
 
 
@@ -90,9 +91,9 @@ class SSRHMR_OT_preset_delete(_PresetOperator, bpy.types.Operator):
 
     name: bpy.props.StringProperty(name="Name", description="Name of the preset")
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Ask first: there is no undo for files."""
-        chosen: Any = context.window_manager.invoke_confirm(self, event)
+        chosen: Any = window_manager_of(context).invoke_confirm(self, event)
         return chosen
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
@@ -118,15 +119,15 @@ class SSRHMR_OT_preset_import(_PresetOperator, bpy.types.Operator):
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Open the file browser."""
-        context.window_manager.fileselect_add(self)
+        window_manager_of(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Apply first: what cannot be used is not added."""
         preset = read_preset(Path(bpy.path.abspath(self.filepath)), self.kind)
-        notes = KINDS[self.kind].apply(setup_of(context.scene), preset.values)
+        notes = KINDS[self.kind].apply(setup_of(scene_of(context)), preset.values)
         folder = folder_of(self.kind, create=True)
         name = files.unused_name(folder, preset.name)
         files.save(files.path_of(folder, name), replace(preset, name=name))
@@ -143,18 +144,18 @@ class SSRHMR_OT_preset_export(_PresetOperator, bpy.types.Operator):
     filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Open the file browser with a suggested name."""
-        armature = setup_of(context.scene).armature
+        armature = setup_of(scene_of(context)).armature
         title = armature.name if armature else "Preset"
         self.filepath = files.path_of(Path(), f"{title[:40]} {self.kind}".strip()).name
-        context.window_manager.fileselect_add(self)
+        window_manager_of(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def work(self, context: bpy.types.Context) -> tuple[str, list[str]]:
         """Write the file."""
         path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".json"))
-        preset = collect_preset(setup_of(context.scene), self.kind, files.name_of(path))
+        preset = collect_preset(setup_of(scene_of(context)), self.kind, files.name_of(path))
         files.save(path, preset)
         return f"Exported '{path.name}'", []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..common.typed import add_scene_property, remove_scene_property
 from . import bones, calibration, characters, live, setup, tracker
 
 CLASSES: tuple[type[bpy.types.PropertyGroup], ...] = (
@@ -21,10 +22,10 @@ CLASSES: tuple[type[bpy.types.PropertyGroup], ...] = (
 def register() -> None:
     """Give scenes their settings."""
     characters.register()
-    bpy.types.Scene.ssrhmr_live = bpy.props.PointerProperty(type=live.SSRHMR_Live)
+    add_scene_property("ssrhmr_live", bpy.props.PointerProperty(type=live.SSRHMR_Live))
 
 
 def unregister() -> None:
     """Remove them."""
-    del bpy.types.Scene.ssrhmr_live
+    remove_scene_property("ssrhmr_live")
     characters.unregister()

@@ -14,6 +14,7 @@ from typing import Any
 
 import bpy
 
+from ..common.typed import add_scene_property, remove_scene_property, scene_property
 from .setup import SSRHMR_Setup
 from .values import pointers, read_values, write_values
 
@@ -38,7 +39,8 @@ class SSRHMR_Characters(bpy.types.PropertyGroup):
 
 def characters_of(scene: bpy.types.Scene) -> SSRHMR_Characters:
     """Return the scene's list, typed."""
-    return scene.ssrhmr_characters
+    characters: SSRHMR_Characters = scene_property(scene, "ssrhmr_characters")
+    return characters
 
 
 def setup_in(characters: SSRHMR_Characters, entry: SSRHMR_Character) -> SSRHMR_Setup:
@@ -148,14 +150,15 @@ def _unused_name(name: str, taken: set[str]) -> str:
 
 def register() -> None:
     """Give scenes their list, and ``scene.ssrhmr``."""
-    bpy.types.Scene.ssrhmr_characters = bpy.props.PointerProperty(type=SSRHMR_Characters)
-    bpy.types.Scene.ssrhmr = property(active_setup, doc="The active character's setup")
+    characters = bpy.props.PointerProperty(type=SSRHMR_Characters)
+    add_scene_property("ssrhmr_characters", characters)
+    add_scene_property("ssrhmr", property(active_setup, doc="The active character's setup"))
 
 
 def unregister() -> None:
     """Remove both."""
-    del bpy.types.Scene.ssrhmr
-    del bpy.types.Scene.ssrhmr_characters
+    remove_scene_property("ssrhmr")
+    remove_scene_property("ssrhmr_characters")
 
 
 CLASSES = (SSRHMR_Character, SSRHMR_Characters)

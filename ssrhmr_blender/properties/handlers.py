@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import bpy
-from bpy.app.handlers import persistent
 
 from ..common.compat import data_handlers
+from ..common.typed import persistent
 from .characters import release_deleted
 from .migration import migrate_file
 

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
+from ..common.typed import scene_property
 from .tracker import TRACKER_ITEMS
 
 PORTS = {"VMC": 39539, "VRCHAT": 9000, "JSON": 39560}
@@ -19,7 +22,8 @@ def _take_role(chosen: SSRHMR_Device, _context: bpy.types.Context) -> None:
     """Free the role on other devices: it belongs to the one that was chosen last."""
     if chosen.role == "NONE":
         return
-    for device in live_of(chosen.id_data).devices:
+    scene: Any = chosen.id_data
+    for device in live_of(scene).devices:
         if device.role == chosen.role and device.name != chosen.name:
             device.role = "NONE"
 
@@ -114,8 +118,9 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
 
 
 def live_of(scene: bpy.types.Scene | None) -> SSRHMR_Live:
-    """Return the scene's live settings, typed."""
-    return scene.ssrhmr_live
+    """Return the scene's live settings."""
+    live: SSRHMR_Live = scene_property(scene, "ssrhmr_live")
+    return live
 
 
 CLASSES = (SSRHMR_Device, SSRHMR_Live)

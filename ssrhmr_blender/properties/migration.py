@@ -115,7 +115,8 @@ def _move(source: Any, target: Any, names: dict[str, str]) -> None:
 
 def _is_empty_pointer(value: Any) -> bool:
     """Return whether a stored value is what Blender stores as soon as an empty pointer is read."""
-    return value is None or (isinstance(value, IDPropertyGroup) and len(value) == 0)
+    is_group = isinstance(value, IDPropertyGroup)
+    return value is None or (is_group and len(value) == 0)
 
 
 def _reset_unknown_values() -> None:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
+from ..common.typed import scene_property
 from ..translations import CONTEXT
 from .bones import SSRHMR_BoneSlot
 from .calibration import SSRHMR_TrackerFit, SSRHMR_Warning
@@ -230,9 +233,18 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         name="Progress", min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
     )
 
+    if TYPE_CHECKING:
+        pelvis: bpy.types.Object | None
+        head: bpy.types.Object | None
+        left_hand: bpy.types.Object | None
+        right_hand: bpy.types.Object | None
+        left_foot: bpy.types.Object | None
+        right_foot: bpy.types.Object | None
+
     def tracker(self, role: str) -> SSRHMR_Tracker:
         """Return the settings of a tracker by its name."""
-        return getattr(self.trackers, role)
+        tracker: SSRHMR_Tracker = getattr(self.trackers, role)
+        return tracker
 
     def tracker_objects(self) -> dict[str, bpy.types.Object | None]:
         """Return the objects of the trackers by name."""
@@ -254,8 +266,9 @@ for _role in TRACKERS:
 
 
 def setup_of(scene: bpy.types.Scene | None) -> SSRHMR_Setup:
-    """Return the scene's active setup, typed."""
-    return scene.ssrhmr
+    """Return the scene's active setup."""
+    setup: SSRHMR_Setup = scene_property(scene, "ssrhmr")
+    return setup
 
 
 CLASSES = (SSRHMR_Setup,)

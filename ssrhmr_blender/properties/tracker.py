@@ -9,7 +9,7 @@ and library overrides treat it like any other setting, without anything to fill 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -44,7 +44,8 @@ def setup_holding(group: bpy.types.PropertyGroup, member: str) -> Any:
         member: The setup's own property that leads to the group, such as "bones".
     """
     path = group.path_from_id().rpartition(f".{member}")[0]
-    return group.id_data.path_resolve(path)
+    owner: Any = group.id_data
+    return owner.path_resolve(path)
 
 
 def _is_tracker(_tracker: SSRHMR_Tracker, candidate: bpy.types.Object) -> bool:
@@ -104,6 +105,13 @@ class SSRHMR_Trackers(bpy.types.PropertyGroup):
         role: bpy.props.PointerProperty(type=SSRHMR_Tracker, name=label, description=place)
         for role, label, place in TRACKER_ITEMS
     }
+    if TYPE_CHECKING:
+        pelvis: SSRHMR_Tracker
+        head: SSRHMR_Tracker
+        left_hand: SSRHMR_Tracker
+        right_hand: SSRHMR_Tracker
+        left_foot: SSRHMR_Tracker
+        right_foot: SSRHMR_Tracker
 
 
 def object_property(role: str) -> property:

@@ -93,7 +93,8 @@ def check_values(
     Raises:
         ValuesError: If a value is invalid; the message names the property.
     """
-    return _checked_group(kind.bl_rna, values, None if names is None else set(names))
+    struct: Any = kind.bl_rna
+    return _checked_group(struct, values, None if names is None else set(names))
 
 
 def pointers(group: bpy.types.PropertyGroup) -> Iterator[tuple[bpy.types.PropertyGroup, str]]:
@@ -120,21 +121,19 @@ def _checked_group(kind: bpy.types.Struct, values: object, wanted: set[str] | No
     return checked
 
 
-def _properties(
-    group: bpy.types.PropertyGroup, names: Iterable[str] | None
-) -> list[bpy.types.Property]:
+def _properties(group: bpy.types.PropertyGroup, names: Iterable[str] | None) -> list[Any]:
     declared = group.bl_rna.properties
     if names is not None:
         return [declared[name] for name in names if name in declared]
     return [p for p in declared if p.identifier != "rna_type" and not p.is_skip_save]
 
 
-def _is_group(prop: bpy.types.Property) -> bool:
+def _is_group(prop: Any) -> bool:
     """Return whether a pointer holds settings of its own instead of referring to a data-block."""
     return prop.fixed_type.base is not None and prop.fixed_type.base.identifier == "PropertyGroup"
 
 
-def _read(group: bpy.types.PropertyGroup, prop: bpy.types.Property) -> Any:
+def _read(group: bpy.types.PropertyGroup, prop: Any) -> Any:
     value = getattr(group, prop.identifier)
     if prop.type == "COLLECTION":
         return [read_values(item) for item in value]
@@ -143,7 +142,7 @@ def _read(group: bpy.types.PropertyGroup, prop: bpy.types.Property) -> Any:
     return list(value) if getattr(prop, "is_array", False) else value
 
 
-def _write(group: bpy.types.PropertyGroup, prop: bpy.types.Property, value: Any) -> None:
+def _write(group: bpy.types.PropertyGroup, prop: Any, value: Any) -> None:
     name = prop.identifier
     if prop.type == "COLLECTION":
         items = getattr(group, name)
@@ -167,7 +166,7 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _checked(prop: bpy.types.Property, value: object) -> Any:
+def _checked(prop: Any, value: object) -> Any:
     name = prop.identifier
     if prop.type == "COLLECTION":
         if not isinstance(value, list) or len(value) > _MOST:
@@ -184,7 +183,7 @@ def _checked(prop: bpy.types.Property, value: object) -> Any:
     return _scalar(prop, value)
 
 
-def _scalar(prop: bpy.types.Property, value: object) -> Any:
+def _scalar(prop: Any, value: object) -> Any:
     name = prop.identifier
     if prop.type == "BOOLEAN":
         if not isinstance(value, bool):

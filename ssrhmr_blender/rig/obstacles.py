@@ -8,61 +8,82 @@ from collections.abc import Iterable
 
 import bpy
 
+from ..common.typed import armature_of, pose_of
+
 _DRIVEN = re.compile(r'pose\.bones\["(.+)"\]\.(?:location|rotation_\w+)$')
 
 
-def obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> list[str]:
+def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> list[str]:
     """Look for constraints, limits, drivers, locks and NLA, and whether poses are shown at all.
 
     Args:
-        armature: an armature object.
-        bones: names of the bones that would be keyed.
-        root: the one among them that would be moved too.
+        armature: Armature object.
+        bones: Names of the bones that would be keyed.
+        root: The one among them that would be moved too.
 
     Returns:
-        A sentence for each kind that was found.
+        A sentence for each kind of obstacle.
     """
-    poses = [armature.pose.bones[name] for name in bones if name in armature.pose.bones]
-    limited, held, locked = [], [], []
+    pose = pose_of(armature).bones
+    poses = [pose[name] for name in bones if name in pose]
+    limited, constrained, locked = _find_held(poses, root)
+    driven = _find_driven(armature)
+    driven_names = [pose.name for pose in poses if pose.name in driven]
+    data = armature.animation_data
+    obstacles = []
+    if armature_of(armature).pose_position == "REST":
+        obstacles.append(
+            f"'{armature.name}' shows its rest position: switch to Pose Position (armature"
+            " properties) to see it move"
+        )
+    if constrained:
+        obstacles.append(
+            f"constraints act on {_list_some(constrained)}: mute them if they do not follow the"
+            " keys"
+        )
+    if limited:
+        obstacles.append(
+            f"limits hold {_list_some(limited)} back: mute these constraints for the full range"
+        )
+    if driven_names:
+        obstacles.append(
+            f"drivers move {_list_some(driven_names)}: their keys have no effect until the drivers"
+            " are removed"
+        )
+    if locked:
+        obstacles.append(
+            f"locked channels of {_list_some(locked)} are keyed all the same: unlock them to edit"
+            " them"
+        )
+    if data and any(not track.mute for track in data.nla_tracks):
+        obstacles.append("NLA tracks are combined with the new action: mute them to see it alone")
+    return obstacles
+
+
+def _find_held(
+    poses: Iterable[bpy.types.PoseBone], root: str
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the names of bones with limits, with other constraints, and with locked channels."""
+    limited, constrained, locked = [], [], []
     for pose in poses:
         active = [c for c in pose.constraints if not c.mute and c.influence > 0.0]
         limits = [c for c in active if c.type.startswith("LIMIT_")]
         if limits:
             limited.append(pose.name)
         if len(active) > len(limits):
-            held.append(pose.name)
-        moved = pose.name == root and any(pose.lock_location)
-        if any(pose.lock_rotation) or moved:
+            constrained.append(pose.name)
+        if any(pose.lock_rotation) or (pose.name == root and any(pose.lock_location)):
             locked.append(pose.name)
+    return limited, constrained, locked
+
+
+def _find_driven(armature: bpy.types.Object) -> set[str]:
+    """Return the names of bones whose location or rotation has a driver."""
     data = armature.animation_data
     paths = [_DRIVEN.match(curve.data_path) for curve in data.drivers] if data else []
-    driven = {match[1] for match in paths if match}
-    found = []
-    if armature.data.pose_position == "REST":
-        found.append(
-            f"'{armature.name}' shows its rest position: switch to Pose Position (armature"
-            " properties) to see it move"
-        )
-    if held:
-        found.append(f"constraints act on {_some(held)}: mute them if they do not follow the keys")
-    if limited:
-        found.append(
-            f"limits hold {_some(limited)} back: mute these constraints for the full range"
-        )
-    if driven := [pose.name for pose in poses if pose.name in driven]:
-        found.append(
-            f"drivers move {_some(driven)}: their keys have no effect until the drivers are removed"
-        )
-    if locked:
-        found.append(
-            f"locked channels of {_some(locked)} are keyed all the same: unlock them to edit them"
-        )
-    if data and any(not track.mute for track in data.nla_tracks):
-        found.append("NLA tracks are combined with the new action: mute them to see it alone")
-    return found
+    return {match[1] for match in paths if match}
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names[:3]) + f" and {len(names) - 3} more" * (
-        len(names) > 3
-    )
+def _list_some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(f"'{name}'" for name in names[:3]) + more

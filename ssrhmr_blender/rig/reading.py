@@ -10,6 +10,7 @@ import bpy
 
 from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.errors import UserError
+from ..common.typed import armature_of, pose_of
 from .rigify import Controls, find_controls
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ class Character:
     """The rest pose of an armature object and the bones of its joints.
 
     Attributes:
-        rest: rest pose in the core's terms, in the scene's units.
-        bones: name of each joint's bone, empty where there is none.
-        scale: size of the armature object, scene units in one unit of the armature.
-        segments: bones between the joints that share what turns there.
-        controls: what is keyed instead of the bones, on a control rig.
+        rest: Rest pose in the core's terms, in the scene's units.
+        bones: Name of each joint's bone, empty where there is none.
+        scale: Scene units in one unit of the armature.
+        segments: Bones between two joints that share the rotation between them.
+        controls: What is keyed instead of the bones, on a control rig.
     """
 
     rest: RestPose
@@ -45,14 +46,14 @@ class Character:
 
     @property
     def keyed(self) -> tuple[str, ...]:
-        """Names of the bones that stand for joints when it is keyed, the moved one first."""
+        """Names of the bones that are keyed for joints, the moved one first."""
         if self.controls:
-            return (*self.controls.places, *self.controls.joints)
+            return self.controls.keyed
         return tuple(name for name in self.bones if name)
 
 
 def uniform_scale(armature: bpy.types.Object) -> float:
-    """Scale of an armature object.
+    """Return the scale of an armature object.
 
     Raises:
         RigError: if it is mirrored, flat, or not the same along all axes.
@@ -77,9 +78,9 @@ def read_character(
     """Read the rest pose of the bones that stand for the 22 joints.
 
     Args:
-        armature: an armature object.
-        bones: bone name of each joint, in the core's order, empty where there is none.
-        ik_controls: whether a control rig's IK controls are to be keyed too.
+        armature: Armature object.
+        bones: Name of each joint's bone, in the core's order, empty where there is none.
+        ik_controls: Whether a control rig's IK controls are keyed too.
 
     Raises:
         RigError: naming the bone or joint at fault.
@@ -87,74 +88,83 @@ def read_character(
     import numpy as np
 
     from ssrhmr_core.body.rest_pose import read_rest_pose
-    from ssrhmr_core.body.skeleton import INDEX, JOINTS
+    from ssrhmr_core.body.skeleton import INDEX
 
+    _check_bones(armature, bones)
     scale = uniform_scale(armature)
-    data = armature.data.bones
+    data = armature_of(armature).bones
     axes = core_axes() * scale
-    points = np.zeros((len(JOINTS), 3))
-    taken: dict[str, str] = {}
-    for joint, name in enumerate(bones):
-        if not name:
-            continue
-        bone = data.get(name)
-        if bone is None:
-            raise RigError(f"'{armature.name}' has no bone '{name}': press Detect Bones again")
-        if name in taken:
-            raise RigError(
-                f"bone '{name}' is chosen for both {taken[name]} and {JOINTS[joint]}:"
-                " choose another for one of them"
-            )
-        taken[name] = JOINTS[joint]
-        points[joint] = axes @ np.array(bone.head_local)
+    heads = [np.array(data[name].head_local) if name else np.zeros(3) for name in bones]
 
-    def tails(joints: tuple[str, str], to_child: bool) -> np.ndarray:
-        """Tips of bones; ``to_child`` looks for the fingers that a hand carries."""
-        found = np.full((2, 3), np.nan)
-        for side, joint in enumerate(joints):
-            if not bones[INDEX[joint]]:
-                continue
-            bone = data[bones[INDEX[joint]]]
-            # The thumb points aside.
-            fingers = [child for child in bone.children if "thumb" not in child.name.lower()]
-            heads = [child.head_local for child in fingers] if to_child else []
-            tip = sum((np.array(head) for head in heads), np.zeros(3)) / max(len(heads), 1)
-            found[side] = axes @ (tip if heads else np.array(bone.tail_local))
-        return found
+    def tips(joints: tuple[str, str], to_fingers: bool) -> np.ndarray:
+        named = [bones[INDEX[joint]] for joint in joints]
+        none = np.full(3, np.nan)
+        return np.stack([_tip(data[name], to_fingers) if name else none for name in named])
 
     try:
         rest = read_rest_pose(
-            points,
+            np.stack(heads) @ axes.T,
             np.array([bool(name) for name in bones]),
-            hand_ends=tails(("left_wrist", "right_wrist"), to_child=True),
-            toe_ends=tails(("left_ankle", "right_ankle"), to_child=False),
+            hand_ends=tips(("left_wrist", "right_wrist"), to_fingers=True) @ axes.T,
+            toe_ends=tips(("left_ankle", "right_ankle"), to_fingers=False) @ axes.T,
         )
     except ValueError as error:
         raise RigError(f"'{armature.name}': {error}") from error
     controls = find_controls(armature, bones, ik_controls)
-    return Character(rest, bones, scale, _segments(armature, bones), controls)
+    return Character(rest, bones, scale, _find_segments(armature, bones), controls)
 
 
-def _segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[Segment, ...]:
-    """Twist bones and the like, but for those that the rig turns itself."""
+def _check_bones(armature: bpy.types.Object, bones: tuple[str, ...]) -> None:
+    """Raise RigError if a bone of a joint is missing, or stands for two joints."""
+    from ssrhmr_core.body.skeleton import JOINTS
+
+    taken: dict[str, str] = {}
+    for joint, name in zip(JOINTS, bones, strict=True):
+        if not name:
+            continue
+        if name not in armature_of(armature).bones:
+            raise RigError(f"'{armature.name}' has no bone '{name}': press Detect Bones again")
+        if name in taken:
+            raise RigError(
+                f"bone '{name}' is chosen for both {taken[name]} and {joint}:"
+                " choose another for one of them"
+            )
+        taken[name] = joint
+
+
+def _tip(bone: bpy.types.Bone, to_fingers: bool) -> np.ndarray:
+    """Return the tip (3,) of a bone; ``to_fingers`` takes the middle of a hand's fingers for it."""
+    import numpy as np
+
+    # The thumb points aside.
+    fingers = [child for child in bone.children if "thumb" not in child.name.lower()]
+    heads = [np.array(child.head_local) for child in fingers] if to_fingers else []
+    if not heads:
+        return np.array(bone.tail_local)
+    middle: np.ndarray = sum(heads, np.zeros(3)) / len(heads)
+    return middle
+
+
+def _find_segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[Segment, ...]:
+    """Find twist bones and the like, except for those that the rig rotates itself."""
     import numpy as np
 
     from ssrhmr_core.rigs.bone_mapping import NONE
     from ssrhmr_core.rigs.twist_bones import find_segments, without
 
-    data = armature.data.bones
+    data = armature_of(armature).bones
     index = {bone.name: number for number, bone in enumerate(data)}
     parents = [index[bone.parent.name] if bone.parent else NONE for bone in data]
-    heads = np.array([list(bone.head_local) for bone in data]) @ core_axes().T
+    heads = np.array([bone.head_local[:] for bone in data]) @ core_axes().T
     joints = np.array([index[name] if name else NONE for name in bones])
     held = {
         bone.name
-        for bone in armature.pose.bones
+        for bone in pose_of(armature).bones
         if any(not constraint.mute for constraint in bone.constraints)
     }
-    found = []
+    segments = []
     for segment in find_segments(list(index), parents, heads, joints):
         # A bend shortens the way a little: the bone at its end has to be moved by as much.
         if not (segment.bends and data[bones[segment.end]].use_connect):
-            found.append(without(segment, held))
-    return tuple(segment for segment in found if segment is not None)
+            segments.append(without(segment, held))
+    return tuple(segment for segment in segments if segment is not None)

@@ -15,48 +15,49 @@ if TYPE_CHECKING:
     from ssrhmr_core.tracking.take import Take
 
 _DISPLAY_SIZE = 0.1
-"""Of the empties, metres."""
+"""Size of the empties in metres."""
 
 
 def make_empties(
     scene: bpy.types.Scene, name: str, take: Take, collection: bpy.types.Collection | None = None
 ) -> dict[str, bpy.types.Object]:
-    """Put a take into the scene, a key for every frame that a tracker was seen.
+    """Add a take to the scene, with a key for every frame at which a tracker was visible.
 
     Args:
-        scene: its first frame is the take's first.
-        name: what the empties' names begin with.
-        take: in metres.
-        collection: gets the empties; a new one of the scene, called ``name``, if not given.
+        scene: Scene whose first frame becomes the take's first.
+        name: Beginning of the empties' names.
+        take: Take in metres.
+        collection: Collection that gets the empties; a new one of the scene, called ``name``, if
+            not given.
 
     Returns:
-        The empties by tracker; trackers that were never seen have none.
+        The empties by tracker; trackers that were never visible have none.
     """
     import numpy as np
     from pymotion.rotations import quat_np as quat
 
     axes, unit = core_axes().T, metre(scene)
-    turn = quat.from_matrix(axes)
+    axes_quat = quat.from_matrix(axes)
     rate = scene.render.fps / scene.render.fps_base
     frames = scene.frame_start + (take.times - take.times[0]) * rate
-    places = take.positions @ axes.T * unit
-    turns = quat.mul(quat.mul(turn, take.rotations), quat.inverse(turn))
+    positions = take.positions @ axes.T * unit
+    rotations = quat.mul(quat.mul(axes_quat, take.rotations), quat.inverse(axes_quat))
     if collection is None:
         collection = bpy.data.collections.new(name)
         scene.collection.children.link(collection)
     empties = {}
     for number, role in enumerate(TRACKERS):
-        seen = take.valid[:, number]
-        if not seen.any():
+        valid = take.valid[:, number]
+        if not valid.any():
             continue
         empty = bpy.data.objects.new(f"{name} {TRACKER_LABELS[role]}", None)
         empty.empty_display_type, empty.empty_display_size = "ARROWS", _DISPLAY_SIZE * unit
         empty.rotation_mode = "QUATERNION"
         collection.objects.link(empty)
         writer = ActionWriter(empty.name, empty)
-        writer.write("Tracker", "location", frames[seen], places[seen, number])
-        around = quat.unroll(np.asarray(turns[seen, number], np.float64), axis=0)
-        writer.write("Tracker", "rotation_quaternion", frames[seen], around)
+        writer.write("Tracker", "location", frames[valid], positions[valid, number])
+        quats = quat.unroll(np.asarray(rotations[valid, number], np.float64), axis=0)
+        writer.write("Tracker", "rotation_quaternion", frames[valid], quats)
         writer.assign(empty)
         empties[role] = empty
     return empties

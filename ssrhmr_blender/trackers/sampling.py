@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what moves from the evaluated scene: keys, drivers, constraints, parents, caches."""
+"""Reading transforms from the evaluated scene: keys, drivers, constraints, parents, caches."""
 
 from __future__ import annotations
 
@@ -10,47 +10,33 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..common.axes import flatten_matrix
-from ..common.errors import UserError
+from ..common.data_blocks import DataBlockKey, GoneError, find_object
+from ..common.typed import pose_of, view_layer_of
 
 if TYPE_CHECKING:
     import numpy as np
     from mathutils import Matrix
 
 _SLICE_SECONDS = 0.2
-"""How long to work before Esc is heard and the progress bar drawn."""
-
-Key = tuple[str, str | None]
-"""Name and library of an object: what finds it again after undo, where a reference would dangle."""
-
+"""How long to work before Blender handles Esc and draws the progress bar."""
 
 PoseKey = tuple[str, bool]
-"""Name of a bone, and whether what its constraints do to it counts."""
-
-
-def key_of(obj: bpy.types.Object) -> Key:
-    """Return what :func:`find` finds the object by."""
-    return obj.name, obj.library.filepath if obj.library else None
-
-
-def find(key: Key) -> bpy.types.Object | None:
-    """Return the object, or None if it is gone."""
-    return bpy.data.objects.get(key)
-
-
-class GoneError(UserError):
-    """An object vanished, or is switched off."""
+"""Name of a bone, and whether its pose includes what its constraints do."""
 
 
 def sample(
-    scene_name: str, keys: Sequence[Key], frames: Sequence[float], bones: Sequence[PoseKey] = ()
+    scene_name: str,
+    keys: Sequence[DataBlockKey],
+    frames: Sequence[float],
+    bones: Sequence[PoseKey] = (),
 ) -> Generator[float, None, np.ndarray]:
-    """Read transforms at some frames; the scene ends at the frame it was at.
+    """Read transforms at some frames, and return to the scene's current frame.
 
     Args:
-        scene_name: of the scene, which must be the window's.
-        keys: the objects, read in the world.
-        frames: frame numbers, with fractions for sub-frames.
-        bones: of the last object, each read in its own space: how it is posed.
+        scene_name: Name of the scene, which must be the window's.
+        keys: Keys of the objects whose world transforms are read.
+        frames: Frame numbers, with fractions for sub-frames.
+        bones: Bones of the last object, whose poses are read in their own space.
 
     Yields:
         The share done, 0..1.
@@ -59,7 +45,7 @@ def sample(
         (F, objects + bones, 4, 4).
 
     Raises:
-        GoneError: naming an object or bone that was deleted meanwhile, or is not evaluated.
+        GoneError: if an object or bone was deleted meanwhile, or is not evaluated.
     """
     import numpy as np
 
@@ -82,29 +68,29 @@ def sample(
             for column, obj in enumerate(objects):
                 table[row, column] = flatten_matrix(obj.matrix_world)
             for column, bone in enumerate(bones, len(objects)):
-                table[row, column] = flatten_matrix(_pose_of(objects[-1], *bone))
+                table[row, column] = flatten_matrix(_bone_pose(objects[-1], *bone))
     finally:
         if scene_name in bpy.data.scenes:
             bpy.data.scenes[scene_name].frame_set(before[0], subframe=before[1])
     return table.reshape(len(frames), -1, 4, 4)
 
 
-def _pose_of(armature: bpy.types.Object, name: str, constrained: bool) -> Matrix:
-    """How a bone is posed now, in its own space."""
-    pose = armature.pose.bones.get(name)
+def _bone_pose(armature: bpy.types.Object, name: str, constrained: bool) -> Matrix:
+    """Return the present pose of a bone, in its own space."""
+    pose = pose_of(armature).bones.get(name)
     if pose is None:
         raise GoneError(f"bone '{name}' was deleted meanwhile: press Detect Bones again")
     if not constrained:
         return pose.matrix_basis
     evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    pose = evaluated.pose.bones[name]
+    pose = pose_of(evaluated).bones[name]
     return evaluated.convert_space(
         pose_bone=pose, matrix=pose.matrix, from_space="POSE", to_space="LOCAL"
     )
 
 
 def is_animated(obj: bpy.types.Object) -> bool:
-    """Tell whether anything could move an object: keys, drivers, constraints, parents, NLA."""
+    """Return whether anything could move an object: keys, drivers, constraints, parents, NLA."""
     chain: bpy.types.Object | None = obj
     while chain is not None:
         data = chain.animation_data
@@ -116,10 +102,10 @@ def is_animated(obj: bpy.types.Object) -> bool:
     return False
 
 
-def _resolve(keys: Sequence[Key]) -> list[bpy.types.Object]:
+def _resolve(keys: Sequence[DataBlockKey]) -> list[bpy.types.Object]:
     objects = []
     for key in keys:
-        obj = find(key)
+        obj = find_object(key)
         if obj is None:
             raise GoneError(f"'{key[0]}' was deleted meanwhile: choose another object")
         objects.append(obj)
@@ -133,7 +119,7 @@ def _resolve(keys: Sequence[Key]) -> list[bpy.types.Object]:
 
 
 def _is_enabled(obj: bpy.types.Object) -> bool:
-    """Tell whether Blender evaluates an object of the scene."""
+    """Return whether Blender evaluates an object of the scene."""
 
     def holds(layer: bpy.types.LayerCollection) -> bool:
         if layer.exclude or layer.collection.hide_viewport:
@@ -141,4 +127,4 @@ def _is_enabled(obj: bpy.types.Object) -> bool:
         inside = layer.collection.objects.get(obj.name) == obj
         return inside or any(holds(child) for child in layer.children)
 
-    return not obj.hide_viewport and holds(bpy.context.view_layer.layer_collection)
+    return not obj.hide_viewport and holds(view_layer_of(bpy.context).layer_collection)

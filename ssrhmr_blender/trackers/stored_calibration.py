@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The calibration that a setup holds, with what the user corrected by hand."""
+"""The calibration that a setup stores, with the user's corrections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Adjustments = tuple[tuple[float, ...], ...]
 
 
 def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
-    """Return how the trackers sit on the joints, nudges included, in scene units.
+    """Return how the trackers sit on the joints, corrections included, in scene units.
 
     Raises:
         SetupError: if the setup is not calibrated.
@@ -34,13 +34,13 @@ def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
     from ssrhmr_core.tracking.calibration import Calibration
 
     check_calibrated(setup)
-    found = Calibration.from_json(setup.calibration)
-    nudges = adjustments_of(setup)
-    if not any(any(nudge) for nudge in nudges):
-        return found
-    offsets, turns = nudges[: len(TRACKERS)], nudges[len(TRACKERS) :]
-    quaternions = np.array([Euler(turn).to_quaternion()[:] for turn in turns])
-    return found.adjusted(np.array(offsets), quaternions)
+    calibration = Calibration.from_json(setup.calibration)
+    adjustments = adjustments_of(setup)
+    if not any(map(any, adjustments)):
+        return calibration
+    offsets, rotations = adjustments[: len(TRACKERS)], adjustments[len(TRACKERS) :]
+    quats = np.array([Euler(rotation).to_quaternion()[:] for rotation in rotations])
+    return calibration.adjusted(np.array(offsets), quats)
 
 
 def check_calibrated(setup: SSRHMR_Setup) -> None:
@@ -50,14 +50,14 @@ def check_calibrated(setup: SSRHMR_Setup) -> None:
 
 
 def adjustments_of(setup: SSRHMR_Setup) -> Adjustments:
-    """Return offsets, then rotations of the six trackers, to see whether they have changed."""
+    """Return the user's corrections: offsets, then rotations of the six trackers."""
     trackers = [setup.tracker(role) for role in TRACKERS]
     offsets = tuple(tuple(tracker.offset) for tracker in trackers)
     return offsets + tuple(tuple(tracker.rotation) for tracker in trackers)
 
 
 def clear_adjustments(setup: SSRHMR_Setup) -> None:
-    """Undo what was corrected by hand."""
+    """Reset the user's corrections."""
     for role in TRACKERS:
         tracker = setup.tracker(role)
         tracker.offset = tracker.rotation = (0.0, 0.0, 0.0)
@@ -65,7 +65,7 @@ def clear_adjustments(setup: SSRHMR_Setup) -> None:
 
 def store_calibration(
     setup: SSRHMR_Setup,
-    found: Calibration,
+    calibration: Calibration,
     skeleton: Skeleton,
     speeds: np.ndarray,
     warnings: Iterable[str],
@@ -73,36 +73,36 @@ def store_calibration(
     """Store a new calibration and what the panel says about it.
 
     Args:
-        setup: that was calibrated.
-        found: in scene units.
-        skeleton: of the body that wears the trackers, in scene units.
-        speeds: (6,) of the trackers at that moment, metres a second.
-        warnings: in plain words, with the names of trackers as the core has them.
+        setup: Setup that was calibrated.
+        calibration: Calibration in scene units.
+        skeleton: Skeleton of the body that wears the trackers, in scene units.
+        speeds: (6,) speeds of the trackers at that moment, metres per second.
+        warnings: Sentences with the names of trackers as the core has them.
     """
     from ssrhmr_core.body.skeleton import units_per_metre
     from ssrhmr_core.tracking.calibration import quality
 
-    setup.calibration = found.to_json()
+    setup.calibration = calibration.to_json()
     setup.fits.clear()
-    misses = 100.0 * found.deviations / units_per_metre(skeleton.size / found.scale)
-    values = zip(
-        *(TRACKERS, found.mount_distances, misses, speeds, quality(found, skeleton)), strict=True
-    )
-    for role, distance, miss, speed, fit in values:
-        line = setup.fits.add()
-        line.name = TRACKER_LABELS[role]
-        line.mount_distance, line.error, line.speed = float(distance), float(miss), float(speed)
-        line.quality = float(fit)
+    errors = 100.0 * calibration.deviations / units_per_metre(skeleton.size / calibration.scale)
+    qualities = quality(calibration, skeleton)
+    for tracker, role in enumerate(TRACKERS):
+        fit = setup.fits.add()
+        fit.name = TRACKER_LABELS[role]
+        fit.mount_distance = float(calibration.mount_distances[tracker])
+        fit.error = float(errors[tracker])
+        fit.speed = float(speeds[tracker])
+        fit.quality = float(qualities[tracker])
     setup.warnings.clear()
     for number, warning in enumerate(warnings):
-        line = setup.warnings.add()
-        line.name = _readable(warning)
+        entry = setup.warnings.add()
+        entry.name = _readable(warning)
         if number == 0:
-            line.pair = ",".join(found.swapped)
+            entry.pair = ",".join(calibration.swapped)
 
 
 def _readable(warning: str) -> str:
-    """Put the trackers' labels for their names, and begin with a capital."""
+    """Replace names of trackers by their labels, and begin with a capital."""
     for role in TRACKERS:
         warning = warning.replace(role, TRACKER_LABELS[role])
     return warning[0].upper() + warning[1:]

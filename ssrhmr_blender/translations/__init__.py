@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -19,7 +20,9 @@ Messages = dict[tuple[str, str], str]
 
 def register() -> None:
     """Make all languages known to Blender, which shows the one of its preferences."""
-    bpy.app.translations.register(__package__, _load())
+    # The stubs want texts for keys; Blender wants pairs of context and text.
+    messages: Any = _load()
+    bpy.app.translations.register(__package__, messages)
 
 
 def unregister() -> None:

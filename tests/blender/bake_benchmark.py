@@ -14,6 +14,7 @@ import numpy as np
 
 import ssrhmr_blender
 from ssrhmr_blender.baking.job import bake
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import choose, make_armature, make_trackers, with_t_pose
 from tests.core.conftest import make_motion, make_skeleton
@@ -35,7 +36,7 @@ def main(frames: int) -> None:
     setup = bpy.context.scene.ssrhmr
     setup.calibration_frame, setup.frame_start, setup.frame_end = 20, 1, frames
     bpy.ops.ssrhmr.calibrate()
-    steps = bake(bpy.context.scene)
+    steps = bake(scene_of(bpy.context))
     while True:
         try:
             next(steps)

@@ -14,6 +14,7 @@ import pytest
 from mathutils import Matrix, Quaternion
 
 import ssrhmr_blender
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_core import Motion, Skeleton, Take
 from ssrhmr_core.body.skeleton import JOINTS, PARENTS, TRACKERS
 from tests.core.conftest import CORPUS, make_motion, make_skeleton
@@ -60,7 +61,7 @@ def scene() -> Iterator[bpy.types.Scene]:
     handlers[:] = [handler for handler in handlers if not handler.__module__.startswith("rigify")]
     ssrhmr_blender.register()
     bpy.context.scene.render.fps = 60
-    yield bpy.context.scene
+    yield scene_of(bpy.context)
     ssrhmr_blender.unregister()
 
 
@@ -129,11 +130,12 @@ def make_armature(
         heads.append((heads[parent] if parent >= 0 else np.zeros(3)) + moved)
     for joint, joint_name in enumerate(JOINTS):
         bone = data.edit_bones.new(mixamo_name(joint_name))
-        bone.head = heads[joint]
+        bone.head = heads[joint].tolist()
         children = [heads[c] for c, p in enumerate(PARENTS) if p == joint]
         far = [c for c in reversed(children) if np.linalg.norm(c - heads[joint]) > 0.01 / scale]
         # Blender deletes bones without a length; leaves point on from their parent.
-        bone.tail = far[0] if far else 1.3 * heads[joint] - 0.3 * heads[PARENTS[joint]]
+        onwards = 1.3 * heads[joint] - 0.3 * heads[PARENTS[joint]]
+        bone.tail = (far[0] if far else onwards).tolist()
         bone.roll = (rolls or {}).get(joint_name, 0.0)
         if PARENTS[joint] >= 0:
             bone.parent = data.edit_bones[mixamo_name(JOINTS[PARENTS[joint]])]
@@ -160,14 +162,16 @@ def make_trackers(
         empty = bpy.data.objects.new(f"Tracker {role}", None)
         bpy.context.scene.collection.objects.link(empty)
         empty.rotation_mode = "QUATERNION"
-        mount = Quaternion(random.standard_normal(4)).normalized() if mounted else Quaternion()
+        mount = (
+            Quaternion(random.standard_normal(4).tolist()).normalized() if mounted else Quaternion()
+        )
         arm = 0.05 * random.standard_normal(3) if mounted else np.zeros(3)
         values = []
         for spot, turn in zip(take.positions[:, tracker], take.rotations[:, tracker], strict=True):
             w, x, y, z = (float(v) for v in turn)
             rotation = Quaternion((w, x, -z, y))
-            world = Matrix.LocRotScale(TO_BLENDER @ spot.astype(float), rotation, None)
-            values.append(world @ Matrix.LocRotScale(arm, mount, None))
+            world = Matrix.LocRotScale((TO_BLENDER @ spot.astype(float)).tolist(), rotation, None)
+            values.append(world @ Matrix.LocRotScale(arm.tolist(), mount, None))
         frames = first_frame + take.times * rate
         key_transforms(empty, frames, values)
         made[role] = empty
@@ -179,13 +183,20 @@ def key_transforms(obj: bpy.types.Object, frames: np.ndarray, worlds: list[Matri
     from ssrhmr_blender.animation.actions import ActionWriter
 
     writer = ActionWriter(f"{obj.name} motion", obj)
-    turns = np.array([list(world.to_quaternion()) for world in worlds])
+    turns = np.array([world.to_quaternion()[:] for world in worlds])
     for row in range(1, len(turns)):
         if turns[row] @ turns[row - 1] < 0.0:
             turns[row] *= -1.0
-    writer.write("Object", "location", frames, np.array([list(w.translation) for w in worlds]))
+    writer.write("Object", "location", frames, np.array([w.translation[:] for w in worlds]))
     writer.write("Object", "rotation_quaternion", frames, turns)
     writer.assign(obj)
+
+
+def active_object() -> bpy.types.Object:
+    """Return the active object, such as the one that an operator has just added."""
+    active = bpy.context.view_layer.objects.active
+    assert active is not None
+    return active
 
 
 def choose(armature: bpy.types.Object, trackers: dict[str, bpy.types.Object]) -> None:

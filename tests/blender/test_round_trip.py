@@ -16,7 +16,8 @@ from mathutils import Quaternion
 
 from ssrhmr_blender.animation.actions import ActionWriter
 from ssrhmr_blender.baking.keys import write_bone_keys
-from ssrhmr_blender.rig.posing import pose_bones, read_bones
+from ssrhmr_blender.rig.bones import read_bones
+from ssrhmr_blender.rig.posing import pose_bones
 from ssrhmr_blender.rig.reading import read_character
 from ssrhmr_core import Motion, Reconstructor, Skeleton, Take
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS, TRACKERS
@@ -72,7 +73,7 @@ def follow(armature: bpy.types.Object) -> dict[str, bpy.types.Object]:
         constraint.target = armature
         constraint.subtarget = bpy.context.scene.ssrhmr.bones[joint].bone
         empty.parent, empty.rotation_mode = holder, "QUATERNION"
-        empty.rotation_quaternion = Quaternion(random.standard_normal(4)).normalized()
+        empty.rotation_quaternion = Quaternion(random.standard_normal(4).tolist()).normalized()
         made[role] = empty
     return made
 

@@ -23,8 +23,10 @@ FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
 JOB = json.loads((FOLDER / "job.json").read_text())
 TO_BLENDER = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
 STATE: dict[str, Any] = {"phase": "begin", "done": 0, "samples": [], "number": 0}
-STATUS = ("rate", "model_ms", "latency_ms", "frames", "frames_lost", "recording")
-STATUS += ("recorded_seconds",)
+STATUS = (
+    *("rate", "model_ms", "latency_ms", "frames", "frames_lost"),
+    *("recording", "recorded_seconds"),
+)
 STATE |= {"probe": 0, "timers": 0}
 LIVE_PANELS = ("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
 

@@ -15,12 +15,14 @@ from mathutils import Matrix, Quaternion
 
 from ssrhmr_blender.animation.actions import curves_of
 from ssrhmr_blender.baking.job import bake
+from ssrhmr_blender.common.typed import action_of, scene_of
 from ssrhmr_blender.properties.values import write_values
 from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.tracking.denoising import Smoothing
 from tests.blender.conftest import (
     TO_BLENDER,
+    active_object,
     choose,
     enable,
     joint_worlds,
@@ -307,7 +309,7 @@ def test_over_an_nla_track(performance: Motion) -> None:
             pose.keyframe_insert("location", frame=frame)
             pose.keyframe_insert("rotation_quaternion", frame=frame)
     data = armature.animation_data
-    data.nla_tracks.new().strips.new("Idle", 1, data.action)
+    data.nla_tracks.new().strips.new("Idle", 1, action_of(armature))
     data.action = None
     for pose in armature.pose.bones:
         pose.matrix_basis = Matrix()
@@ -360,7 +362,7 @@ def test_corpus_clip_through_blenders_importer(
         update_scene_duration=False,
         frame_start=1,
     )
-    performer = bpy.context.view_layer.objects.active
+    performer = active_object()
     count = 240
     setup = scene.ssrhmr
     setup.armature = performer
@@ -386,8 +388,8 @@ def test_corpus_clip_through_blenders_importer(
         scene.collection.objects.link(empty)
         empty.parent = holder
         empty.rotation_mode = "QUATERNION"
-        empty.rotation_quaternion = Quaternion(random.standard_normal(4)).normalized()
-        empty.location = 0.06 * random.standard_normal(3)
+        empty.rotation_quaternion = Quaternion(random.standard_normal(4).tolist()).normalized()
+        empty.location = (0.06 * random.standard_normal(3)).tolist()
         trackers[role] = empty
     bones = [slot.bone for slot in setup.bones]
 
@@ -418,7 +420,7 @@ def test_corpus_clip_through_blenders_importer(
     # (b) onto Rigify's meta-rig, (c) onto a rig with Mixamo's names and an awkward rest pose.
     enable("rigify")
     bpy.ops.object.armature_human_metarig_add()
-    metarig = bpy.context.view_layer.objects.active
+    metarig = active_object()
     # The clip has no T-pose: let the performer stand in its rest pose, once, before frame 1.
     t_pose(performer, -30)
     for character in (metarig, twisted_rig(Skeleton(expected.skeleton.offsets * 1.1))):
@@ -457,7 +459,7 @@ def test_a_cancelled_bake_leaves_no_trace(performance: Motion) -> None:
     before = snapshot()
     stop, finished = 0, False
     while not finished:
-        steps = bake(bpy.context.scene)
+        steps = bake(scene_of(bpy.context))
         try:
             for _ in range(stop + 1):
                 next(steps)
@@ -483,7 +485,7 @@ def test_existing_action_is_kept_and_new_ones_are_made(performance: Motion) -> N
     first = run(1, 50)
     second = run(1, 50)
     assert len({mine.name, first.name, second.name}) == 3
-    assert mine.name in bpy.data.actions
+    assert bpy.data.actions.get(mine.name) is not None
     paths = {curve.data_path for curve in curves_of(armature)}
     for slot in setup.bones:
         assert any(f'"{slot.bone}"' in path for path in paths)

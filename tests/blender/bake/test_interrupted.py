@@ -11,6 +11,7 @@ import pytest
 
 from ssrhmr_blender.animation.actions import ActionWriter
 from ssrhmr_blender.baking import job
+from ssrhmr_blender.common.typed import action_of, scene_of
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.pipeline import Reconstructor
@@ -84,12 +85,12 @@ def everything() -> dict[str, object]:
         state[f"{obj.name} animation"] = animation(obj)
         state[f"{obj.name} place"] = (
             *(obj.rotation_mode, obj.hide_viewport, obj.hide_get()),
-            *(list(row) for row in (*obj.matrix_basis, *obj.matrix_world)),
+            *(list(row[:]) for row in (*obj.matrix_basis[:], *obj.matrix_world[:])),
         )
         for bone in obj.pose.bones if obj.pose else ():
             state[f"{obj.name} {bone.name}"] = (
                 bone.rotation_mode,
-                [list(row) for row in (*bone.matrix_basis, *bone.matrix)],
+                [list(row[:]) for row in (*bone.matrix_basis[:], *bone.matrix[:])],
                 {key: plain(value) for key, value in bone.items()},
             )
     return state
@@ -124,7 +125,7 @@ def work_on(armature: bpy.types.Object) -> None:
     bones[mixamo_name("right_knee")].rotation_quaternion = (0.8, 0.6, 0.0, 0.0)
     bones[mixamo_name("hips")]["mood"] = 0.5
     armature.keyframe_insert("location", frame=1)
-    strip_action = armature.animation_data.action
+    strip_action = action_of(armature)
     track = armature.animation_data.nla_tracks.new()
     track.strips.new("Walk", 1, strip_action)
     armature.animation_data.action = None
@@ -138,7 +139,7 @@ def work_on(armature: bpy.types.Object) -> None:
 
 def end_early(after: int) -> bool:
     """Close a bake after some steps; tell whether it had finished before."""
-    steps = job.bake(bpy.context.scene)
+    steps = job.bake(scene_of(bpy.context))
     try:
         for _ in range(after):
             next(steps)
@@ -204,7 +205,7 @@ POINTS: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "a curve": (ActionWriter, "_curve", lambda f, error: breaking(f, 31, error, True)),
     "the assignment": (ActionWriter, "assign", lambda f, error: breaking(f, 1, error)),
     "after the assignment": (ActionWriter, "assign", lambda f, error: breaking(f, 1, error, True)),
-    "handing over": (job, "_hand_over", lambda f, error: breaking(f, 1, error, True)),
+    "handing over": (job, "_assign_action", lambda f, error: breaking(f, 1, error, True)),
 }
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from ssrhmr_blender.animation.actions import ActionWriter
-from ssrhmr_blender.animation.assignment import assign, curves_in, slots_of
+from ssrhmr_blender.animation.assignment import assign, curves_in
 from ssrhmr_blender.batch.job import BatchReport, bake_takes
+from ssrhmr_blender.common.compat import object_slots
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.properties.tracker import TRACKERS
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import (
@@ -112,7 +114,7 @@ def test_cancelled_anywhere_all_is_as_before(hero: bpy.types.Object) -> None:
     stop, finished = 0, False
     while not finished:
         report = BatchReport()
-        steps = bake_takes(bpy.context.scene, report)
+        steps = bake_takes(scene_of(bpy.context), report)
         try:
             for _ in range(stop + 1):
                 next(steps)
@@ -133,7 +135,7 @@ def test_a_bad_take_is_skipped_with_its_reason(hero: bpy.types.Object) -> None:
     bpy.ops.ssrhmr.find_takes()
     scene = bpy.context.scene
     action = bpy.data.actions["Run Tracker head"]
-    curves_in(action, slots_of(action)[0][0])[0].keyframe_points[5].co[1] = float("nan")
+    curves_in(action, object_slots(action)[0][0])[0].keyframe_points[5].co[1] = float("nan")
     before = snapshot()
     assert bpy.ops.ssrhmr.bake_takes() == {"FINISHED"}
     assert takes()["Walk"].state == "DONE"
@@ -275,7 +277,7 @@ def test_one_action_with_a_slot_for_each_tracker(hero: bpy.types.Object) -> None
         slot = session.slots.new(id_type="OBJECT", name=tracker.name)
         bag = session.layers[0].strips[0].channelbag(slot, ensure=True)
         action = bpy.data.actions[f"Run {tracker.name}"]
-        for old in curves_in(action, slots_of(action)[0][0]):
+        for old in curves_in(action, object_slots(action)[0][0]):
             curve = bag.fcurves.new(old.data_path, index=old.array_index)
             curve.keyframe_points.add(len(old.keyframe_points))
             values = np.zeros(2 * len(old.keyframe_points), np.float32)
@@ -287,7 +289,7 @@ def test_one_action_with_a_slot_for_each_tracker(hero: bpy.types.Object) -> None
     takes()["Walk"].use = False
     assert bpy.ops.ssrhmr.bake_takes() == {"FINISHED"}
     run, made = (bpy.data.actions[takes()[name].baked] for name in ("Run", "Session"))
-    for one, other in zip(*(curves_in(a, slots_of(a)[0][0]) for a in (run, made)), strict=True):
+    for one, other in zip(*(curves_in(a, object_slots(a)[0][0]) for a in (run, made)), strict=True):
         assert one.data_path == other.data_path
         assert one.evaluate(50.0) == pytest.approx(other.evaluate(50.0), abs=1e-5)
     bpy.ops.ssrhmr.find_takes()

@@ -82,14 +82,15 @@ class Layout:
 
 def draw() -> list[str]:
     """Draw all panels, as if none were closed; the texts on them."""
-    context = SimpleNamespace(
+    context: Any = SimpleNamespace(
         scene=bpy.context.scene,
         preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0)),
         region=SimpleNamespace(width=300),
     )
     texts: list[str] = []
     for panel in PANELS:
-        panel.draw(SimpleNamespace(layout=Layout(context, texts)), context)
+        shown: Any = SimpleNamespace(layout=Layout(context, texts))
+        panel.draw(shown, context)
     return texts
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from ssrhmr_blender.animation.actions import curves_of
+from ssrhmr_blender.common.typed import action_of, scene_of
+from ssrhmr_blender.common.validation import check_character
 from ssrhmr_blender.properties.setup import SSRHMR_Setup
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.model.weights import default_weights
@@ -121,9 +123,9 @@ def test_an_empty_range(ready: SSRHMR_Setup) -> None:
 
 
 def test_ranges(ready: SSRHMR_Setup) -> None:
-    from ssrhmr_blender.baking.job import frame_range
+    from ssrhmr_blender.baking.plan import frame_range
 
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     ready.range = "TRACKERS"
     assert frame_range(scene, ready) == (1, 130)
     scene.frame_start, scene.frame_end = 5, 25
@@ -135,7 +137,7 @@ def test_ranges(ready: SSRHMR_Setup) -> None:
 
 
 def test_a_key_that_is_not_a_number(ready: SSRHMR_Setup) -> None:
-    curve = next(iter(curves_of(ready.right_hand)))
+    curve = next(iter(curves_of(bpy.data.objects["Tracker right_hand"])))
     curve.keyframe_points[32].co[1] = float("nan")
     refused(bpy.ops.ssrhmr.bake, "'Tracker right_hand' is not a number at frame 33")
 
@@ -187,7 +189,7 @@ def test_nla_tweak_mode(ready: SSRHMR_Setup) -> None:
     armature = ready.armature
     armature.keyframe_insert("location", frame=1)
     data = armature.animation_data
-    strip = data.nla_tracks.new().strips.new("strip", 1, data.action)
+    strip = data.nla_tracks.new().strips.new("strip", 1, action_of(check_character(ready)))
     data.action = None
     strip.select = True
     data.nla_tracks[0].select = True

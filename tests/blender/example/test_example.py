@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.example.character import TO_BLENDER
 from ssrhmr_blender.example.performance import load_performance
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS
@@ -44,7 +45,7 @@ def test_undone_in_one_step_and_loaded_beside_others(scene: bpy.types.Scene) -> 
     before = snapshot()
     bpy.ops.ssrhmr.load_example()
     bpy.ops.ed.undo_push(message="after")
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     assert [entry.name for entry in scene.ssrhmr_characters.entries] == ["Mine", "Mannequin"]
     assert scene.ssrhmr.armature.name == "Mannequin"
     bpy.ops.ed.undo()

@@ -182,6 +182,6 @@ def test_flamenco_makes_a_task_for_each_take_and_character(tmp_path: Path) -> No
     assert first["name"] == "exec" and first["parameters"]["exe"] == "{blender}"
     args = first["parameters"]["args"]
     assert args[:2] == ["--command", command.NAME]
-    chosen = command._parser().parse_args(args[2:])
+    chosen = command.make_parser().parse_args(args[2:])
     assert chosen.takes == [Path("/s/a.csv")] and chosen.write == ["blend", "bvh"]
     assert chosen.calibrate_at == 0.5

@@ -66,7 +66,7 @@ def test_baking_a_recorded_take_is_what_the_core_makes_of_it(
     action = armature.animation_data.action
     assert action.name == "take_007"
     frames = np.arange(11, 12 + int(take.times[-1] * 60.0 + 1e-3))
-    assert tuple(action.frame_range) == (frames[0], frames[-1])
+    assert action.frame_range[:] == (frames[0], frames[-1])
     expected = Reconstructor(performance.skeleton).clip(take, (frames - 11) / 60.0)
     places, _ = joint_worlds(armature, frames)
     assert np.abs(places - expected.positions() @ TO_BLENDER.T).max() < 1e-3

@@ -10,6 +10,7 @@ import bpy
 import pytest
 
 import ssrhmr_blender
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.properties import characters
 from ssrhmr_blender.properties.setup import SSRHMR_Setup
 from ssrhmr_blender.properties.values import read_values
@@ -28,7 +29,7 @@ def hero(performance: Motion) -> bpy.types.Object:
     return armature
 
 
-def select(armature: bpy.types.Object) -> None:
+def select(armature: bpy.types.Object | None) -> None:
     for obj in bpy.context.scene.objects:
         obj.select_set(obj == armature)
     bpy.context.view_layer.objects.active = armature
@@ -39,7 +40,7 @@ def names() -> list[str]:
 
 
 def test_each_character_has_its_own_settings(hero: bpy.types.Object, performance: Motion) -> None:
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     before = read_values(scene.ssrhmr)
     villain = make_armature("Villain", performance.skeleton)
     select(villain)
@@ -57,7 +58,7 @@ def test_each_character_has_its_own_settings(hero: bpy.types.Object, performance
 
 
 def test_a_copy_has_everything_and_is_its_own(hero: bpy.types.Object, performance: Motion) -> None:
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     scene.ssrhmr.smoothing, scene.ssrhmr.tracker("head").weight = "OFF", 0.4
     before = read_values(scene.ssrhmr)
     assert before["calibration"] and len(before["bones"]) == 22 and before["range"] == "CUSTOM"
@@ -72,7 +73,7 @@ def test_a_copy_has_everything_and_is_its_own(hero: bpy.types.Object, performanc
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_removing_leaves_the_others(hero: bpy.types.Object, number: int) -> None:
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     bpy.ops.ssrhmr.setup_duplicate()
     scene.ssrhmr.cutoff = 5.0
     bpy.ops.ssrhmr.setup_duplicate()
@@ -120,7 +121,7 @@ def test_saved_and_opened(hero: bpy.types.Object, tmp_path: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     assert names() == []
     bpy.ops.wm.open_mainfile(filepath=path)
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     assert names() == ["Hero", "Hero 2"] and scene.ssrhmr.cutoff == 5.0
     scene.ssrhmr_characters.active = 0
     assert scene.ssrhmr.cutoff == 8.0
@@ -144,7 +145,7 @@ def test_copies_of_scenes_are_independent(hero: bpy.types.Object) -> None:
 def test_deleted_objects_are_not_kept_by_any_setup(
     hero: bpy.types.Object, performance: Motion, tmp_path: Path
 ) -> None:
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     elsewhere = bpy.data.scenes.new("Elsewhere")
     elsewhere.ssrhmr.armature = other = make_armature("Other", performance.skeleton)
     scene.collection.objects.unlink(other)
@@ -197,7 +198,7 @@ def test_files_with_one_setup_open(
 def test_enabled_in_an_open_file_takes_its_old_setup_over(performance: Motion) -> None:
     armature = make_armature("Hero", performance.skeleton)
     ssrhmr_blender.unregister()
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     own = getattr(scene, "bl_system_properties_get", None)
     values: Any = own(do_create=True) if own else scene
     values["ssrhmr"] = {"armature": armature, "cutoff": 5.0}

@@ -148,11 +148,11 @@ def build(rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> bp
     bpy.ops.object.mode_set(mode="EDIT")
     for bone, name in enumerate(names):
         made = data.edit_bones.new(name)
-        made.head = places[name]
-        below = [places[names[child]] for child, parent in enumerate(parents) if parent == bone]
-        far = [place for place in below if np.linalg.norm(place - places[name]) > 0.02]
+        made.head = places[name].tolist()
+        ends = [places[names[child]] for child, parent in enumerate(parents) if parent == bone]
+        far = [place for place in ends if np.linalg.norm(place - places[name]) > 0.02]
         along = far[0] - places[name] if far and axes == "limb" else np.array([0.0, 0.02, 0.06])
-        made.tail = places[name] + along
+        made.tail = (places[name] + along).tolist()
         made.roll = 0.3 * (bone % 5)
         if parents[bone] >= 0:
             made.parent = data.edit_bones[names[parents[bone]]]

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
+from ssrhmr_blender.common.typed import scene_of, view_layer_of
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers, mixamo_name
@@ -49,9 +50,11 @@ def library(tmp_path: Path, performance: Motion) -> Path:
 
 def override_of(library: Path) -> bpy.types.Object:
     """Link the collection and override all of it, as Blender's menu does."""
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     linked = link_collection(library)
-    made = linked.override_hierarchy_create(scene, bpy.context.view_layer, do_fully_editable=True)
+    made = linked.override_hierarchy_create(
+        scene, view_layer_of(bpy.context), do_fully_editable=True
+    )
     assert made is not None
     (armature,) = (obj for obj in made.all_objects if obj.type == "ARMATURE")
     assert armature.override_library is not None and armature.library is None
@@ -98,7 +101,7 @@ def test_two_overrides_of_one_character(library: Path, performance: Motion, tmp_
     names = first.name, second.name
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     first, second = (bpy.data.objects[name] for name in names)
     assert scene.ssrhmr.armature == second
     found = read_values(scene.ssrhmr)

@@ -166,7 +166,9 @@ def test_live_shows_what_a_bake_keys(performance: Motion) -> None:
     Preview(armature, character).show(motion.rotations[99], motion.root[99])
     bpy.context.view_layer.update()
     for bone, matrix in zip(bones, baked, strict=True):
-        np.testing.assert_allclose(armature.pose.bones[bone].matrix, matrix, atol=1e-4)
+        np.testing.assert_allclose(
+            np.array(armature.pose.bones[bone].matrix), np.array(matrix), atol=1e-4
+        )
 
 
 def test_bones_between_joints_are_the_bodys(performance: Motion) -> None:

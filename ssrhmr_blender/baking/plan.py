@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bake works on: its frames, the setup as it was at the start, and its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..animation.actions import curves_of
+from ..common.data_blocks import find_object, key_of
+from ..common.validation import SetupError, check_trackers
+from ..rig.bones import read_bones
+from ..rig.obstacles import find_obstacles
+from ..rig.reading import read_character
+from ..trackers.stored_calibration import stored_calibration
+
+if TYPE_CHECKING:
+    from ..properties.setup import SSRHMR_Setup
+
+
+@dataclass
+class BakeReport:
+    """What a bake did.
+
+    Attributes:
+        action: Name of the new action.
+        keys: Number of keyframes.
+        bones: Number of bones.
+        notes: What the user should know.
+        seconds: Time by part: sampling, model (with its solve), posing (from joints to the
+            channels of bones), keys.
+    """
+
+    action: str = ""
+    keys: int = 0
+    bones: int = 0
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add_lap(self, part: str, since: float) -> float:
+        """Add the time since ``since`` to a part; return the time now."""
+        now = time.perf_counter()
+        self.seconds[part] = self.seconds.get(part, 0.0) + now - since
+        return now
+
+
+@dataclass(frozen=True)
+class BakeSource:
+    """What to bake instead of the setup's own choices.
+
+    Attributes:
+        trackers: Six objects, in the order of the trackers; the setup's if empty.
+        span: First and last frame; the setup's range if not given.
+        action: Name for the new action; after the character if empty.
+    """
+
+    trackers: tuple[bpy.types.Object, ...] = ()
+    span: tuple[int, int] | None = None
+    action: str = ""
+
+
+def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
+    """Return the first and last frame to bake.
+
+    Raises:
+        SetupError: if the range is empty, or the trackers have no keys to take it from.
+    """
+    start, end = setup.frame_start, setup.frame_end
+    if setup.range == "SCENE":
+        start, end = scene.frame_start, scene.frame_end
+    elif setup.range == "PREVIEW":
+        if not scene.use_preview_range:
+            raise SetupError("There is no preview range: set one in the timeline (P)")
+        start, end = scene.frame_preview_start, scene.frame_preview_end
+    elif setup.range == "TRACKERS":
+        start, end = _keyed_range(check_trackers(setup))
+    if end < start:
+        raise SetupError(
+            f"The range ends at {end}, before its start at {start}: choose another range"
+        )
+    return start, end
+
+
+def _keyed_range(trackers: Iterable[bpy.types.Object]) -> tuple[int, int]:
+    spans = [
+        curve.range()
+        for tracker in trackers
+        for curve in curves_of(tracker)
+        if len(curve.keyframe_points)
+    ]
+    if not spans:
+        raise SetupError("The trackers have no keys of their own: choose another range")
+    return round(min(span[0] for span in spans)), round(max(span[1] for span in spans))
+
+
+class BakePlan:
+    """What a bake needs of the setup, read once: the setup may change while it runs."""
+
+    def __init__(
+        self, scene: bpy.types.Scene, setup: SSRHMR_Setup, armature: bpy.types.Object, action: str
+    ) -> None:
+        """Read everything.
+
+        Raises:
+            SetupError: if the setup is not calibrated.
+            RigError: if the character cannot be used.
+        """
+        from ssrhmr_core.pipeline import Reconstructor
+        from ssrhmr_core.tracking.denoising import Smoothing
+
+        self.calibration = stored_calibration(setup)
+        self.character = read_character(
+            armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
+        )
+        self.bones = read_bones(armature, self.character)
+        self.left = [(bone.name, bone.constrained) for bone in self.bones if not bone.keyed]
+        smoothing = Smoothing(
+            auto=setup.smoothing == "AUTO",
+            cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
+        )
+        self.reconstructor = Reconstructor(
+            self.character.rest.skeleton,
+            smoothing=smoothing,
+            planting=setup.planting,
+            trust=setup.weights(),
+            performer=self.calibration.performer,
+        )
+        self.report = BakeReport(
+            bones=sum(bone.keyed for bone in self.bones),
+            notes=find_obstacles(armature, self.character.keyed, self.character.keyed[0]),
+        )
+        self.key_switches = setup.key_switches
+        self.rate = scene.render.fps / scene.render.fps_base
+        self.owner, self.scene, self.action = key_of(armature), scene.name, action
+
+    def find_armature(self) -> bpy.types.Object:
+        """Return the armature object.
+
+        Raises:
+            SetupError: if it was deleted.
+        """
+        armature = find_object(self.owner)
+        if armature is None:
+            raise SetupError(f"'{self.owner[0]}' was deleted meanwhile: choose another character")
+        return armature

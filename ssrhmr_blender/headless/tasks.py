@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tasks of a command: one take on one character each, and whether it is done already."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..common.errors import UserError
+
+TAKE_SUFFIXES = (".csv", ".bvh")
+_RECORD_VERSION = 1
+
+
+class HeadlessError(UserError):
+    """Something is wrong with the files or the command; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class BakeOptions:
+    """What the command line says about all tasks.
+
+    Attributes:
+        formats: Kinds of results to write: "blend", "bvh".
+        calibrate_at: Seconds after a take's start at which to calibrate, None to use the
+            calibration that is there.
+        force: Whether to bake again what is done.
+    """
+
+    formats: tuple[str, ...] = ("blend",)
+    calibrate_at: float | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class BakeTask:
+    """One take on one character.
+
+    Attributes:
+        take: Tracker .csv, or .bvh whose joints are the trackers.
+        character: .blend file.
+        out: Folder for this character's results.
+    """
+
+    take: Path
+    character: Path
+    out: Path
+
+    def result(self, suffix: str) -> Path:
+        """Return a file of the results."""
+        return self.out / f"{self.take.stem}.{suffix}"
+
+
+def list_tasks(takes: Iterable[Path], characters: Iterable[Path], out: Path) -> list[BakeTask]:
+    """Pair every take with every character.
+
+    Args:
+        takes: Take files, or folders of them.
+        characters: .blend files.
+        out: Folder for the results.
+
+    Raises:
+        HeadlessError: if a file is not a take, there are none, or two tasks would write to the
+            same files.
+    """
+    files = _find_takes(takes)
+    if not files:
+        raise HeadlessError("no takes in these folders: name some that hold .csv or .bvh files")
+    tasks: dict[Path, BakeTask] = {}
+    for character in characters:
+        for take in files:
+            folder = out.resolve() / character.stem
+            task = BakeTask(take.resolve(), character.resolve(), folder)
+            path = task.result("json")
+            other = tasks.setdefault(path, task)
+            if other != task:
+                raise HeadlessError(
+                    f"{other.take} on {other.character} and {task.take} on {task.character} would"
+                    f" both be written to {path.with_suffix('')}: give them other names"
+                )
+    return list(tasks.values())
+
+
+def _find_takes(paths: Iterable[Path]) -> list[Path]:
+    takes: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            takes += sorted(file for file in path.iterdir() if _is_take(file))
+        elif _is_take(path):
+            takes.append(path)
+        else:
+            raise HeadlessError(f"{path}: a take is a .csv or a .bvh file, choose one")
+    return takes
+
+
+def _is_take(path: Path) -> bool:
+    return path.suffix.lower() in TAKE_SUFFIXES
+
+
+def fingerprint(task: BakeTask, calibrate_at: float | None) -> str:
+    """Return a digest of all that the results of a task depend on."""
+    import hashlib
+
+    from ssrhmr_core import __file__ as core
+    from ssrhmr_core.model.weights import default_weights
+
+    settings = f"{_RECORD_VERSION} {calibrate_at} {bpy.app.version_string}"
+    digest = hashlib.sha256(settings.encode())
+    code = (Path(core).parent, Path(__file__).resolve().parents[1])
+    sources = sorted(file for folder in code for file in folder.rglob("*.py"))
+    for path in (task.take, task.character, default_weights(), *sources):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def is_done(task: BakeTask, key: str, formats: Iterable[str]) -> bool:
+    """Return whether the results of a task exist and have the fingerprint ``key``."""
+    try:
+        record = json.loads(task.result("json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    matches = isinstance(record, dict) and record.get("key") == key
+    return matches and all(task.result(each).is_file() for each in formats)
+
+
+def write_record(task: BakeTask, key: str) -> None:
+    """Record that a task is done: call it last, results without a record count as not done."""
+    path = task.result("json")
+    partial = partial_path(path)
+    record = {"take": task.take.name, "character": task.character.name, "key": key}
+    partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def partial_path(path: Path) -> Path:
+    """Return the file to write first, so that two machines at the same task do not collide."""
+    return path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")

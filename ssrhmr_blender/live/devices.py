@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of devices: who wears which where, and who is heard."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..common.typed import Icon, OperatorResult, layout_of, scene_of
+from ..common.ui import SidebarPanel
+from ..properties.live import live_of
+from ..properties.tracker import TRACKER_LABELS
+from . import capture
+
+if TYPE_CHECKING:
+    from ssrhmr_core.streaming import Device
+
+    from ..properties.live import SSRHMR_Device
+
+
+class SSRHMR_OT_live_wiggle(bpy.types.Operator):
+    """Shake one tracker, keep the others still, press this: the one that moves is worn there."""
+
+    bl_idname = "ssrhmr.live_wiggle"
+    bl_label = "Wiggle to Assign"
+    bl_options = {"REGISTER", "UNDO"}
+
+    role: bpy.props.EnumProperty(
+        name="Worn On",
+        description="The tracker that is shaken",
+        items=tuple((role, label, "") for role, label in TRACKER_LABELS.items()),
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Return whether a capture runs."""
+        return capture.running() is not None
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Give the role to the device that was shaken."""
+        name = capture.require_running().session.wiggled()
+        if name is None:
+            self.report(
+                {"WARNING"}, "No device moved alone: shake one, keep the others still, try again"
+            )
+            return {"CANCELLED"}
+        devices = live_of(scene_of(context)).devices
+        if name not in devices:
+            devices.add().name = name
+        devices[name].role = self.role
+        self.report({"INFO"}, f"'{name}' is worn as {TRACKER_LABELS[self.role]}")
+        return {"FINISHED"}
+
+
+class SSRHMR_OT_live_forget(bpy.types.Operator):
+    """Remove devices from the table that are silent now."""
+
+    bl_idname = "ssrhmr.live_forget"
+    bl_label = "Forget Absent Devices"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Remove silent devices from the table."""
+        current = capture.running()
+        heard = set(current.heard) if current else set()
+        devices = live_of(scene_of(context)).devices
+        for index in reversed(range(len(devices))):
+            if devices[index].name not in heard:
+                devices.remove(index)
+        return {"FINISHED"}
+
+
+class SSRHMR_UL_devices(bpy.types.UIList):
+    """Devices that were heard of, and where they are worn."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = None,
+        flt_flag: int | None = None,
+    ) -> None:
+        """Draw a device, how it is heard, and its role."""
+        row: SSRHMR_Device = item
+        current = capture.running()
+        device = current.heard.get(row.name) if current else None
+        text, mark = row.name, _icon_of(device)
+        if device is not None:
+            rate = iface_("{rate:.0f}/s").format(rate=device.rate)
+            text += f"  {rate if device.valid else _last_seen(device)}"
+        split = layout.split(factor=0.6, align=True)
+        split.label(text=text, icon=mark, translate=False)
+        split.prop(row, "role", text="")
+
+
+def _icon_of(device: Device | None) -> Icon:
+    if device is None:
+        return "UNLINKED"
+    return "CHECKMARK" if device.valid else "ERROR"
+
+
+def _describe(device: Device | None) -> str:
+    if device is None:
+        return iface_("Not received yet")
+    text = iface_("{rate:.0f} readings/s, last seen: {seen}")
+    return text.format(rate=device.rate, seen=_last_seen(device))
+
+
+def _last_seen(device: Device) -> str:
+    if device.valid:
+        return iface_("now")
+    if not math.isfinite(device.ago):
+        return iface_("never")
+    return iface_("{ago:.0f} s ago").format(ago=device.ago)
+
+
+class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
+    """Which device is worn where."""
+
+    bl_label = "Devices"
+    bl_idname = "SSRHMR_PT_devices"
+    bl_parent_id = "SSRHMR_PT_live"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the table."""
+        layout, live = layout_of(self), live_of(scene_of(context))
+        layout.template_list(
+            "SSRHMR_UL_devices", "", live, "devices", live, "active_device", rows=6
+        )
+        current = capture.running()
+        if current is not None and live.active_device < len(live.devices):
+            device = current.heard.get(live.devices[live.active_device].name)
+            layout.label(text=_describe(device), translate=False)
+        row = layout.row(align=True)
+        row.operator_menu_enum("ssrhmr.live_wiggle", "role", icon="MOD_WAVE")
+        row.operator("ssrhmr.live_forget", text="", icon="TRASH")
+        layout.prop(live, "overlay")
+
+
+CLASSES = (SSRHMR_OT_live_wiggle, SSRHMR_OT_live_forget, SSRHMR_UL_devices)
+PANELS = (SSRHMR_PT_devices,)

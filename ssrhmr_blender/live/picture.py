@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The picture of a capture as lines and names: trackers, skeleton, floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..common.axes import core_axes
+from ..properties.tracker import TRACKER_LABELS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ssrhmr_core.live.session import LivePose, LiveSession
+
+_AXIS = 0.08
+_GRID_HALF, _GRID_STEP = 1.5, 0.5
+"""Lengths in metres."""
+_AXIS_COLOURS = ((0.9, 0.25, 0.3, 1.0), (0.45, 0.75, 0.2, 1.0), (0.25, 0.5, 0.9, 1.0))
+_SEEN, _LOST = (0.3, 0.9, 0.45, 1.0), (0.95, 0.35, 0.25, 1.0)
+BODY_COLOUR = (1.0, 0.75, 0.25, 0.9)
+_FLOOR = (0.6, 0.6, 0.6, 0.35)
+_THIN, _THICK = 1.0, 2.5
+
+Point = tuple[float, float, float]
+Colour = tuple[float, float, float, float]
+
+
+@dataclass
+class Picture:
+    """Lines and names in Blender's world, ready to draw.
+
+    Attributes:
+        lines: Ends of lines, two after each other, and their colours, by thickness in pixels.
+        names: Positions with text and colour.
+        title: Large word for a performer who stands far from the screen.
+    """
+
+    lines: dict[float, tuple[list[Point], list[Colour]]] = field(default_factory=dict)
+    names: list[tuple[Point, str, Colour]] = field(default_factory=list)
+    title: str = ""
+
+    def add(self, ends: np.ndarray, colour: Colour, width: float = _THIN) -> None:
+        """Add lines between (n, 2, 3) positions."""
+        positions, colours = self.lines.setdefault(width, ([], []))
+        flat = ends.reshape(-1, 3)
+        positions.extend(map(tuple, flat.tolist()))
+        colours.extend([colour] * len(flat))
+
+
+def picture_of_session(session: LiveSession, pose: LivePose | None, unit: float) -> Picture:
+    """Draw what a session knows: trackers, floor, and the body if there is a pose.
+
+    Args:
+        session: The session.
+        pose: Its newest pose.
+        unit: Length of a metre in the scene.
+    """
+    import numpy as np
+    from pymotion.rotations import quat_np as quat
+
+    from ssrhmr_core.body.skeleton import PARENTS, forward_kinematics
+
+    axes = core_axes().T
+    trackers = [tracker for tracker in session.trackers() if tracker.has_reading]
+    positions = np.array([axes @ tracker.position for tracker in trackers]).reshape(-1, 3)
+    quats = np.array([tracker.rotation for tracker in trackers], float).reshape(-1, 4)
+    picture = picture_of_trackers(
+        names=[iface_(TRACKER_LABELS[tracker.role]) for tracker in trackers],
+        positions=positions * unit,
+        rotations=axes @ quat.to_matrix(quats) @ axes.T,
+        valid=np.array([tracker.valid for tracker in trackers], bool),
+        unit=unit,
+    )
+    if pose is not None and session.reconstructor is not None:
+        rotations = quat.to_matrix(pose.rotations)
+        offsets = session.reconstructor.skeleton.offsets
+        joints = forward_kinematics(rotations, pose.root, offsets)
+        bones = np.array([(joint, parent) for joint, parent in enumerate(PARENTS) if joint])
+        add_skeleton(picture, joints @ axes.T * unit, bones)
+    return picture
+
+
+def picture_of_trackers(
+    names: list[str],
+    positions: np.ndarray,
+    rotations: np.ndarray,
+    valid: np.ndarray,
+    unit: float,
+) -> Picture:
+    """Draw trackers as axes with a name, and the floor below them.
+
+    Args:
+        names: Names of the trackers.
+        positions: (n, 3) in Blender's world.
+        rotations: (n, 3, 3) in Blender's axes.
+        valid: (n,) bool, whether each is visible now.
+        unit: Length of a metre in the scene.
+    """
+    picture = Picture()
+    _add_trackers(picture, positions, rotations, valid, unit)
+    for name, position, shown in zip(names, positions.tolist(), valid.tolist(), strict=True):
+        picture.names.append((tuple(position), name, _SEEN if shown else _LOST))
+    _add_floor(picture, positions, unit)
+    return picture
+
+
+def _add_trackers(
+    picture: Picture, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray, unit: float
+) -> None:
+    import numpy as np
+
+    for axis, colour in enumerate(_AXIS_COLOURS):
+        rods = np.stack([positions, positions + _AXIS * unit * rotations[:, :, axis]], 1)
+        picture.add(rods[valid], colour, _THICK)
+        picture.add(rods[~valid], _LOST, _THICK)
+
+
+def _add_floor(picture: Picture, positions: np.ndarray, unit: float) -> None:
+    """Add a grid below the middle of the trackers, at whole metres."""
+    import numpy as np
+
+    middle = positions[:, :2].mean(0) if len(positions) else np.zeros(2)
+    centre = np.append(np.round(middle / unit) * unit, 0.0)
+    steps = np.arange(-_GRID_HALF, _GRID_HALF + 1e-6, _GRID_STEP) * unit
+    half = np.full_like(steps, _GRID_HALF * unit)
+    along = np.stack([np.stack([steps, -half], -1), np.stack([steps, half], -1)], 1)
+    flat = np.concatenate([along, along[..., ::-1]])
+    grid = np.concatenate([flat, np.zeros((*flat.shape[:2], 1))], -1) + centre
+    picture.add(grid, _FLOOR)
+
+
+def add_skeleton(picture: Picture, joints: np.ndarray, bones: np.ndarray) -> None:
+    """Add a stick figure.
+
+    Args:
+        picture: Picture to draw into.
+        joints: (22, 3) positions in Blender's world.
+        bones: (n, 2) joints at both ends of each bone.
+    """
+    picture.add(joints[bones], BODY_COLOUR, _THICK)

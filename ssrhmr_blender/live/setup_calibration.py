@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The calibration of a setup, kept in step with that of a session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..trackers.stored_calibration import (
+    Adjustments,
+    adjustments_of,
+    store_calibration,
+    stored_calibration,
+)
+
+if TYPE_CHECKING:
+    from ssrhmr_core.body.skeleton import Skeleton
+    from ssrhmr_core.live.session import LiveSession
+    from ssrhmr_core.tracking.calibration import Calibration
+
+    from ..properties.setup import SSRHMR_Setup
+
+
+class SetupCalibration:
+    """Reads a setup's calibration in metres, and stores those that a session makes."""
+
+    def __init__(self, session: LiveSession, unit: float) -> None:
+        """Begin with the calibrations that the session has made so far.
+
+        Args:
+            session: The session.
+            unit: Length of a metre in the scene.
+        """
+        self._session, self._unit = session, unit
+        self._count = session.calibrations
+        self._nudges: Adjustments = ()
+
+    def read(self, setup: SSRHMR_Setup) -> Calibration | None:
+        """Return the setup's calibration, nudges included, in metres; None if there is none."""
+        self._nudges = adjustments_of(setup)
+        if not setup.calibration:
+            return None
+        return _scale(stored_calibration(setup), 1.0 / self._unit)
+
+    def take_new(self) -> Calibration | None:
+        """Return the session's calibration if it was made since the last call."""
+        if self._session.calibrations == self._count:
+            return None
+        self._count = self._session.calibrations
+        return self._session.calibration
+
+    def store(self, setup: SSRHMR_Setup, calibration: Calibration, skeleton: Skeleton) -> None:
+        """Store a new calibration in the setup.
+
+        Args:
+            setup: The setup.
+            calibration: Calibration in metres.
+            skeleton: Body that wears the trackers, in metres.
+        """
+        store_calibration(
+            setup,
+            _scale(calibration, self._unit),
+            skeleton.scaled(self._unit),
+            self._session.calibration_speeds,
+            self._session.calibration_warnings,
+        )
+        if not bpy.app.background:
+            # A step of its own, or undoing the next one would undo the calibration too.
+            bpy.ops.ed.undo_push(message="Calibrate")
+
+    def follow_nudges(self, setup: SSRHMR_Setup, is_new: bool) -> None:
+        """Let the session use what the user has corrected by hand.
+
+        Args:
+            setup: The setup.
+            is_new: Whether its calibration was stored without its nudges.
+        """
+        nudges = adjustments_of(setup)
+        nudged = nudges != self._nudges or (is_new and any(map(any, nudges)))
+        if setup.calibration and nudged:
+            self._session.calibration = self.read(setup)
+
+
+def _scale(calibration: Calibration, factor: float) -> Calibration:
+    """Return a calibration in other units of length."""
+    import numpy as np
+
+    return replace(
+        calibration,
+        mount_offsets=(calibration.mount_offsets * factor).astype(np.float32),
+        deviations=(calibration.deviations * factor).astype(np.float32),
+        performer=calibration.performer and calibration.performer.scaled(factor),
+    )
