@@ -102,7 +102,7 @@ def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:
 
 def pose_of(obj: bpy.types.Object) -> bpy.types.Pose:
     """Return the pose of an armature object."""
-    return _require(obj.pose, "a pose")
+    return _require(obj.pose, f"a pose of '{obj.name}'")
 
 
 def scene_property(scene: bpy.types.Scene | None, name: str) -> Any:
@@ -123,7 +123,7 @@ def remove_scene_property(name: str) -> None:
 def action_of(obj: bpy.types.Object) -> bpy.types.Action:
     """Return the action that animates an object now."""
     data = obj.animation_data
-    return _require(data.action if data else None, f"an action on '{obj.name}'")
+    return _require(data.action if data else None, f"an action of '{obj.name}'")
 
 
 def addon_operators() -> Any:
@@ -136,5 +136,5 @@ _OPERATORS = "ssrhmr"
 
 def _require(value: _Value | None, what: str) -> _Value:
     if value is None:
-        raise RuntimeError(f"Blender has no such thing here: {what}")
+        raise RuntimeError(f"missing in Blender: {what}")
     return value

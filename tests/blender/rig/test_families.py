@@ -17,7 +17,7 @@ from tests.blender.bake.test_bake import core_result, degrees_between, direction
 from tests.blender.conftest import TO_BLENDER, choose, joint_worlds, make_trackers
 from tests.core.example_rigs import RIGS, Rig, family_of
 
-# How far arms hang down at rest, and along what the bones lie: the limb, as in rigs made in
+# How far arms hang down at rest, and along what the bones lie: the limb, as in rigs edit_bone in
 # Blender, or an axis of the file, as importers leave them.
 REST = {
     "Bandai Namco": (0.0, "file"),
@@ -81,13 +81,13 @@ TWIST_AT: dict[str, Callable[[str], float]] = {
 def rest_of(skeleton: Skeleton, hanging: float) -> np.ndarray:
     """Joints (22, 3) at rest in Blender's axes, arms hanging by so many degrees."""
     heads = np.zeros((len(JOINTS), 3))
-    turns = [Quaternion()] * len(JOINTS)
+    rotations = [Quaternion()] * len(JOINTS)
     for joint, name in enumerate(JOINTS):
         parent = PARENTS[joint]
-        above = turns[parent] if parent >= 0 else Quaternion()
+        above = rotations[parent] if parent >= 0 else Quaternion()
         down = math.radians(hanging) * (1.0 if name.startswith("left") else -1.0)
         turned = name.endswith("_shoulder")
-        turns[joint] = Quaternion((0.0, 1.0, 0.0), down) @ above if turned else above
+        rotations[joint] = Quaternion((0.0, 1.0, 0.0), down) @ above if turned else above
         offset = Vector(TO_BLENDER @ skeleton.offsets[joint].astype(float))
         heads[joint] = (heads[parent] if parent >= 0 else 0.0) + np.array(above @ offset)
     return heads
@@ -99,24 +99,24 @@ def build(rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> bp
     Bones between two joints are spread along the way; others stick out a little.
     """
     hanging, axes = REST[kind]
-    known = {bone: rest_of(skeleton, hanging)[INDEX[joint]] for joint, bone in joints.items()}
+    fixed = {bone: rest_of(skeleton, hanging)[INDEX[joint]] for joint, bone in joints.items()}
     names, parents = rig.names, rig.parents
-    places: dict[str, np.ndarray] = {}
+    positions: dict[str, np.ndarray] = {}
 
     def limb_of(bone: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Both ends of the limb that a twist bone hangs on."""
         while parents[bone] >= 0:
             bone = parents[bone]
-            if names[bone] in known:
+            if names[bone] in fixed:
                 below = chain_to_joint(bone)
-                return (known[names[bone]], known[names[below[-1]]]) if below else None
+                return (fixed[names[bone]], fixed[names[below[-1]]]) if below else None
         return None
 
     def chain_to_joint(bone: int) -> list[int] | None:
         """Bones from here down to the next joint, if there is one."""
         children = [child for child, parent in enumerate(parents) if parent == bone]
         for child in children:
-            if names[child] in known:
+            if names[child] in fixed:
                 return [child]
         for child in children:
             below = chain_to_joint(child)
@@ -126,20 +126,20 @@ def build(rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> bp
 
     for bone, name in enumerate(names):
         parent = parents[bone]
-        above = places[names[parent]] if parent >= 0 else np.zeros(3)
-        if name in known:
-            places[name] = known[name]
+        above = positions[names[parent]] if parent >= 0 else np.zeros(3)
+        if name in fixed:
+            positions[name] = fixed[name]
             continue
         below = chain_to_joint(bone)
         limb = limb_of(bone) if "twist" in name.lower() and below is None else None
         if limb:
-            places[name] = limb[0] + TWIST_AT.get(kind, middle)(name) * (limb[1] - limb[0])
-        elif parent < 0 or (below is None and names[parent] not in known):
-            places[name] = above + np.array([0.0, -_TINY, 0.0])
+            positions[name] = limb[0] + TWIST_AT.get(kind, middle)(name) * (limb[1] - limb[0])
+        elif parent < 0 or (below is None and names[parent] not in fixed):
+            positions[name] = above + np.array([0.0, -_TINY, 0.0])
         elif below is None:
-            places[name] = above + np.array([0.0, -_TINY, _TINY])
+            positions[name] = above + np.array([0.0, -_TINY, _TINY])
         else:
-            places[name] = above + (known[names[below[-1]]] - above) / (len(below) + 1)
+            positions[name] = above + (fixed[names[below[-1]]] - above) / (len(below) + 1)
 
     data = bpy.data.armatures.new(kind)
     armature = bpy.data.objects.new(kind, data)
@@ -147,15 +147,15 @@ def build(rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> bp
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
     for bone, name in enumerate(names):
-        made = data.edit_bones.new(name)
-        made.head = places[name].tolist()
-        ends = [places[names[child]] for child, parent in enumerate(parents) if parent == bone]
-        far = [place for place in ends if np.linalg.norm(place - places[name]) > 0.02]
-        along = far[0] - places[name] if far and axes == "limb" else np.array([0.0, 0.02, 0.06])
-        made.tail = (places[name] + along).tolist()
-        made.roll = 0.3 * (bone % 5)
+        edit_bone = data.edit_bones.new(name)
+        edit_bone.head = positions[name].tolist()
+        ends = [positions[names[child]] for child, parent in enumerate(parents) if parent == bone]
+        far = [place for place in ends if np.linalg.norm(place - positions[name]) > 0.02]
+        along = far[0] - positions[name] if far and axes == "limb" else np.array([0.0, 0.02, 0.06])
+        edit_bone.tail = (positions[name] + along).tolist()
+        edit_bone.roll = 0.3 * (bone % 5)
         if parents[bone] >= 0:
-            made.parent = data.edit_bones[names[parents[bone]]]
+            edit_bone.parent = data.edit_bones[names[parents[bone]]]
     bpy.ops.object.mode_set(mode="OBJECT")
     return armature
 
@@ -176,11 +176,11 @@ def test_detected_and_baked(kind: str, performance: Motion) -> None:
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
     frames = np.arange(1, len(performance) + 1, 5)
     expected = core_result(skeleton_of_setup(), trackers, np.arange(1, len(performance) + 1))
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     wanted = (expected.positions() @ TO_BLENDER.T)[frames - 1]
-    there = ~np.isnan(places).any((0, 2))
-    away = 1000.0 * np.linalg.norm(places - wanted, axis=-1)[:, there].max()
-    off = np.nanmax(degrees_between(directions(places), directions(wanted)))
+    there = ~np.isnan(positions).any((0, 2))
+    away = 1000.0 * np.linalg.norm(positions - wanted, axis=-1)[:, there].max()
+    off = np.nanmax(degrees_between(directions(positions), directions(wanted)))
     row = f"{kind:35} {right:3}/{len(joints):<3} {away:6.3f} {off:8.4f}"
     _TABLE.append(row)
     assert setup.family == family_of(kind) and right == len(joints) == len(slots), row
