@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     OperatorMixin = bpy.types.Operator
     PanelMixin = bpy.types.Panel
     MenuMixin = bpy.types.Menu
+    ListMixin = bpy.types.UIList
 
     class ImportHelper:
         """Asks for a file; the stubs of Blender's own class lack the property."""
@@ -40,11 +41,12 @@ else:
     from bpy_extras.io_utils import ImportHelper
 
     Icon = str
-    OperatorMixin = PanelMixin = MenuMixin = object
+    OperatorMixin = PanelMixin = MenuMixin = ListMixin = object
 
 __all__ = [
     "Icon",
     "ImportHelper",
+    "ListMixin",
     "MenuMixin",
     "OperatorMixin",
     "OperatorResult",

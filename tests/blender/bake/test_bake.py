@@ -345,13 +345,9 @@ def test_a_root_that_goes_on_moving(performance: Motion) -> None:
         assert root.location.x == pytest.approx(1.5)
 
 
-def test_corpus_clip_through_blenders_importer(
-    corpus: Path, tmp_path: Path, scene: bpy.types.Scene
-) -> None:
-    """A real clip; empties with odd mounts follow its joints; baked onto three characters."""
-    enable("io_anim_bvh")
-    source = corpus / "cmu_mb/05/05_01.bvh.xz"
-    plain = tmp_path / "clip.bvh"
+def import_performer(source: Path, folder: Path) -> bpy.types.Object:
+    """Import a compressed clip of the corpus with Blender's own importer."""
+    plain = folder / "clip.bvh"
     plain.write_bytes(lzma.decompress(source.read_bytes()))
     bpy.ops.import_anim.bvh(
         filepath=str(plain),
@@ -362,48 +358,71 @@ def test_corpus_clip_through_blenders_importer(
         update_scene_duration=False,
         frame_start=1,
     )
-    performer = active_object()
-    count = 240
-    setup = scene.ssrhmr
-    setup.armature = performer
-    assert bpy.ops.ssrhmr.detect_bones() == {"FINISHED"}
+    return active_object()
 
-    # A rest pose in frame 0, as capture sessions have it, then the clip.
+
+def copy_at_rest(performer: bpy.types.Object, name: str) -> bpy.types.Object:
+    """Copy an armature without its animation, in its rest pose."""
     twin = performer.copy()
     twin.data = performer.data.copy()
     twin.animation_data_clear()
-    twin.name = "Twin"
-    scene.collection.objects.link(twin)
+    twin.name = name
+    bpy.context.scene.collection.objects.link(twin)
     for bone in twin.pose.bones:
         bone.matrix_basis = Matrix()
+    return twin
+
+
+def follow_joints(performer: bpy.types.Object, bones: list[str]) -> dict[str, bpy.types.Object]:
+    """Empties with odd mounts that follow the bones of the tracked joints."""
     random = np.random.default_rng(0)
-    joints = dict(zip(TRACKERS, TRACKER_JOINTS, strict=True))
     trackers = {}
-    for role, joint in joints.items():
+    for role, joint in zip(TRACKERS, TRACKER_JOINTS, strict=True):
         holder = bpy.data.objects.new(f"holder {role}", None)
-        scene.collection.objects.link(holder)
-        constraint = holder.constraints.new("COPY_TRANSFORMS")
-        constraint.target, constraint.subtarget = performer, setup.bones[joint].bone
         empty = bpy.data.objects.new(f"Vive {role}", None)
-        scene.collection.objects.link(empty)
+        for obj in (holder, empty):
+            bpy.context.scene.collection.objects.link(obj)
+        constraint = holder.constraints.new("COPY_TRANSFORMS")
+        constraint.target, constraint.subtarget = performer, bones[joint]
         empty.parent = holder
         empty.rotation_mode = "QUATERNION"
         empty.rotation_quaternion = Quaternion(random.standard_normal(4).tolist()).normalized()
         empty.location = (0.06 * random.standard_normal(3)).tolist()
         trackers[role] = empty
+    return trackers
+
+
+def bake_calibrated(frame: int, reference: str, count: int) -> None:
+    """Calibrate in a reference pose, and bake the first frames."""
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame, setup.reference = frame, reference
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    run(1, count)
+
+
+def test_corpus_clip_through_blenders_importer(
+    corpus: Path, tmp_path: Path, scene: bpy.types.Scene
+) -> None:
+    """A real clip; empties with odd mounts follow its joints; baked onto three characters."""
+    enable("io_anim_bvh")
+    performer = import_performer(corpus / "cmu_mb/05/05_01.bvh.xz", tmp_path)
+    count = 240
+    frames = np.arange(1, count + 1)
+    setup = scene.ssrhmr
+    setup.armature = performer
+    assert bpy.ops.ssrhmr.detect_bones() == {"FINISHED"}
     bones = [slot.bone for slot in setup.bones]
+    trackers = follow_joints(performer, bones)
 
     # (a) onto the same skeleton, posed as the performer at frame 1.
+    twin = copy_at_rest(performer, "Twin")
     scene.frame_set(1)
     for bone in performer.pose.bones:
         twin.pose.bones[bone.name].rotation_mode = bone.rotation_mode
         twin.pose.bones[bone.name].matrix_basis = bone.matrix_basis.copy()
     choose(twin, trackers)
     assert [slot.bone for slot in setup.bones] == bones
-    setup.calibration_frame, setup.reference = 1, "CHARACTER"
-    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
-    run(1, count)
-    frames = np.arange(1, count + 1)
+    bake_calibrated(1, "CHARACTER", count)
     positions, _ = joint_worlds(twin, frames)
     expected = core_result(skeleton_of_setup(), trackers, frames)
     wanted = expected.positions() @ TO_BLENDER.T
@@ -425,13 +444,11 @@ def test_corpus_clip_through_blenders_importer(
     t_pose(performer, -30)
     for character in (metarig, twisted_rig(Skeleton(expected.skeleton.offsets * 1.1))):
         choose(character, trackers)
-        setup.calibration_frame, setup.reference, setup.proportions = -30, "T_POSE", "FIT"
-        assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
-        run(1, count)
+        setup.proportions = "FIT"
+        bake_calibrated(-30, "T_POSE", count)
         positions, _ = joint_worlds(character, frames)
         wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
-        ends = list(TRACKER_JOINTS)
-        off = 1000.0 * np.linalg.norm(positions - wanted, axis=-1)[:, ends]
+        off = 1000.0 * np.linalg.norm(positions - wanted, axis=-1)[:, list(TRACKER_JOINTS)]
         turned = degrees_between(directions(positions), directions(wanted))
         worst = f"ends {off.max():.3f} mm, limbs {turned.max():.3f} degrees"
         print(f"{character.name}: bake against core, worst: {worst}")
