@@ -186,8 +186,7 @@ def plan_steps() -> list[Step]:
         toe_out: float = 4.0,
         pause: float = 0.57,
         swing: float = 0.46,
-        push: float = 50.0,
-        land: float = 17.0,
+        pitches: tuple[float, float] = (50.0, 17.0),
     ) -> None:
         nonlocal strike
         side = 1 - len(steps) % 2
@@ -195,21 +194,21 @@ def plan_steps() -> list[Step]:
         heading = np.radians(yaw)
         place = (outward * np.cos(heading), z - outward * np.sin(heading))
         out = np.radians(toe_out if side == 0 else -toe_out)
-        steps.append(Step(side, strike - swing, strike, place, heading + out, push, land))
+        steps.append(Step(side, strike - swing, strike, place, heading + out, *pitches))
         strike += pause
 
-    add(0, 0.38, push=26.0, land=13.0, swing=0.50)
+    add(0, 0.38, pitches=(26.0, 13.0), swing=0.50)
     for z in (0.95, 1.52, 2.09, 2.66, 3.23):
         add(0, z)
-    add(0, 3.72, push=44.0, land=10.0, pause=0.56)
+    add(0, 3.72, pitches=(44.0, 10.0), pause=0.56)
     # Turning to the left: the left foot opens, the right one closes.
     for yaw in (58, 72, 128, 146):
-        add(yaw, 3.76, half_width=0.095, pause=0.54, swing=0.42, push=24.0, land=4.0)
-    add(180, 3.62, half_width=0.06, push=26.0, land=7.0, swing=0.44)
+        add(yaw, 3.76, half_width=0.095, pause=0.54, swing=0.42, pitches=(24.0, 4.0))
+    add(180, 3.62, half_width=0.06, pitches=(26.0, 7.0), swing=0.44)
     for z in (3.16, 2.59, 2.02, 1.45, 0.88):
         add(180, z)
-    add(180, 0.42, half_width=0.09, toe_out=8.0, push=44.0, land=10.0, pause=0.62)
-    add(180, 0.42, half_width=0.11, toe_out=9.0, push=26.0, land=3.0, swing=0.48)
+    add(180, 0.42, half_width=0.09, toe_out=8.0, pitches=(44.0, 10.0), pause=0.62)
+    add(180, 0.42, half_width=0.11, toe_out=9.0, pitches=(26.0, 3.0), swing=0.48)
     return steps
 
 

@@ -9,29 +9,23 @@ import bpy
 
 from ..common.modal_job import draw_progress
 from ..common.typed import Icon, layout_of, scene_of
-from ..common.ui import SidebarPanel, draw_wrapped_text
-from .properties import SSRHMR_Take, batch_of
+from ..common.ui import RowList, SidebarPanel, draw_wrapped_text
+from .properties import SSRHMR_Batch, SSRHMR_Take, batch_of
 
 _ICONS: dict[str, Icon] = {"WAITING": "RADIOBUT_OFF", "DONE": "CHECKMARK", "SKIPPED": "ERROR"}
 
 
-class SSRHMR_UL_takes(bpy.types.UIList):
+class SSRHMR_UL_takes(RowList, bpy.types.UIList):
     """The takes."""
 
-    def draw_item(
-        self,
+    @staticmethod
+    def draw_row(
         context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = None,
-        flt_flag: int | None = None,
+        batch: SSRHMR_Batch,
+        take: SSRHMR_Take,
     ) -> None:
         """Draw a tick, the name and the state."""
-        take: SSRHMR_Take = item
         row = layout.row(align=True)
         row.prop(take, "use", text="")
         row.label(text=take.name, icon=_ICONS[take.state], translate=False)

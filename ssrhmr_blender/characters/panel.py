@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.modal_job import is_running
 from ..common.typed import layout_of, scene_of
-from ..common.ui import SidebarPanel
+from ..common.ui import RowList, SidebarPanel
 from ..properties.characters import (
     SSRHMR_Character,
     SSRHMR_Characters,
@@ -20,25 +18,18 @@ from ..properties.characters import (
 from ..translations import CONTEXT
 
 
-class SSRHMR_UL_characters(bpy.types.UIList):
+class SSRHMR_UL_characters(RowList, bpy.types.UIList):
     """The characters of a scene."""
 
-    def draw_item(
-        self,
+    @staticmethod
+    def draw_row(
         context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = None,
-        flt_flag: int | None = None,
+        characters: SSRHMR_Characters,
+        entry: SSRHMR_Character,
     ) -> None:
         """Draw the setup's name and its armature."""
         split = layout.split(factor=0.5, align=True)
-        characters: SSRHMR_Characters = data
-        entry: SSRHMR_Character = item
         split.prop(entry, "name", text="", emboss=False)
         armature = setup_in(characters, entry).armature
         if armature is None:

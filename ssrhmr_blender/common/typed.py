@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     OperatorMixin = bpy.types.Operator
     PanelMixin = bpy.types.Panel
     MenuMixin = bpy.types.Menu
+    ListMixin = bpy.types.UIList
 
     class ImportHelper:
         """Asks for a file; the stubs of Blender's own class lack the property."""
@@ -40,11 +41,12 @@ else:
     from bpy_extras.io_utils import ImportHelper
 
     Icon = str
-    OperatorMixin = PanelMixin = MenuMixin = object
+    OperatorMixin = PanelMixin = MenuMixin = ListMixin = object
 
 __all__ = [
     "Icon",
     "ImportHelper",
+    "ListMixin",
     "MenuMixin",
     "OperatorMixin",
     "OperatorResult",
@@ -102,7 +104,7 @@ def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:
 
 def pose_of(obj: bpy.types.Object) -> bpy.types.Pose:
     """Return the pose of an armature object."""
-    return _require(obj.pose, "a pose")
+    return _require(obj.pose, f"a pose of '{obj.name}'")
 
 
 def scene_property(scene: bpy.types.Scene | None, name: str) -> Any:
@@ -123,7 +125,7 @@ def remove_scene_property(name: str) -> None:
 def action_of(obj: bpy.types.Object) -> bpy.types.Action:
     """Return the action that animates an object now."""
     data = obj.animation_data
-    return _require(data.action if data else None, f"an action on '{obj.name}'")
+    return _require(data.action if data else None, f"an action of '{obj.name}'")
 
 
 def addon_operators() -> Any:
@@ -136,5 +138,5 @@ _OPERATORS = "ssrhmr"
 
 def _require(value: _Value | None, what: str) -> _Value:
     if value is None:
-        raise RuntimeError(f"Blender has no such thing here: {what}")
+        raise RuntimeError(f"missing in Blender: {what}")
     return value

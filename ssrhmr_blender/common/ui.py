@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from .typed import Icon, PanelMixin, layout_of, ui_scale_of, window_manager_of
+from .typed import Icon, ListMixin, PanelMixin, layout_of, ui_scale_of, window_manager_of
 
 if TYPE_CHECKING:
     from ..properties.calibration import SSRHMR_Warning
@@ -19,6 +19,39 @@ if TYPE_CHECKING:
 _LETTER = 7.0
 """Mean width of a letter of Blender's interface font, in pixels at a scale of one."""
 SWAP_LABELS = {"hands": "Swap Hands", "feet": "Swap Feet"}
+
+
+class RowList(ListMixin):
+    """A list whose rows need the group that holds the items and one item."""
+
+    def draw_item(  # noqa: PLR0913 - Blender calls it with all of these
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = None,
+        flt_flag: int | None = None,
+    ) -> None:
+        """Draw a row; Blender calls this for every visible item."""
+        self.draw_row(context, layout, data, item)
+
+    @staticmethod
+    def draw_row(
+        context: bpy.types.Context, layout: bpy.types.UILayout, data: Any, item: Any
+    ) -> None:
+        """Draw one item.
+
+        Args:
+            context: The context of the panel.
+            layout: The layout to draw into.
+            data: The group of settings that holds the items.
+            item: The item.
+        """
+        raise NotImplementedError
 
 
 class SidebarPanel(PanelMixin):

@@ -82,14 +82,16 @@ def make_parser() -> argparse.ArgumentParser:
         " What is done already is not done again.",
     )
     parser.add_argument(
-        *("--takes", "-t"),
+        "--takes",
+        "-t",
         nargs="+",
         type=Path,
         required=True,
         help="tracker .csv files, .bvh files whose joints become the trackers, or folders of them",
     )
     parser.add_argument(
-        *("--characters", "-c"),
+        "--characters",
+        "-c",
         nargs="+",
         type=Path,
         required=True,

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.typed import Icon, OperatorResult, layout_of, scene_of
-from ..common.ui import SidebarPanel
+from ..common.ui import RowList, SidebarPanel
 from ..properties.live import live_of
 from ..properties.tracker import TRACKER_LABELS
 from . import capture
@@ -18,7 +18,7 @@ from . import capture
 if TYPE_CHECKING:
     from ssrhmr_core.streaming import Device
 
-    from ..properties.live import SSRHMR_Device
+    from ..properties.live import SSRHMR_Device, SSRHMR_Live
 
 
 class SSRHMR_OT_live_wiggle(bpy.types.Operator):
@@ -73,23 +73,17 @@ class SSRHMR_OT_live_forget(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SSRHMR_UL_devices(bpy.types.UIList):
+class SSRHMR_UL_devices(RowList, bpy.types.UIList):
     """Devices that were heard of, and where they are worn."""
 
-    def draw_item(
-        self,
+    @staticmethod
+    def draw_row(
         context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = None,
-        flt_flag: int | None = None,
+        live: SSRHMR_Live,
+        row: SSRHMR_Device,
     ) -> None:
         """Draw a device, how it is heard, and its role."""
-        row: SSRHMR_Device = item
         current = capture.running()
         device = current.heard.get(row.name) if current else None
         text, mark = row.name, _icon_of(device)

@@ -9,7 +9,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.typed import Icon, armature_of, layout_of, scene_of
-from ..common.ui import SidebarPanel, draw_wrapped_text
+from ..common.ui import RowList, SidebarPanel, draw_wrapped_text
 from ..properties.bones import LIKELY, SSRHMR_BoneSlot, bone_question, joint_label
 from ..properties.setup import SSRHMR_Setup, setup_of
 from ..properties.tracker import TRACKER_LABELS
@@ -17,24 +17,17 @@ from ..properties.tracker import TRACKER_LABELS
 _SURE = 0.95
 
 
-class SSRHMR_UL_bones(bpy.types.UIList):
+class SSRHMR_UL_bones(RowList, bpy.types.UIList):
     """The 22 joints and their bones."""
 
-    def draw_item(
-        self,
+    @staticmethod
+    def draw_row(
         context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = None,
-        flt_flag: int | None = None,
+        setup: SSRHMR_Setup,
+        slot: SSRHMR_BoneSlot,
     ) -> None:
         """Draw a joint, an icon for the confidence in its bone, and the bone."""
-        slot: SSRHMR_BoneSlot = item
-        setup: SSRHMR_Setup = data
         mark: Icon
         if not slot.bone:
             mark = "ERROR" if slot.required or slot.choices else "REMOVE"

@@ -101,7 +101,7 @@ def with_t_pose(motion: Motion, frames: int = 40) -> Motion:
 def make_armature(
     name: str,
     skeleton: Skeleton,
-    rest_turns: dict[str, Quaternion] | None = None,
+    rest_rotations: dict[str, Quaternion] | None = None,
     rolls: dict[str, float] | None = None,
     scale: float = 1.0,
 ) -> bpy.types.Object:
@@ -110,7 +110,8 @@ def make_armature(
     Args:
         name: of the object.
         skeleton: proportions in metres.
-        rest_turns: global turn of a joint's bone and all below it, Blender's axes, by joint name.
+        rest_rotations: global rotation of a joint's bone and all below it, in Blender's axes, by
+            name of the joint.
         rolls: extra roll of a joint's bone, radians.
         scale: of the object; its bones are made larger by as much.
     """
@@ -119,12 +120,12 @@ def make_armature(
     bpy.context.scene.collection.objects.link(armature)
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
-    turns: list[Quaternion] = []
+    rotations: list[Quaternion] = []
     heads: list[np.ndarray] = []
     for joint, joint_name in enumerate(JOINTS):
         parent = PARENTS[joint]
-        above = turns[parent] if parent >= 0 else Quaternion()
-        turns.append((rest_turns or {}).get(joint_name, Quaternion()) @ above)
+        above = rotations[parent] if parent >= 0 else Quaternion()
+        rotations.append((rest_rotations or {}).get(joint_name, Quaternion()) @ above)
         offset = TO_BLENDER @ skeleton.offsets[joint].astype(float) / scale
         moved = np.array(above.to_matrix()) @ offset
         heads.append((heads[parent] if parent >= 0 else np.zeros(3)) + moved)
@@ -157,7 +158,7 @@ def make_trackers(
     """
     random = np.random.default_rng(seed)
     rate = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
-    made = {}
+    trackers = {}
     for tracker, role in enumerate(TRACKERS):
         empty = bpy.data.objects.new(f"Tracker {role}", None)
         bpy.context.scene.collection.objects.link(empty)
@@ -165,17 +166,20 @@ def make_trackers(
         mount = (
             Quaternion(random.standard_normal(4).tolist()).normalized() if mounted else Quaternion()
         )
-        arm = 0.05 * random.standard_normal(3) if mounted else np.zeros(3)
+        offset = 0.05 * random.standard_normal(3) if mounted else np.zeros(3)
         values = []
-        for spot, turn in zip(take.positions[:, tracker], take.rotations[:, tracker], strict=True):
-            w, x, y, z = (float(v) for v in turn)
+        poses = zip(take.positions[:, tracker], take.rotations[:, tracker], strict=True)
+        for position, quat in poses:
+            w, x, y, z = (float(v) for v in quat)
             rotation = Quaternion((w, x, -z, y))
-            world = Matrix.LocRotScale((TO_BLENDER @ spot.astype(float)).tolist(), rotation, None)
-            values.append(world @ Matrix.LocRotScale(arm.tolist(), mount, None))
+            world = Matrix.LocRotScale(
+                (TO_BLENDER @ position.astype(float)).tolist(), rotation, None
+            )
+            values.append(world @ Matrix.LocRotScale(offset.tolist(), mount, None))
         frames = first_frame + take.times * rate
         key_transforms(empty, frames, values)
-        made[role] = empty
-    return made
+        trackers[role] = empty
+    return trackers
 
 
 def key_transforms(obj: bpy.types.Object, frames: np.ndarray, worlds: list[Matrix]) -> None:
@@ -183,12 +187,12 @@ def key_transforms(obj: bpy.types.Object, frames: np.ndarray, worlds: list[Matri
     from ssrhmr_blender.animation.actions import ActionWriter
 
     writer = ActionWriter(f"{obj.name} motion", obj)
-    turns = np.array([world.to_quaternion()[:] for world in worlds])
-    for row in range(1, len(turns)):
-        if turns[row] @ turns[row - 1] < 0.0:
-            turns[row] *= -1.0
+    rotations = np.array([world.to_quaternion()[:] for world in worlds])
+    for row in range(1, len(rotations)):
+        if rotations[row] @ rotations[row - 1] < 0.0:
+            rotations[row] *= -1.0
     writer.write("Object", "location", frames, np.array([w.translation[:] for w in worlds]))
-    writer.write("Object", "rotation_quaternion", frames, turns)
+    writer.write("Object", "rotation_quaternion", frames, rotations)
     writer.assign(obj)
 
 
@@ -214,17 +218,17 @@ def joint_worlds(armature: bpy.types.Object, frames: np.ndarray) -> tuple[np.nda
     In Blender's axes; rows of joints without a bone are NaN.
     """
     scene, setup = bpy.context.scene, bpy.context.scene.ssrhmr
-    places = np.full((len(frames), 22, 3), np.nan)
-    turns = np.full((len(frames), 22, 3, 3), np.nan)
+    positions = np.full((len(frames), 22, 3), np.nan)
+    rotations = np.full((len(frames), 22, 3, 3), np.nan)
     for row, frame in enumerate(frames):
         scene.frame_set(int(frame))
         evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
         for joint, slot in enumerate(setup.bones):
             if slot.bone:
                 world = evaluated.matrix_world @ evaluated.pose.bones[slot.bone].matrix
-                places[row, joint] = world.translation
-                turns[row, joint] = world.to_3x3().normalized()
-    return places, turns
+                positions[row, joint] = world.translation
+                rotations[row, joint] = world.to_3x3().normalized()
+    return positions, rotations
 
 
 def snapshot() -> dict[str, object]:

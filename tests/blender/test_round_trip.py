@@ -90,8 +90,8 @@ def test_limbs_point_where_the_source_s_do(
     bpy.ops.ssrhmr.detect_bones()
     perform(performer, motion)
     frames = np.arange(41, len(motion) + 1, 5)
-    places, _ = joint_worlds(performer, frames)
-    truth = directions(places)
+    positions, _ = joint_worlds(performer, frames)
+    truth = directions(positions)
     wanted = directions((motion.positions() @ TO_BLENDER.T)[frames - 1])
     assert np.nanmax(degrees_between(truth, wanted)) < 0.1
 
@@ -103,8 +103,8 @@ def test_limbs_point_where_the_source_s_do(
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     setup.frame_start, setup.frame_end = 1, len(motion)
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
-    places, _ = joint_worlds(character, frames)
-    off = float(np.nanmean(degrees_between(directions(places), truth)))
+    positions, _ = joint_worlds(character, frames)
+    off = float(np.nanmean(degrees_between(directions(positions), truth)))
     if "own" not in core_errors:
         own = Reconstructor(motion.skeleton).clip(Take.from_motion(motion))
         found = directions((own.positions() @ TO_BLENDER.T)[frames - 1])

@@ -198,7 +198,7 @@ def obey(order: dict[str, Any]) -> None:
 def look() -> None:
     """Write what the test wants to know."""
     capture = importlib.import_module(f"{MODULE}.live.capture")
-    jobs = importlib.import_module(f"{MODULE}.jobs")
+    jobs = importlib.import_module(f"{MODULE}.common.modal_job")
     found = capture.running()
     window, _, sidebar = view()
     scene = bpy.context.scene

@@ -27,21 +27,21 @@ def spin(frames: int = 400) -> np.ndarray:
 
 @pytest.mark.parametrize("order", EULER_ORDERS)
 def test_eulers_give_the_rotation_back_without_jumps(order: str) -> None:
-    turns = spin()
-    name, values = rotation_values(turns, order)
+    rotations = spin()
+    name, values = rotation_values(rotations, order)
     assert name == "rotation_euler"
     again = np.array([Euler(row, order).to_matrix() for row in values])
-    np.testing.assert_allclose(again, turns, atol=1e-5)
+    np.testing.assert_allclose(again, rotations, atol=1e-5)
     # Near a gimbal lock two angles may turn quickly against each other, but never by a full turn.
     assert np.abs(np.diff(values, axis=0)).max() < 2.0
 
 
 def test_axis_angles_give_the_rotation_back() -> None:
-    turns = spin()
-    name, values = rotation_values(turns, "AXIS_ANGLE")
+    rotations = spin()
+    name, values = rotation_values(rotations, "AXIS_ANGLE")
     assert name == "rotation_axis_angle"
     again = np.array([Quaternion(row[1:], row[0]).to_matrix() for row in values])
-    np.testing.assert_allclose(again, turns, atol=1e-5)
+    np.testing.assert_allclose(again, rotations, atol=1e-5)
     assert np.abs(np.diff(values[:, 0])).max() < 1.0
 
 

@@ -49,17 +49,17 @@ def core_result(
     """What the core makes of the same empties, read here without the add-on's code."""
     scene, setup = bpy.context.scene, bpy.context.scene.ssrhmr
     rate = scene.render.fps / scene.render.fps_base
-    spots, turns = [], []
+    positions, quats = [], []
     for frame in frames:
         scene.frame_set(int(frame))
         worlds = [trackers[role].matrix_world for role in trackers]
-        spots.append([TO_BLENDER.T @ np.array(world.translation) for world in worlds])
+        positions.append([TO_BLENDER.T @ np.array(world.translation) for world in worlds])
         rotations = [world.to_quaternion().normalized() for world in worlds]
-        turns.append([(q.w, q.x, q.z, -q.y) for q in rotations])
+        quats.append([(q.w, q.x, q.z, -q.y) for q in rotations])
     take = Take(
         (frames - frames[0]) / rate,
-        np.array(spots, np.float32),
-        np.array(turns, np.float32),
+        np.array(positions, np.float32),
+        np.array(quats, np.float32),
         np.ones((len(frames), 6), bool),
     )
     reconstructor = Reconstructor(skeleton, **cleanup)
@@ -102,9 +102,9 @@ def calibrated(armature: bpy.types.Object, performance: Motion) -> dict[str, bpy
 def off_the_core(armature: bpy.types.Object, trackers: dict[str, bpy.types.Object]) -> np.ndarray:
     """How far joints are from where the core has them, (100, 22, 3) metres."""
     frames = np.arange(1, 101)
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
-    return np.abs(places - wanted)
+    return np.abs(positions - wanted)
 
 
 def test_own_skeleton_in_its_own_rest_pose(performance: Motion) -> None:
@@ -113,9 +113,9 @@ def test_own_skeleton_in_its_own_rest_pose(performance: Motion) -> None:
     run(1, len(performance))
     frames = np.arange(1, len(performance) + 1)
     expected = core_result(skeleton_of_setup(), trackers, frames)
-    places, turns = joint_worlds(armature, frames)
+    positions, rotations = joint_worlds(armature, frames)
     wanted = expected.positions() @ TO_BLENDER.T
-    assert np.abs(places - wanted).max() < 1e-3
+    assert np.abs(positions - wanted).max() < 1e-3
     # The T-pose is the rest pose here, so bones turn as joints do.
     rest = np.array(
         [
@@ -123,17 +123,17 @@ def test_own_skeleton_in_its_own_rest_pose(performance: Motion) -> None:
             for slot in bpy.context.scene.ssrhmr.bones
         ]
     )
-    turned = TO_BLENDER @ expected.matrices() @ TO_BLENDER.T @ rest
-    assert np.abs(turns - turned).max() < 2e-3
+    expected_rotations = TO_BLENDER @ expected.matrices() @ TO_BLENDER.T @ rest
+    assert np.abs(rotations - expected_rotations).max() < 2e-3
 
 
 def twisted_rig(skeleton: Skeleton) -> bpy.types.Object:
     """Mixamo names, A-pose, twisted rolls, 0.01 scale, rotated, moved and parented."""
     down = math.radians(45.0)
     y = (0.0, 1.0, 0.0)
-    turns = {"left_shoulder": Quaternion(y, down), "right_shoulder": Quaternion(y, -down)}
+    rest_rotations = {"left_shoulder": Quaternion(y, down), "right_shoulder": Quaternion(y, -down)}
     rolls = {name: 0.7 * number for number, name in enumerate(INDEX)}
-    armature = make_armature("Twisted", skeleton, turns, rolls, scale=0.01)
+    armature = make_armature("Twisted", skeleton, rest_rotations, rolls, scale=0.01)
     armature.rotation_euler = (math.radians(90.0), 0.3, -1.0)
     armature.location = (2.0, -1.0, 0.5)
     parent = bpy.data.objects.new("Parent", None)
@@ -155,11 +155,11 @@ def test_a_pose_twisted_rolls_scaled_rotated_parented(performance: Motion) -> No
     run(1, len(performance))
     frames = np.arange(1, len(performance) + 1)
     expected = core_result(skeleton_of_setup(), trackers, frames)
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     wanted = expected.positions() @ TO_BLENDER.T
     ends = list(TRACKER_JOINTS)
-    assert np.abs(places[:, ends] - wanted[:, ends]).max() < 1e-3
-    assert degrees_between(directions(places), directions(wanted)).max() < 1.0
+    assert np.abs(positions[:, ends] - wanted[:, ends]).max() < 1e-3
+    assert degrees_between(directions(positions), directions(wanted)).max() < 1.0
 
 
 @pytest.mark.parametrize("mode", ["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX", "AXIS_ANGLE"])
@@ -200,11 +200,11 @@ def test_scene_rate_below_the_model_and_ends_still_exact(
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     run(1, 36)
     frames = np.arange(1, 37)
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     expected = core_result(skeleton_of_setup(), trackers, frames)
     ends = list(TRACKER_JOINTS)
     wanted = (expected.positions() @ TO_BLENDER.T)[:, ends]
-    assert np.abs(places[:, ends] - wanted).mean() < 1e-3
+    assert np.abs(positions[:, ends] - wanted).mean() < 1e-3
 
 
 def test_trackers_moved_by_parents_constraints_and_drivers(performance: Motion) -> None:
@@ -258,10 +258,10 @@ def test_calibrating_to_the_characters_pose(performance: Motion) -> None:
     setup.calibration_frame, setup.reference = 20, "CHARACTER"
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     run(1, len(performance))
-    places, _ = joint_worlds(armature, np.arange(1, len(performance) + 1))
+    positions, _ = joint_worlds(armature, np.arange(1, len(performance) + 1))
     ends = list(TRACKER_JOINTS)
     wanted = performance.positions()[:, ends] @ TO_BLENDER.T
-    assert np.linalg.norm(places[:, ends] - wanted, axis=-1).mean() < 1e-3
+    assert np.linalg.norm(positions[:, ends] - wanted, axis=-1).mean() < 1e-3
 
 
 @pytest.mark.parametrize("inherit", [True, False])
@@ -345,13 +345,9 @@ def test_a_root_that_goes_on_moving(performance: Motion) -> None:
         assert root.location.x == pytest.approx(1.5)
 
 
-def test_corpus_clip_through_blenders_importer(
-    corpus: Path, tmp_path: Path, scene: bpy.types.Scene
-) -> None:
-    """A real clip; empties with odd mounts follow its joints; baked onto three characters."""
-    enable("io_anim_bvh")
-    source = corpus / "cmu_mb/05/05_01.bvh.xz"
-    plain = tmp_path / "clip.bvh"
+def import_performer(source: Path, folder: Path) -> bpy.types.Object:
+    """Import a compressed clip of the corpus with Blender's own importer."""
+    plain = folder / "clip.bvh"
     plain.write_bytes(lzma.decompress(source.read_bytes()))
     bpy.ops.import_anim.bvh(
         filepath=str(plain),
@@ -362,58 +358,81 @@ def test_corpus_clip_through_blenders_importer(
         update_scene_duration=False,
         frame_start=1,
     )
-    performer = active_object()
-    count = 240
-    setup = scene.ssrhmr
-    setup.armature = performer
-    assert bpy.ops.ssrhmr.detect_bones() == {"FINISHED"}
+    return active_object()
 
-    # A rest pose in frame 0, as capture sessions have it, then the clip.
+
+def copy_at_rest(performer: bpy.types.Object, name: str) -> bpy.types.Object:
+    """Copy an armature without its animation, in its rest pose."""
     twin = performer.copy()
     twin.data = performer.data.copy()
     twin.animation_data_clear()
-    twin.name = "Twin"
-    scene.collection.objects.link(twin)
+    twin.name = name
+    bpy.context.scene.collection.objects.link(twin)
     for bone in twin.pose.bones:
         bone.matrix_basis = Matrix()
+    return twin
+
+
+def follow_joints(performer: bpy.types.Object, bones: list[str]) -> dict[str, bpy.types.Object]:
+    """Empties with odd mounts that follow the bones of the tracked joints."""
     random = np.random.default_rng(0)
-    joints = dict(zip(TRACKERS, TRACKER_JOINTS, strict=True))
     trackers = {}
-    for role, joint in joints.items():
+    for role, joint in zip(TRACKERS, TRACKER_JOINTS, strict=True):
         holder = bpy.data.objects.new(f"holder {role}", None)
-        scene.collection.objects.link(holder)
-        constraint = holder.constraints.new("COPY_TRANSFORMS")
-        constraint.target, constraint.subtarget = performer, setup.bones[joint].bone
         empty = bpy.data.objects.new(f"Vive {role}", None)
-        scene.collection.objects.link(empty)
+        for obj in (holder, empty):
+            bpy.context.scene.collection.objects.link(obj)
+        constraint = holder.constraints.new("COPY_TRANSFORMS")
+        constraint.target, constraint.subtarget = performer, bones[joint]
         empty.parent = holder
         empty.rotation_mode = "QUATERNION"
         empty.rotation_quaternion = Quaternion(random.standard_normal(4).tolist()).normalized()
         empty.location = (0.06 * random.standard_normal(3)).tolist()
         trackers[role] = empty
+    return trackers
+
+
+def bake_calibrated(frame: int, reference: str, count: int) -> None:
+    """Calibrate in a reference pose, and bake the first frames."""
+    setup = bpy.context.scene.ssrhmr
+    setup.calibration_frame, setup.reference = frame, reference
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    run(1, count)
+
+
+def test_corpus_clip_through_blenders_importer(
+    corpus: Path, tmp_path: Path, scene: bpy.types.Scene
+) -> None:
+    """A real clip; empties with odd mounts follow its joints; baked onto three characters."""
+    enable("io_anim_bvh")
+    performer = import_performer(corpus / "cmu_mb/05/05_01.bvh.xz", tmp_path)
+    count = 240
+    frames = np.arange(1, count + 1)
+    setup = scene.ssrhmr
+    setup.armature = performer
+    assert bpy.ops.ssrhmr.detect_bones() == {"FINISHED"}
     bones = [slot.bone for slot in setup.bones]
+    trackers = follow_joints(performer, bones)
 
     # (a) onto the same skeleton, posed as the performer at frame 1.
+    twin = copy_at_rest(performer, "Twin")
     scene.frame_set(1)
     for bone in performer.pose.bones:
         twin.pose.bones[bone.name].rotation_mode = bone.rotation_mode
         twin.pose.bones[bone.name].matrix_basis = bone.matrix_basis.copy()
     choose(twin, trackers)
     assert [slot.bone for slot in setup.bones] == bones
-    setup.calibration_frame, setup.reference = 1, "CHARACTER"
-    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
-    run(1, count)
-    frames = np.arange(1, count + 1)
-    places, _ = joint_worlds(twin, frames)
+    bake_calibrated(1, "CHARACTER", count)
+    positions, _ = joint_worlds(twin, frames)
     expected = core_result(skeleton_of_setup(), trackers, frames)
     wanted = expected.positions() @ TO_BLENDER.T
-    off = 1000.0 * np.linalg.norm(places - wanted, axis=-1)
+    off = 1000.0 * np.linalg.norm(positions - wanted, axis=-1)
     print(f"\nsame skeleton: bake against core, worst {np.nanmax(off):.3f} mm")
     assert np.nanmax(off) < 1.0
     setup.armature = performer
     bpy.ops.ssrhmr.detect_bones()
     truth, _ = joint_worlds(performer, frames)
-    error = 1000.0 * np.linalg.norm(places - truth, axis=-1)
+    error = 1000.0 * np.linalg.norm(positions - truth, axis=-1)
     print(f"same skeleton: bake against performer, mean {np.nanmean(error):.1f} mm")
     assert np.nanmean(error) < 40.0
 
@@ -425,14 +444,12 @@ def test_corpus_clip_through_blenders_importer(
     t_pose(performer, -30)
     for character in (metarig, twisted_rig(Skeleton(expected.skeleton.offsets * 1.1))):
         choose(character, trackers)
-        setup.calibration_frame, setup.reference, setup.proportions = -30, "T_POSE", "FIT"
-        assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
-        run(1, count)
-        places, _ = joint_worlds(character, frames)
+        setup.proportions = "FIT"
+        bake_calibrated(-30, "T_POSE", count)
+        positions, _ = joint_worlds(character, frames)
         wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
-        ends = list(TRACKER_JOINTS)
-        off = 1000.0 * np.linalg.norm(places - wanted, axis=-1)[:, ends]
-        turned = degrees_between(directions(places), directions(wanted))
+        off = 1000.0 * np.linalg.norm(positions - wanted, axis=-1)[:, list(TRACKER_JOINTS)]
+        turned = degrees_between(directions(positions), directions(wanted))
         worst = f"ends {off.max():.3f} mm, limbs {turned.max():.3f} degrees"
         print(f"{character.name}: bake against core, worst: {worst}")
         assert off.max() < 1.0
@@ -555,10 +572,10 @@ def test_cleanup_is_the_cores(performance: Motion, settings: dict, cleanup: dict
     plain, _ = joint_worlds(armature, frames)
     write_values(setup, settings)
     run(1, 120)
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     wanted = core_result(skeleton_of_setup(), trackers, frames, **cleanup).positions()
-    assert np.abs(places - wanted @ TO_BLENDER.T).max() < 1e-3
-    assert np.abs(places - plain).max() > 2e-3, "the setting does something"
+    assert np.abs(positions - wanted @ TO_BLENDER.T).max() < 1e-3
+    assert np.abs(positions - plain).max() > 2e-3, "the setting does something"
 
 
 def test_no_weight_on_pelvis_and_head_is_explained(performance: Motion) -> None:

@@ -72,11 +72,11 @@ def single(armature: bpy.types.Object, take: str, frames: np.ndarray) -> np.ndar
         tracker = getattr(setup, role)
         assign(tracker, bpy.data.actions[f"{take} {tracker.name}"])
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     for role, action in before.items():
         assign(getattr(setup, role), action)
     armature.animation_data_clear()
-    return places
+    return positions
 
 
 def test_takes_of_actions_are_what_single_bakes_make(hero: bpy.types.Object) -> None:
@@ -99,8 +99,8 @@ def test_takes_of_actions_are_what_single_bakes_make(hero: bpy.types.Object) -> 
     for take, wanted in expected.items():
         assert takes()[take].state == "DONE"
         assert bpy.ops.ssrhmr.show_take(take=take) == {"FINISHED"}
-        places, _ = joint_worlds(hero, frames)
-        assert np.abs(places - wanted).max() < 1e-5
+        positions, _ = joint_worlds(hero, frames)
+        assert np.abs(positions - wanted).max() < 1e-5
 
 
 def test_cancelled_anywhere_all_is_as_before(hero: bpy.types.Object) -> None:
@@ -198,8 +198,8 @@ def test_onto_nla_strips(hero: bpy.types.Object, mode: str) -> None:
         strips = data.nla_tracks[0].strips
         assert [strip.action.name for strip in strips] == ["Run", "Walk"]
         assert strips[1].frame_start > strips[0].frame_end
-    places, _ = joint_worlds(hero, frames)
-    assert np.abs(places - expected).max() < 1e-5
+    positions, _ = joint_worlds(hero, frames)
+    assert np.abs(positions - expected).max() < 1e-5
 
 
 def test_collections_of_trackers(performance: Motion) -> None:

@@ -77,7 +77,7 @@ class Layout:
     ) -> None:
         assert active_name in active.bl_rna.properties
         for item in getattr(data, name)[:_ROWS]:
-            LISTS[cls].draw_item(None, self.context, self, data, item, 0, active, active_name)
+            LISTS[cls].draw_row(self.context, self, data, item)
 
 
 def draw() -> list[str]:

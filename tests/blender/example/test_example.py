@@ -26,10 +26,10 @@ def test_three_clicks_to_an_animated_character(
     performance = load_performance()
     armature = scene.ssrhmr.armature
     frames = np.arange(1, scene.frame_end, rate)
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     at = np.round((frames - 1) / rate * performance.rate).astype(int)
     wanted = performance.positions()[at] @ TO_BLENDER.T
-    away = 1000.0 * np.linalg.norm(places * unit - wanted, axis=-1)
+    away = 1000.0 * np.linalg.norm(positions * unit - wanted, axis=-1)
     assert away[:, list(TRACKER_JOINTS)].mean() < 2.0 and away.mean() < 20.0
     body = bpy.data.objects["Mannequin Body"]
     assert body.find_armature() == armature and len(body.data.polygons) > 1000

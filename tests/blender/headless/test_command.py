@@ -77,9 +77,9 @@ def test_takes_are_baked_once(files: Path, performance: Motion) -> None:
     hero = bpy.data.objects["Hero"]
     assert hero.animation_data.action.name == "run"
     frames = np.arange(1, len(performance) + 1, 10)
-    places, _ = joint_worlds(hero, frames)
+    positions, _ = joint_worlds(hero, frames)
     x, y, z = np.moveaxis(performance.positions()[frames - 1], -1, 0)
-    away = np.linalg.norm(places - np.stack([x, -z, y], -1), axis=-1)
+    away = np.linalg.norm(positions - np.stack([x, -z, y], -1), axis=-1)
     assert 1000.0 * away[:, list(TRACKER_JOINTS)].mean() < 5.0
     assert len(load_motion(files / "out" / "hero" / "walk.bvh")) == 100
 

@@ -34,10 +34,10 @@ def test_import_keys_every_frame_that_was_seen(recorded: tuple[Path, Take]) -> N
 
     for number, role in enumerate(TRACKERS):
         empty = getattr(setup, role)
-        seen = take.valid[:, number]
+        valid = take.valid[:, number]
         for curve in curves_of(empty):
-            assert len(curve.keyframe_points) == seen.sum()
-        for row in np.flatnonzero(seen)[::17]:
+            assert len(curve.keyframe_points) == valid.sum()
+        for row in np.flatnonzero(valid)[::17]:
             frame = scene.frame_start + take.times[row] * 60.0
             scene.frame_set(int(frame // 1), subframe=frame % 1)
             place = np.array(empty.matrix_world.translation)
@@ -68,8 +68,8 @@ def test_baking_a_recorded_take_is_what_the_core_makes_of_it(
     frames = np.arange(11, 12 + int(take.times[-1] * 60.0 + 1e-3))
     assert action.frame_range[:] == (frames[0], frames[-1])
     expected = Reconstructor(performance.skeleton).clip(take, (frames - 11) / 60.0)
-    places, _ = joint_worlds(armature, frames)
-    assert np.abs(places - expected.positions() @ TO_BLENDER.T).max() < 1e-3
+    positions, _ = joint_worlds(armature, frames)
+    assert np.abs(positions - expected.positions() @ TO_BLENDER.T).max() < 1e-3
 
 
 def test_a_file_that_is_not_there_is_said_without_the_system_s_numbers(tmp_path: Path) -> None:

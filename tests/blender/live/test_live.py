@@ -38,11 +38,11 @@ from tests.blender.conftest import (
 @pytest.fixture
 def port() -> Iterator[int]:
     """A port that nobody has, and that is free again afterwards."""
-    found = free_port()
-    bpy.context.scene.ssrhmr_live.port = found
-    yield found
+    free = free_port()
+    bpy.context.scene.ssrhmr_live.port = free
+    yield free
     capture.stop()
-    assert_free(found)
+    assert_free(free)
 
 
 def assert_free(port: int) -> None:
@@ -75,9 +75,9 @@ class Sender:
 
 @pytest.fixture
 def sender(port: int, performance: Motion) -> Iterator[Sender]:
-    made = Sender(port, Take.from_motion(performance))
-    yield made
-    made.close()
+    vmc_sender = Sender(port, Take.from_motion(performance))
+    yield vmc_sender
+    vmc_sender.close()
 
 
 @pytest.fixture
@@ -90,20 +90,20 @@ def hero(performance: Motion) -> bpy.types.Object:
 
 def start() -> capture.Capture:
     assert bpy.ops.ssrhmr.live_start() == {"FINISHED"}, bpy.context.scene.ssrhmr.message
-    found = capture.running()
-    assert found is not None
-    return found
+    current = capture.running()
+    assert current is not None
+    return current
 
 
-def stream(found: capture.Capture, sender: Sender, rows: Iterable[int]) -> None:
+def stream(current: capture.Capture, sender: Sender, rows: Iterable[int]) -> None:
     """Send and tick in real time, 60 frames a second."""
     begin = time.monotonic()
     for number, row in enumerate(rows):
         sender.send(row)
-        found.tick()
+        current.tick()
         while time.monotonic() < begin + (number + 1) / 60.0:
             time.sleep(0.002)
-            found.tick()
+            current.tick()
 
 
 def readings_in(path: Path) -> int:
@@ -111,9 +111,9 @@ def readings_in(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines()) - 1
 
 
-def has_heard(found: capture.Capture, sender: Sender) -> bool:
+def has_heard(current: capture.Capture, sender: Sender) -> bool:
     """Whether all that was sent has come."""
-    return found.receiver.counters.readings >= sender.sent
+    return current.receiver.counters.readings >= sender.sent
 
 
 def first_time(path: Path) -> float:
@@ -122,10 +122,10 @@ def first_time(path: Path) -> float:
     return min(float(row.split(",")[0]) for row in rows)
 
 
-def until(found: capture.Capture, done: Callable[[], bool]) -> None:
+def until(current: capture.Capture, done: Callable[[], bool]) -> None:
     limit = time.monotonic() + 3.0
     while not done() and time.monotonic() < limit:
-        found.tick()
+        current.tick()
         time.sleep(0.005)
     assert done()
 
@@ -134,11 +134,11 @@ def test_the_character_stands_as_the_session_says(
     hero: bpy.types.Object, sender: Sender, performance: Motion
 ) -> None:
     before = snapshot()
-    found = start()
-    stream(found, sender, range(60, 100))
-    pose = found.pose
-    assert pose is not None and found.status.frames > 20
-    skeleton = found.session.reconstructor.skeleton
+    current = start()
+    stream(current, sender, range(60, 100))
+    pose = current.pose
+    assert pose is not None and current.status.frames > 20
+    skeleton = current.session.reconstructor.skeleton
     wanted = Motion(skeleton, np.zeros(1), pose.rotations[None], pose.root[None]).positions()[0]
     bpy.context.view_layer.update()
     for joint, slot in enumerate(bpy.context.scene.ssrhmr.bones):
@@ -158,12 +158,12 @@ def test_the_performance_goes_over_the_characters_action(
     for frame, place in ((1, 0.0), (50, 40.0)):
         bone.location = (place, 0.0, 0.0)
         bone.keyframe_insert("location", frame=frame)
-    found = start()
-    stream(found, sender, range(60, 75))
+    current = start()
+    stream(current, sender, range(60, 75))
     bpy.context.scene.frame_set(50)
     bpy.context.view_layer.update()
     shown = np.array(hero.matrix_world @ bone.head)
-    np.testing.assert_allclose(shown, TO_BLENDER @ found.pose.root, atol=1e-3)
+    np.testing.assert_allclose(shown, TO_BLENDER @ current.pose.root, atol=1e-3)
     bpy.ops.ssrhmr.live_stop()
     assert bone.location[0] == pytest.approx(40.0, abs=1e-3)
 
@@ -174,14 +174,14 @@ def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
 ) -> None:
     scene = scene_of(bpy.context)
     live_of(scene).folder = str(tmp_path)
-    found = start()
-    stream(found, sender, range(5))
-    until(found, lambda: found.receiver.counters.readings >= sender.sent)
+    current = start()
+    stream(current, sender, range(5))
+    until(current, lambda: current.receiver.counters.readings >= sender.sent)
     sender.sent = 0
     assert bpy.ops.ssrhmr.record() == {"FINISHED"}
     time.sleep(delay)
-    stream(found, sender, range(5, 95))
-    until(found, lambda: found.status.recording >= sender.sent)
+    stream(current, sender, range(5, 95))
+    until(current, lambda: current.status.recording >= sender.sent)
     assert bpy.ops.ssrhmr.record() == {"FINISHED"}
     assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
     assert readings_in(tmp_path / "take_001.csv") == sender.sent == 540
@@ -191,11 +191,11 @@ def test_recording_keeps_every_reading_and_bakes_by_the_way_of_bake(
     begin, end = (round(frame) for frame in first.frame_range[:])
     assert begin >= scene.frame_start + int(delay * scene.render.fps)
     frames = np.arange(begin, min(begin + 80, end + 1))
-    places, _ = joint_worlds(hero, frames)
+    positions, _ = joint_worlds(hero, frames)
     bpy.ops.ssrhmr.bake_take(filepath=str(tmp_path / "take_001.csv"), frame_start=begin)
     again = action_of(hero)
     assert again != first and again.frame_range[:] == first.frame_range[:]
-    np.testing.assert_allclose(joint_worlds(hero, frames)[0], places, atol=1e-4)
+    np.testing.assert_allclose(joint_worlds(hero, frames)[0], positions, atol=1e-4)
 
 
 def test_a_take_begins_where_the_timeline_does(
@@ -207,13 +207,13 @@ def test_a_take_begins_where_the_timeline_does(
     for number, (first, preview, wait) in enumerate(takes, 1):
         scene.frame_start, scene.use_preview_range = 7, preview
         scene.frame_preview_start, scene.frame_preview_end = 40, 90
-        found = start()
+        current = start()
         sender.sent = 0
-        stream(found, sender, range(60, 64))
-        until(found, partial(has_heard, found, sender))
+        stream(current, sender, range(60, 64))
+        until(current, partial(has_heard, current, sender))
         bpy.ops.ssrhmr.record()
         time.sleep(wait)
-        stream(found, sender, range(64, 84))
+        stream(current, sender, range(64, 84))
         bpy.ops.ssrhmr.record()
         bpy.ops.ssrhmr.live_stop()
         # As much later as nothing was heard, so that it fits to what the timeline played.
@@ -247,15 +247,15 @@ def test_recording_needs_a_device_and_a_folder(port: int, tmp_path: Path) -> Non
 def test_pre_roll(hero: bpy.types.Object, sender: Sender, tmp_path: Path) -> None:
     live = bpy.context.scene.ssrhmr_live
     live.folder, live.pre_roll, live.bake = str(tmp_path), 0.3, False
-    found = start()
-    stream(found, sender, range(5))
+    current = start()
+    stream(current, sender, range(5))
     bpy.ops.ssrhmr.record()
-    assert found.recording and found.pre_roll > 0.0 and found.status.recording < 0
-    assert found.countdown_text == found.picture().title == "1"
-    stream(found, sender, range(5, 35))
-    recording.begin_recording(found)
-    assert found.status.recording >= 0 and found.countdown_text == ""
-    stream(found, sender, range(35, 50))
+    assert current.recording and current.pre_roll > 0.0 and current.status.recording < 0
+    assert current.countdown_text == current.picture().title == "1"
+    stream(current, sender, range(5, 35))
+    recording.begin_recording(current)
+    assert current.status.recording >= 0 and current.countdown_text == ""
+    stream(current, sender, range(35, 50))
     bpy.ops.ssrhmr.record()
     # What was sent during the pre-roll is not in it.
     assert 6 * 14 <= readings_in(tmp_path / "take_001.csv") < 6 * 30
@@ -269,17 +269,17 @@ def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
     setup = bpy.context.scene.ssrhmr
     setup.calibration = ""
     bpy.context.scene.ssrhmr_live.countdown = 0.4
-    found = start()
-    stream(found, sender, range(3))
-    assert found.pose is None
+    current = start()
+    stream(current, sender, range(3))
+    assert current.pose is None
     assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
     # The performance begins with 40 frames of a T-pose.
-    stream(found, sender, range(36))
-    until(found, lambda: bool(setup.calibration))
-    arms = Calibration.from_json(setup.calibration).mount_distances
-    assert arms.max() < 0.05
-    stream(found, sender, range(36, 45))
-    assert found.pose is not None
+    stream(current, sender, range(36))
+    until(current, lambda: bool(setup.calibration))
+    distances = Calibration.from_json(setup.calibration).mount_distances
+    assert distances.max() < 0.05
+    stream(current, sender, range(36, 45))
+    assert current.pose is not None
 
 
 def ends(shown: picture.Picture | None, colour: picture.Colour) -> np.ndarray:
@@ -297,39 +297,39 @@ def test_watching_without_a_character(
     port: int, sender: Sender, performance: Motion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bpy.context.scene.ssrhmr_live.countdown = 0.4
-    found = start()
-    assert len(ends(found.picture(), picture._FLOOR))
-    stream(found, sender, range(5))
-    until(found, lambda: all(tracker.valid for tracker in found.session.trackers()))
-    assert not found.has_character and found.pose is None
-    drawn = found.picture()
-    assert drawn is found.picture() and not len(ends(drawn, picture.BODY_COLOUR))
+    current = start()
+    assert len(ends(current.picture(), picture._FLOOR))
+    stream(current, sender, range(5))
+    until(current, lambda: all(tracker.valid for tracker in current.session.trackers()))
+    assert not current.has_character and current.pose is None
+    drawn = current.picture()
+    assert drawn is current.picture() and not len(ends(drawn, picture.BODY_COLOUR))
     heads = TO_BLENDER @ performance.positions()[4, INDEX["head"]]
     shown = {name: (place, colour) for place, name, colour in drawn.names}
     np.testing.assert_allclose(shown["Head"][0], heads, atol=2e-3)
     assert shown["Head"][1] == picture._SEEN and not len(ends(drawn, picture._LOST))
     # Once calibrated the performer is seen too, as tall as they are: hands reach the trackers.
     assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
-    stream(found, sender, [4] * 36)
-    until(found, lambda: bool(bpy.context.scene.ssrhmr.calibration))
+    stream(current, sender, [4] * 36)
+    until(current, lambda: bool(bpy.context.scene.ssrhmr.calibration))
     # On a busy machine the body is a little behind its trackers: they stand still in the end.
-    stream(found, sender, [*range(4, 60), *[59] * 30])
-    body = ends(found.picture(), picture.BODY_COLOUR)
-    for place, _, _ in found.picture().names:
+    stream(current, sender, [*range(4, 60), *[59] * 30])
+    body = ends(current.picture(), picture.BODY_COLOUR)
+    for place, _, _ in current.picture().names:
         assert np.linalg.norm(body - place, axis=-1).min() < 0.06
     bpy.context.scene.ssrhmr_live.overlay = False
-    found.tick()
-    assert found.picture() is None
+    current.tick()
+    assert current.picture() is None
     bpy.context.scene.ssrhmr_live.overlay = True
     # What nobody hears any more is shown as lost, where it was.
-    found.tick(time.perf_counter() + 5.0)
-    assert {colour for _, _, colour in found.picture().names} == {picture._LOST}
-    assert len(ends(found.picture(), picture._LOST)) == 2 * 3 * 6
+    current.tick(time.perf_counter() + 5.0)
+    assert {colour for _, _, colour in current.picture().names} == {picture._LOST}
+    assert len(ends(current.picture(), picture._LOST)) == 2 * 3 * 6
     bpy.ops.ssrhmr.live_stop()
     # The next capture begins with the performer that was measured.
-    found = start()
-    stream(found, sender, range(60, 90))
-    assert found.pose is not None
+    current = start()
+    stream(current, sender, range(60, 90))
+    assert current.pose is not None
 
 
 def test_the_header_tells_how_it_goes(hero: bpy.types.Object, sender: Sender) -> None:
@@ -338,8 +338,8 @@ def test_the_header_tells_how_it_goes(hero: bpy.types.Object, sender: Sender) ->
     header: Any = SimpleNamespace(layout=SimpleNamespace(label=lambda text, **_: said.append(text)))
     panel.draw_header(header, bpy.context)
     assert said == []
-    found = start()
-    stream(found, sender, range(60, 100))
+    current = start()
+    stream(current, sender, range(60, 100))
     panel.draw_header(header, bpy.context)
     assert re.fullmatch(r"\d\d/s  model [\d.]+ ms  latency \d+ ms  lost 0  Esc stops", said[0])
 
@@ -363,17 +363,17 @@ def test_a_role_has_one_device(port: int) -> None:
     devices["a"].role = "head"
     devices["b"].role = "head"
     assert devices["a"].role == "NONE"
-    found = start()
-    assert found.tick() is False or found.session.roles == {"head": "b"}
-    assert found.session.roles == {"head": "b"}
+    current = start()
+    assert current.tick() is False or current.session.roles == {"head": "b"}
+    assert current.session.roles == {"head": "b"}
 
 
 def test_a_character_that_is_deleted_ends_it(hero: bpy.types.Object, sender: Sender) -> None:
-    found = start()
-    stream(found, sender, range(60, 66))
+    current = start()
+    stream(current, sender, range(60, 66))
     bpy.data.objects.remove(hero)
     with pytest.raises(Exception, match="deleted"):
-        stream(found, sender, range(66, 80))
+        stream(current, sender, range(66, 80))
     bpy.ops.ssrhmr.live_stop()
 
 
@@ -384,8 +384,8 @@ def test_nothing_is_left_behind(
     threads = threading.active_count()
     file = str(tmp_path / "scene.blend")
     bpy.ops.wm.save_as_mainfile(filepath=file)
-    found = start()
-    stream(found, sender, range(60, 66))
+    current = start()
+    stream(current, sender, range(60, 66))
     assert threading.active_count() == threads + 1
     if how == "open":
         bpy.ops.wm.open_mainfile(filepath=file)
@@ -413,12 +413,12 @@ def leftovers() -> tuple[int, int, int]:
 
 
 def test_another_protocol_is_told(port: int) -> None:
-    found = start()
-    assert f"Nothing heard yet on port {port}" in panel.why_silent(found)
+    current = start()
+    assert f"Nothing heard yet on port {port}" in panel.why_silent(current)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.sendto(b'{"name": "head", "valid": false}', ("127.0.0.1", port))
-    until(found, lambda: found.receiver.counters.datagrams == 1)
-    assert f"No tracker in 1 packets on port {port}: choose" in panel.why_silent(found)
+    until(current, lambda: current.receiver.counters.datagrams == 1)
+    assert f"No tracker in 1 packets on port {port}: choose" in panel.why_silent(current)
 
 
 def test_a_disk_that_is_full_at_the_end(
@@ -427,10 +427,10 @@ def test_a_disk_that_is_full_at_the_end(
     bpy.context.scene.ssrhmr_live.folder = str(tmp_path)
     before = leftovers()
     for end in (bpy.ops.ssrhmr.live_stop, lifecycle.stop_running):
-        found = start()
-        stream(found, sender, range(60, 66))
+        current = start()
+        stream(current, sender, range(60, 66))
         bpy.ops.ssrhmr.record()
-        recorder = found.session._recorder
+        recorder = current.session._recorder
         assert recorder is not None
 
         def close(shut: Callable[[], None] = recorder.close) -> None:
@@ -465,8 +465,8 @@ def test_fifty_starts_and_ends_while_trackers_stream(
     try:
         before = leftovers()
         for number in range(50):
-            found = start()
-            until(found, partial(getattr, found, "pose"))
+            current = start()
+            until(current, partial(getattr, current, "pose"))
             if number % 5 == 3:
                 bpy.ops.wm.open_mainfile(filepath=file)
             elif number % 5 == 4:
@@ -488,8 +488,8 @@ def test_scenes_in_centimetres(performance: Motion, sender: Sender) -> None:
     armature = make_armature("Giant", performance.skeleton.scaled(100.0))
     choose(armature, {})
     scene.ssrhmr.calibration = Calibration.none().to_json()
-    found = start()
-    stream(found, sender, range(60, 75))
+    current = start()
+    stream(current, sender, range(60, 75))
     bpy.context.view_layer.update()
     hips = armature.matrix_world @ armature.pose.bones[scene.ssrhmr.bones[0].bone].head
-    np.testing.assert_allclose(np.array(hips), 100.0 * TO_BLENDER @ found.pose.root, rtol=1e-4)
+    np.testing.assert_allclose(np.array(hips), 100.0 * TO_BLENDER @ current.pose.root, rtol=1e-4)

@@ -17,7 +17,7 @@ from tests.blender.bake.test_bake import core_result, degrees_between, direction
 from tests.blender.conftest import TO_BLENDER, choose, joint_worlds, make_trackers
 from tests.core.example_rigs import RIGS, Rig, family_of
 
-# How far arms hang down at rest, and along what the bones lie: the limb, as in rigs made in
+# How far arms hang down at rest, and along what the bones lie: the limb, as in rigs edit_bone in
 # Blender, or an axis of the file, as importers leave them.
 REST = {
     "Bandai Namco": (0.0, "file"),
@@ -81,81 +81,89 @@ TWIST_AT: dict[str, Callable[[str], float]] = {
 def rest_of(skeleton: Skeleton, hanging: float) -> np.ndarray:
     """Joints (22, 3) at rest in Blender's axes, arms hanging by so many degrees."""
     heads = np.zeros((len(JOINTS), 3))
-    turns = [Quaternion()] * len(JOINTS)
+    rotations = [Quaternion()] * len(JOINTS)
     for joint, name in enumerate(JOINTS):
         parent = PARENTS[joint]
-        above = turns[parent] if parent >= 0 else Quaternion()
+        above = rotations[parent] if parent >= 0 else Quaternion()
         down = math.radians(hanging) * (1.0 if name.startswith("left") else -1.0)
         turned = name.endswith("_shoulder")
-        turns[joint] = Quaternion((0.0, 1.0, 0.0), down) @ above if turned else above
+        rotations[joint] = Quaternion((0.0, 1.0, 0.0), down) @ above if turned else above
         offset = Vector(TO_BLENDER @ skeleton.offsets[joint].astype(float))
         heads[joint] = (heads[parent] if parent >= 0 else 0.0) + np.array(above @ offset)
     return heads
 
 
-def build(rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> bpy.types.Object:
-    """Make an armature of all the bones of a family.
+class RestPositions:
+    """Where the heads of all bones of a rig lie at rest.
 
     Bones between two joints are spread along the way; others stick out a little.
     """
-    hanging, axes = REST[kind]
-    known = {bone: rest_of(skeleton, hanging)[INDEX[joint]] for joint, bone in joints.items()}
-    names, parents = rig.names, rig.parents
-    places: dict[str, np.ndarray] = {}
 
-    def limb_of(bone: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Both ends of the limb that a twist bone hangs on."""
-        while parents[bone] >= 0:
-            bone = parents[bone]
-            if names[bone] in known:
-                below = chain_to_joint(bone)
-                return (known[names[bone]], known[names[below[-1]]]) if below else None
-        return None
+    def __init__(self, rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> None:
+        self._rig, self._twist_at = rig, TWIST_AT.get(kind, middle)
+        heads = rest_of(skeleton, REST[kind][0])
+        self._fixed = {bone: heads[INDEX[joint]] for joint, bone in joints.items()}
+        self.by_name: dict[str, np.ndarray] = {}
+        for bone, name in enumerate(rig.names):
+            self.by_name[name] = self._position(bone)
 
-    def chain_to_joint(bone: int) -> list[int] | None:
-        """Bones from here down to the next joint, if there is one."""
-        children = [child for child, parent in enumerate(parents) if parent == bone]
-        for child in children:
-            if names[child] in known:
-                return [child]
-        for child in children:
-            below = chain_to_joint(child)
-            if below:
-                return [child, *below]
-        return None
+    def children(self, bone: int) -> list[int]:
+        return [child for child, parent in enumerate(self._rig.parents) if parent == bone]
 
-    for bone, name in enumerate(names):
-        parent = parents[bone]
-        above = places[names[parent]] if parent >= 0 else np.zeros(3)
-        if name in known:
-            places[name] = known[name]
-            continue
-        below = chain_to_joint(bone)
-        limb = limb_of(bone) if "twist" in name.lower() and below is None else None
+    def _position(self, bone: int) -> np.ndarray:
+        name, parent = self._rig.names[bone], self._rig.parents[bone]
+        if name in self._fixed:
+            return self._fixed[name]
+        above = self.by_name[self._rig.names[parent]] if parent >= 0 else np.zeros(3)
+        chain = self._chain_to_joint(bone)
+        if chain and parent >= 0:
+            end = self._fixed[self._rig.names[chain[-1]]]
+            return above + (end - above) / (len(chain) + 1)
+        twists = "twist" in name.lower() and not chain
+        limb = self._limb_of(bone) if twists else None
         if limb:
-            places[name] = limb[0] + TWIST_AT.get(kind, middle)(name) * (limb[1] - limb[0])
-        elif parent < 0 or (below is None and names[parent] not in known):
-            places[name] = above + np.array([0.0, -_TINY, 0.0])
-        elif below is None:
-            places[name] = above + np.array([0.0, -_TINY, _TINY])
-        else:
-            places[name] = above + (known[names[below[-1]]] - above) / (len(below) + 1)
+            return limb[0] + self._twist_at(name) * (limb[1] - limb[0])
+        aside = parent >= 0 and self._rig.names[parent] in self._fixed
+        return above + np.array([0.0, -_TINY, _TINY if aside else 0.0])
 
+    def _limb_of(self, bone: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Both ends of the limb that a twist bone hangs on."""
+        names = self._rig.names
+        while self._rig.parents[bone] >= 0:
+            bone = self._rig.parents[bone]
+            if names[bone] in self._fixed:
+                chain = self._chain_to_joint(bone)
+                return (self._fixed[names[bone]], self._fixed[names[chain[-1]]]) if chain else None
+        return None
+
+    def _chain_to_joint(self, bone: int) -> list[int]:
+        """Bones from here down to the next joint, none if there is no joint."""
+        for child in self.children(bone):
+            if self._rig.names[child] in self._fixed:
+                return [child]
+        chains = ([child, *self._chain_to_joint(child)] for child in self.children(bone))
+        return next((chain for chain in chains if len(chain) > 1), [])
+
+
+def build(rig: Rig, joints: dict[str, str], skeleton: Skeleton, kind: str) -> bpy.types.Object:
+    """Make an armature of all the bones of a family."""
+    rest = RestPositions(rig, joints, skeleton, kind)
     data = bpy.data.armatures.new(kind)
     armature = bpy.data.objects.new(kind, data)
     bpy.context.scene.collection.objects.link(armature)
     bpy.context.view_layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
-    for bone, name in enumerate(names):
-        made = data.edit_bones.new(name)
-        made.head = places[name].tolist()
-        ends = [places[names[child]] for child, parent in enumerate(parents) if parent == bone]
-        far = [place for place in ends if np.linalg.norm(place - places[name]) > 0.02]
-        along = far[0] - places[name] if far and axes == "limb" else np.array([0.0, 0.02, 0.06])
-        made.tail = (places[name] + along).tolist()
-        made.roll = 0.3 * (bone % 5)
-        if parents[bone] >= 0:
-            made.parent = data.edit_bones[names[parents[bone]]]
+    for bone, name in enumerate(rig.names):
+        head = rest.by_name[name]
+        edit_bone = data.edit_bones.new(name)
+        edit_bone.head = head.tolist()
+        ends = [rest.by_name[rig.names[child]] for child in rest.children(bone)]
+        far = [end for end in ends if np.linalg.norm(end - head) > 0.02]
+        along = far[0] - head if far and REST[kind][1] == "limb" else np.array([0.0, 0.02, 0.06])
+        edit_bone.tail = (head + along).tolist()
+        edit_bone.roll = 0.3 * (bone % 5)
+        if rig.parents[bone] >= 0:
+            edit_bone.parent = data.edit_bones[rig.names[rig.parents[bone]]]
     bpy.ops.object.mode_set(mode="OBJECT")
     return armature
 
@@ -176,11 +184,11 @@ def test_detected_and_baked(kind: str, performance: Motion) -> None:
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
     frames = np.arange(1, len(performance) + 1, 5)
     expected = core_result(skeleton_of_setup(), trackers, np.arange(1, len(performance) + 1))
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     wanted = (expected.positions() @ TO_BLENDER.T)[frames - 1]
-    there = ~np.isnan(places).any((0, 2))
-    away = 1000.0 * np.linalg.norm(places - wanted, axis=-1)[:, there].max()
-    off = np.nanmax(degrees_between(directions(places), directions(wanted)))
+    there = ~np.isnan(positions).any((0, 2))
+    away = 1000.0 * np.linalg.norm(positions - wanted, axis=-1)[:, there].max()
+    off = np.nanmax(degrees_between(directions(positions), directions(wanted)))
     row = f"{kind:35} {right:3}/{len(joints):<3} {away:6.3f} {off:8.4f}"
     _TABLE.append(row)
     assert setup.family == family_of(kind) and right == len(joints) == len(slots), row

@@ -52,11 +52,11 @@ def override_of(library: Path) -> bpy.types.Object:
     """Link the collection and override all of it, as Blender's menu does."""
     scene = scene_of(bpy.context)
     linked = link_collection(library)
-    made = linked.override_hierarchy_create(
+    override = linked.override_hierarchy_create(
         scene, view_layer_of(bpy.context), do_fully_editable=True
     )
-    assert made is not None
-    (armature,) = (obj for obj in made.all_objects if obj.type == "ARMATURE")
+    assert override is not None
+    (armature,) = (obj for obj in override.all_objects if obj.type == "ARMATURE")
     assert armature.override_library is not None and armature.library is None
     return armature
 
@@ -93,9 +93,9 @@ def test_two_overrides_of_one_character(library: Path, performance: Motion, tmp_
     assert bpy.ops.ssrhmr.bake_takes() == {"FINISHED"}, setup.message
     assert all(action.library is None for action in bpy.data.actions)
     values = read_values(setup)
-    places = [joint_worlds(armature, frames)[0] for armature in (first, second)]
-    assert np.abs(places[0] - places[1]).max() < 1e-4
-    assert np.ptp(places[0], axis=0).max() > 0.1
+    positions = [joint_worlds(armature, frames)[0] for armature in (first, second)]
+    assert np.abs(positions[0] - positions[1]).max() < 1e-4
+    assert np.ptp(positions[0], axis=0).max() > 0.1
 
     path = str(tmp_path / "shot.blend")
     names = first.name, second.name
@@ -104,10 +104,10 @@ def test_two_overrides_of_one_character(library: Path, performance: Motion, tmp_
     scene = scene_of(bpy.context)
     first, second = (bpy.data.objects[name] for name in names)
     assert scene.ssrhmr.armature == second
-    found = read_values(scene.ssrhmr)
-    assert found["calibration"] == values["calibration"] and found["bones"] == values["bones"]
+    read = read_values(scene.ssrhmr)
+    assert read["calibration"] == values["calibration"] and read["bones"] == values["bones"]
     assert len(second.animation_data.nla_tracks[0].strips) == 1
-    for armature, wanted in zip((first, second), places, strict=True):
+    for armature, wanted in zip((first, second), positions, strict=True):
         assert np.abs(joint_worlds(armature, frames)[0] - wanted).max() < 1e-4
     assert library.read_bytes() == original
 

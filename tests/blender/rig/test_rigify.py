@@ -66,21 +66,21 @@ def misses(
     slots = bpy.context.scene.ssrhmr.bones
     deform = [slot.bone for slot in slots]
     character = read_character(armature, tuple(deform))
-    places, _ = joint_worlds(armature, frames)
-    away = np.linalg.norm(places - (motion.positions() @ TO_BLENDER.T)[frames - 1], axis=-1)
+    positions, _ = joint_worlds(armature, frames)
+    away = np.linalg.norm(positions - (motion.positions() @ TO_BLENDER.T)[frames - 1], axis=-1)
     middle = [deform.index(f"DEF-spine.00{number}") for number in (1, 2)]
     turning = [n if j in middle else n.replace("DEF-", "ORG-") for j, n in enumerate(deform)]
     for slot, name in zip(slots, turning, strict=True):
         slot["bone"] = name  # without forgetting the calibration
-    _, turns = joint_worlds(armature, frames)
+    _, rotations = joint_worlds(armature, frames)
     for slot, name in zip(slots, deform, strict=True):
         slot["bone"] = name
     since = TO_BLENDER @ character.rest.from_canonical(motion.matrices()[frames - 1].astype(float))
     rest = [armature.data.bones[name].matrix_local.to_3x3() for name in turning]
     wanted = since @ TO_BLENDER.T @ np.array(rest)
-    cosine = 0.5 * (np.einsum("fjab,fjab->fj", turns, wanted) - 1.0)
+    cosine = 0.5 * (np.einsum("fjab,fjab->fj", rotations, wanted) - 1.0)
     off = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).max(0)
-    off[middle] = degrees_between(turns[..., 1], wanted[..., 1]).max(0)[middle]
+    off[middle] = degrees_between(rotations[..., 1], wanted[..., 1]).max(0)[middle]
     counted = [not name.startswith(but or "-") for name in turning]
     return 1000.0 * float(away.max()), float(off[counted].max())
 

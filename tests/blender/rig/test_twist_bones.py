@@ -143,8 +143,8 @@ def test_long_spines_and_necks_bend_evenly(
     widest = 0.0
     for frame in range(41, len(performance), 7):
         bpy.context.scene.frame_set(frame)
-        turns = [turned(armature, bone) for bone in chain]
-        bends = [np.degrees(a.rotation_difference(b).angle) for a, b in pairwise(turns)]
+        rotations = [turned(armature, bone) for bone in chain]
+        bends = [np.degrees(a.rotation_difference(b).angle) for a, b in pairwise(rotations)]
         bends = [min(bend, 360.0 - bend) for bend in bends]
         # Their lengths are alike. Left stiff, one would take all.
         assert min(bends) > 0.8 * max(bends) - 0.3, (frame, bends)
@@ -189,9 +189,9 @@ def test_bones_between_joints_are_the_bodys(performance: Motion) -> None:
     setup.frame_start, setup.frame_end = 1, 100
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
     frames = np.arange(1, 101)
-    places, _ = joint_worlds(armature, frames)
+    positions, _ = joint_worlds(armature, frames)
     wanted = core_result(skeleton_of_setup(), trackers, frames).positions() @ TO_BLENDER.T
-    assert np.abs(places - wanted).max() < 1e-3
+    assert np.abs(positions - wanted).max() < 1e-3
     bones = armature.pose.bones
     assert bones["pelvis"].matrix_basis == Matrix() == bones["lMetatarsals"].matrix_basis
     assert bones["lPectoral"].location.y == pytest.approx(0.1), "nothing of the body hangs on it"
