@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,20 @@ from pymotion.rotations import quat_np as quat
 
 from ...body.motion import Motion
 from ...body.skeleton import JOINTS, PARENTS
+from ...files import atomic_write
 
 
 def save_bvh(path: str | Path, motion: Motion) -> None:
     """Write a motion as BVH: 22 joints, canonical T-pose as zero pose, metres, Y up.
 
-    Frames are taken as evenly spaced at the motion's mean rate.
+    Frames are written as evenly spaced at the motion's mean rate.
+
+    Args:
+        path: The file to write, which is replaced as a whole or not at all.
+        motion: The motion.
+
+    Raises:
+        OSError: The file cannot be written.
     """
     # pymotion writes depth first in index order, which is the order of the joints here.
     order = np.tile(np.array(["z", "y", "x"]), (len(JOINTS), 1))
@@ -38,10 +47,10 @@ def save_bvh(path: str | Path, motion: Motion) -> None:
         "rotations": np.degrees(quat.to_euler(local, np.tile(order, (frames, 1, 1)))),
         "frame_time": 1.0 / motion.rate,
     }
-    # Written beside and moved, so that an interrupted run leaves no half file.
-    partial = Path(f"{path}.partial")
-    writer.save(str(partial))
-    partial.replace(path)
+    with tempfile.TemporaryDirectory() as folder:
+        complete = Path(folder) / "complete.bvh"
+        writer.save(str(complete))
+        atomic_write(path, complete.read_bytes())
 
 
 def _end_site(motion: Motion, joint: int) -> np.ndarray:

@@ -101,41 +101,52 @@ def in_bytes(random: np.random.Generator, data: bytes) -> bytes:
     return data
 
 
+def edit_lines(random: np.random.Generator, lines: list[str], at: int, other: int) -> None:
+    """Delete, double, exchange or insert lines, in place."""
+    match int(random.integers(5)):
+        case 0:
+            del lines[at : at + int(random.integers(1, 4))]
+        case 1:
+            lines.insert(at, lines[other])
+        case 2:
+            lines[at], lines[other] = lines[other], lines[at]
+        case 3:
+            lines.insert(at, WORDS[random.integers(len(WORDS))])
+        case 4:
+            del lines[at:]
+
+
+def edit_words(random: np.random.Generator, lines: list[str], at: int) -> None:
+    """Replace or delete a word of a line, or a number wherever it stands, in place."""
+    words = lines[at].replace(",", " , ").split(" ")
+    word = random.integers(len(words))
+    number = NUMBERS[random.integers(len(NUMBERS))]
+    match int(random.integers(4)):
+        case 0:
+            words[word] = number
+        case 1:
+            words[word] = WORDS[random.integers(len(WORDS))]
+        case 2:
+            del words[word]
+        case 3 if words[word]:
+            lines[:] = [line.replace(words[word], number) for line in lines]
+            return
+    lines[at] = " ".join(words).replace(" , ", ",")
+
+
 def in_text(random: np.random.Generator, data: bytes) -> bytes:
     """Damage a text as people, editors and programs do."""
     lines = data.decode().split("\n")
     for _ in range(int(random.choice([1, 2, 3], p=[0.6, 0.3, 0.1]))):
+        if not lines:
+            break
         # Most of a file are its frames, most mistakes are made before them.
         far = len(lines) if random.random() < 0.5 else min(len(lines), 120)
-        at, other = random.integers(far, size=2) if lines else (0, 0)
-        words = lines[at].replace(",", " , ").split(" ") if lines else [""]
-        word = random.integers(len(words))
-        match int(random.integers(9)):
-            case 0:
-                del lines[at : at + int(random.integers(1, 4))]
-            case 1:
-                lines.insert(at, lines[other] if lines else "")
-            case 2 if lines:
-                lines[at], lines[other] = lines[other], lines[at]
-            case 3 if lines:
-                words[word] = NUMBERS[random.integers(len(NUMBERS))]
-                lines[at] = " ".join(words).replace(" , ", ",")
-            case 4 if lines:
-                words[word] = WORDS[random.integers(len(WORDS))]
-                lines[at] = " ".join(words).replace(" , ", ",")
-            case 5:
-                lines.insert(at, WORDS[random.integers(len(WORDS))])
-            case 6 if lines:
-                del words[word]
-                lines[at] = " ".join(words).replace(" , ", ",")
-            case 7:
-                # The same number everywhere.
-                number = NUMBERS[random.integers(len(NUMBERS))]
-                lines = [
-                    line.replace(words[word], number) if words[word] else line for line in lines
-                ]
-            case 8:
-                del lines[at:]
+        at, other = random.integers(far, size=2)
+        if random.random() < 5 / 9:
+            edit_lines(random, lines, at, other)
+        else:
+            edit_words(random, lines, at)
     end = "\r\n" if random.random() < 0.1 else "\n"
     text = end.join(lines)
     if random.random() < 0.1:
