@@ -20,7 +20,7 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.formats.trackers_csv import Recorder, load_trackers
-from ssrhmr_core.live.session import LivePose, LiveSession
+from ssrhmr_core.live import LivePose, LiveSession
 from ssrhmr_core.pipeline import Reconstructor
 from ssrhmr_core.streaming import ProtocolName, Reading, Receiver, StreamingError
 from ssrhmr_core.streaming.decoding import ReadingQueue
@@ -53,7 +53,7 @@ class Stage:
     def drain(self) -> list[Reading]:
         while self._next and self._next[0] <= self.now:
             arrival, packet = self._next
-            self.intake.packet(packet, "sender", arrival)
+            self.intake.add_packet(packet, "sender", arrival)
             self._next = next(self._packets, None)
         return self.intake.drain()
 
@@ -404,7 +404,7 @@ def test_calibrating_without_all_six_says_which_is_missing() -> None:
     session.bind({role: role for role in TRACKERS if role != "left_foot"})
     stage.run(session, every(1.0 / 60.0, 0.5))
     old = Calibration.none()
-    session.calibration = old
+    session.set_calibration(old)
     session.begin_calibration(1.0)
     stage.run(session, every(1.0 / 60.0, 2.0, 0.5))
     assert session.status.message == (
@@ -500,7 +500,7 @@ def test_a_program_that_is_killed_leaves_its_recording(tmp_path: Path) -> None:
     program = """
 import sys, time
 from ssrhmr_core.streaming import Receiver
-from ssrhmr_core.live.session import LiveSession
+from ssrhmr_core.live import LiveSession
 with Receiver("json", 0) as receiver:
     session = LiveSession(receiver, roles={"head": "head"})
     session.start_recording(sys.argv[1])
