@@ -97,7 +97,7 @@ class ReadingQueue:
         self._senders: OrderedDict[Hashable, _Sender] = OrderedDict()
         self.counters = Counters()
 
-    def packet(self, packet: bytes, sender: Hashable, arrival: float) -> None:
+    def add_packet(self, packet: bytes, sender: Hashable, arrival: float) -> None:
         """Take in a datagram, or a line of a stream.
 
         Args:
@@ -107,7 +107,7 @@ class ReadingQueue:
         """
         known = _remembered(self._senders, sender, lambda: _Sender(self._decoder()), _SENDERS)
         if len(packet) > LONGEST:
-            self.oversized()
+            self.count_oversized()
             return
         malformed = 0
         try:
@@ -128,7 +128,7 @@ class ReadingQueue:
             dropped=self.counters.dropped + dropped,
         )
 
-    def oversized(self) -> None:
+    def count_oversized(self) -> None:
         """Count a packet that was too long to be read."""
         self.counters = replace(
             self.counters,

@@ -23,7 +23,7 @@ _SEEN = 0.25
 """Seconds after the last valid reading within which a device counts as seen."""
 _STEP = 1.0 / 60.0
 """Seconds between places that are kept: enough to see a device being shaken."""
-_WIGGLE = 0.05
+_SHAKEN = 0.05
 """Metres from its mean place that a device is, root mean square, when somebody shakes it."""
 _OTHERS = 0.4
 """Share of that which any other device may be: who shakes a hand sways a little."""
@@ -37,7 +37,7 @@ class Device:
         name: serial or name, as the sender gives it.
         kind: "hmd", "controller", "tracker" or "bone".
         rate: readings a second over the last two seconds.
-        ago: seconds since it was last seen; infinite if it never was.
+        age: seconds since it was last seen; infinite if it never was.
         valid: whether it is seen now: heard of lately, and valid by the sender.
         position: where it was last seen, metres, core axes.
         rotation: how it was turned then, w, x, y, z.
@@ -46,7 +46,7 @@ class Device:
     name: str
     kind: str
     rate: float
-    ago: float
+    age: float
     valid: bool
     position: Vector
     rotation: Quaternion
@@ -61,7 +61,7 @@ class _DeviceHistory:
         self.arrivals: deque[float] = deque(maxlen=1024)
         self.places: deque[tuple[float, Vector]] = deque()
 
-    def note(self, reading: Reading) -> None:
+    def add(self, reading: Reading) -> None:
         self.last = reading
         self.arrivals.append(reading.time)
         if not reading.valid:
@@ -94,7 +94,7 @@ class DeviceTable:
         """Begin with none."""
         self._tracks: dict[str, _DeviceHistory] = {}
 
-    def note(self, readings: Iterable[Reading]) -> None:
+    def add(self, readings: Iterable[Reading]) -> None:
         """Take in readings as they were drained."""
         for reading in readings:
             track = self._tracks.get(reading.device)
@@ -102,9 +102,9 @@ class DeviceTable:
                 if len(self._tracks) >= _MOST:
                     del self._tracks[min(self._tracks, key=lambda n: self._tracks[n].last.arrival)]
                 track = self._tracks[reading.device] = _DeviceHistory(reading)
-            track.note(reading)
+            track.add(reading)
 
-    def devices(self, now: float) -> list[Device]:
+    def list_devices(self, now: float) -> list[Device]:
         """All devices heard of in the last minute, sorted by name."""
         old = [n for n, track in self._tracks.items() if track.last.arrival < now - _FORGOTTEN]
         for name in old:
@@ -122,14 +122,14 @@ class DeviceTable:
             for name, track in sorted(self._tracks.items())
         ]
 
-    def wiggled(self, now: float) -> str | None:
+    def find_shaken(self, now: float) -> str | None:
         """The device that moved in the last seconds while all others stood still, or None."""
         spreads = {name: track.spread(now) for name, track in self._tracks.items()}
         if not spreads:
             return None
         most = max(spreads, key=lambda name: spreads[name])
         others = max((far for name, far in spreads.items() if name != most), default=0.0)
-        return most if spreads[most] > _WIGGLE and others < _OTHERS * spreads[most] else None
+        return most if spreads[most] > _SHAKEN and others < _OTHERS * spreads[most] else None
 
 
 def guess_roles(devices: Iterable[Device], known: Mapping[str, str]) -> dict[str, str]:

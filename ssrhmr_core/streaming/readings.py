@@ -62,7 +62,7 @@ class Decoder(Protocol):
         ...
 
 
-def checked(
+def make_reading(
     device: object,
     position: Sequence[object],
     rotation: Sequence[object],

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...geometry.scalar import IDENTITY_QUAT
-from ..readings import MalformedError, Reading, checked
+from ..readings import MalformedError, Reading, make_reading
 
 PORT = 39560
 SCHEMA = Path(__file__).with_name("tracker_line.json")
@@ -75,13 +75,13 @@ def _tracker(values: object, time: float) -> Reading:
         raise MalformedError("valid is true or false")
     name, time = values.get("name"), _time(values, time)
     if not valid:
-        return checked(name, (0.0, 0.0, 0.0), IDENTITY_QUAT, time)._replace(valid=False)
+        return make_reading(name, (0.0, 0.0, 0.0), IDENTITY_QUAT, time)._replace(valid=False)
     position, turn = values.get("position"), values.get("quaternion")
     if not isinstance(position, list) or len(position) != 3:
         raise MalformedError("position has three numbers")
     if not isinstance(turn, list) or len(turn) != 4:
         raise MalformedError("quaternion has four numbers")
-    return checked(name, position, turn, time)
+    return make_reading(name, position, turn, time)
 
 
 def _time(values: dict[str, Any], otherwise: float) -> float:

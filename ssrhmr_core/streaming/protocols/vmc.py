@@ -12,8 +12,8 @@ import math
 from collections.abc import Sequence
 
 from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, multiply, rotate
-from ..axes import mirrored, turned
-from ..readings import MalformedError, Reading, checked
+from ..axes import mirror_position, mirror_rotation
+from ..readings import MalformedError, Reading, make_reading
 from .osc import Message, bundle, read
 
 PORT = 39539
@@ -153,10 +153,10 @@ def encode(readings: Sequence[Reading]) -> list[bytes]:
     """Write one frame of devices as a performer sends it; their times are equal."""
     messages: list[tuple[str, Sequence[object]]] = [("/VMC/Ext/OK", (1, 3, 0, 1))]
     for reading in readings:
-        w, x, y, z = turned(reading.rotation)
+        w, x, y, z = mirror_rotation(reading.rotation)
         # There is no other way to say that a device is not seen.
         turn = (x, y, z, w) if reading.valid else (0.0, 0.0, 0.0, 0.0)
-        values = (reading.device, *mirrored(reading.position), *turn)
+        values = (reading.device, *mirror_position(reading.position), *turn)
         messages.append((_ADDRESSES.get(reading.kind, _ADDRESSES["tracker"]), values))
     times = [reading.time for reading in readings if math.isfinite(reading.time)]
     if times:
@@ -179,5 +179,7 @@ def _reading(arguments: Sequence[object], time: float, kind: str) -> Reading:
     if len(arguments) < 8:
         raise MalformedError("a name, a position and a quaternion belong here")
     x, y, z, w = arguments[4:8]
-    reading = checked(arguments[0], arguments[1:4], (w, x, y, z), time, kind)
-    return reading._replace(position=mirrored(reading.position), rotation=turned(reading.rotation))
+    reading = make_reading(arguments[0], arguments[1:4], (w, x, y, z), time, kind)
+    return reading._replace(
+        position=mirror_position(reading.position), rotation=mirror_rotation(reading.rotation)
+    )

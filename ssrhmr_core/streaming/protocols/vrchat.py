@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 
 from ...geometry.scalar import Quaternion, Vector
-from ..axes import from_euler, mirrored, to_euler, turned
-from ..readings import MalformedError, Reading, checked
+from ..axes import from_euler, mirror_position, mirror_rotation, to_euler
+from ..readings import MalformedError, Reading, make_reading
 from .osc import bundle, read
 
 PORT = 9000
@@ -27,7 +27,7 @@ _EPOCH = 2208988800.0
 """Seconds from 1900, where OSC begins to count, to 1970."""
 
 
-class _Halves:
+class _TrackerParts:
     """What is known of one tracker, and what of it waits for its other half."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class VrchatDecoder:
 
     def __init__(self) -> None:
         """Begin with a sender that was not heard of."""
-        self._trackers: dict[str, _Halves] = {}
+        self._trackers: dict[str, _TrackerParts] = {}
 
     def decode(self, packet: bytes, arrival: float) -> list[Reading]:
         """Readings of a datagram; see :class:`~ssrhmr_core.streaming.readings.Decoder`."""
@@ -56,16 +56,16 @@ class VrchatDecoder:
             if parts is None or len(arguments) < 3:
                 raise MalformedError("three numbers belong here")
             name, half = parts.groups()
-            tracker = self._trackers.setdefault(name, _Halves())
+            tracker = self._trackers.setdefault(name, _TrackerParts())
             # The limit on positions holds for angles too: they are within a few turns.
-            values = checked(name, arguments[:3], (1.0, 0.0, 0.0, 0.0)).position
+            values = make_reading(name, arguments[:3], (1.0, 0.0, 0.0, 0.0)).position
             same = _same_moment(tracker, time, arrival)
             if tracker.waiting and (tracker.waiting == half or not same):
                 found += _completed(name, tracker)
             if half == "position":
-                tracker.position = mirrored(values)
+                tracker.position = mirror_position(values)
             else:
-                tracker.rotation = turned(from_euler(values))
+                tracker.rotation = mirror_rotation(from_euler(values))
             if tracker.waiting:
                 found += _completed(name, tracker)
             else:
@@ -73,13 +73,13 @@ class VrchatDecoder:
         return found
 
 
-def _same_moment(tracker: _Halves, time: float, arrival: float) -> bool:
+def _same_moment(tracker: _TrackerParts, time: float, arrival: float) -> bool:
     if math.isfinite(time) and math.isfinite(tracker.time):
         return time == tracker.time
     return arrival - tracker.since <= _APART
 
 
-def _completed(name: str, tracker: _Halves) -> list[Reading]:
+def _completed(name: str, tracker: _TrackerParts) -> list[Reading]:
     tracker.waiting = ""
     if tracker.position is None or tracker.rotation is None:
         return []
@@ -98,8 +98,10 @@ def encode(readings: Sequence[Reading]) -> list[bytes]:
     for reading in readings:
         if reading.valid:
             name = reading.device.removeprefix("tracker ")
-            angles = to_euler(turned(reading.rotation))
-            messages.append((f"/tracking/trackers/{name}/position", mirrored(reading.position)))
+            angles = to_euler(mirror_rotation(reading.rotation))
+            messages.append(
+                (f"/tracking/trackers/{name}/position", mirror_position(reading.position))
+            )
             messages.append((f"/tracking/trackers/{name}/rotation", angles))
     if not messages:
         return []

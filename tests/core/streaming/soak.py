@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ssrhmr_core.formats.trackers_csv import save_trackers
-from ssrhmr_core.live.session import LivePose, LiveSession
+from ssrhmr_core.live import LivePose, LiveSession
 from ssrhmr_core.pipeline import Reconstructor
 from ssrhmr_core.streaming import Receiver
 from ssrhmr_core.streaming.sender import device_names
@@ -80,7 +80,7 @@ def main() -> None:
                 if chosen.latency:
                     count = session.status.frames - before
                     spent = time.perf_counter() - tick
-                    fresh = [delay for _, delay in list(session._delays)[-count:]]
+                    fresh = session._statistics.latencies[-count:]
                     delays += fresh
                     beyond += [min(delay, spent) for delay in fresh]
             if tick - begin > 10.0 * (len(memory) + 1):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import sys
 import threading
@@ -13,7 +14,14 @@ from collections.abc import Iterator
 import pytest
 
 from ssrhmr_core.body.skeleton import TRACKERS
-from ssrhmr_core.streaming import ProtocolName, Reading, Receiver, StreamingError
+from ssrhmr_core.streaming import (
+    ANYWHERE,
+    LOCALHOST,
+    ProtocolName,
+    Reading,
+    Receiver,
+    StreamingError,
+)
 from ssrhmr_core.streaming.decoding import LONGEST
 from ssrhmr_core.streaming.sender import device_names, packets, play
 from ssrhmr_core.tracking.take import Take
@@ -119,6 +127,30 @@ def test_a_taken_port_is_explained(lines: Receiver) -> None:
             pass
 
 
+def test_any_free_port_is_free_for_all_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port that the system picks for UDP may be taken for TCP: then it picks another one."""
+    bind = Receiver._bind
+    refused: list[int] = []
+
+    def refuse_some(self: Receiver, host: str, kind: socket.SocketKind) -> socket.socket:
+        if kind == socket.SOCK_STREAM and len(refused) < 3:
+            refused.append(self.port)
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        return bind(self, host, kind)
+
+    monkeypatch.setattr(Receiver, "_bind", refuse_some)
+    with Receiver("json", 0) as receiver:
+        assert len(refused) == 3 and receiver.port not in (0, refused[-1])
+        udp(receiver, LINE)
+        play(iter([(0.0, LINE)]), "127.0.0.1", receiver.port, stream=True)
+        assert len(wait_for(receiver, 2)) == 2
+        port = receiver.port
+    # A port that was asked for is not replaced by another one.
+    refused.clear()
+    with pytest.raises(StreamingError, match="is in use"):
+        Receiver("json", port).start()
+
+
 def test_starting_twice_is_refused(lines: Receiver) -> None:
     with pytest.raises(StreamingError, match="is being listened on already"):
         lines.start()
@@ -153,6 +185,17 @@ def test_ipv6() -> None:
     with Receiver("json", 0, "::1") as receiver:
         play(iter([(0.0, LINE)] * 3), "::1", receiver.port, stream=True)
         assert len(wait_for(receiver, 3)) == 3
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this computer has no IPv6")
+@pytest.mark.parametrize("host", [LOCALHOST, ANYWHERE, "localhost"])
+def test_localhost_is_both_of_its_addresses(host: str) -> None:
+    """What "localhost" is depends on the sender's language."""
+    with Receiver("json", 0, host) as receiver:
+        for number, address in enumerate(("127.0.0.1", "::1"), 1):
+            for stream in (False, True):
+                play(iter([(0.0, LINE)] * 3), address, receiver.port, stream=stream)
+            assert len(wait_for(receiver, 6 * number)) == 6
 
 
 def test_ports_are_those_of_the_protocols() -> None:
