@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
 from ..pipeline import Reconstructor
-from ..streaming.devices import Device, DeviceTable, validate_roles
+from ..streaming.devices import MAX_DEVICES, Device, DeviceTable, validate_roles
 from ..streaming.readings import Reading, StreamingError
 from ..tracking.calibration import (
     Calibration,
@@ -27,6 +27,7 @@ from ..tracking.calibration import (
 )
 from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
 from ..tracking.take import Take, TrackerError
+from .missing_trackers import HANDS, explain_missing, place_hands, rotate_head_with_pelvis
 from .recording import RawTake, TakeRecorder
 from .scheduler import MAX_FRAMES, FrameScheduler, sample_trackers
 from .statistics import FrameStatistics, LiveStatus
@@ -35,8 +36,20 @@ _STILL_WINDOW = 1.0
 """Seconds before the end of a countdown in which the stillest moment is searched."""
 _BUFFERED = MAX_FRAMES / MODEL_RATE + 0.5
 """Seconds of readings that are kept: what frames that are due need, and a gap before them."""
+_MAX_BUFFERS = MAX_DEVICES + len(TRACKERS)
+"""Number of devices of which readings are kept."""
 _LONGEST_TICK = 1.0
 """Seconds that a tick computes at most, however long ago the last one was."""
+
+
+@runtime_checkable
+class NotifyingSource(Protocol):
+    """A source that also has something to tell the user, as a receiver has."""
+
+    @property
+    def notice(self) -> str:
+        """What the user should know about the senders, "" if nothing."""
+        ...
 
 
 class ReadingSource(Protocol):
@@ -136,10 +149,11 @@ class _CalibrationHistory:
     warnings: tuple[str, ...] = ()
     speeds: np.ndarray = field(default_factory=lambda: np.zeros(6, np.float32))
 
-    def add(self, calibration: Calibration, speeds: np.ndarray) -> None:
+    def add(self, calibration: Calibration, speeds: np.ndarray, missing: str) -> None:
         self.count += 1
         self.speeds = speeds
-        self.warnings = (*calibration.warnings, *movement_warnings(speeds))
+        warnings = (*calibration.warnings, *movement_warnings(speeds), missing)
+        self.warnings = tuple(warning for warning in warnings if warning)
 
 
 class LiveSession:
@@ -193,6 +207,8 @@ class LiveSession:
         self._statistics = FrameStatistics()
         self._roles: dict[str, str] = {}
         self._buffers: dict[str, ReadingBuffer] = {}
+        self._bound: dict[str, ReadingBuffer] = {}
+        self._positions_only: set[str] = set()
         self._apply_performer()
         self.bind(roles or {})
 
@@ -202,19 +218,14 @@ class LiveSession:
         return dict(self._roles)
 
     def bind(self, roles: Mapping[str, str]) -> None:
-        """Bind devices to roles, at any time; a role that keeps its device keeps its readings.
+        """Bind devices to roles, at any time; their last readings are known already.
 
         Raises:
             StreamingError: if a role is unknown or a device has two.
         """
-        valid_roles = validate_roles(roles)
-        self._buffers = {
-            role: (
-                self._buffers[role] if self._roles.get(role) == device else ReadingBuffer(_BUFFERED)
-            )
-            for role, device in valid_roles.items()
-        }
-        self._roles = valid_roles
+        self._roles = validate_roles(roles)
+        self._bound = {role: self._buffer_of(device) for role, device in self._roles.items()}
+        self._positions_only.clear()
         self._restart()
 
     @property
@@ -289,7 +300,7 @@ class LiveSession:
             paused=self._paused,
             recording=self._recorder.readings,
             recorded_seconds=self._recorder.seconds,
-            message=self._recorder.error or self._scheduler.message or self._message,
+            message=self._choose_message(),
         )
 
     def begin_calibration(
@@ -318,7 +329,8 @@ class LiveSession:
         body = skeleton or (self._reconstructor.skeleton if self._reconstructor else None)
         if body is None:
             raise TrackerError("choose a character before calibrating")
-        self._message = self._recorder.error = ""
+        # Said at once, while there is time to do something about it.
+        self._message, self._recorder.error = explain_missing(self._roles), ""
         end = self._now + seconds
         self._countdown = _CalibrationCountdown(end, body, proportions, reference, height)
 
@@ -382,6 +394,11 @@ class LiveSession:
         self._take_in(self._source.drain())
         return self._recorder.stop()
 
+    def _choose_message(self) -> str:
+        """Return what the user should know first."""
+        notice = self._source.notice if isinstance(self._source, NotifyingSource) else ""
+        return self._recorder.error or self._scheduler.message or self._message or notice
+
     def _apply_performer(self) -> None:
         """Reconstruct the body that the trackers were calibrated to."""
         if self._reconstructor and self._calibration:
@@ -397,23 +414,38 @@ class LiveSession:
         self._devices.add(readings)
         role_of = {device: role for role, device in self._roles.items()}
         for reading in readings:
+            self._buffer_of(reading.device).add(
+                BufferedReading(
+                    time=reading.time,
+                    position=reading.position,
+                    rotation=reading.rotation,
+                    valid=reading.valid,
+                    arrival=reading.arrival,
+                )
+            )
             role = role_of.get(reading.device)
             if role:
-                self._buffers[role].add(
-                    BufferedReading(
-                        time=reading.time,
-                        position=reading.position,
-                        rotation=reading.rotation,
-                        valid=reading.valid,
-                        arrival=reading.arrival,
-                    )
-                )
+                if reading.has_rotation:
+                    self._positions_only.discard(role)
+                else:
+                    self._positions_only.add(role)
                 self._recorder.add(role, reading)
         self._recorder.flush(self._now)
 
+    def _buffer_of(self, device: str) -> ReadingBuffer:
+        """Return the readings of a device, bound or not: it may be bound at any time."""
+        buffer = self._buffers.get(device)
+        if buffer is None:
+            if len(self._buffers) >= _MAX_BUFFERS:
+                bound = set(self._roles.values())
+                free = [name for name in self._buffers if name not in bound]
+                del self._buffers[min(free, key=lambda name: len(self._buffers[name]))]
+            buffer = self._buffers[device] = ReadingBuffer(_BUFFERED)
+        return buffer
+
     def _tracker_state(self, role: str) -> TrackerState:
         device = self._roles.get(role, "")
-        buffer = self._buffers.get(role)
+        buffer = self._bound.get(role)
         last = buffer.last_valid if buffer else None
         if buffer is None or last is None:
             identity = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
@@ -431,25 +463,29 @@ class LiveSession:
     def _finish_countdown(self, countdown: _CalibrationCountdown) -> None:
         self._countdown = None
         take = self._sample_take(countdown.sample_times(self._wait))
+        missing = [role for role in HANDS if role not in self._roles]
+        take = place_hands(take, countdown.skeleton, countdown.reference, missing)
         try:
             calibration, speeds = countdown.calibrate(take)
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
             return
-        self._calibrations.add(calibration, speeds)
+        self._message = ""
+        self._calibrations.add(calibration, speeds, explain_missing(self._roles))
         self.set_calibration(calibration)
 
     def _sample_take(self, times: np.ndarray) -> Take:
         """Return all six trackers at some times; those without a device are not valid."""
-        return Take(times, *sample_trackers(self._buffers, times))
+        take = Take(times, *sample_trackers(self._bound, times))
+        return rotate_head_with_pelvis(take) if self._positions_only == {"head"} else take
 
     def _take_due_frames(self) -> np.ndarray:
         """Return the times of the model frames that can be computed now."""
         if self._paused or self._reconstructor is None or self._calibration is None:
             return np.empty(0)
-        if self._scheduler.is_silent(self._now, self._buffers):
+        if self._scheduler.is_silent(self._now, self._bound):
             self._restart()
-        times, skipped = self._scheduler.take_due(self._now, self._buffers)
+        times, skipped = self._scheduler.take_due(self._now, self._bound)
         if skipped:
             self._statistics.frames_lost += skipped
             self._reconstructor.reset()
@@ -475,7 +511,7 @@ class LiveSession:
 
     def _note_frame(self, frame_time: float, duration: float, finished: float) -> None:
         """Note how long a frame took since its last packet, or that it lacked one."""
-        completing = [buffer.after(frame_time) for buffer in self._buffers.values()]
+        completing = [buffer.after(frame_time) for buffer in self._bound.values()]
         arrivals = [reading.arrival for reading in completing if reading]
         self._statistics.add_frame(
             now=self._now,

@@ -143,6 +143,11 @@ class Receiver:
         self._thread = self._waker = None
         self._port = self._wanted
 
+    @property
+    def notice(self) -> str:
+        """What the user should know about the senders, in plain words; "" if nothing."""
+        return self._queue.notice
+
     def drain(self) -> list[Reading]:
         """Return what came since the last call, in order of arrival; also after ``stop``."""
         return self._queue.drain()
@@ -315,6 +320,7 @@ class _Loop:
             self._queue.add_packet(line, stream.sender, stream.last_received)
 
     def _close(self, stream: socket.socket) -> None:
+        self._queue.forget_sender(self._streams[stream].sender)
         self._selector.unregister(stream)
         del self._streams[stream]
         stream.close()

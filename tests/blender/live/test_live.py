@@ -430,7 +430,7 @@ def test_a_disk_that_is_full_at_the_end(
         found = start()
         stream(found, sender, range(60, 66))
         bpy.ops.ssrhmr.record()
-        recorder = found.session._recorder
+        recorder = found.session._recorder._recorder
         assert recorder is not None
 
         def close(shut: Callable[[], None] = recorder.close) -> None:

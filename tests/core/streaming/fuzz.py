@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 
 from ssrhmr_core.streaming import ProtocolName, Receiver
-from ssrhmr_core.streaming.protocols.osc import bundle
+from ssrhmr_core.streaming.protocols.osc import write_bundle
 from ssrhmr_core.streaming.sender import packets
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion, make_skeleton
@@ -57,7 +57,12 @@ def good_packets(protocol: ProtocolName) -> list[bytes]:
         root = ("/VMC/Ext/Root/Pos", ("root", *numbers))
         local = ("/VMC/Ext/Tra/Pos/Local", ("LHR-1", *numbers))
         state = ("/VMC/Ext/OK", (1, 3, 0, 0))
-        found += [bundle([root, *bones]), bundle(bones[3:]), bundle([local]), bundle([state])]
+        found += [
+            write_bundle([root, *bones]),
+            write_bundle(bones[3:]),
+            write_bundle([local]),
+            write_bundle([state]),
+        ]
     if protocol == "json":
         found.append(b'{"name":"a","position":[1,2,3],"quaternion":[1,0,0,0],"time":1}\n')
     return found

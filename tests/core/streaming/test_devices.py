@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.streaming import (
     Device,
     DeviceTable,
@@ -70,7 +72,17 @@ def test_devices_are_forgotten_and_never_too_many() -> None:
     assert table.list_devices(70.0) == []
     for number in range(1000):
         table.add([Reading(str(number), (0, 0, 0), (1, 0, 0, 0), number, arrival=number)])
-    assert len(table.list_devices(0.0)) == 128
+    assert len(table.list_devices(0.0)) == 64
+
+
+def test_a_flood_of_names_does_not_push_devices_out() -> None:
+    table = DeviceTable()
+    table.add(readings("real", 2.0, 60.0, shaken=0.2))
+    for number in range(3000):
+        table.add([Reading(f"no {number}", (0, 0, 0), (1, 0, 0, 0), 2.0, arrival=2.01)])
+    assert len(table.list_devices(2.0)) == 64
+    assert "real" in [device.name for device in table.list_devices(2.0)]
+    assert table.find_shaken(2.0) == "real"
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.005])
@@ -100,33 +112,53 @@ def device(name: str, kind: str = "tracker") -> Device:
     return Device(name, kind, 60.0, 0.0, True, (0, 0, 0), (1, 0, 0, 0))
 
 
+RAW = [
+    device("LHR-1A2B", "tracker"),
+    device("LHR-HEADLESS", "hmd"),
+    device("left_hand", "controller"),
+    device("Waist"),
+    device("left foot 1"),
+    device("left foot 2"),
+]
+BONES = [
+    device(f"Bone {end}", "bone")
+    for end in ("Hips", "Head", "LeftHand", "RightHand", "LeftFoot", "RightFoot")
+]
+
+
 def test_names_and_kinds_tell_roles() -> None:
-    devices = [
-        device("LHR-1A2B", "tracker"),
-        device("LHR-HEADLESS", "hmd"),
-        device("left_hand", "controller"),
-        device("Waist"),
-        device("left foot 1"),
-        device("left foot 2"),
-        device("Bone Hips", "bone"),
-        device("Bone LeftFoot", "bone"),
-        device("Bone RightFoot", "bone"),
-    ]
-    expected = {
+    expected = {"pelvis": "Waist", "head": "LHR-HEADLESS", "left_hand": "left_hand"}
+    assert guess_roles(RAW, {}) == expected
+    # In whatever order they come.
+    assert guess_roles(RAW[::-1], {}) == expected
+    # What was chosen stays, and is not given away again.
+    assert guess_roles(RAW, {"right_hand": "left_hand"}) == {
         "pelvis": "Waist",
         "head": "LHR-HEADLESS",
-        "left_hand": "left_hand",
-        "left_foot": "Bone LeftFoot",
-        "right_foot": "Bone RightFoot",
-    }
-    assert guess_roles(devices, {}) == expected
-    # In whatever order they come.
-    assert guess_roles(devices[::-1], {}) == expected
-    # What was chosen stays, and is not given away again.
-    assert guess_roles(devices, {"right_hand": "left_hand"}) == {
-        **{role: name for role, name in expected.items() if role != "left_hand"},
         "right_hand": "left_hand",
     }
+
+
+def test_roles_come_from_devices_or_from_bones_but_never_from_both() -> None:
+    """Bones are those of an avatar that is scaled and moved."""
+    bones = dict(zip(TRACKERS, (bone.name for bone in BONES), strict=True))
+    assert guess_roles([*RAW, *BONES], {}) == bones
+    # As many of both: devices are what is measured.
+    assert guess_roles([*RAW, *BONES[:3]], {}) == guess_roles(RAW, {})
+    # What was chosen decides.
+    assert guess_roles([*RAW, *BONES], {"head": "LHR-HEADLESS"}) == guess_roles(RAW, {})
+    assert guess_roles([*RAW, *BONES], {"head": "Bone Hips"}) == {
+        **{role: bone for role, bone in bones.items() if role != "pelvis"},
+        "head": "Bone Hips",
+    }
+
+
+def test_of_two_heads_the_one_with_rotations_is_meant() -> None:
+    """SlimeVR sends a head without rotation, VRChat its headset."""
+    head = replace(device("head", "hmd"), has_rotation=False)
+    assert guess_roles([head], {}) == {"head": "head"}
+    assert guess_roles([head, device("headset", "hmd")], {}) == {"head": "headset"}
+    assert guess_roles([device("head"), device("headset")], {}) == {}
 
 
 def test_numbers_tell_nothing() -> None:
