@@ -116,10 +116,12 @@ class FrameScheduler:
         for buffer in recent:
             first = buffer.after(max(self._since, buffer.first))
             begin = max(begin, first.time if first else buffer.newest)
-        anchors = [buffers.get(role) for role in _ANCHORS]
-        if not sample_buffers(anchors, np.array([begin]))[2].any():
+        anchors = [buffers[role] for role in _ANCHORS if role in buffers]
+        if not anchors or not sample_buffers(anchors, np.array([begin]))[2].any():
             # There is nothing to start from. Once started, the body stays where it was seen last.
-            self.message = NO_ANCHOR
+            recent = [anchor.last_valid for anchor in anchors if anchor.last_valid]
+            if all(reading.time < now - MAX_GAP for reading in recent):
+                self.message = NO_ANCHOR
             return False
         self.message = ""
         # If frames lay at the very times of readings of a sender with the model's rate, they would

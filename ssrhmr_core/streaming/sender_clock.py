@@ -45,11 +45,16 @@ class SenderClock:
         self._slow_spans = 0
         self._begin_span(-math.inf, -math.inf)
 
+    @property
+    def is_coarse(self) -> bool:
+        """Whether most readings come with a time that came before."""
+        return self._repeats > _COARSE
+
     def note_time(self, is_new: bool) -> None:
         """Note whether a device came with a new time, or with one that it has had before.
 
         Args:
-            is_new: False if other values of the device came with the same time.
+            is_new: False if the device has had this time before.
         """
         self._repeats += _REPEAT_WEIGHT * ((not is_new) - self._repeats)
 
@@ -78,7 +83,7 @@ class SenderClock:
         self._count, self._least = self._count + 1, min(self._least, offset)
         if arrival - self._span_began >= _SPAN:
             self._finish_span(arrival)
-        if self._slow_spans >= _SLOW_SPANS or self._repeats > _COARSE:
+        if self._slow_spans >= _SLOW_SPANS or self.is_coarse:
             return arrival
         # Large numbers, as of dates, round: never after the arrival all the same.
         local = min(sent + self._offset, arrival)

@@ -116,10 +116,11 @@ class Sender:
         came = arrival if math.isnan(reading.arrival) else reading.arrival
         time = came
         if math.isfinite(reading.time):
-            if device.is_duplicate(reading):
-                return None, False
+            is_duplicate = device.is_duplicate(reading)
             is_new = device.is_new_time(reading)
             self.clock.note_time(is_new)
+            if is_duplicate and not self.clock.is_coarse:
+                return None, False
             if is_new:
                 time = self.clock.local(reading.time, came)
         return reading._replace(time=time, arrival=came), device.is_late(time)

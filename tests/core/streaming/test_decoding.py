@@ -111,6 +111,14 @@ def test_a_clock_that_hardly_advances_is_not_believed() -> None:
         assert reading.time == reading.arrival
 
 
+def test_who_stands_still_while_the_clock_does_is_no_duplicate() -> None:
+    queue = ReadingQueue("json", 1000)
+    for number in range(300):
+        queue.add_packet(line(0.4), "s", 5.0 + number / 60.0)
+    times = [reading.time for reading in queue.drain()]
+    assert len(times) > 270 and times[-1] == pytest.approx(5.0 + 299 / 60.0)
+
+
 def test_two_senders_of_the_same_devices_are_not_woven_together() -> None:
     queue = ReadingQueue("json", 1000)
     for number in range(60):
