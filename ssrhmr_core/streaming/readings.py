@@ -103,9 +103,14 @@ def make_reading(
     if not isinstance(device, str) or not 0 < len(device) <= MAX_NAME:
         raise MalformedError(f"a device needs a name of at most {MAX_NAME} characters")
     place, quat = read_pose(position, rotation)
-    if quat is None or max(map(abs, place)) > ROOM_RADIUS:
+    if quat is None or not is_in_room(place):
         return Reading(device, ORIGIN, IDENTITY_QUAT, time, False, kind)
     return Reading(device, place, quat, time, True, kind)
+
+
+def is_in_room(position: Vector) -> bool:
+    """Return whether a position is one that a tracking system may see."""
+    return max(map(abs, position)) <= ROOM_RADIUS
 
 
 def read_pose(
@@ -123,7 +128,17 @@ def read_pose(
     Raises:
         MalformedError: if a value is not a finite number.
     """
-    x, y, z, w, a, b, c = to_numbers((*position, *rotation))
+    return normalize_pose(*to_numbers((*position, *rotation)))
+
+
+def normalize_pose(
+    x: float, y: float, z: float, w: float, a: float, b: float, c: float
+) -> tuple[Vector, Quaternion | None]:
+    """Return position x, y, z and the unit quaternion of w, a, b, c; None if it is zero.
+
+    Raises:
+        MalformedError: if a number is not finite.
+    """
     length = math.sqrt(w * w + a * a + b * b + c * c)
     if not math.isfinite(x + y + z + length):
         raise MalformedError("a number is not finite")

@@ -35,31 +35,27 @@ class DeviceClock:
         self._newest = -math.inf
         self._past: OrderedDict[float, tuple[object, ...]] = OrderedDict()
 
-    def is_duplicate(self, reading: Reading) -> bool:
-        """Return whether exactly this reading, with a time of its sender, came before."""
-        return self._past.get(reading.time) == _values_of(reading)
+    def compare(self, reading: Reading) -> tuple[bool, bool]:
+        """Compare a reading with those that came before, and remember it.
 
-    def is_new_time(self, reading: Reading) -> bool:
-        """Return whether the sender's time is not one that came before; remember it.
-
-        A clock that stands still, or is too coarse, gives the same time for other values.
+        Returns:
+            Whether the sender's time is a new one (that of a clock that stands still, or is too
+            coarse, is not), and whether exactly this reading came before.
         """
-        if reading.time in self._past:
-            return False
-        self._past[reading.time] = _values_of(reading)
+        values = (reading.position, reading.rotation, reading.valid)
+        past = self._past.get(reading.time)
+        if past is not None:
+            return False, past == values
+        self._past[reading.time] = values
         if len(self._past) > _MAX_REMEMBERED:
             self._past.popitem(last=False)
-        return True
+        return True, False
 
     def is_late(self, time: float) -> bool:
         """Return whether a reading's local time is before one that came earlier."""
         late = time < self._newest
         self._newest = max(self._newest, time)
         return late
-
-
-def _values_of(reading: Reading) -> tuple[object, ...]:
-    return reading.position, reading.rotation, reading.valid
 
 
 class Sender:
@@ -116,14 +112,15 @@ class Sender:
         came = arrival if math.isnan(reading.arrival) else reading.arrival
         time = came
         if math.isfinite(reading.time):
-            is_duplicate = device.is_duplicate(reading)
-            is_new = device.is_new_time(reading)
+            is_new, is_duplicate = device.compare(reading)
             self.clock.note_time(is_new)
             if is_duplicate and not self.clock.is_coarse:
                 return None, False
             if is_new:
                 time = self.clock.local(reading.time, came)
-        return reading._replace(time=time, arrival=came), device.is_late(time)
+        # Much faster than _replace.
+        local = Reading(*reading[:3], time, reading.valid, reading.kind, came, reading.has_rotation)
+        return local, device.is_late(time)
 
 
 class SenderTable:

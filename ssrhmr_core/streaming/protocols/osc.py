@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from ..readings import MalformedError
+from ..readings import MalformedError, to_numbers
 
 _BUNDLE = b"#bundle\x00"
 _MAX_DEPTH = 4
@@ -65,6 +65,23 @@ class Message(NamedTuple):
         if stop < 0:
             raise MalformedError("a text without an end")
         return self.packet[self.begin : stop]
+
+    def read_numbers_after(self, name: bytes) -> Sequence[float]:
+        """Return the arguments after the first one, numbers all of them but surplus ones.
+
+        Args:
+            name: The first argument, as :meth:`read_name` returned it.
+
+        Raises:
+            MalformedError: if they are cut off, or are not numbers.
+        """
+        layout = _FLOATS.get(self.tags)
+        if layout is None or not layout[0]:
+            return to_numbers(self.read_arguments()[1:8])
+        floats, at = layout[1], self.begin + len(name) // 4 * 4 + 4
+        if at + floats.size > self.end:
+            raise MalformedError("a message that was cut off")
+        return floats.unpack_from(self.packet, at)
 
     def read_arguments(self) -> Sequence[object]:
         """Return the arguments: numbers, texts, truth values and None; a time tag is a number.

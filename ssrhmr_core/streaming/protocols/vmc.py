@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...geometry.scalar import IDENTITY_QUAT
+from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
 from ..axes import mirror_position, mirror_rotation
-from ..readings import ORIGIN, MalformedError, Reading, make_reading, read_pose
+from ..readings import MAX_NAME, ORIGIN, MalformedError, Reading, is_in_room, normalize_pose
 from .osc import Message, Packet, read_packet, write_bundle
 from .vmc_bones import BONES, Avatar, Transform
 
@@ -74,11 +74,13 @@ class VmcDecoder:
             try:
                 if handler is _BONE:
                     # Fingers and eyes are most of the bones: of them only the name is read.
-                    name = _BONE_NAMES.get(message.read_name())
-                    if name:
-                        bones[name] = _read_transform(message)
+                    name = message.read_name()
+                    bone = _BONE_NAMES.get(name)
+                    if bone:
+                        bones[bone] = _read_transform(message, name)
                 elif handler is _ROOT:
-                    self._avatar.root = _read_transform(message)
+                    # The root's name means nothing, and may be empty.
+                    self._avatar.root = _read_transform(message, message.read_name())
                 elif isinstance(handler, tuple):
                     kind, is_raw = handler
                     reading = _read_device(message, time, kind)
@@ -133,28 +135,31 @@ def _read_time(parsed: Packet) -> float:
 
 
 def _read_device(message: Message, time: float, kind: str) -> Reading:
-    name, position, rotation = _split(message.read_arguments())
-    reading = make_reading(name, position, rotation, time, kind)
-    if reading.position == ORIGIN and abs(reading.rotation[0]) == 1.0:
-        # Devices that were never seen lie at the origin.
-        return reading._replace(valid=False)
-    return reading._replace(
-        position=mirror_position(reading.position), rotation=mirror_rotation(reading.rotation)
-    )
+    name = message.read_name()
+    try:
+        device = name.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError("a name that is not UTF-8") from error
+    if not 0 < len(device) <= MAX_NAME:
+        raise MalformedError(f"a device needs a name of at most {MAX_NAME} characters")
+    position, quat = _read_pose(message, name)
+    # Devices that were never seen lie at the origin.
+    is_parked = not any(position) and quat is not None and abs(quat[0]) == 1.0
+    if quat is None or is_parked or not is_in_room(position):
+        return Reading(device, ORIGIN, IDENTITY_QUAT, time, False, kind)
+    return Reading(device, mirror_position(position), mirror_rotation(quat), time, True, kind)
 
 
-def _read_transform(message: Message) -> Transform:
-    """Return position and rotation of a bone; the root's name means nothing and may be empty."""
-    _, position, rotation = _split(message.read_arguments())
-    place, quat = read_pose(position, rotation)
-    return mirror_position(place), mirror_rotation(quat or IDENTITY_QUAT)
+def _read_transform(message: Message, name: bytes) -> Transform:
+    """Return position and rotation of a bone; hidden roots are far outside of the room."""
+    position, quat = _read_pose(message, name)
+    return mirror_position(position), mirror_rotation(quat or IDENTITY_QUAT)
 
 
-def _split(
-    arguments: Sequence[object],
-) -> tuple[object, Sequence[object], tuple[object, object, object, object]]:
-    """Split arguments into name, position and quaternion w, x, y, z; ignore what follows."""
-    if len(arguments) < 8:
+def _read_pose(message: Message, name: bytes) -> tuple[Vector, Quaternion | None]:
+    """Return position and unit quaternion w, x, y, z in Unity's axes; ignore what follows them."""
+    numbers = message.read_numbers_after(name)
+    if len(numbers) < 7:
         raise MalformedError("a name, a position and a quaternion belong here")
-    x, y, z, w = arguments[4:8]
-    return arguments[0], arguments[1:4], (w, x, y, z)
+    x, y, z, a, b, c, w = numbers[:7]
+    return normalize_pose(x, y, z, w, a, b, c)

@@ -9,7 +9,7 @@ from functools import cache
 from ...body.skeleton import INDEX
 from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, multiply, rotate
 from ...tracking.proportions import adult
-from ..readings import ORIGIN, ROOM_RADIUS, Reading
+from ..readings import ORIGIN, Reading, is_in_room
 
 ENDS = ("Hips", "Head", "LeftHand", "RightHand", "LeftFoot", "RightFoot")
 """The bones that become devices."""
@@ -173,7 +173,7 @@ class Avatar:
         for end in ENDS:
             if end in fresh:
                 position, rotation = self._to_room(end, lengths)
-                valid = max(map(abs, position)) <= ROOM_RADIUS
+                valid = is_in_room(position)
                 readings.append(
                     Reading(
                         f"Bone {end}",

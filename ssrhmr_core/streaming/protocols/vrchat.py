@@ -13,7 +13,15 @@ from collections.abc import Sequence
 
 from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
 from ..axes import from_euler, mirror_position, mirror_rotation, to_euler
-from ..readings import ORIGIN, MalformedError, Reading, make_reading, read_pose, to_numbers
+from ..readings import (
+    ORIGIN,
+    MalformedError,
+    Reading,
+    is_in_room,
+    make_reading,
+    read_pose,
+    to_numbers,
+)
 from .osc import Message, read_packet, write_bundle
 
 PORT = 9000
@@ -52,13 +60,13 @@ NO_ROTATIONS = (
 class _Tracker:
     """The state of one tracker: its last values, and which of them waits for the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, arrival: float) -> None:
         self.position: Vector | None = None
         self.rotation: Quaternion | None = None
         self.waiting = ""
         self.waiting_since = -math.inf
         self.time = math.nan
-        self.last_rotation = math.nan
+        self.last_rotation = arrival
         """Seconds when a rotation came last, or the first position if there was none."""
         self.positions_since = 0
         self.positions_only = False
@@ -107,9 +115,9 @@ class VrchatDecoder:
     def _add_part(self, message: Message, name: str, part: str, arrival: float) -> list[Reading]:
         """Take in a position or a rotation; return what is complete now."""
         arguments = message.read_arguments()
-        tracker = self._trackers.setdefault(name, _Tracker())
-        if math.isnan(tracker.last_rotation):
-            tracker.last_rotation = arrival
+        tracker = self._trackers.get(name)
+        if tracker is None:
+            tracker = self._trackers[name] = _Tracker(arrival)
         if part == "position":
             position = mirror_position(_read_vector(arguments))
             tracker.positions_since += 1
@@ -180,12 +188,20 @@ def _complete(name: str, tracker: _Tracker) -> list[Reading]:
         return []
     kind, device = ("hmd", "head") if name == "head" else ("tracker", f"tracker {name}")
     rotation = tracker.rotation or IDENTITY_QUAT
-    reading = make_reading(device, tracker.position, rotation, tracker.time, kind)
-    if not any(tracker.position) and rotation == IDENTITY_QUAT:
-        # Trackers that were never seen lie at the origin.
-        reading = reading._replace(valid=False)
-    has_rotation = not tracker.positions_only
-    return [reading._replace(arrival=tracker.waiting_since, has_rotation=has_rotation)]
+    # Trackers that were never seen lie at the origin.
+    valid = is_in_room(tracker.position) and (any(tracker.position) or rotation != IDENTITY_QUAT)
+    return [
+        Reading(
+            device,
+            tracker.position if valid else ORIGIN,
+            rotation,
+            tracker.time,
+            valid,
+            kind,
+            tracker.waiting_since,
+            not tracker.positions_only,
+        )
+    ]
 
 
 def _read_pose(message: Message, device: str) -> Reading:
