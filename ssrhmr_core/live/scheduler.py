@@ -119,8 +119,8 @@ class FrameScheduler:
         anchors = [buffers[role] for role in _ANCHORS if role in buffers]
         if not anchors or not sample_buffers(anchors, np.array([begin]))[2].any():
             # There is nothing to start from. Once started, the body stays where it was seen last.
-            recent = [anchor.last_valid for anchor in anchors if anchor.last_valid]
-            if all(reading.time < now - MAX_GAP for reading in recent):
+            valid_readings = [anchor.last_valid for anchor in anchors if anchor.last_valid]
+            if all(reading.time < now - MAX_GAP for reading in valid_readings):
                 self.message = NO_ANCHOR
             return False
         self.message = ""

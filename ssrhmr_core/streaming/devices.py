@@ -167,9 +167,9 @@ def guess_roles(devices: Iterable[Device], known: Mapping[str, str]) -> dict[str
     Returns:
         Device name by role, for the roles that are known or clear.
     """
-    bones, others = [], []
-    for device in devices:
-        (bones if device.kind == "bone" else others).append(device)
+    listed = list(devices)
+    bones = [device for device in listed if device.kind == "bone"]
+    others = [device for device in listed if device.kind != "bone"]
     used = [space for space in (others, bones) if any(d.name in known.values() for d in space)]
     guesses = [_guess_in_space(space, known) for space in used or (others, bones)]
     # The first of those with the most roles: devices, if both give as many.

@@ -43,6 +43,7 @@ class SenderClock:
         self._newest, self._last_arrival = -math.inf, -math.inf
         self._repeats = 0.0
         self._slow_spans = 0
+        self._count, self._least = 0, math.inf
         self._begin_span(-math.inf, -math.inf)
 
     @property

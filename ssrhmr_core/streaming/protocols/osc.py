@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
@@ -154,7 +154,7 @@ class Packet(NamedTuple):
         other: Address of a message that nothing handles, b"" if there is none.
     """
 
-    messages: Sequence[tuple[Message, object]]
+    messages: Sequence[tuple[Message, Any]]
     malformed: int
     other: bytes
 
@@ -175,7 +175,7 @@ class _Reader:
     """Collects messages and counts elements that cannot be read."""
 
     def __init__(self, handlers: Mapping[bytes, object]) -> None:
-        self.messages: list[tuple[Message, object]] = []
+        self.messages: list[tuple[Message, Any]] = []
         self.malformed = 0
         self.other = b""
         self._handlers = handlers

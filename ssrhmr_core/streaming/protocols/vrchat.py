@@ -102,7 +102,7 @@ class VrchatDecoder:
         self.malformed += parsed.malformed
         readings: list[Reading] = []
         for message, handler in parsed.messages:
-            name, part = handler  # type: ignore[misc]
+            name, part = handler
             try:
                 if part == "pose":
                     readings.append(_read_pose(message, name))
