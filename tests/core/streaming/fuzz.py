@@ -31,6 +31,7 @@ WORDS = (
     b"#bundle\x00",
     b"/VMC/Ext/Bone/Pos\x00\x00\x00",
     b",sfffffff\x00\x00\x00",
+    b",sffffffNtb\x00",
     b"/tracking/trackers/1/rotation\x00\x00\x00",
     b'{"trackers":[',
     b'"position":',
@@ -63,6 +64,11 @@ def good_packets(protocol: ProtocolName) -> list[bytes]:
             write_bundle([local]),
             write_bundle([state]),
         ]
+    if protocol == "vrchat":
+        position = ("/tracking/trackers/1/position", (0.1, 0.2, 0.3))
+        quaternion = ("/tracking/trackers/1/rotation", (0.0, 0.6, 0.0, 0.8))
+        pose = ("/tracking/vrsystem/leftwrist/pose", (0.1, 0.2, 0.3, 10.0, 20.0, 30.0))
+        found += [write_bundle([position, quaternion]), write_bundle([position, pose])]
     if protocol == "json":
         found.append(b'{"name":"a","position":[1,2,3],"quaternion":[1,0,0,0],"time":1}\n')
     return found
