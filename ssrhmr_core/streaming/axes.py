@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..geometry.scalar import Quaternion, Vector, multiply, rotate
+from ..geometry.scalar import Quaternion, Vector, clamp, multiply, to_matrix
 
 _GIMBAL_LOCK = 1.0 - 1e-9
 """Sine of the X angle above which Y and Z rotate about the same axis."""
@@ -44,14 +44,11 @@ def from_euler(degrees: Sequence[float]) -> Quaternion:
 
 def to_euler(rotation: Sequence[float]) -> Vector:
     """Convert Unity's quaternion w, x, y, z to Unity's Euler angles x, y, z in degrees."""
-    # The columns of the rotation matrix.
-    right, up, forward = (
-        rotate(rotation, axis) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    )
-    x = math.asin(max(-1.0, min(1.0, -forward[1])))
-    if abs(forward[1]) > _GIMBAL_LOCK:
+    xx, _, xz, yx, yy, yz, zx, _, zz = to_matrix(rotation)
+    x = math.asin(clamp(-yz, -1.0, 1.0))
+    if abs(yz) > _GIMBAL_LOCK:
         # Y and Z rotate about the same axis: any split between both will do.
-        y, z = math.atan2(-right[2], right[0]), 0.0
+        y, z = math.atan2(-zx, xx), 0.0
     else:
-        y, z = math.atan2(forward[0], forward[2]), math.atan2(right[1], up[1])
+        y, z = math.atan2(xz, zz), math.atan2(yx, yy)
     return math.degrees(x), math.degrees(y), math.degrees(z)

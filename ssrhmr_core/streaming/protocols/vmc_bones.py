@@ -7,7 +7,7 @@ import math
 from functools import cache
 
 from ...body.skeleton import INDEX
-from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, multiply, rotate
+from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, add, multiply, rotate
 from ...tracking.proportions import adult
 from ..readings import ORIGIN, Reading, is_in_room
 
@@ -236,8 +236,7 @@ class Avatar:
             current = _PARENTS.get(current)
         position, rotation = self.root
         for offset, local_rotation in reversed(chain):
-            x, y, z = rotate(rotation, offset)
-            position = (position[0] + x, position[1] + y, position[2] + z)
+            position = add(position, rotate(rotation, offset))
             rotation = multiply(rotation, local_rotation)
         return position, rotation
 

@@ -57,45 +57,51 @@ BAD: list[Any] = [
 ]
 
 
+KNOWN = {
+    *("$schema", "$defs", "title", "description", "default", "type", "properties", "required"),
+    *("items", "minItems", "maxItems", "minLength", "maxLength", "if", "else", "const", "$ref"),
+}
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "number": (int, float),
+}
+
+
 def conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     """Whether a value is as a schema says: as much of JSON Schema as ours uses."""
-    known = {
-        *("$schema", "$defs", "title", "description", "default", "type", "properties", "required"),
-        *("items", "minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum"),
-        *("if", "else", "const", "$ref"),
-    }
-    assert set(schema) <= known, set(schema) - known
+    assert set(schema) <= KNOWN, set(schema) - KNOWN
     if "$ref" in schema:
         return conforms(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
-    if "const" in schema and (value != schema["const"] or type(value) is not type(schema["const"])):
-        return False
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    types: dict[str, bool] = {
-        "object": isinstance(value, dict),
-        "array": isinstance(value, list),
-        "string": isinstance(value, str),
-        "boolean": isinstance(value, bool),
-        "number": number,
-    }
-    if not types[schema.get("type", "object")]:
+    if "const" in schema:
+        return value == schema["const"] and type(value) is type(schema["const"])
+    kind = schema.get("type", "object")
+    if not isinstance(value, TYPES[kind]) or (kind == "number" and isinstance(value, bool)):
         return "type" not in schema
-    if isinstance(value, dict):
-        if any(name not in value for name in schema.get("required", [])):
-            return False
-        parts = schema.get("properties", {})
-        if not all(conforms(value[n], part, root) for n, part in parts.items() if n in value):
-            return False
-        if "if" in schema and not conforms(value, schema["if"], root):
-            return conforms(value, schema["else"], root)
-    if isinstance(value, list | str):
-        kind = "Items" if isinstance(value, list) else "Length"
-        if not schema.get(f"min{kind}", 0) <= len(value) <= schema.get(f"max{kind}", math.inf):
-            return False
-    if isinstance(value, list) and "items" in schema:
-        return all(conforms(item, schema["items"], root) for item in value)
-    if number:
-        return schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
-    return True
+    parts = {dict: object_conforms, list: array_conforms, str: text_conforms}
+    part = parts.get(type(value))
+    return part is None or part(value, schema, root)
+
+
+def object_conforms(value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any]) -> bool:
+    parts = schema.get("properties", {})
+    if any(name not in value for name in schema.get("required", [])):
+        return False
+    if not all(conforms(value[name], part, root) for name, part in parts.items() if name in value):
+        return False
+    is_other = "if" in schema and not conforms(value, schema["if"], root)
+    return not is_other or conforms(value, schema["else"], root)
+
+
+def array_conforms(value: list[Any], schema: dict[str, Any], root: dict[str, Any]) -> bool:
+    sized = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", math.inf)
+    return sized and all(conforms(item, schema["items"], root) for item in value)
+
+
+def text_conforms(value: str, schema: dict[str, Any], root: dict[str, Any]) -> bool:
+    return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf)
 
 
 @pytest.fixture(scope="module")
