@@ -80,9 +80,11 @@ def conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     kind = schema.get("type", "object")
     if not isinstance(value, TYPES[kind]) or (kind == "number" and isinstance(value, bool)):
         return "type" not in schema
-    parts = {dict: object_conforms, list: array_conforms, str: text_conforms}
-    part = parts.get(type(value))
-    return part is None or part(value, schema, root)
+    if isinstance(value, dict):
+        return object_conforms(value, schema, root)
+    if isinstance(value, list):
+        return array_conforms(value, schema, root)
+    return not isinstance(value, str) or text_conforms(value, schema)
 
 
 def object_conforms(value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any]) -> bool:
@@ -100,7 +102,7 @@ def array_conforms(value: list[Any], schema: dict[str, Any], root: dict[str, Any
     return sized and all(conforms(item, schema["items"], root) for item in value)
 
 
-def text_conforms(value: str, schema: dict[str, Any], root: dict[str, Any]) -> bool:
+def text_conforms(value: str, schema: dict[str, Any]) -> bool:
     return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf)
 
 
