@@ -20,6 +20,7 @@ from ..common.typed import window_manager_of
 from ..common.validation import check_character
 from ..properties.live import live_of
 from ..properties.setup import setup_of
+from ..properties.tracker import TRACKER_LABELS
 from ..rig.preview import Preview
 from ..rig.reading import read_character
 from .overlay import Overlay
@@ -28,7 +29,7 @@ from .setup_calibration import SetupCalibration
 from .takes import next_take
 
 if TYPE_CHECKING:
-    from ssrhmr_core.live.session import LivePose, LiveSession, LiveStatus, RawTake
+    from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
     from ssrhmr_core.streaming import Device, ProtocolName, Receiver
     from ssrhmr_core.tracking.calibration import Calibration
 
@@ -99,7 +100,7 @@ class Capture:
 
     def __init__(self, scene: bpy.types.Scene) -> None:
         """Open the port and get the character ready, if there is one."""
-        from ssrhmr_core.live.session import LiveSession
+        from ssrhmr_core.live import LiveSession
         from ssrhmr_core.streaming import ANYWHERE, LOCALHOST, Receiver
 
         setup, live = setup_of(scene), live_of(scene)
@@ -156,12 +157,13 @@ class Capture:
             return
         armature = check_character(setup)
         character = read_character(armature, tuple(slot.bone for slot in setup.bones))
-        self.session.reconstructor = Reconstructor(
+        reconstructor = Reconstructor(
             character.rest.skeleton.scaled(1.0 / self.unit),
             smoothing=Smoothing(cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0),
             trust=setup.weights(),
         )
-        self.session.calibration = self._calibration.read(setup)
+        self.session.set_reconstructor(reconstructor)
+        self.session.set_calibration(self._calibration.read(setup))
         self._preview = Preview(armature, character)
 
     def _take_performer(self, calibration: Calibration | None) -> None:
@@ -170,8 +172,8 @@ class Capture:
         from ssrhmr_core.tracking.proportions import adult
 
         body = (calibration and calibration.performer) or adult()
-        self.session.reconstructor = Reconstructor(body)
-        self.session.calibration = calibration
+        self.session.set_reconstructor(Reconstructor(body))
+        self.session.set_calibration(calibration)
 
     def tick(self, now: float | None = None) -> bool:
         """Read all that has arrived, and show the newest pose.
@@ -208,22 +210,23 @@ class Capture:
             self._preview.show(self.pose.rotations, self.pose.root * self.unit)
 
     def _list_devices(self, live: SSRHMR_Live) -> None:
-        """List new devices, in the role that their name suggests."""
-        from ssrhmr_core.streaming import guess_roles
+        """List new devices, in the role that their name or their position suggests."""
+        from ssrhmr_core.streaming import MAX_DEVICES, guess_roles
 
-        listed = {device.name for device in live.devices}
         devices = self.session.devices()
         self.heard = {device.name: device for device in devices}
-        if all(device.name in listed for device in devices):
-            return
+        new = [device.name for device in devices if device.name not in live.devices]
         taken = _roles(live)
-        guessed = {name: role for role, name in guess_roles(devices, taken).items()}
-        for device in devices:
-            if device.name not in listed:
-                row = live.devices.add()
-                row.name = device.name
-                if device.name in guessed and guessed[device.name] not in taken:
-                    row.role = guessed[device.name]
+        # In the T-pose of a calibration, positions show which device is which.
+        standing = self.status.countdown > 0.0 and len(taken) < len(TRACKER_LABELS)
+        if not new and not standing:
+            return
+        _forget_rows(live, set(self.heard), MAX_DEVICES - len(new))
+        for name in new[: max(MAX_DEVICES - len(live.devices), 0)]:
+            live.devices.add().name = name
+        for role, name in guess_roles(devices, taken).items():
+            if role not in taken and name in live.devices and (standing or name in new):
+                live.devices[name].role = role
 
     @property
     def recording(self) -> bool:
@@ -327,3 +330,11 @@ class Capture:
 def _roles(live: SSRHMR_Live) -> dict[str, str]:
     """Return the device's name by role."""
     return {device.role: device.name for device in live.devices if device.role != "NONE"}
+
+
+def _forget_rows(live: SSRHMR_Live, heard: set[str], most: int) -> None:
+    """Remove rows of silent devices without a role, if there are too many rows."""
+    for index in reversed(range(len(live.devices))):
+        row = live.devices[index]
+        if len(live.devices) > most and row.role == "NONE" and row.name not in heard:
+            live.devices.remove(index)

@@ -41,7 +41,7 @@ class SSRHMR_OT_live_wiggle(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Give the role to the device that was shaken."""
-        name = capture.require_running().session.wiggled()
+        name = capture.require_running().session.find_shaken_device()
         if name is None:
             self.report(
                 {"WARNING"}, "No device moved alone: shake one, keep the others still, try again"
@@ -111,9 +111,9 @@ def _describe(device: Device | None) -> str:
 def _last_seen(device: Device) -> str:
     if device.valid:
         return iface_("now")
-    if not math.isfinite(device.ago):
+    if not math.isfinite(device.age):
         return iface_("never")
-    return iface_("{ago:.0f} s ago").format(ago=device.ago)
+    return iface_("{ago:.0f} s ago").format(ago=device.age)
 
 
 class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):

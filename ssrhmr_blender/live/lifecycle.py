@@ -14,7 +14,7 @@ from ..properties.setup import setup_of
 from . import capture
 
 if TYPE_CHECKING:
-    from ssrhmr_core.live.session import RawTake
+    from ssrhmr_core.live import RawTake
 
 
 def stop() -> None:

@@ -14,7 +14,7 @@ from ..properties.tracker import TRACKER_LABELS
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.live.session import LivePose, LiveSession
+    from ssrhmr_core.live import LivePose, LiveSession
 
 _AXIS = 0.08
 _GRID_HALF, _GRID_STEP = 1.5, 0.5

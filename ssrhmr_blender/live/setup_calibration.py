@@ -17,7 +17,7 @@ from ..trackers.stored_calibration import (
 
 if TYPE_CHECKING:
     from ssrhmr_core.body.skeleton import Skeleton
-    from ssrhmr_core.live.session import LiveSession
+    from ssrhmr_core.live import LiveSession
     from ssrhmr_core.tracking.calibration import Calibration
 
     from ..properties.setup import SSRHMR_Setup
@@ -80,7 +80,7 @@ class SetupCalibration:
         nudges = adjustments_of(setup)
         nudged = nudges != self._nudges or (is_new and any(map(any, nudges)))
         if setup.calibration and nudged:
-            self._session.calibration = self.read(setup)
+            self._session.set_calibration(self.read(setup))
 
 
 def _scale(calibration: Calibration, factor: float) -> Calibration:

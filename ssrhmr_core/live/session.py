@@ -1,27 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A performance as it happens: readings in, poses out, and a take that lacks nothing.
+"""A performance as it happens: readings in, poses out, and a recording that lacks nothing.
 
 Plain Python without threads: everything happens in :meth:`LiveSession.tick`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
-from ..formats.trackers_csv import Recorder, load_trackers
 from ..pipeline import Reconstructor
-from ..streaming.devices import Device, DeviceTable, validate_roles
+from ..streaming.devices import MAX_DEVICES, Device, DeviceTable, validate_roles
 from ..streaming.readings import Reading, StreamingError
 from ..tracking.calibration import (
     Calibration,
@@ -29,44 +25,38 @@ from ..tracking.calibration import (
     calibrate_at_stillest,
     movement_warnings,
 )
-from ..tracking.reading_buffer import (
-    MAX_GAP,
-    SAME_TIME,
-    BufferedReading,
-    ReadingBuffer,
-    sample_buffers,
-)
+from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
 from ..tracking.take import Take, TrackerError
+from .missing_trackers import HANDS, explain_missing, place_hands, rotate_head_with_pelvis
+from .recording import RawTake, TakeRecorder
+from .scheduler import MAX_FRAMES, FrameScheduler, sample_trackers
+from .statistics import FrameStatistics, LiveStatus
 
-_LOOKED_AT = 1.0
-"""Seconds before the end of a countdown in which the stillest moment is looked for."""
-_AHEAD = 0.002
-"""Seconds by which model frames are before readings: more than those are unsure by."""
-_GATHER = 0.5
-"""Seconds to wait at the start until all bound trackers were heard of."""
-_SILENT = 1.0
-"""Seconds without any reading after which the model begins anew with the next."""
-_MOST_FRAMES = 180
-"""Frames that may be due at once; older ones are left out."""
-_KEPT = _MOST_FRAMES / MODEL_RATE + 0.5
-"""Seconds of readings that are kept: what frames that are due need, and a gap before."""
+_STILL_WINDOW = 1.0
+"""Seconds before the end of a countdown in which the stillest moment is searched."""
+_BUFFERED = MAX_FRAMES / MODEL_RATE + 0.5
+"""Seconds of readings that are kept: what frames that are due need, and a gap before them."""
+_MAX_BUFFERS = MAX_DEVICES + len(TRACKERS)
+"""Number of devices of which readings are kept."""
 _LONGEST_TICK = 1.0
 """Seconds that a tick computes at most, however long ago the last one was."""
-_FLUSHED = 0.5
-"""Seconds between two flushes of a recording."""
-_RECENT = 1.0
-"""Seconds that figures for the panel are taken over."""
-_NO_ANCHOR = (
-    "neither pelvis nor head is seen, and the body begins where one of them is: switch it on, and"
-    " say which device is worn there"
-)
+
+
+@runtime_checkable
+class NotifyingSource(Protocol):
+    """A source that also has something to tell the user, as a receiver has."""
+
+    @property
+    def notice(self) -> str:
+        """What the user should know about the senders, "" if nothing."""
+        ...
 
 
 class ReadingSource(Protocol):
-    """Where readings come from: a :class:`~ssrhmr_core.streaming.Receiver`, or anything like it."""
+    """A source of readings: a :class:`~ssrhmr_core.streaming.Receiver`, or anything like it."""
 
     def drain(self) -> list[Reading]:
-        """Return what came since the last call."""
+        """Return the readings that came since the last call."""
         ...
 
 
@@ -75,7 +65,7 @@ class LivePose:
     """A pose of the character.
 
     Attributes:
-        time: seconds on the session's clock for which it is.
+        time: Seconds on the session's clock at which the performer had this pose.
         rotations: (22, 4) float32 global quaternions, measured from the canonical T-pose.
         root: (3,) float32 position of the hips, metres.
         valid: (6,) bool, which trackers were visible then; the others are filled in.
@@ -89,15 +79,16 @@ class LivePose:
 
 @dataclass(frozen=True, eq=False)
 class TrackerState:
-    """A bound tracker as it was last seen, raw: before calibration.
+    """The last valid reading of a bound tracker, raw: before calibration.
 
     Attributes:
-        role: one of :data:`ssrhmr_core.body.skeleton.TRACKERS`.
-        device: name of the device bound to it, "" if none.
-        position: (3,) float32, metres, core axes; where it was last seen.
+        role: One of :data:`ssrhmr_core.body.skeleton.TRACKERS`.
+        device: Name of the device bound to it, "" if none.
+        position: (3,) float32, metres, core axes.
         rotation: (4,) float32 quaternion.
-        valid: whether it is seen now.
-        has_reading: whether it was ever seen; position and rotation mean nothing before.
+        valid: Whether the tracker is visible now.
+        has_reading: Whether there ever was a valid reading; position and rotation mean nothing
+            before.
     """
 
     role: str
@@ -108,71 +99,68 @@ class TrackerState:
     has_reading: bool
 
 
-@dataclass(frozen=True)
-class LiveStatus:
-    """How a session goes, for a panel.
+@dataclass(frozen=True, eq=False)
+class _CalibrationCountdown:
+    """A calibration that is due at the end of a countdown.
 
     Attributes:
-        rate: readings a second of the fastest bound tracker.
-        model_ms: milliseconds that a frame takes, mean of the last second.
-        latency_ms: milliseconds from the arrival of the packet that completed a frame to its pose,
-            median of the last second. What the caller takes to show the pose comes on top.
-        frames: model frames computed.
-        frames_lost: model frames left out because the caller came back too late.
-        frames_waited: model frames computed without a reading after them for some tracker that is
-            worn: it was late or lost.
-        countdown: seconds until the calibration, 0 when none is running.
-        paused: whether the model pauses.
-        recording: readings recorded so far, -1 when not recording.
-        recorded_seconds: length of the recording so far.
-        message: what went wrong or should be known, in plain words; "" if nothing.
+        end: Seconds on the session's clock at which the countdown reaches zero.
+        skeleton: The character.
+        proportions: What to do where performer and character differ.
+        reference: The reference pose.
+        height: Height of the performer in metres, None if unknown.
     """
 
-    rate: float = 0.0
-    model_ms: float = 0.0
-    latency_ms: float = 0.0
-    frames: int = 0
-    frames_lost: int = 0
-    frames_waited: int = 0
-    countdown: float = 0.0
-    paused: bool = False
-    recording: int = -1
-    recorded_seconds: float = 0.0
-    message: str = ""
+    end: float
+    skeleton: Skeleton
+    proportions: Proportions
+    reference: str
+    height: float | None
 
+    def remaining(self, now: float) -> float:
+        """Return the seconds until the end, 0 after it."""
+        return max(self.end - now, 0.0)
 
-@dataclass(frozen=True)
-class RawTake:
-    """A recording on disk.
+    def sample_times(self, wait: float) -> np.ndarray:
+        """Return the times of the frames that the calibration chooses from.
 
-    Attributes:
-        path: the tracker CSV; :func:`ssrhmr_core.formats.trackers_csv.load_trackers` reads it.
-        readings: rows in it.
-        seconds: its length.
-        first: seconds from its beginning to the first reading.
-        began: seconds on the session's clock that are time zero in the file.
-    """
-
-    path: Path
-    readings: int
-    seconds: float
-    first: float
-    began: float
-
-    def load(self) -> Take:
-        """Read it back as frames of six trackers, not calibrated yet.
-
-        Raises:
-            TrackerFileError: if nothing was recorded, or the file was changed since.
-            OSError: if it cannot be opened.
+        Args:
+            wait: Seconds that readings may be late: younger ones may still be on their way.
         """
-        return load_trackers(self.path)
+        steps = np.arange(round(_STILL_WINDOW * MODEL_RATE) + 1) / MODEL_RATE
+        return self.end - wait - steps[::-1]
+
+    def calibrate(self, take: Take) -> tuple[Calibration, np.ndarray]:
+        """Calibrate from the stillest moment; see :func:`calibrate_at_stillest`."""
+        return calibrate_at_stillest(
+            self.skeleton,
+            take,
+            proportions=self.proportions,
+            reference=self.reference,
+            height=self.height,
+        )
+
+
+@dataclass(eq=False)
+class _CalibrationHistory:
+    """The outcome of the countdowns that ended in a calibration."""
+
+    count: int = 0
+    warnings: tuple[str, ...] = ()
+    speeds: np.ndarray = field(default_factory=lambda: np.zeros(6, np.float32))
+
+    def add(self, calibration: Calibration, speeds: np.ndarray, missing: str) -> None:
+        self.count += 1
+        self.speeds = speeds
+        warnings = (*calibration.warnings, *movement_warnings(speeds), missing)
+        self.warnings = tuple(warning for warning in warnings if warning)
 
 
 class LiveSession:
-    """Receiver, binding, calibration and model, moved on by ``tick``.
+    """Receiver, roles, calibration and model, advanced by :meth:`tick`.
 
-    Works without a character too: then it only keeps the trackers for an overlay, and records.
+    A session also works without a character: it then only keeps the trackers for an overlay, and
+    records.
     """
 
     def __init__(
@@ -185,44 +173,43 @@ class LiveSession:
         budget: float = 0.25,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Get ready.
+        """Create a session; the caller starts and stops the source.
 
         Args:
-            source: of readings; who made it starts and stops it.
-            reconstructor: of the character; None without one.
-            roles: device name by role; see :func:`ssrhmr_core.streaming.guess_roles`.
-            calibration: of an earlier session, None if there is none yet.
-            wait: seconds that a model frame waits at most for readings after it. A frame is
-                computed as soon as all worn trackers have a reading at or after its time, so that
+            source: The source of readings.
+            reconstructor: The reconstructor of the character; None without one.
+            roles: Device name by role; see :func:`ssrhmr_core.streaming.guess_roles`.
+            calibration: The calibration of an earlier session, None if there is none yet.
+            wait: Seconds that a model frame waits at most for readings after it. A frame is
+                computed as soon as all bound trackers have a reading at or after its time, so that
                 it lies between two and nothing is guessed; that is at once with the packet that
-                completes it. Only when a tracker stays silent for so long is it taken as lost.
+                completes it. Only a tracker that stays silent for so long is taken as lost.
                 Senders slower than 25 readings a second need more.
-            budget: seconds that one tick computes at most, or as long as the last one is ago, if
-                that is longer; frames beyond it have their turn at the next one, so that a
-                computer that is too slow for the model still answers.
-            clock: the receiver's.
+            budget: Seconds that one tick computes at most, or the time since the last tick if that
+                is longer; frames beyond it have their turn at the next tick, so that a computer
+                that is too slow for the model still answers.
+            clock: The receiver's clock.
 
         Raises:
             StreamingError: if a role is unknown or a device has two.
         """
-        self._source, self._clock, self._wait, self._budget = source, clock, wait, budget
+        self._source, self._clock = source, clock
+        self._wait, self._budget = wait, budget
         self._reconstructor, self._calibration = reconstructor, calibration
-        self._dress()
-        self._table = DeviceTable()
         self._now = clock()
         self._paused = False
         self._message = ""
-        self._countdown: _Countdown | None = None
-        self._calibrations = 0
-        self._warnings: tuple[str, ...] = ()
-        self._speeds = np.zeros(6, np.float32)
-        self._recorder: Recorder | None = None
-        self._began = self._flushed = self._recorded_from = self._recorded_until = 0.0
-        self._frames = self._lost = self._waited = 0
-        self._costs: deque[tuple[float, float]] = deque()
-        self._delays: deque[tuple[float, float]] = deque()
+        self._countdown: _CalibrationCountdown | None = None
+        self._calibrations = _CalibrationHistory()
+        self._devices = DeviceTable()
+        self._recorder = TakeRecorder()
+        self._scheduler = FrameScheduler(wait)
+        self._statistics = FrameStatistics()
         self._roles: dict[str, str] = {}
-        self._tracks: dict[str, ReadingBuffer] = {}
+        self._buffers: dict[str, ReadingBuffer] = {}
+        self._bound: dict[str, ReadingBuffer] = {}
+        self._positions_only: set[str] = set()
+        self._apply_performer()
         self.bind(roles or {})
 
     @property
@@ -231,99 +218,89 @@ class LiveSession:
         return dict(self._roles)
 
     def bind(self, roles: Mapping[str, str]) -> None:
-        """Bind devices to roles anew, at any time.
+        """Bind devices to roles, at any time; their last readings are known already.
 
         Raises:
             StreamingError: if a role is unknown or a device has two.
         """
-        found = validate_roles(roles)
-        # A role that keeps its device keeps its past.
-        self._tracks = {
-            role: self._tracks[role] if self._roles.get(role) == device else ReadingBuffer(_KEPT)
-            for role, device in found.items()
-        }
-        self._roles = found
-        self._role_of = {device: role for role, device in found.items()}
-        self._restart(self._now)
+        self._roles = validate_roles(roles)
+        self._bound = {role: self._buffer_of(device) for role, device in self._roles.items()}
+        self._positions_only.clear()
+        self._restart()
 
     @property
     def reconstructor(self) -> Reconstructor | None:
-        """Of the character; may be set at any time."""
+        """The reconstructor of the character."""
         return self._reconstructor
 
-    @reconstructor.setter
-    def reconstructor(self, reconstructor: Reconstructor | None) -> None:
+    def set_reconstructor(self, reconstructor: Reconstructor | None) -> None:
+        """Show poses on another character from now on, or on none."""
         self._reconstructor = reconstructor
-        self._dress()
-        self._restart(self._now)
+        self._apply_performer()
+        self._restart()
 
     @property
     def calibration(self) -> Calibration | None:
-        """How trackers sit on joints; may be set at any time."""
+        """How trackers sit on joints."""
         return self._calibration
 
-    @calibration.setter
-    def calibration(self, calibration: Calibration | None) -> None:
+    def set_calibration(self, calibration: Calibration | None) -> None:
+        """Use another calibration from now on, or none."""
         self._calibration = calibration
-        self._dress()
-        self._restart(self._now)
-
-    def _dress(self) -> None:
-        """Let the body be reconstructed that the trackers were calibrated to."""
-        if self._reconstructor and self._calibration:
-            self._reconstructor.performer = self._calibration.performer
+        self._apply_performer()
+        self._restart()
 
     def tick(self, now: float | None = None) -> LivePose | None:
-        """Take in all that came, compute all model frames that are due.
+        """Take in all readings that came and compute all model frames that are due.
 
         Never raises because of what came in; ``status.message`` says what is wrong.
 
         Args:
-            now: seconds on the session's clock; its time now if not given.
+            now: Seconds on the session's clock; the present time if not given.
 
         Returns:
             The newest pose, None if no new one is due (no character, not calibrated, paused, no
             trackers, or called twice within a frame).
         """
         began = self._clock()
-        before, self._now = self._now, began if now is None else now
+        last_tick, self._now = self._now, began if now is None else now
         self._take_in(self._source.drain())
-        if self._countdown and self._now >= self._countdown.end:
+        if self._countdown and not self._countdown.remaining(self._now):
             self._finish_countdown(self._countdown)
-        times = self._due()
-        # Who comes back seldom has much to make up for, and is not hurried.
-        budget = max(self._budget, min(self._now - before, _LONGEST_TICK))
+        times = self._take_due_frames()
+        # A caller that comes back seldom has much to make up for, and is not hurried.
+        budget = max(self._budget, min(self._now - last_tick, _LONGEST_TICK))
         return self._compute(times, began, budget) if len(times) else None
 
     def trackers(self) -> list[TrackerState]:
-        """The six roles in order, as of the last tick; also before any calibration."""
-        return [self._state(role) for role in TRACKERS]
+        """Return the six trackers in order, as of the last tick; also before any calibration."""
+        return [self._tracker_state(role) for role in TRACKERS]
 
     def devices(self) -> list[Device]:
-        """All devices of the feed, as of the last tick."""
-        return self._table.devices(self._now)
+        """Return all devices of the source, as of the last tick."""
+        return self._devices.list_devices(self._now)
 
-    def wiggled(self) -> str | None:
-        """Name of the device that moved lately while all others stood still, or None."""
-        return self._table.wiggled(self._now)
+    def find_shaken_device(self) -> str | None:
+        """Return the name of the device that moved lately while all others stood still."""
+        return self._devices.find_shaken(self._now)
 
     @property
     def status(self) -> LiveStatus:
-        """How it goes, as of the last tick."""
-        bound = [device for device in self.devices() if device.name in self._role_of]
-        delays = [value for _, value in self._delays]
+        """The state of the session, as of the last tick."""
+        bound = set(self._roles.values())
+        rates = [device.rate for device in self.devices() if device.name in bound]
         return LiveStatus(
-            rate=max((device.rate for device in bound), default=0.0),
-            model_ms=1000.0 * float(np.mean([v for _, v in self._costs])) if self._costs else 0.0,
-            latency_ms=1000.0 * float(np.median(delays)) if delays else 0.0,
-            frames=self._frames,
-            frames_lost=self._lost,
-            frames_waited=self._waited,
-            countdown=max(self._countdown.end - self._now, 0.0) if self._countdown else 0.0,
+            rate=max(rates, default=0.0),
+            model_ms=self._statistics.model_ms,
+            latency_ms=self._statistics.latency_ms,
+            frames=self._statistics.frames,
+            frames_lost=self._statistics.frames_lost,
+            frames_waited=self._statistics.frames_waited,
+            countdown=self._countdown.remaining(self._now) if self._countdown else 0.0,
             paused=self._paused,
-            recording=self._recorder.readings if self._recorder else -1,
-            recorded_seconds=self._recorded_until if self._recorder else 0.0,
-            message=self._message,
+            recording=self._recorder.readings,
+            recorded_seconds=self._recorder.seconds,
+            message=self._choose_message(),
         )
 
     def begin_calibration(
@@ -336,15 +313,15 @@ class LiveSession:
     ) -> None:
         """Calibrate after a countdown, from the stillest moment around its end.
 
-        When it is over, :attr:`calibration` is the new one, or, if it could not be had,
-        ``status.message`` says why and the old one stays.
+        At the end :attr:`calibration` is the new one; if there could be none, ``status.message``
+        says why and the old one stays.
 
         Args:
-            seconds: to get into the reference pose.
-            proportions: what to do where performer and character differ.
-            skeleton: the character's; the reconstructor's if not given.
-            reference: the pose, one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
-            height: of the performer, metres, if known.
+            seconds: Seconds that the performer has to get into the reference pose.
+            proportions: What to do where performer and character differ.
+            skeleton: The character; the reconstructor's if not given.
+            reference: The pose, one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
+            height: Height of the performer in metres, if known.
 
         Raises:
             TrackerError: if there is no character to calibrate to.
@@ -352,9 +329,10 @@ class LiveSession:
         body = skeleton or (self._reconstructor.skeleton if self._reconstructor else None)
         if body is None:
             raise TrackerError("choose a character before calibrating")
-        self._message = ""
+        # Said at once, while there is time to do something about it.
+        self._message, self._recorder.error = explain_missing(self._roles), ""
         end = self._now + seconds
-        self._countdown = _Countdown(end, body, proportions, reference, height)
+        self._countdown = _CalibrationCountdown(end, body, proportions, reference, height)
 
     def cancel_calibration(self) -> None:
         """End the countdown."""
@@ -362,253 +340,182 @@ class LiveSession:
 
     @property
     def calibrations(self) -> int:
-        """How many countdowns have ended in a calibration: changes when there is a new one."""
-        return self._calibrations
+        """Number of countdowns that ended in a calibration: changes when there is a new one."""
+        return self._calibrations.count
 
     @property
     def calibration_warnings(self) -> Sequence[str]:
         """What looked wrong at the last calibration, with trackers that moved; plain words."""
-        return self._warnings
+        return self._calibrations.warnings
 
     @property
     def calibration_speeds(self) -> np.ndarray:
-        """How fast each tracker (6,) moved at the last calibration, metres a second."""
-        return self._speeds
+        """Speed of each tracker (6,) at the last calibration, metres a second."""
+        return self._calibrations.speeds
 
     def pause(self) -> None:
         """Keep the pose; readings are still taken in and recorded."""
         self._paused = True
 
     def resume(self) -> None:
-        """Go on with the newest readings."""
+        """Continue with the newest readings."""
         if self._paused:
             self._paused = False
-            self._restart(self._now)
+            self._restart()
 
     def start_recording(self, path: str | Path) -> float:
         """Write all readings of bound trackers to a tracker CSV from now on, as they come.
 
         Args:
-            path: of the file; an existing one is replaced.
+            path: Path of the file; an existing one is replaced.
 
         Returns:
             Seconds on the session's clock that are time zero in the file.
 
         Raises:
-            StreamingError: if it records already.
+            StreamingError: if a recording is running already.
             OSError: if the file cannot be written.
         """
-        if self._recorder:
+        if self._recorder.readings >= 0:
             raise StreamingError("it is recording already: end that recording first")
-        # What came before the button was pressed is not part of it.
+        # What came before the button was pressed is not part of the recording.
         self._take_in(self._source.drain())
-        self._recorder = Recorder(path)
-        self._began = self._flushed = self._now = self._clock()
-        self._recorded_from, self._recorded_until = np.inf, 0.0
-        return self._began
+        self._now = self._clock()
+        self._recorder.start(path, self._now)
+        return self._now
 
     def stop_recording(self) -> RawTake:
-        """Close the file, after what came until now is in it.
+        """Close the file, once it contains all that came until now.
 
         Raises:
-            StreamingError: if it does not record.
+            StreamingError: if no recording is running.
             OSError: if the rest could not be written.
         """
         self._take_in(self._source.drain())
-        recorder = self._recorder
-        if not recorder:
-            raise StreamingError(self._message or "it is not recording: begin a recording first")
-        self._recorder = None
-        recorder.close()
-        first = self._recorded_from if recorder.readings else 0.0
-        return RawTake(recorder.path, recorder.readings, self._recorded_until, first, self._began)
+        return self._recorder.stop()
 
-    def _restart(self, since: float) -> None:
-        """Begin the model's clock anew, not before a time."""
-        self._start: float | None = None
-        self._since, self._index = since, 0
-        self._first_heard = np.inf
+    def _choose_message(self) -> str:
+        """Return what the user should know first."""
+        notice = self._source.notice if isinstance(self._source, NotifyingSource) else ""
+        return self._recorder.error or self._scheduler.message or self._message or notice
+
+    def _apply_performer(self) -> None:
+        """Reconstruct the body that the trackers were calibrated to."""
+        if self._reconstructor and self._calibration:
+            self._reconstructor.performer = self._calibration.performer
+
+    def _restart(self) -> None:
+        """Start the model again with the next readings."""
+        self._scheduler.restart(self._now)
         if self._reconstructor:
             self._reconstructor.reset()
 
     def _take_in(self, readings: list[Reading]) -> None:
-        self._table.note(readings)
+        self._devices.add(readings)
+        role_of = {device: role for role, device in self._roles.items()}
         for reading in readings:
-            role = self._role_of.get(reading.device)
-            if role:
-                track = self._tracks[role]
-                track.add(
-                    BufferedReading(
-                        reading.time,
-                        reading.position,
-                        reading.rotation,
-                        reading.valid,
-                        reading.arrival,
-                    )
+            self._buffer_of(reading.device).add(
+                BufferedReading(
+                    time=reading.time,
+                    position=reading.position,
+                    rotation=reading.rotation,
+                    valid=reading.valid,
+                    arrival=reading.arrival,
                 )
-                self._record(role, reading)
-        if self._recorder and self._now - self._flushed >= _FLUSHED:
-            self._flushed = self._now
-            self._guarded(self._recorder.flush)
-
-    def _record(self, role: str, reading: Reading) -> None:
-        if self._recorder:
-            time = reading.time - self._began
-            self._recorded_from = min(self._recorded_from, time)
-            self._recorded_until = max(self._recorded_until, time)
-            values = (time, role, reading.position, reading.rotation, reading.valid, reading.device)
-            self._guarded(partial(self._recorder.add, *values))
-
-    def _guarded(self, write: Callable[[], None]) -> None:
-        """Write to the recording; a full disk ends it, not the performance."""
-        try:
-            write()
-        except OSError as error:
-            recorder, self._recorder = self._recorder, None
-            self._message = (
-                f"the recording ended: {error.strerror or error}. What came before is kept: record"
-                " on in another folder, or make room"
             )
-            if recorder:
-                with contextlib.suppress(OSError):
-                    recorder.close()
+            role = role_of.get(reading.device)
+            if role:
+                if reading.has_rotation:
+                    self._positions_only.discard(role)
+                else:
+                    self._positions_only.add(role)
+                self._recorder.add(role, reading)
+        self._recorder.flush(self._now)
 
-    def _state(self, role: str) -> TrackerState:
-        track = self._tracks.get(role)
-        last = track.last_valid if track else None
-        if track is None or last is None:
-            unit = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
-            device = self._roles.get(role, "")
-            return TrackerState(role, device, np.zeros(3, np.float32), unit, False, False)
+    def _buffer_of(self, device: str) -> ReadingBuffer:
+        """Return the readings of a device, bound or not: it may be bound at any time."""
+        buffer = self._buffers.get(device)
+        if buffer is None:
+            if len(self._buffers) >= _MAX_BUFFERS:
+                bound = set(self._roles.values())
+                free = [name for name in self._buffers if name not in bound]
+                del self._buffers[min(free, key=lambda name: len(self._buffers[name]))]
+            buffer = self._buffers[device] = ReadingBuffer(_BUFFERED)
+        return buffer
+
+    def _tracker_state(self, role: str) -> TrackerState:
+        device = self._roles.get(role, "")
+        buffer = self._bound.get(role)
+        last = buffer.last_valid if buffer else None
+        if buffer is None or last is None:
+            identity = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+            origin = np.zeros(3, np.float32)
+            return TrackerState(role, device, origin, identity, valid=False, has_reading=False)
         return TrackerState(
-            role,
-            self._roles[role],
-            np.array(last.position, np.float32),
-            np.array(last.rotation, np.float32),
-            self._now - last.time <= MAX_GAP and track.newest <= last.time,
-            True,
+            role=role,
+            device=device,
+            position=np.array(last.position, np.float32),
+            rotation=np.array(last.rotation, np.float32),
+            valid=self._now - last.time <= MAX_GAP and buffer.newest <= last.time,
+            has_reading=True,
         )
 
-    def _finish_countdown(self, countdown: _Countdown) -> None:
+    def _finish_countdown(self, countdown: _CalibrationCountdown) -> None:
         self._countdown = None
-        steps = np.arange(round(_LOOKED_AT * MODEL_RATE) + 1) / MODEL_RATE
-        # What is younger than `wait` may still be on its way.
-        take = self._take(countdown.end - self._wait - steps[::-1])
+        take = self._sample_take(countdown.sample_times(self._wait))
+        missing = [role for role in HANDS if role not in self._roles]
+        take = place_hands(take, countdown.skeleton, countdown.reference, missing)
         try:
-            found, speeds = calibrate_at_stillest(
-                *(countdown.skeleton, take, countdown.proportions),
-                *(countdown.reference, countdown.height),
-            )
+            calibration, speeds = countdown.calibrate(take)
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
             return
-        self._speeds, self._warnings = speeds, (*found.warnings, *movement_warnings(speeds))
-        self._calibrations += 1
-        self.calibration = found
+        self._message = ""
+        self._calibrations.add(calibration, speeds, explain_missing(self._roles))
+        self.set_calibration(calibration)
 
-    def _take(self, times: np.ndarray) -> Take:
-        """Return all six trackers at some times; those without a device are not seen."""
-        there = sample_buffers([self._tracks.get(role) for role in TRACKERS], times)
-        return Take(times, *there)
+    def _sample_take(self, times: np.ndarray) -> Take:
+        """Return all six trackers at some times; those without a device are not valid."""
+        take = Take(times, *sample_trackers(self._bound, times))
+        return rotate_head_with_pelvis(take) if self._positions_only == {"head"} else take
 
-    def _due(self) -> np.ndarray:
-        """Times of the model frames that can be computed now."""
+    def _take_due_frames(self) -> np.ndarray:
+        """Return the times of the model frames that can be computed now."""
         if self._paused or self._reconstructor is None or self._calibration is None:
             return np.empty(0)
-        newest = max((track.newest for track in self._tracks.values()), default=-np.inf)
-        if self._start is not None and newest < self._now - _SILENT:
-            # Nothing comes any more: what comes next is a new beginning.
-            self._restart(self._now)
-        if self._start is None and not self._begun():
-            return np.empty(0)
-        times = []
-        index = self._index
-        while (time := self._time(index)) <= self._now and self._complete(time):
-            times.append(time)
-            index += 1
-        skipped = len(times) - _MOST_FRAMES
-        if skipped > 0:
-            self._lost += skipped
+        if self._scheduler.is_silent(self._now, self._bound):
+            self._restart()
+        times, skipped = self._scheduler.take_due(self._now, self._bound)
+        if skipped:
+            self._statistics.frames_lost += skipped
             self._reconstructor.reset()
-            times = times[skipped:]
-        self._index = index
-        return np.array(times)
-
-    def _time(self, index: int) -> float:
-        return (self._start or 0.0) + index / MODEL_RATE
-
-    def _begun(self) -> bool:
-        """Begin the model's clock once the trackers are there."""
-        heard = [track for track in self._tracks.values() if track.newest >= self._since]
-        live = [track for track in heard if track.newest >= self._now - MAX_GAP]
-        if not live:
-            return False
-        self._first_heard = min(self._first_heard, self._now)
-        if len(live) < len(self._tracks) and self._now - self._first_heard < _GATHER:
-            return False
-        begin = -np.inf
-        for track in live:
-            first = track.after(max(self._since, track.first))
-            begin = max(begin, first.time if first else track.newest)
-        anchors = [self._tracks.get(role) for role in TRACKERS[:2]]
-        if not sample_buffers(anchors, np.array([begin]))[2].any():
-            # Nothing to begin from; once begun, the body stays where it was seen last.
-            self._message = _NO_ANCHOR
-            return False
-        if self._message == _NO_ANCHOR:
-            self._message = ""
-        # Frames of a sender with the model's rate would, at the very times of its readings, now and
-        # then just miss one and wait for the next.
-        self._start, self._index = begin + 1.0 / MODEL_RATE - _AHEAD, 0
-        return True
-
-    def _complete(self, time: float) -> bool:
-        """Whether nothing is to be waited for at a frame."""
-        newest = [track.newest for track in self._tracks.values()]
-        if max(newest) < time - SAME_TIME:
-            # The network holds everything back, or the sender has paused: nothing to go by.
-            return False
-        # One that was silent for longer than a gap is lost; frames do not wait for it any more.
-        late = any(time - MAX_GAP <= last < time - SAME_TIME for last in newest)
-        return not late or time <= self._now - self._wait
+        return times
 
     def _compute(self, times: np.ndarray, began: float, budget: float) -> LivePose | None:
         if self._reconstructor is None or self._calibration is None:
             return None
-        raw = self._take(times)
-        take = self._calibration.apply(raw)
+        take = self._calibration.apply(self._sample_take(times))
         pose = None
-        for frame, at in enumerate(times):
+        for frame, frame_time in enumerate(times.tolist()):
             before = self._clock()
             if pose and before - began > budget:
-                self._index -= len(times) - frame
+                self._scheduler.put_back(len(times) - frame)
                 break
             rotations, root = self._reconstructor.frame(
                 take.positions[frame], take.rotations[frame], take.valid[frame]
             )
-            pose = LivePose(float(at), rotations, root, take.valid[frame])
+            pose = LivePose(frame_time, rotations, root, take.valid[frame])
             after = self._clock()
-            self._frames += 1
-            self._costs.append((self._now, after - before))
-            self._note_delay(float(at), self._now + after - began)
-        for figures in (self._costs, self._delays):
-            while figures and figures[0][0] < self._now - _RECENT:
-                figures.popleft()
+            self._note_frame(frame_time, after - before, self._now + after - began)
         return pose
 
-    def _note_delay(self, time: float, done: float) -> None:
-        """Note how long a pose took since its last packet, or that it lacked one."""
-        completing = [track.after(time) for track in self._tracks.values()]
-        arrivals = [sample.arrival for sample in completing if sample]
-        self._waited += len(arrivals) < len(completing)
-        if arrivals:
-            self._delays.append((self._now, done - max(arrivals)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Countdown:
-    end: float
-    skeleton: Skeleton
-    proportions: Proportions
-    reference: str
-    height: float | None
+    def _note_frame(self, frame_time: float, duration: float, finished: float) -> None:
+        """Note how long a frame took since its last packet, or that it lacked one."""
+        completing = [buffer.after(frame_time) for buffer in self._bound.values()]
+        arrivals = [reading.arrival for reading in completing if reading]
+        self._statistics.add_frame(
+            now=self._now,
+            duration=duration,
+            latency=finished - max(arrivals) if arrivals else None,
+            complete=len(arrivals) == len(completing),
+        )

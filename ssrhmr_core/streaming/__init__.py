@@ -6,13 +6,14 @@
 """
 
 from .decoding import PORTS, Counters, ProtocolName
-from .devices import Device, DeviceTable, assign_role, guess_roles
+from .devices import MAX_DEVICES, Device, DeviceTable, assign_role, guess_roles
 from .readings import MalformedError, Reading, StreamingError
 from .receiver import ANYWHERE, LOCALHOST, Receiver
 
 __all__ = [
     "ANYWHERE",
     "LOCALHOST",
+    "MAX_DEVICES",
     "PORTS",
     "Counters",
     "Device",

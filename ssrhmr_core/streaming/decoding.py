@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal
 
 from .protocols import json_lines, vmc, vrchat
-from .readings import Decoder, MalformedError, Reading
-from .sender_clock import SenderClock
+from .protocols.recognition import describe_packet
+from .readings import Decoder, Reading
+from .senders import Sender, SenderTable
 
 ProtocolName = Literal["vmc", "vrchat", "json"]
 
@@ -20,7 +20,7 @@ PORTS: dict[ProtocolName, int] = {
     "vrchat": vrchat.PORT,
     "json": json_lines.PORT,
 }
-"""The port that each protocol usually has."""
+"""The usual port of each protocol."""
 LONGEST = 32768
 """Bytes of the longest packet or line that is read; 64 trackers with long names take half of it."""
 
@@ -29,27 +29,25 @@ _DECODERS: dict[ProtocolName, Callable[[], Decoder]] = {
     "vrchat": vrchat.VrchatDecoder,
     "json": json_lines.JsonDecoder,
 }
-_SENDERS = 32
-_DEVICES = 256
-_REMEMBERED = 32
-"""Readings of a device that are compared with a new one to tell whether it came before."""
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
+_NOTICE_INTERVAL = 0.25
+"""Seconds between two looks for something that the user should know."""
+_SILENT_PACKETS = 20
+"""Packets without any reading after which the user is told what they are."""
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What came in since the receiver was started.
+    """Counters of what came in since the receiver was started.
 
     Attributes:
-        datagrams: packets: UDP datagrams, and lines over TCP.
-        readings: readings handed over.
-        malformed: packets that could not be read.
-        oversized: packets or lines longer than any of the protocol.
-        duplicate: readings that came a second time, left out.
-        late: readings older than one of the same device that came before; handed over.
-        dropped: readings lost because nobody fetched them for long.
+        datagrams: Packets: UDP datagrams, and lines over TCP.
+        readings: Readings handed over.
+        malformed: Packets of which something could not be read; the rest of them was used.
+        oversized: Packets or lines longer than any of the protocol.
+        duplicate: Readings that came a second time, left out.
+        late: Readings older than one of the same device that came before; handed over.
+        ignored: Readings of a second sender with the same devices, left out.
+        dropped: Readings lost because nobody fetched them for long.
     """
 
     datagrams: int = 0
@@ -58,77 +56,71 @@ class Counters:
     oversized: int = 0
     duplicate: int = 0
     late: int = 0
+    ignored: int = 0
     dropped: int = 0
-
-
-class _Sender:
-    """What is remembered of one sender."""
-
-    def __init__(self, decoder: Decoder) -> None:
-        self.decoder, self.clock = decoder, SenderClock()
-        self.devices: OrderedDict[str, _DeviceState] = OrderedDict()
-
-
-class _DeviceState:
-    """What is remembered of one device."""
-
-    def __init__(self) -> None:
-        self.newest = -math.inf
-        self.past: OrderedDict[float, tuple[object, ...]] = OrderedDict()
 
 
 class ReadingQueue:
     """Decodes packets, maps times, leaves out duplicates, counts, and keeps what nobody fetched.
 
-    ``packet`` and ``oversized`` are for one thread, ``drain`` and ``counters`` for any. Whatever
-    comes in, the memory taken is bounded.
+    ``add_packet`` and ``count_oversized`` are for one thread, ``drain``, ``counters`` and
+    ``notice`` for any. Whatever comes in, the memory taken is bounded.
+
+    Attributes:
+        counters: Counters of what came in.
+        notice: What the user should know about the senders, in plain words; "" if nothing.
     """
 
     def __init__(self, protocol: ProtocolName, capacity: int) -> None:
-        """Begin with nothing.
+        """Create an empty queue.
 
         Args:
-            protocol: what is spoken.
-            capacity: readings kept until they are fetched.
+            protocol: The protocol of the sender.
+            capacity: The number of readings kept until they are fetched.
         """
-        self._decoder = _DECODERS[protocol]
-        self._queue: deque[Reading] = deque(maxlen=capacity)
-        self._capacity = capacity
-        self._senders: OrderedDict[Hashable, _Sender] = OrderedDict()
         self.counters = Counters()
+        self.notice = ""
+        self._protocol: ProtocolName = protocol
+        self._capacity = capacity
+        self._queue: deque[Reading] = deque(maxlen=capacity)
+        self._senders = SenderTable(_DECODERS[protocol])
+        self._next_notice = 0.0
+        self._without_reading = 0
 
-    def packet(self, packet: bytes, sender: Hashable, arrival: float) -> None:
+    def add_packet(self, packet: bytes, sender: Hashable, arrival: float) -> None:
         """Take in a datagram, or a line of a stream.
 
         Args:
-            packet: as it came.
-            sender: address, or anything that tells senders apart.
-            arrival: seconds on the local clock.
+            packet: The bytes, as they came.
+            sender: The address, (host, port), or anything that tells senders apart.
+            arrival: Seconds on the local clock.
         """
-        known = _remembered(self._senders, sender, lambda: _Sender(self._decoder()), _SENDERS)
         if len(packet) > LONGEST:
-            self.oversized()
+            self.count_oversized()
             return
-        malformed = 0
-        try:
-            readings = known.decoder.decode(packet, arrival)
-        except MalformedError:
-            readings, malformed = [], 1
-        made = [self._timed(reading, known, arrival) for reading in readings]
-        kept = [reading for reading, _ in made if reading]
-        dropped = max(len(self._queue) + len(kept) - self._capacity, 0)
-        self._queue.extend(kept)
-        self.counters = replace(
-            self.counters,
-            datagrams=self.counters.datagrams + 1,
-            readings=self.counters.readings + len(kept),
-            malformed=self.counters.malformed + malformed,
-            duplicate=self.counters.duplicate + len(made) - len(kept),
-            late=self.counters.late + sum(late for _, late in made),
-            dropped=self.counters.dropped + dropped,
-        )
+        known = self._senders.find(sender, arrival)
+        if known is None:
+            self.counters = replace(self.counters, datagrams=self.counters.datagrams + 1)
+            return
+        malformed = known.decoder.malformed
+        readings = known.decoder.decode(packet, arrival)
+        is_malformed = known.decoder.malformed > malformed
+        if self._senders.claim(known, readings, arrival):
+            self._add_readings(known, readings, arrival, is_malformed)
+        else:
+            self.counters = replace(
+                self.counters,
+                datagrams=self.counters.datagrams + 1,
+                malformed=self.counters.malformed + is_malformed,
+                ignored=self.counters.ignored + len(readings),
+            )
+        self._update_notice(packet, known, arrival)
 
-    def oversized(self) -> None:
+    def forget_sender(self, sender: Hashable) -> None:
+        """Forget a sender that has closed its connection: its devices may come from another."""
+        self._senders.forget(sender)
+
+    def count_oversized(self) -> None:
         """Count a packet that was too long to be read."""
         self.counters = replace(
             self.counters,
@@ -138,45 +130,40 @@ class ReadingQueue:
 
     def drain(self) -> list[Reading]:
         """Return what came since the last call, in order of arrival."""
-        found = []
-        # As much as there is now: one that sends faster than this reads must not keep it here.
+        readings = []
+        # No more than there is now: a sender faster than this loop must not keep it here.
         for _ in range(len(self._queue)):
             try:
-                found.append(self._queue.popleft())
+                readings.append(self._queue.popleft())
             except IndexError:  # dropped meanwhile
                 break
-        return found
+        return readings
 
-    def _timed(
-        self, reading: Reading, sender: _Sender, arrival: float
-    ) -> tuple[Reading | None, bool]:
-        """Return the reading on the local clock, None if it came before, and whether it is late."""
-        device = _remembered(sender.devices, reading.device, _DeviceState, _DEVICES)
-        came = arrival if math.isnan(reading.arrival) else reading.arrival
-        time = came
-        if math.isfinite(reading.time):
-            value = (reading.position, reading.rotation, reading.valid)
-            before = device.past.get(reading.time)
-            if before == value:
-                return None, False
-            # Of a clock that stands still, or is too coarse, nothing can be told.
-            if before is None:
-                _remembered(device.past, reading.time, lambda: value, _REMEMBERED)
-                time = sender.clock.local(reading.time, came)
-        late = time < device.newest
-        device.newest = max(device.newest, time)
-        return reading._replace(time=time, arrival=came), late
+    def _add_readings(
+        self, sender: Sender, readings: list[Reading], arrival: float, is_malformed: bool
+    ) -> None:
+        local = [sender.make_local(reading, arrival) for reading in readings]
+        kept = [reading for reading, _ in local if reading]
+        sender.readings += len(kept)
+        dropped = max(len(self._queue) + len(kept) - self._capacity, 0)
+        self._queue.extend(kept)
+        counters = self.counters
+        self.counters = Counters(
+            datagrams=counters.datagrams + 1,
+            readings=counters.readings + len(kept),
+            malformed=counters.malformed + is_malformed,
+            oversized=counters.oversized,
+            duplicate=counters.duplicate + len(local) - len(kept),
+            late=counters.late + sum(late for _, late in local),
+            ignored=counters.ignored,
+            dropped=counters.dropped + dropped,
+        )
 
-
-def _remembered(
-    table: OrderedDict[_Key, _Value], key: _Key, make: Callable[[], _Value], most: int
-) -> _Value:
-    """Look up a key, or make its value; what was not looked up for longest makes room."""
-    value = table.get(key)
-    if value is None:
-        value = table[key] = make()
-        if len(table) > most:
-            table.popitem(last=False)
-    else:
-        table.move_to_end(key)
-    return value
+    def _update_notice(self, packet: bytes, sender: Sender, now: float) -> None:
+        self._without_reading = 0 if self.counters.readings else self._without_reading + 1
+        if now < self._next_notice:
+            return
+        self._next_notice = now + _NOTICE_INTERVAL
+        self.notice = self._senders.notice(now)
+        if not self.notice and self._without_reading >= _SILENT_PACKETS:
+            self.notice = describe_packet(packet, self._protocol, sender.name)

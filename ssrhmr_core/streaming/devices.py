@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The devices of a feed, and which of them is worn where."""
+"""The devices of a stream, and which tracker each of them is."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,148 +14,198 @@ from ..body.skeleton import TRACKERS
 from ..geometry.scalar import Quaternion, Vector
 from ..tracking.roles import assign
 from .readings import Reading, StreamingError
+from .standing_pose import find_roles_of_standing
 
-_MOST = 128
-_FORGOTTEN = 60.0
+MAX_DEVICES = 64
+_LIFETIME = 60.0
+"""Seconds after its last reading for which a device is listed."""
 _WINDOW = 2.0
 """Seconds that rates and movements are measured over."""
-_SEEN = 0.25
-"""Seconds after the last valid reading within which a device counts as seen."""
+_ESTABLISHED = 20
+"""Readings after which a device that still sends is not forgotten in favour of a new one."""
+_VALID_TIME = 0.25
+"""Seconds after the last valid reading for which a device counts as visible."""
 _STEP = 1.0 / 60.0
-"""Seconds between places that are kept: enough to see a device being shaken."""
-_WIGGLE = 0.05
-"""Metres from its mean place that a device is, root mean square, when somebody shakes it."""
+"""Seconds between positions that are kept: enough to see a device being shaken."""
+_SHAKEN = 0.05
+"""Metres from its mean position, root mean square, beyond which a device is being shaken."""
 _OTHERS = 0.4
-"""Share of that which any other device may be: who shakes a hand sways a little."""
+"""Share of that which any other device may move: who shakes a hand sways a little."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device as it was last heard of.
+    """A device as of its last readings.
 
     Attributes:
-        name: serial or name, as the sender gives it.
+        name: Serial or name, as the sender gives it.
         kind: "hmd", "controller", "tracker" or "bone".
-        rate: readings a second over the last two seconds.
-        ago: seconds since it was last seen; infinite if it never was.
-        valid: whether it is seen now: heard of lately, and valid by the sender.
-        position: where it was last seen, metres, core axes.
-        rotation: how it was turned then, w, x, y, z.
+        rate: Readings a second over the last two seconds.
+        age: Seconds since the last valid reading; infinite if there was none.
+        valid: Whether the device is visible now: it sent something lately, and that was valid.
+        position: Position of the last valid reading, metres, core axes.
+        rotation: Rotation of the last valid reading, w, x, y, z.
+        has_rotation: False if the sender gives positions only.
     """
 
     name: str
     kind: str
     rate: float
-    ago: float
+    age: float
     valid: bool
     position: Vector
     rotation: Quaternion
+    has_rotation: bool = True
 
 
 class _DeviceHistory:
-    """What is kept of one device."""
+    """The last readings of one device."""
 
     def __init__(self, reading: Reading) -> None:
-        self.last = self.seen = reading
-        self.seen_at = -math.inf
-        self.arrivals: deque[float] = deque(maxlen=1024)
-        self.places: deque[tuple[float, Vector]] = deque()
+        self.last = self.last_valid = reading
+        self.last_valid_arrival = -math.inf
+        self.count = 0
+        self._times: deque[float] = deque(maxlen=1024)
+        self._positions: deque[tuple[float, Vector]] = deque()
 
-    def note(self, reading: Reading) -> None:
+    def add(self, reading: Reading) -> None:
         self.last = reading
-        self.arrivals.append(reading.time)
+        self.count += 1
+        self._times.append(reading.time)
         if not reading.valid:
             return
-        self.seen, self.seen_at = reading, reading.arrival
-        if not self.places or reading.time - self.places[-1][0] >= _STEP:
-            self.places.append((reading.time, reading.position))
-            while self.places[0][0] < reading.time - _WINDOW:
-                self.places.popleft()
+        self.last_valid, self.last_valid_arrival = reading, reading.arrival
+        if not self._positions or reading.time - self._positions[-1][0] >= _STEP:
+            self._positions.append((reading.time, reading.position))
+            while self._positions[0][0] < reading.time - _WINDOW:
+                self._positions.popleft()
 
     def rate(self, now: float) -> float:
-        while self.arrivals and self.arrivals[0] <= now - _WINDOW:
-            self.arrivals.popleft()
-        if len(self.arrivals) < 2:
+        while self._times and self._times[0] <= now - _WINDOW:
+            self._times.popleft()
+        if len(self._times) < 2:
             return 0.0
-        # Nearly in order: what comes late is late by little of that.
-        span = self.arrivals[-1] - self.arrivals[0]
-        return (len(self.arrivals) - 1) / span if span > 0.0 else 0.0
+        # Nearly in order: late readings are late by little of that.
+        span = self._times[-1] - self._times[0]
+        return (len(self._times) - 1) / span if span > 0.0 else 0.0
 
     def spread(self, now: float) -> float:
-        """Metres from its mean place in the last seconds, root mean square."""
-        places = [place for time, place in self.places if time > now - _WINDOW]
-        return float(np.sqrt(np.var(places, axis=0).sum())) if places else 0.0
+        """Return the distance from the mean position in the last seconds, root mean square."""
+        positions = [position for time, position in self._positions if time > now - _WINDOW]
+        return float(np.sqrt(np.var(positions, axis=0).sum())) if positions else 0.0
+
+    def is_established(self, now: float) -> bool:
+        return self.count >= _ESTABLISHED and self.last.arrival > now - _WINDOW
 
 
 class DeviceTable:
-    """Keeps track of all devices of a feed, worn or not."""
+    """Keeps track of all devices of a stream, bound to a role or not; at most 64."""
 
     def __init__(self) -> None:
-        """Begin with none."""
-        self._tracks: dict[str, _DeviceHistory] = {}
+        """Create an empty table."""
+        self._histories: dict[str, _DeviceHistory] = {}
 
-    def note(self, readings: Iterable[Reading]) -> None:
+    def add(self, readings: Iterable[Reading]) -> None:
         """Take in readings as they were drained."""
         for reading in readings:
-            track = self._tracks.get(reading.device)
-            if track is None:
-                if len(self._tracks) >= _MOST:
-                    del self._tracks[min(self._tracks, key=lambda n: self._tracks[n].last.arrival)]
-                track = self._tracks[reading.device] = _DeviceHistory(reading)
-            track.note(reading)
+            history = self._histories.get(reading.device)
+            if history is None:
+                if len(self._histories) >= MAX_DEVICES and not self._make_room(reading.arrival):
+                    continue
+                history = self._histories[reading.device] = _DeviceHistory(reading)
+            history.add(reading)
 
-    def devices(self, now: float) -> list[Device]:
-        """All devices heard of in the last minute, sorted by name."""
-        old = [n for n, track in self._tracks.items() if track.last.arrival < now - _FORGOTTEN]
-        for name in old:
-            del self._tracks[name]
+    def list_devices(self, now: float) -> list[Device]:
+        """Return all devices that sent something in the last minute, sorted by name."""
+        for name, history in list(self._histories.items()):
+            if history.last.arrival < now - _LIFETIME:
+                del self._histories[name]
         return [
             Device(
-                name,
-                track.last.kind,
-                track.rate(now),
-                max(now - track.seen_at, 0.0),
-                track.last.valid and now - track.last.arrival <= _SEEN,
-                track.seen.position,
-                track.seen.rotation,
+                name=name,
+                kind=history.last.kind,
+                rate=history.rate(now),
+                age=max(now - history.last_valid_arrival, 0.0),
+                valid=history.last.valid and now - history.last.arrival <= _VALID_TIME,
+                position=history.last_valid.position,
+                rotation=history.last_valid.rotation,
+                has_rotation=history.last.has_rotation,
             )
-            for name, track in sorted(self._tracks.items())
+            for name, history in sorted(self._histories.items())
         ]
 
-    def wiggled(self, now: float) -> str | None:
-        """The device that moved in the last seconds while all others stood still, or None."""
-        spreads = {name: track.spread(now) for name, track in self._tracks.items()}
+    def find_shaken(self, now: float) -> str | None:
+        """Return the device that moved in the last seconds while all others stood still."""
+        spreads = {name: history.spread(now) for name, history in self._histories.items()}
         if not spreads:
             return None
         most = max(spreads, key=lambda name: spreads[name])
-        others = max((far for name, far in spreads.items() if name != most), default=0.0)
-        return most if spreads[most] > _WIGGLE and others < _OTHERS * spreads[most] else None
+        others = max((spread for name, spread in spreads.items() if name != most), default=0.0)
+        return most if spreads[most] > _SHAKEN and others < _OTHERS * spreads[most] else None
+
+    def _make_room(self, now: float) -> bool:
+        """Forget the device that was silent for longest, of those that hardly ever sent."""
+        brief = [
+            name for name, history in self._histories.items() if not history.is_established(now)
+        ]
+        if not brief:
+            return False
+        del self._histories[min(brief, key=lambda name: self._histories[name].last.arrival)]
+        return True
 
 
 def guess_roles(devices: Iterable[Device], known: Mapping[str, str]) -> dict[str, str]:
-    """Guess which device is worn where, by names and kinds, never by order.
+    """Guess which device is which tracker, by names and kinds, or by positions in the T-pose.
+
+    All roles come from one space: either from tracking devices or from the bones of an avatar,
+    which is scaled and moved. Where both are sent, that which gives more roles is used.
 
     Args:
-        devices: of a feed.
-        known: device name by role; stays as it is.
+        devices: The devices of a stream.
+        known: Device name by role; stays as it is.
 
     Returns:
         Device name by role, for the roles that are known or clear.
     """
+    listed = list(devices)
+    bones = [device for device in listed if device.kind == "bone"]
+    others = [device for device in listed if device.kind != "bone"]
+    used = [space for space in (others, bones) if any(d.name in known.values() for d in space)]
+    guesses = [_guess_in_space(space, known) for space in used or (others, bones)]
+    # The first of those with the most roles: devices, if both give as many.
+    roles = max(guesses, key=len)
+    return {role: roles[role] for role in TRACKERS if role in roles}
+
+
+def _guess_in_space(devices: Sequence[Device], known: Mapping[str, str]) -> dict[str, str]:
     free = [device for device in devices if device.name not in known.values()]
-    # Bones are what a sender's own solver made of its devices: they count where nothing else fits.
-    groups = (
-        [device for device in free if device.kind != "bone"],
-        [device for device in free if device.kind == "bone"],
-    )
-    found = dict(known)
-    for group in groups:
-        sure, unsure = assign(device.name for device in group)
-        headsets = [device.name for device in group if device.kind == "hmd"]
-        if len(headsets) == 1 and "head" not in unsure and headsets[0] not in sure.values():
-            sure.setdefault("head", headsets[0])
-        found = sure | found
-    return {role: found[role] for role in TRACKERS if role in found}
+    clear, ambiguous = assign(device.name for device in free)
+    roles = {**clear, **known}
+    for role, names in ambiguous.items():
+        # Of two heads, that with rotations is meant.
+        rotating = [d.name for d in free if d.name in names and d.has_rotation]
+        if len(rotating) == 1:
+            roles.setdefault(role, rotating[0])
+    headsets = [device.name for device in free if device.kind == "hmd"]
+    if len(headsets) == 1 and "head" not in ambiguous and headsets[0] not in roles.values():
+        roles.setdefault("head", headsets[0])
+    if len(roles) < len(TRACKERS):
+        for role, name in find_roles_of_standing(_poses_of(devices), roles).items():
+            roles.setdefault(role, name)
+    return roles
+
+
+def _poses_of(devices: Iterable[Device]) -> dict[str, tuple[Vector, Quaternion | None, str]]:
+    """Return position, rotation (if any) and kind of the devices that are visible, by name."""
+    return {
+        device.name: (
+            device.position,
+            device.rotation if device.has_rotation else None,
+            device.kind,
+        )
+        for device in devices
+        if device.valid
+    }
 
 
 def assign_role(roles: Mapping[str, str], role: str, device: str) -> dict[str, str]:
@@ -175,11 +225,11 @@ def validate_roles(roles: Mapping[str, str]) -> dict[str, str]:
     Raises:
         StreamingError: if a role is unknown or a device has two.
     """
-    found = {role: name for role, name in roles.items() if name}
+    assigned = {role: name for role, name in roles.items() if name}
     for role in roles:
         if role not in TRACKERS:
             raise StreamingError(f"{role!r} is no tracker; they are {', '.join(TRACKERS)}")
-    for role, name in found.items():
-        if sum(name == other for other in found.values()) > 1:
+    for role, name in assigned.items():
+        if sum(name == other for other in assigned.values()) > 1:
             raise StreamingError(f"{name} has two roles, one of them {role}: choose one")
-    return found
+    return assigned

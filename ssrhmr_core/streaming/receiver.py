@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A port, the thread that owns it, and the queue between it and who asks."""
+"""A port, the thread that owns it, and the queue between the thread and its user."""
 
 from __future__ import annotations
 
@@ -19,22 +19,30 @@ from .readings import Reading, StreamingError
 LOCALHOST = "127.0.0.1"
 ANYWHERE = "0.0.0.0"
 
-_AT_ONCE = 256
-"""Packets read from a socket before the others have their turn."""
+_BOTH_FAMILIES = {
+    LOCALHOST: (LOCALHOST, "::1"),
+    "localhost": (LOCALHOST, "::1"),
+    ANYWHERE: (ANYWHERE, "::"),
+}
+"""Addresses to listen on: many senders take "localhost" for ::1."""
+_PACKETS_A_TURN = 256
+"""Number of packets read from a socket before the others have their turn."""
 _CONNECTIONS = 16
 _BUFFER = 1 << 20
 """Bytes that the system keeps while the thread is held up."""
 _PAUSE = 0.01
 """Seconds to wait when the system refuses something: it may do so again and again."""
+_PORT_ATTEMPTS = 64
+"""How often the system is asked for a port that all sockets can share."""
 _TOO_LONG_ON_WINDOWS = 10040
 
 
 class Receiver:
     """Listens for trackers on one port.
 
-    One thread owns the sockets (UDP; for JSON lines TCP too) and stamps what arrives. No packet
-    ends it. ``start`` and ``stop`` may be called any number of times; as a context manager it is
-    started and stopped.
+    One thread owns the sockets (UDP; for JSON lines TCP too) and notes when packets arrive. No
+    packet ends it. ``start`` and ``stop`` may be called any number of times; as a context manager
+    the receiver starts and stops itself.
     """
 
     def __init__(
@@ -45,24 +53,25 @@ class Receiver:
         capacity: int = 32768,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Get ready; nothing is opened yet.
+        """Create a receiver; nothing is opened yet.
 
         Args:
-            protocol: what is spoken.
-            port: to listen on; the protocol's own if not given, any free one if 0.
-            host: address of the interface to listen on: by default only programs on this computer
-                are heard; ``ANYWHERE`` hears the network.
-            capacity: readings kept until they are fetched; the oldest are dropped beyond it.
-            clock: gives the seconds of arrival and of readings. Never goes back; the system's
-                time of day would, and ``time.monotonic`` is coarse on Windows.
+            protocol: The protocol of the sender.
+            port: The port to listen on; the protocol's own if not given, any free one if 0.
+            host: The address of the interface to listen on. By default only programs on this
+                computer can send; ``ANYWHERE`` also accepts the network. Both include IPv6.
+            capacity: The number of readings kept until they are fetched; the oldest are dropped
+                beyond it.
+            clock: Returns the seconds of arrival and of readings. It must never go back; the
+                system's time of day would, and ``time.monotonic`` is coarse on Windows.
         """
         self._protocol: ProtocolName = protocol
         self._wanted = PORTS[protocol] if port is None else port
         self._host, self._capacity, self._clock = host, capacity, clock
         self._port = self._wanted
-        self._intake = ReadingQueue(protocol, capacity)
+        self._queue = ReadingQueue(protocol, capacity)
         self._thread: threading.Thread | None = None
-        self._bell: socket.socket | None = None
+        self._waker: socket.socket | None = None
 
     def __enter__(self) -> Receiver:
         """Start."""
@@ -75,88 +84,124 @@ class Receiver:
 
     @property
     def protocol(self) -> ProtocolName:
-        """What is spoken."""
+        """The protocol of the sender."""
         return self._protocol
 
     @property
     def port(self) -> int:
-        """The port, once started the one really listened on."""
+        """The port; once started, the one that is really open."""
         return self._port
 
     @property
     def host(self) -> str:
-        """Address of the interface."""
+        """The address of the interface."""
         return self._host
 
     @property
     def running(self) -> bool:
-        """Whether it listens."""
+        """Whether the receiver listens."""
         return self._thread is not None
 
     @property
     def counters(self) -> Counters:
-        """What came in since ``start``."""
-        return self._intake.counters
+        """Counters of what came in since ``start``."""
+        return self._queue.counters
 
     def start(self) -> None:
         """Open the port and listen.
 
         Raises:
-            StreamingError: if it listens already, or the port or host cannot be had; the message
-                says what to do.
+            StreamingError: if the receiver listens already, or the port or host cannot be used;
+                the message says what to do.
         """
         if self._thread:
             raise StreamingError(f"port {self._port} is being listened on already: stop that first")
         with contextlib.ExitStack() as opened:
             listening = self._open(opened)
-            bell, ear = socket.socketpair()
-            opened.enter_context(bell)
-            opened.enter_context(ear)
-            self._intake = ReadingQueue(self._protocol, self._capacity)
-            loop = _Loop(self._intake, self._clock, listening, ear)
+            waker, wake_end = socket.socketpair()
+            opened.enter_context(waker)
+            opened.enter_context(wake_end)
+            self._queue = ReadingQueue(self._protocol, self._capacity)
+            loop = _Loop(self._queue, self._clock, listening, wake_end)
             thread = threading.Thread(
-                # A daemon: it must not keep a program alive that forgot to stop it.
+                # A daemon does not keep a program alive that forgot to stop the receiver.
                 target=loop.run,
                 name=f"ssrhmr {self._protocol} {self._port}",
                 daemon=True,
             )
             thread.start()
             opened.pop_all()
-        self._thread, self._bell = thread, bell
+        self._thread, self._waker = thread, waker
 
     def stop(self) -> None:
         """Close the port and end the thread; both are done when this returns."""
-        if not self._thread or not self._bell:
+        if not self._thread or not self._waker:
             return
-        # The thread hears its end closing, closes its sockets and is over.
-        self._bell.close()
+        # The thread notices that its end was closed, closes its sockets and returns.
+        self._waker.close()
         self._thread.join()
-        self._thread = self._bell = None
+        self._thread = self._waker = None
         self._port = self._wanted
+
+    @property
+    def notice(self) -> str:
+        """What the user should know about the senders, in plain words; "" if nothing."""
+        return self._queue.notice
 
     def drain(self) -> list[Reading]:
         """Return what came since the last call, in order of arrival; also after ``stop``."""
-        return self._intake.drain()
+        return self._queue.drain()
 
     def _open(self, opened: contextlib.ExitStack) -> list[socket.socket]:
-        """Bind the sockets: UDP, and TCP on the same port where lines may come in streams."""
+        """Bind all sockets to one port.
+
+        Raises:
+            StreamingError: if that is not possible.
+        """
         if not 0 <= self._wanted <= 65535:
             raise StreamingError(f"{self._wanted} is no port: choose one up to 65535")
-        try:
+        for attempt in range(_PORT_ATTEMPTS):
             self._port = self._wanted
-            made = [opened.enter_context(self._bound(socket.SOCK_DGRAM))]
-            self._port = made[0].getsockname()[1]
-            if self._protocol == "json":
-                made.append(opened.enter_context(self._bound(socket.SOCK_STREAM)))
-                made[1].listen(_CONNECTIONS)
-        except OSError as error:
-            port, self._port = self._port, self._wanted
-            raise StreamingError(self._explained(error, port)) from error
-        return made
+            with contextlib.ExitStack() as bound:
+                try:
+                    sockets = self._bind_all(bound)
+                except OSError as error:
+                    port, self._port = self._port, self._wanted
+                    # The system picks a port that is free for the first socket; another program
+                    # may have it for TCP, or at the other address.
+                    taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+                    if self._wanted == 0 and port != 0 and taken and attempt + 1 < _PORT_ATTEMPTS:
+                        continue
+                    raise StreamingError(self._explain(error, port)) from error
+                opened.push(bound.pop_all())
+                return sockets
+        raise AssertionError("the last attempt returns or raises")
 
-    def _bound(self, kind: socket.SocketKind) -> socket.socket:
+    def _bind_all(self, bound: contextlib.ExitStack) -> list[socket.socket]:
+        """Bind a UDP socket at each address, and TCP ones where lines may come in streams."""
+        kinds = [socket.SOCK_DGRAM]
+        if self._protocol == "json":
+            kinds.append(socket.SOCK_STREAM)
+        sockets: list[socket.socket] = []
+        for host in _BOTH_FAMILIES.get(self._host, (self._host,)):
+            for kind in kinds:
+                try:
+                    made = bound.enter_context(self._bind(host, kind))
+                except OSError as error:
+                    # The second address is IPv6, which a computer need not have.
+                    optional = host != self._host and ":" in host
+                    if optional and error.errno != errno.EADDRINUSE:
+                        continue
+                    raise
+                self._port = made.getsockname()[1]
+                if kind == socket.SOCK_STREAM:
+                    made.listen(_CONNECTIONS)
+                sockets.append(made)
+        return sockets
+
+    def _bind(self, host: str, kind: socket.SocketKind) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
-            self._host, self._port, type=kind, flags=socket.AI_PASSIVE
+            host, self._port, type=kind, flags=socket.AI_PASSIVE
         )[0]
         made = socket.socket(family, kind)
         try:
@@ -164,8 +209,11 @@ class Receiver:
                 # Otherwise another program may take a port that is in use.
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
             elif kind == socket.SOCK_STREAM:
-                # Or else the port stays taken for a minute after the last connection.
+                # Otherwise the port stays taken for a minute after the last connection.
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                # IPv4 has a socket of its own.
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             made.setblocking(False)
             made.bind(address)
@@ -174,7 +222,7 @@ class Receiver:
             raise
         return made
 
-    def _explained(self, error: OSError, port: int) -> str:
+    def _explain(self, error: OSError, port: int) -> str:
         if error.errno == errno.EADDRINUSE:
             return (
                 f"port {port} is in use: stop the other program that listens on it (or the other"
@@ -189,30 +237,30 @@ class Receiver:
 
 
 class _Loop:
-    """What the thread does."""
+    """The work of the thread."""
 
     def __init__(
         self,
-        intake: ReadingQueue,
+        queue: ReadingQueue,
         clock: Callable[[], float],
         listening: list[socket.socket],
-        ear: socket.socket,
+        wake_end: socket.socket,
     ) -> None:
-        self._intake, self._clock = intake, clock
-        self._listening, self._ear = listening, ear
+        self._queue, self._clock = queue, clock
+        self._listening, self._wake_end = listening, wake_end
         self._streams: dict[socket.socket, _Stream] = {}
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
-        """Read until the ear hears that its other end was closed."""
+        """Read until the other end of the waking socket is closed."""
         try:
-            self._selector.register(self._ear, selectors.EVENT_READ)
-            for made in self._listening:
-                self._selector.register(made, selectors.EVENT_READ)
+            self._selector.register(self._wake_end, selectors.EVENT_READ)
+            for listener in self._listening:
+                self._selector.register(listener, selectors.EVENT_READ)
             while True:
                 for key, _ in self._selector.select():
                     ready: Any = key.fileobj
-                    if ready is self._ear:
+                    if ready is self._wake_end:
                         return
                     if ready in self._streams:
                         self._read_stream(ready)
@@ -222,23 +270,23 @@ class _Loop:
                         self._read_datagrams(ready)
         finally:
             self._selector.close()
-            for opened in (*self._streams, *self._listening, self._ear):
+            for opened in (*self._streams, *self._listening, self._wake_end):
                 opened.close()
 
     def _read_datagrams(self, ready: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(_PACKETS_A_TURN):
             try:
                 packet, sender = ready.recvfrom(LONGEST + 1)
             except BlockingIOError:
                 return
             except OSError as error:
-                # Windows tells of packets that do not fit, and of our own that nobody received.
+                # Windows reports packets that do not fit, and our own that nobody received.
                 if getattr(error, "winerror", 0) == _TOO_LONG_ON_WINDOWS:
-                    self._intake.oversized()
+                    self._queue.count_oversized()
                     continue
                 time.sleep(_PAUSE)
                 return
-            self._intake.packet(packet, sender, self._clock())
+            self._queue.add_packet(packet, sender[:2], self._clock())
 
     def _accept(self, listener: socket.socket) -> None:
         try:
@@ -248,9 +296,9 @@ class _Loop:
             return
         if len(self._streams) >= _CONNECTIONS:
             # The one that was silent for longest makes room: senders die without closing.
-            self._close(min(self._streams, key=lambda each: self._streams[each].heard))
+            self._close(min(self._streams, key=lambda each: self._streams[each].last_received))
         stream.setblocking(False)
-        self._streams[stream] = _Stream(("tcp", *sender), self._clock())
+        self._streams[stream] = _Stream(("tcp", *sender[:2]), self._clock())
         self._selector.register(stream, selectors.EVENT_READ)
 
     def _read_stream(self, ready: socket.socket) -> None:
@@ -264,28 +312,34 @@ class _Loop:
         if not piece:
             self._close(ready)
             return
-        stream.heard = self._clock()
-        lines, too_long = stream.lines(piece)
+        stream.last_received = self._clock()
+        lines, too_long = stream.split_lines(piece)
         for _ in range(too_long):
-            self._intake.oversized()
+            self._queue.count_oversized()
         for line in lines:
-            self._intake.packet(line, stream.sender, stream.heard)
+            self._queue.add_packet(line, stream.sender, stream.last_received)
 
     def _close(self, stream: socket.socket) -> None:
+        self._queue.forget_sender(self._streams[stream].sender)
         self._selector.unregister(stream)
         del self._streams[stream]
         stream.close()
 
 
 class _Stream:
-    """What is kept of a connection: who it is, when it was heard, and its unfinished line."""
+    """A connection.
 
-    def __init__(self, sender: tuple[object, ...], heard: float) -> None:
-        self.sender, self.heard = sender, heard
+    Attributes:
+        sender: The key of the sender.
+        last_received: Seconds on the local clock when something came last.
+    """
+
+    def __init__(self, sender: tuple[object, ...], last_received: float) -> None:
+        self.sender, self.last_received = sender, last_received
         self._rest, self._skipping = b"", False
 
-    def lines(self, piece: bytes) -> tuple[list[bytes], int]:
-        """Return the lines that are whole now, and how many were found to be too long."""
+    def split_lines(self, piece: bytes) -> tuple[list[bytes], int]:
+        """Return the lines that are complete now, and the number of lines that are too long."""
         *whole, self._rest = (self._rest + piece).split(b"\n")
         too_long = 0
         if whole and self._skipping:

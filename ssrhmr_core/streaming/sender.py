@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A performer without hardware: a take, sent as a tracking system on a real network would."""
+"""A performer without hardware: a take, sent as a tracking system on a real network sends it."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _ENCODERS: dict[ProtocolName, Callable[[Sequence[Reading]], list[bytes]]] = {
 }
 _KINDS = {"head": "hmd", "left_hand": "controller", "right_hand": "controller"}
 _CLOCK = 10.0
-"""Seconds that the sender's clock shows at the start: it has nothing to do with the receiver's."""
+"""Seconds on the sender's clock at the start: unrelated to the receiver's clock."""
 _EPOCH = 3.9e9
-"""The same where times are dates, in seconds since 1900."""
+"""The same for protocols whose times are dates, in seconds since 1900."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the network and the sender's clock are like; nothing is wrong by default.
+    """The state of the network and of the sender's clock; nothing is wrong by default.
 
     Attributes:
-        loss: share of packets that are lost, 0 to 1.
-        jitter: seconds that packets are late on average, each by another time.
-        reorder: share of packets that come after the one after them.
-        duplicate: share of packets that come twice.
-        burst: seconds that the network holds packets back once every second, then gives them at
-            once.
-        drift: seconds a second that the sender's clock is fast.
-        seed: of all that is random.
+        loss: The share of packets that are lost, 0 to 1.
+        jitter: The mean delay of packets in seconds; each has another one.
+        reorder: The share of packets that arrive after their successor.
+        duplicate: The share of packets that arrive twice.
+        burst: Seconds for which the network holds packets back once every second; then it
+            delivers them at once.
+        drift: Seconds a second by which the sender's clock is fast.
+        seed: The seed of the random numbers.
     """
 
     loss: float = 0.0
@@ -56,7 +56,7 @@ class Conditions:
 
 
 def device_names(protocol: ProtocolName) -> dict[str, str]:
-    """Return the name by role under which :func:`packets` sends each tracker."""
+    """Return the device name by role that :func:`packets` uses."""
     if protocol != "vrchat":
         return {role: role for role in TRACKERS}
     return {"head": "head", **{role: f"tracker {n}" for role, n in vrchat.NAMES.items()}}
@@ -68,16 +68,16 @@ def packets(
     loop: bool = False,
     conditions: Conditions | None = None,
 ) -> Iterator[tuple[float, bytes]]:
-    """Make the packets of a performance.
+    """Generate the packets of a performance.
 
     Args:
-        take: what is performed, at its own rate.
-        protocol: what is spoken.
-        loop: whether it begins anew at its end, for ever; the sender's clock goes on.
-        conditions: of the network.
+        take: The performance, at its own rate.
+        protocol: The protocol to send.
+        loop: Whether to start again at the end, for ever; the sender's clock keeps running.
+        conditions: The state of the network.
 
     Yields:
-        Seconds since the start when each packet arrives, never falling, and the packet.
+        The time of arrival in seconds since the start, which never falls, and the packet.
     """
     conditions = conditions or Conditions()
     random = np.random.default_rng(conditions.seed)
@@ -91,7 +91,7 @@ def packets(
         for packet in encode(_readings(take, frame, names, sent)):
             for arrival in _arrivals(now, step, conditions, random):
                 heapq.heappush(under_way, (arrival, next(counter), packet))
-        # No later packet can come before this frame.
+        # Packets of later frames arrive after this one.
         while under_way and under_way[0][0] <= now:
             arrival, _, packet = heapq.heappop(under_way)
             yield arrival, packet
@@ -101,26 +101,26 @@ def packets(
 
 
 def play(
-    made: Iterator[tuple[float, bytes]],
+    timed_packets: Iterator[tuple[float, bytes]],
     host: str,
     port: int,
     stream: bool = False,
     progress: Callable[[float, int], None] | None = None,
 ) -> int:
-    """Send packets at their times, until the last or an interruption.
+    """Send packets at their times, until the last one or an interruption.
 
     Args:
-        made: of :func:`packets`.
-        host: to send to.
-        port: to send to.
-        stream: over TCP instead of UDP.
-        progress: told the seconds gone and packets sent.
+        timed_packets: Times and packets, as from :func:`packets`.
+        host: The address to send to.
+        port: The port to send to.
+        stream: Whether to use TCP instead of UDP.
+        progress: Called with the seconds elapsed and the number of packets sent.
 
     Returns:
-        How many were sent.
+        The number of packets sent.
 
     Raises:
-        StreamingError: if nobody listens there; known for TCP only.
+        StreamingError: if nobody listens at the address; UDP does not report that.
     """
     sent = 0
     try:
@@ -130,7 +130,7 @@ def play(
         with socket.socket(family, kind) as out:
             out.connect(address)
             began = time.perf_counter()
-            for due, packet in made:
+            for due, packet in timed_packets:
                 wait = due - (time.perf_counter() - began)
                 if wait > 0.0:
                     time.sleep(wait)
@@ -139,7 +139,7 @@ def play(
                 except ConnectionRefusedError:
                     if stream:
                         raise
-                    # Datagrams to a port that nobody listens on yet are lost, that is all.
+                    # Datagrams to a port that nobody listens on yet are merely lost.
                     continue
                 sent += 1
                 if progress:
@@ -153,29 +153,29 @@ def play(
 
 
 def _frames(take: Take, step: float, loop: bool) -> Iterator[tuple[float, int]]:
-    """Seconds since the start and index of each frame."""
+    """Yield seconds since the start and index of each frame."""
     times = (take.times - take.times[0]).tolist()
-    for turn in itertools.count() if loop else range(1):
-        begin = turn * (times[-1] + step)
+    for repetition in itertools.count() if loop else range(1):
+        begin = repetition * (times[-1] + step)
         for frame, at in enumerate(times):
             yield begin + at, frame
 
 
 def _readings(take: Take, frame: int, names: dict[str, str], sent: float) -> list[Reading]:
-    found = []
+    readings = []
     for index, role in enumerate(TRACKERS):
         valid = bool(take.valid[frame, index])
         x, y, z = take.positions[frame, index].tolist() if valid else (0.0, 0.0, 0.0)
         w, a, b, c = take.rotations[frame, index].tolist() if valid else IDENTITY_QUAT
         kind = _KINDS.get(role, "tracker")
-        found.append(Reading(names[role], (x, y, z), (w, a, b, c), sent, valid, kind))
-    return found
+        readings.append(Reading(names[role], (x, y, z), (w, a, b, c), sent, valid, kind))
+    return readings
 
 
 def _arrivals(
     now: float, step: float, conditions: Conditions, random: np.random.Generator
 ) -> list[float]:
-    """When a packet that leaves now arrives: once, never or twice."""
+    """Return the times at which a packet that leaves now arrives: one, none or two."""
     lost, late, twice = random.random(3)
     delay = random.exponential(conditions.jitter) if conditions.jitter else 0.0
     if lost < conditions.loss:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """VMC protocol: OSC over UDP, usually port 39539, as performers send it to marionettes.
 
-Read are the devices (``/VMC/Ext/Hmd|Con|Tra/Pos`` and their ``/Local`` variants), the bones of
-suits (``/VMC/Ext/Root/Pos`` and ``/VMC/Ext/Bone/Pos``), the sender's time (``/VMC/Ext/T``) and its
-state of tracking (``/VMC/Ext/OK``).
+The decoder reads devices (``/VMC/Ext/Hmd|Con|Tra/Pos`` and their ``/Local`` variants), bones
+(``/VMC/Ext/Root/Pos`` and ``/VMC/Ext/Bone/Pos``) and the sender's time (``/VMC/Ext/T``). It ignores
+the state of tracking (``/VMC/Ext/OK``): Virtual Motion Capture reports "lost" there for all of its
+devices as soon as one of them is, or if there are only bones.
 """
 
 from __future__ import annotations
@@ -11,173 +12,154 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, multiply, rotate
-from ..axes import mirrored, turned
-from ..readings import MalformedError, Reading, checked
-from .osc import Message, bundle, read
+from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
+from ..axes import mirror_position, mirror_rotation
+from ..readings import MAX_NAME, ORIGIN, MalformedError, Reading, is_in_room, normalize_pose
+from .osc import Message, Packet, read_packet, write_bundle
+from .vmc_bones import BONES, Avatar, Transform
 
 PORT = 39539
 
-_DEVICES = {"Hmd": "hmd", "Con": "controller", "Tra": "tracker"}
-_ADDRESSES = {kind: f"/VMC/Ext/{word}/Pos" for word, kind in _DEVICES.items()}
-_KINDS = {address: kind for kind, address in _ADDRESSES.items()}
-_KINDS |= {f"{address}/Local": kind for address, kind in list(_KINDS.items())}
-_ROOT, _BONE = "/VMC/Ext/Root/Pos", "/VMC/Ext/Bone/Pos"
-_TIME, _STATE = "/VMC/Ext/T", "/VMC/Ext/OK"
-_WANTED = {*_KINDS, _ROOT, _BONE, _TIME, _STATE}
-_MOST_SERIALS = 64
-
-_ENDS = ("Hips", "Head", "LeftHand", "RightHand", "LeftFoot", "RightFoot")
-_PARENTS = {
-    "Spine": "Hips",
-    "Chest": "Spine",
-    "UpperChest": "Chest",
-    "Neck": "UpperChest",
-    "Head": "Neck",
-    **{
-        f"{side}{bone}": f"{side}{parent}" if parent not in ("UpperChest", "Hips") else parent
-        for side in ("Left", "Right")
-        for bone, parent in (
-            ("Shoulder", "UpperChest"),
-            ("UpperArm", "Shoulder"),
-            ("LowerArm", "UpperArm"),
-            ("Hand", "LowerArm"),
-            ("UpperLeg", "Hips"),
-            ("LowerLeg", "UpperLeg"),
-            ("Foot", "LowerLeg"),
-        )
-    },
+_ADDRESSES = {
+    kind: f"/VMC/Ext/{word}/Pos"
+    for word, kind in (("Hmd", "hmd"), ("Con", "controller"), ("Tra", "tracker"))
 }
-_BONES = {"Hips", *_PARENTS}
-
-Transform = tuple[Vector, Quaternion]
+_TIME, _ROOT, _BONE = "time", "root", "bone"
+_HANDLERS: dict[bytes, object] = {
+    b"/VMC/Ext/T": _TIME,
+    b"/VMC/Ext/Root/Pos": _ROOT,
+    b"/VMC/Ext/Bone/Pos": _BONE,
+    # Kind, and whether it is raw.
+    **{address.encode(): (kind, False) for kind, address in _ADDRESSES.items()},
+    **{f"{address}/Local".encode(): (kind, True) for kind, address in _ADDRESSES.items()},
+}
+_BONE_NAMES = {name.encode(): name for name in BONES}
+_MAX_RAW = 64
+_RAW_LIFETIME = 1.0
+"""Seconds after which a device that is not sent raw any more counts as it is sent."""
 
 
 class VmcDecoder:
-    """Understands one performer.
+    """Decodes the packets of one performer.
 
     Where a device comes both scaled to an avatar and raw (``/Local``), the raw one counts: metres
-    of the room. Bones are local to their parents; the six that people are tracked by become
-    devices named "Bone Hips" and so on. Bones of a frame may be spread over several datagrams: it
-    begins with the one that has the hips, and is over when all bones that are known have come.
+    of the room. Bones become devices named "Bone Hips" and so on, see :class:`Avatar`.
+
+    Attributes:
+        malformed: Number of packets and messages that could not be read so far.
     """
 
     def __init__(self) -> None:
-        """Begin with a sender that was not heard of."""
-        self._raw: set[str] = set()
-        self._tracking = True
-        self._root: Transform = ((0.0, 0.0, 0.0), IDENTITY_QUAT)
-        self._bones: dict[str, Transform] = {}
-        self._fresh: set[str] = set()
-        self._frames = 0
-        self._moment = (math.nan, math.nan)
+        """Create a decoder for a new sender."""
+        self.malformed = 0
+        self._raw: dict[str, float] = {}
+        self._avatar = Avatar()
+
+    @property
+    def notice(self) -> str:
+        """What the user should know about this sender, "" if nothing."""
+        return self._avatar.notice
 
     def decode(self, packet: bytes, arrival: float) -> list[Reading]:
-        """Readings of a datagram; see :class:`~ssrhmr_core.streaming.readings.Decoder`."""
-        messages = read(packet, _WANTED.__contains__)
-        time = _time_of(messages)
-        found: list[Reading] = []
-        bones: list[Reading] = []
-        for address, arguments, _ in messages:
-            if address == _STATE:
-                # The fourth number is there since version 2.7 of the protocol.
-                self._tracking = len(arguments) < 4 or arguments[3] != 0
-            elif address != _TIME:
-                reading = _reading(arguments, time, _KINDS.get(address, "bone"))
-                if address == _ROOT:
-                    self._root = (reading.position, reading.rotation)
-                elif address == _BONE:
-                    bones += [reading] if reading.device in _BONES else []
-                elif self._counts(reading.device, address.endswith("/Local")):
-                    found.append(reading)
+        """Return the readings of a datagram.
+
+        See :class:`~ssrhmr_core.streaming.readings.Decoder`.
+        """
+        parsed = read_packet(packet, _HANDLERS)
+        self.malformed += parsed.malformed
+        time = _read_time(parsed)
+        readings: list[Reading] = []
+        bones: dict[str, Transform] = {}
+        for message, handler in parsed.messages:
+            try:
+                if handler is _BONE:
+                    # Fingers and eyes are most of the bones: of them only the name is read.
+                    name = message.read_name()
+                    bone = _BONE_NAMES.get(name)
+                    if bone:
+                        bones[bone] = _read_transform(message, name)
+                elif handler is _ROOT:
+                    # The root's name means nothing, and may be empty.
+                    self._avatar.root = _read_transform(message, message.read_name())
+                elif isinstance(handler, tuple):
+                    kind, is_raw = handler
+                    reading = _read_device(message, time, kind)
+                    if self._counts(reading.device, is_raw, arrival):
+                        readings.append(reading)
+            except MalformedError:
+                self.malformed += 1
         if bones:
-            found += self._body(bones, (time, arrival))
-        if self._tracking:
-            return found
-        return [reading._replace(valid=False) for reading in found]
+            readings += self._avatar.add(bones, time, arrival)
+        return readings
 
-    def _counts(self, serial: str, raw: bool) -> bool:
-        if raw and len(self._raw) < _MOST_SERIALS:
-            self._raw.add(serial)
-        return raw or serial not in self._raw
-
-    def _body(self, bones: list[Reading], moment: tuple[float, float]) -> list[Reading]:
-        """Take in the bones of a datagram; return the six ends of frames that are over."""
-        names = {bone.device for bone in bones}
-        begins = "Hips" in names
-        if not begins and not self._frames:
-            # Heard from the middle of a frame on.
-            return []
-        found: list[Reading] = []
-        if self._fresh and (begins or names & self._fresh):
-            # What is still missing was lost, or comes seldom.
-            found += self._ends()
-        self._frames += begins
-        self._bones |= {bone.device: (bone.position, bone.rotation) for bone in bones}
-        self._fresh |= names
-        self._moment = moment
-        # How many bones a sender has is known when its second frame begins.
-        if self._frames > 1 and len(self._fresh) == len(self._bones):
-            found += self._ends()
-        return found
-
-    def _ends(self) -> list[Reading]:
-        time, arrival = self._moment
-        found = [
-            Reading(f"Bone {end}", *self._world(end), time, True, "bone", arrival)
-            for end in _ENDS
-            if end in self._fresh
-        ]
-        self._fresh.clear()
-        return found
-
-    def _world(self, bone: str) -> Transform:
-        """Where a bone is in the room."""
-        chain: list[Transform] = []
-        at: str | None = bone
-        while at:
-            # Chest, upper chest, neck and shoulders may be missing: their children are then local
-            # to the next bone up.
-            if at in self._bones:
-                chain.append(self._bones[at])
-            at = _PARENTS.get(at)
-        position, rotation = self._root
-        for step, turn in reversed(chain):
-            x, y, z = rotate(rotation, step)
-            position = (position[0] + x, position[1] + y, position[2] + z)
-            rotation = multiply(rotation, turn)
-        return position, rotation
+    def _counts(self, serial: str, is_raw: bool, arrival: float) -> bool:
+        if is_raw:
+            if serial in self._raw or len(self._raw) < _MAX_RAW:
+                self._raw[serial] = arrival
+            return True
+        last = self._raw.get(serial)
+        if last is None:
+            return True
+        if arrival - last <= _RAW_LIFETIME:
+            return False
+        del self._raw[serial]
+        return True
 
 
 def encode(readings: Sequence[Reading]) -> list[bytes]:
-    """Write one frame of devices as a performer sends it; their times are equal."""
+    """Encode one frame of devices as a performer sends it; all readings have the same time."""
     messages: list[tuple[str, Sequence[object]]] = [("/VMC/Ext/OK", (1, 3, 0, 1))]
     for reading in readings:
-        w, x, y, z = turned(reading.rotation)
+        w, x, y, z = mirror_rotation(reading.rotation)
         # There is no other way to say that a device is not seen.
-        turn = (x, y, z, w) if reading.valid else (0.0, 0.0, 0.0, 0.0)
-        values = (reading.device, *mirrored(reading.position), *turn)
+        quat = (x, y, z, w) if reading.valid else (0.0, 0.0, 0.0, 0.0)
+        values = (reading.device, *mirror_position(reading.position), *quat)
         messages.append((_ADDRESSES.get(reading.kind, _ADDRESSES["tracker"]), values))
     times = [reading.time for reading in readings if math.isfinite(reading.time)]
     if times:
-        messages.append((_TIME, (times[0],)))
-    return [bundle(messages)]
+        messages.append(("/VMC/Ext/T", (times[0],)))
+    return [write_bundle(messages)]
 
 
-def _time_of(messages: Sequence[Message]) -> float:
-    """Seconds on the sender's clock: its own message, or the time of the bundle; else nan."""
-    for message in messages:
-        if message.address == _TIME:
-            time = message.arguments[0] if message.arguments else None
-            if isinstance(time, bool) or not isinstance(time, int | float):
-                raise MalformedError("a time that is no number")
-            return float(time)
-    return messages[0].time if messages else math.nan
+def _read_time(parsed: Packet) -> float:
+    """Return seconds on the sender's clock: its own message or the time of the bundle, else nan."""
+    for message, handler in parsed.messages:
+        if handler is _TIME:
+            try:
+                (time, *_) = message.read_arguments()
+            except (MalformedError, ValueError):
+                continue
+            if isinstance(time, int | float) and not isinstance(time, bool):
+                return float(time)
+    return parsed.messages[0][0].time if parsed.messages else math.nan
 
 
-def _reading(arguments: Sequence[object], time: float, kind: str) -> Reading:
-    if len(arguments) < 8:
+def _read_device(message: Message, time: float, kind: str) -> Reading:
+    name = message.read_name()
+    try:
+        device = name.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError("a name that is not UTF-8") from error
+    if not 0 < len(device) <= MAX_NAME:
+        raise MalformedError(f"a device needs a name of at most {MAX_NAME} characters")
+    position, quat = _read_pose(message, name)
+    # Devices that were never seen lie at the origin.
+    is_parked = not any(position) and quat is not None and abs(quat[0]) == 1.0
+    if quat is None or is_parked or not is_in_room(position):
+        return Reading(device, ORIGIN, IDENTITY_QUAT, time, False, kind)
+    return Reading(device, mirror_position(position), mirror_rotation(quat), time, True, kind)
+
+
+def _read_transform(message: Message, name: bytes) -> Transform:
+    """Return position and rotation of a bone; hidden roots are far outside of the room."""
+    position, quat = _read_pose(message, name)
+    return mirror_position(position), mirror_rotation(quat or IDENTITY_QUAT)
+
+
+def _read_pose(message: Message, name: bytes) -> tuple[Vector, Quaternion | None]:
+    """Return position and unit quaternion w, x, y, z in Unity's axes; ignore what follows them."""
+    numbers = message.read_numbers_after(name)
+    if len(numbers) < 7:
         raise MalformedError("a name, a position and a quaternion belong here")
-    x, y, z, w = arguments[4:8]
-    reading = checked(arguments[0], arguments[1:4], (w, x, y, z), time, kind)
-    return reading._replace(position=mirrored(reading.position), rotation=turned(reading.rotation))
+    x, y, z, a, b, c, w = numbers[:7]
+    return normalize_pose(x, y, z, w, a, b, c)

@@ -2,106 +2,236 @@
 """VRChat's OSC trackers: UDP, usually port 9000, a head and numbered trackers.
 
 ``/tracking/trackers/head/position`` and ``/rotation``, the same with 1 to 8. Positions and Euler
-angles are messages of their own and bear no time, unless their bundle does.
+angles are messages of their own and have no time, unless their bundle has one. What VRChat itself
+sends is understood too: ``/tracking/vrsystem/head/pose`` and those of both wrists.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 
-from ...geometry.scalar import Quaternion, Vector
-from ..axes import from_euler, mirrored, to_euler, turned
-from ..readings import MalformedError, Reading, checked
-from .osc import bundle, read
+from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
+from ..axes import from_euler, mirror_position, mirror_rotation, to_euler
+from ..readings import (
+    ORIGIN,
+    MalformedError,
+    Reading,
+    is_in_room,
+    make_reading,
+    read_pose,
+    to_numbers,
+)
+from .osc import Message, read_packet, write_bundle
 
 PORT = 9000
 NAMES = {"pelvis": "1", "left_foot": "2", "right_foot": "3", "left_hand": "4", "right_hand": "5"}
-"""Which numbered tracker ``send`` uses for which role; the protocol knows no hands."""
+"""Which numbered tracker ``send`` uses for which role; the protocol has none for hands."""
 
-_ADDRESS = re.compile(r"/tracking/trackers/(head|[1-8])/(position|rotation)")
-_APART = 0.004
+_TRACKERS = ("head", *map(str, range(1, 9)))
+_HANDLERS: dict[bytes, object] = {
+    f"/tracking/trackers/{name}/{part}".encode(): (name, part)
+    for name in _TRACKERS
+    for part in ("position", "rotation")
+}
+_POSES = {
+    b"/tracking/vrsystem/head/pose": ("headset", "hmd"),
+    b"/tracking/vrsystem/leftwrist/pose": ("left wrist", "controller"),
+    b"/tracking/vrsystem/rightwrist/pose": ("right wrist", "controller"),
+}
+_HANDLERS |= {address: (device, "pose") for address, (device, _) in _POSES.items()}
+_KINDS = dict(_POSES.values())
+_SAME_MOMENT = 0.004
 """Seconds within which position and rotation of the same moment arrive."""
-_EPOCH = 2208988800.0
+_ROTATION_TIMEOUT = 0.25
+"""Seconds without a rotation after which a tracker counts as one that has positions only."""
+_MIN_POSITIONS = 5
+"""Number of positions that must have come without a rotation, too."""
+_UNIT_TOLERANCE = 0.05
+_OSC_TO_UNIX = 2208988800.0
 """Seconds from 1900, where OSC begins to count, to 1970."""
 
+NO_ROTATIONS = (
+    "the sender sends positions of trackers but no rotations (as ALVR does): bodies cannot be made"
+    " of those. Use its VMC output, or a program that sends rotations too"
+)
 
-class _Halves:
-    """What is known of one tracker, and what of it waits for its other half."""
 
-    def __init__(self) -> None:
+class _Tracker:
+    """The state of one tracker: its last values, and which of them waits for the other."""
+
+    def __init__(self, arrival: float) -> None:
         self.position: Vector | None = None
         self.rotation: Quaternion | None = None
         self.waiting = ""
-        self.since = -math.inf
+        self.waiting_since = -math.inf
         self.time = math.nan
+        self.last_rotation = arrival
+        """Seconds when a rotation came last, or the first position if there was none."""
+        self.positions_since = 0
+        self.positions_only = False
 
 
 class VrchatDecoder:
-    """Understands one sender: puts positions and rotations together.
+    """Decodes the packets of one sender: joins positions and rotations.
 
-    A half whose other half was lost is completed by the last one known, when the next comes.
+    Where one of both was lost, the last one that came is used. A tracker whose rotations do not
+    come, or only now and then (SlimeVR's head: whenever its user resets it), has positions only.
+
+    Attributes:
+        malformed: Number of packets and messages that could not be read so far.
     """
 
     def __init__(self) -> None:
-        """Begin with a sender that was not heard of."""
-        self._trackers: dict[str, _Halves] = {}
+        """Create a decoder for a new sender."""
+        self.malformed = 0
+        self._trackers: dict[str, _Tracker] = {}
+
+    @property
+    def notice(self) -> str:
+        """What the user should know about this sender, "" if nothing."""
+        only = [tracker.positions_only for tracker in self._trackers.values()]
+        return NO_ROTATIONS if len(only) > 1 and all(only) else ""
 
     def decode(self, packet: bytes, arrival: float) -> list[Reading]:
-        """Readings of a datagram; see :class:`~ssrhmr_core.streaming.readings.Decoder`."""
-        found: list[Reading] = []
-        for address, arguments, time in read(packet, lambda a: bool(_ADDRESS.fullmatch(a))):
-            parts = _ADDRESS.fullmatch(address)
-            if parts is None or len(arguments) < 3:
-                raise MalformedError("three numbers belong here")
-            name, half = parts.groups()
-            tracker = self._trackers.setdefault(name, _Halves())
-            # The limit on positions holds for angles too: they are within a few turns.
-            values = checked(name, arguments[:3], (1.0, 0.0, 0.0, 0.0)).position
-            same = _same_moment(tracker, time, arrival)
-            if tracker.waiting and (tracker.waiting == half or not same):
-                found += _completed(name, tracker)
-            if half == "position":
-                tracker.position = mirrored(values)
-            else:
-                tracker.rotation = turned(from_euler(values))
-            if tracker.waiting:
-                found += _completed(name, tracker)
-            else:
-                tracker.waiting, tracker.since, tracker.time = half, arrival, time
-        return found
+        """Return the readings of a datagram.
 
+        See :class:`~ssrhmr_core.streaming.readings.Decoder`.
+        """
+        parsed = read_packet(packet, _HANDLERS)
+        self.malformed += parsed.malformed
+        readings: list[Reading] = []
+        for message, handler in parsed.messages:
+            name, part = handler
+            try:
+                if part == "pose":
+                    readings.append(_read_pose(message, name))
+                else:
+                    readings += self._add_part(message, name, part, arrival)
+            except MalformedError:
+                self.malformed += 1
+        return readings
 
-def _same_moment(tracker: _Halves, time: float, arrival: float) -> bool:
-    if math.isfinite(time) and math.isfinite(tracker.time):
-        return time == tracker.time
-    return arrival - tracker.since <= _APART
-
-
-def _completed(name: str, tracker: _Halves) -> list[Reading]:
-    tracker.waiting = ""
-    if tracker.position is None or tracker.rotation is None:
-        return []
-    kind, device = ("hmd", "head") if name == "head" else ("tracker", f"tracker {name}")
-    place = (tracker.position, tracker.rotation)
-    return [Reading(device, *place, tracker.time, True, kind, tracker.since)]
+    def _add_part(self, message: Message, name: str, part: str, arrival: float) -> list[Reading]:
+        """Take in a position or a rotation; return what is complete now."""
+        arguments = message.read_arguments()
+        tracker = self._trackers.get(name)
+        if tracker is None:
+            tracker = self._trackers[name] = _Tracker(arrival)
+        if part == "position":
+            position = mirror_position(_read_vector(arguments))
+            tracker.positions_since += 1
+            if (
+                arrival - tracker.last_rotation > _ROTATION_TIMEOUT
+                and tracker.positions_since >= _MIN_POSITIONS
+            ):
+                tracker.positions_only = True
+            if tracker.positions_only:
+                tracker.position = position
+                tracker.time, tracker.waiting_since = message.time, arrival
+                return _complete(name, tracker)
+        else:
+            rotation = mirror_rotation(_read_rotation(arguments))
+            # One rotation after a long time is no stream of rotations.
+            if tracker.positions_only and arrival - tracker.last_rotation > _ROTATION_TIMEOUT:
+                tracker.last_rotation = arrival
+                return []
+            tracker.last_rotation, tracker.positions_only = arrival, False
+            tracker.positions_since = 0
+        readings: list[Reading] = []
+        same = _is_same_moment(tracker, message.time, arrival)
+        if tracker.waiting and (tracker.waiting == part or not same):
+            # The other part was lost: the last one that came is used.
+            readings += _complete(name, tracker)
+        if part == "position":
+            tracker.position = position
+        else:
+            tracker.rotation = rotation
+        if tracker.waiting:
+            readings += _complete(name, tracker)
+        else:
+            tracker.waiting, tracker.waiting_since = part, arrival
+            tracker.time = message.time
+        return readings
 
 
 def encode(readings: Sequence[Reading]) -> list[bytes]:
-    """Write one frame of the trackers that are seen; their times are equal.
+    """Encode one frame of the trackers that are valid; all readings have the same time.
 
     Args:
-        readings: of devices named "head", "tracker 1" and so on.
+        readings: Readings of devices named "head", "tracker 1" and so on.
     """
     messages: list[tuple[str, Sequence[object]]] = []
     for reading in readings:
         if reading.valid:
             name = reading.device.removeprefix("tracker ")
-            angles = to_euler(turned(reading.rotation))
-            messages.append((f"/tracking/trackers/{name}/position", mirrored(reading.position)))
+            angles = to_euler(mirror_rotation(reading.rotation))
+            position = mirror_position(reading.position)
+            messages.append((f"/tracking/trackers/{name}/position", position))
             messages.append((f"/tracking/trackers/{name}/rotation", angles))
     if not messages:
         return []
     time = readings[0].time
-    return [bundle(messages, time - _EPOCH if math.isfinite(time) else None)]
+    return [write_bundle(messages, time - _OSC_TO_UNIX if math.isfinite(time) else None)]
+
+
+def _is_same_moment(tracker: _Tracker, time: float, arrival: float) -> bool:
+    if math.isfinite(time) and math.isfinite(tracker.time):
+        return time == tracker.time
+    return arrival - tracker.waiting_since <= _SAME_MOMENT
+
+
+def _complete(name: str, tracker: _Tracker) -> list[Reading]:
+    """Return the reading of a tracker, if both of its parts are known or one never comes."""
+    tracker.waiting = ""
+    if tracker.position is None or (tracker.rotation is None and not tracker.positions_only):
+        return []
+    kind, device = ("hmd", "head") if name == "head" else ("tracker", f"tracker {name}")
+    rotation = tracker.rotation or IDENTITY_QUAT
+    # Trackers that were never seen lie at the origin.
+    valid = is_in_room(tracker.position) and (any(tracker.position) or rotation != IDENTITY_QUAT)
+    return [
+        Reading(
+            device,
+            tracker.position if valid else ORIGIN,
+            rotation,
+            tracker.time,
+            valid,
+            kind,
+            tracker.waiting_since,
+            not tracker.positions_only,
+        )
+    ]
+
+
+def _read_pose(message: Message, device: str) -> Reading:
+    arguments = message.read_arguments()
+    if len(arguments) < 6:
+        raise MalformedError("a position and three angles belong here")
+    position, angles = _read_vector(arguments), _read_vector(arguments[3:])
+    return make_reading(
+        device,
+        mirror_position(position),
+        mirror_rotation(from_euler(angles)),
+        message.time,
+        _KINDS[device],
+    )
+
+
+def _read_vector(arguments: Sequence[object]) -> Vector:
+    if len(arguments) < 3:
+        raise MalformedError("three numbers belong here")
+    x, y, z = to_numbers(arguments[:3])
+    if not math.isfinite(x + y + z):
+        raise MalformedError("a number is not finite")
+    return x, y, z
+
+
+def _read_rotation(arguments: Sequence[object]) -> Quaternion:
+    """Read Euler angles, or a quaternion x, y, z, w as some senders have it."""
+    if len(arguments) != 4:
+        return from_euler(_read_vector(arguments))
+    x, y, z, w = to_numbers(arguments)
+    if abs(x * x + y * y + z * z + w * w - 1.0) > _UNIT_TOLERANCE:
+        raise MalformedError("four numbers that are no quaternion")
+    return read_pose(ORIGIN, (w, x, y, z))[1] or IDENTITY_QUAT

@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from ssrhmr_blender.common.typed import action_of, scene_of
 from ssrhmr_blender.live import capture, lifecycle, panel, picture, recording, takes
 from ssrhmr_blender.properties.live import live_of
 from ssrhmr_core import Calibration, Motion, Take
-from ssrhmr_core.body.skeleton import INDEX, TRACKERS
+from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
 from tests.blender.conftest import (
     TO_BLENDER,
     choose,
@@ -430,7 +430,7 @@ def test_a_disk_that_is_full_at_the_end(
         current = start()
         stream(current, sender, range(60, 66))
         bpy.ops.ssrhmr.record()
-        recorder = current.session._recorder
+        recorder = current.session._recorder._recorder
         assert recorder is not None
 
         def close(shut: Callable[[], None] = recorder.close) -> None:
@@ -445,6 +445,53 @@ def test_a_disk_that_is_full_at_the_end(
                 end()
         assert capture.running() is None
         assert leftovers() == before
+
+
+def send_names(
+    out: socket.socket, port: int, names: Iterable[str], places: Iterable[Sequence[float]]
+) -> None:
+    for name, (x, y, z) in zip(names, places, strict=True):
+        message = OscMessageBuilder(f"/VMC/Ext/{'Hmd' if name == 'a' else 'Tra'}/Pos")
+        for value in (name, -float(x), float(y), float(z), 0.0, 0.0, 0.0, 1.0):
+            message.add_arg(value)
+        out.sendto(message.build().dgram, ("127.0.0.1", port))
+
+
+def test_any_number_of_names_makes_at_most_64_rows(port: int) -> None:
+    live, found = bpy.context.scene.ssrhmr_live, start()
+    kept = live.devices.add()
+    kept.name, kept.role = "mine", "left_hand"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for turn in range(5):
+            names = [f"device {turn} {number}" for number in range(40)]
+            send_names(out, port, names, [(0.0, 1.0, 0.0)] * 40)
+            until(found, lambda: found.receiver.counters.datagrams == 40 * (turn + 1))  # noqa: B023
+            found.tick()
+        assert len(live.devices) == 64
+        assert live.devices["mine"].role == "left_hand"
+        # Those that send now are there rather than those of before.
+        found.session._devices._histories.clear()
+        send_names(out, port, ["here"], [(0.0, 1.0, 0.0)])
+        until(found, lambda: "here" in live.devices)
+
+
+def test_places_decide_during_the_countdown(port: int, hero: bpy.types.Object) -> None:
+    """Nobody has to shake a device whose name says nothing."""
+    live, found = bpy.context.scene.ssrhmr_live, start()
+    skeleton = found.session.reconstructor.skeleton
+    standing = skeleton.t_pose()[list(TRACKER_JOINTS)] + (0.0, 1.0, 0.0)
+    # In the order of the roles; of these only the headset is known by its kind.
+    names = ["p", "a", "q", "r", "s", "t"]
+    on_a_table = standing * (0.1, 0.0, 1.0) + (0.0, 0.8, 0.0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        send_names(out, port, names, on_a_table)
+        until(found, lambda: len(live.devices) == 6)
+        assert {row.name for row in live.devices if row.role != "NONE"} == {"a"}
+        send_names(out, port, names, standing)
+        until(found, lambda: found.receiver.counters.datagrams == 12)
+        assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
+        found.tick()
+    assert {row.role: row.name for row in live.devices} == dict(zip(TRACKERS, names, strict=True))
 
 
 def test_fifty_starts_and_ends_while_trackers_stream(

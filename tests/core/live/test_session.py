@@ -18,9 +18,9 @@ import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import TRACKERS
+from ssrhmr_core.body.skeleton import INDEX, TRACKERS
 from ssrhmr_core.formats.trackers_csv import Recorder, load_trackers
-from ssrhmr_core.live.session import LivePose, LiveSession
+from ssrhmr_core.live import LivePose, LiveSession
 from ssrhmr_core.pipeline import Reconstructor
 from ssrhmr_core.streaming import ProtocolName, Reading, Receiver, StreamingError
 from ssrhmr_core.streaming.decoding import ReadingQueue
@@ -53,7 +53,7 @@ class Stage:
     def drain(self) -> list[Reading]:
         while self._next and self._next[0] <= self.now:
             arrival, packet = self._next
-            self.intake.packet(packet, "sender", arrival)
+            self.intake.add_packet(packet, "sender", arrival)
             self._next = next(self._packets, None)
         return self.intake.drain()
 
@@ -404,7 +404,7 @@ def test_calibrating_without_all_six_says_which_is_missing() -> None:
     session.bind({role: role for role in TRACKERS if role != "left_foot"})
     stage.run(session, every(1.0 / 60.0, 0.5))
     old = Calibration.none()
-    session.calibration = old
+    session.set_calibration(old)
     session.begin_calibration(1.0)
     stage.run(session, every(1.0 / 60.0, 2.0, 0.5))
     assert session.status.message == (
@@ -426,6 +426,97 @@ def test_calibrating_needs_a_character_and_may_be_cancelled() -> None:
     session.begin_calibration(0.5, skeleton=BODY)
     stage.run(session, every(1.0 / 60.0, 2.0, 1.0))
     assert session.calibrations == 1
+
+
+def test_without_hands_it_is_said_at_once_and_calibrated_all_the_same() -> None:
+    """No sender of VRChat's trackers has hands."""
+    take = standing()
+    stage = Stage(take)
+    session = session_on(stage, None)
+    session.bind({role: role for role in TRACKERS if "hand" not in role})
+    stage.run(session, every(1.0 / 60.0, 0.5))
+    session.begin_calibration(1.5)
+    assert "no device is bound to left_hand and right_hand: the arms are" in session.status.message
+    poses = stage.run(session, every(1.0 / 60.0, 3.5, 0.5))
+    assert session.calibrations == 1 and session.status.message == ""
+    assert any("the arms are guessed" in warning for warning in session.calibration_warnings)
+    assert poses and poses[-1].valid.tolist() == [True, True, False, False, True, True]
+    # Whoever stands in the T-pose is shown so.
+    shown = away(poses[-1:], Motion(BODY, np.zeros(1), *t_pose_of(poses[-1])))
+    legs_and_spine = [joint for joint in range(22) if joint < 14]
+    assert shown[:, legs_and_spine].max() < 60.0
+
+
+def t_pose_of(pose: LivePose) -> tuple[np.ndarray, np.ndarray]:
+    return np.tile(np.array([1, 0, 0, 0], "f4"), (1, 22, 1)), pose.root[None]
+
+
+def test_a_device_that_is_bound_has_its_past() -> None:
+    """Roles that places decide are bound at the end of the countdown."""
+    stage = Stage(standing())
+    session = session_on(stage, None)
+    session.bind({})
+    stage.run(session, every(1.0 / 60.0, 0.5))
+    session.begin_calibration(1.5)
+    assert session.status.message.startswith("no device is bound to pelvis, head")
+    stage.run(session, every(1.0 / 60.0, 1.95, 0.5))
+    session.bind(device_names("json"))
+    stage.run(session, every(1.0 / 60.0, 2.3, 1.96))
+    assert session.calibrations == 1 and session.status.message == ""
+
+
+def test_a_flood_of_devices_takes_nothing_from_those_that_are_bound() -> None:
+    stage = Stage(standing())
+    session = session_on(stage, Calibration.none())
+    frames = 0
+    for number in range(120):
+        for flood in range(20):
+            name = f"{number} {flood}"
+            stage.intake._queue.append(
+                Reading(name, (0, 0, 0), (1, 0, 0, 0), stage.now, arrival=stage.now)
+            )
+        frames += len(stage.run(session, [number / 60.0]))
+    assert frames > 110 and session.trackers()[0].valid
+    assert len(session._buffers) <= 70
+
+
+class Warned(Stage):
+    """A source that has something to tell the user."""
+
+    notice = "two senders"
+
+
+def test_what_the_source_has_to_tell_is_shown() -> None:
+    stage = Warned(take_at(60.0))
+    session = session_on(stage, Calibration.none())
+    stage.run(session, [0.0, 0.1])
+    assert session.status.message == "two senders"
+    # What is wrong here comes first.
+    session.bind({"left_hand": "left_hand"})
+    stage.run(session, every(1.0 / 60.0, 1.0, 0.2))
+    assert "neither pelvis nor head" in session.status.message
+
+
+def test_a_head_with_positions_only_follows_the_pelvis() -> None:
+    take = take_at(60.0)
+    stage = Stage(take)
+    session = session_on(stage, Calibration.none())
+    drain = stage.drain
+
+    def without_rotation() -> list[Reading]:
+        return [
+            reading._replace(rotation=(1.0, 0.0, 0.0, 0.0), has_rotation=False)
+            if reading.device == "head"
+            else reading
+            for reading in drain()
+        ]
+
+    stage.drain = without_rotation  # type: ignore[method-assign]
+    poses = stage.run(session, every(1.0 / 60.0, 1.5))
+    head, hips = (
+        np.stack([pose.rotations[INDEX[joint]] for pose in poses]) for joint in ("head", "hips")
+    )
+    np.testing.assert_allclose(np.abs((head * hips).sum(-1)), 1.0, atol=1e-5)
 
 
 # --- Recording ---------------------------------------------------------------------------------
@@ -500,7 +591,7 @@ def test_a_program_that_is_killed_leaves_its_recording(tmp_path: Path) -> None:
     program = """
 import sys, time
 from ssrhmr_core.streaming import Receiver
-from ssrhmr_core.live.session import LiveSession
+from ssrhmr_core.live import LiveSession
 with Receiver("json", 0) as receiver:
     session = LiveSession(receiver, roles={"head": "head"})
     session.start_recording(sys.argv[1])

@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 
 from ssrhmr_core.streaming import ProtocolName, Receiver
-from ssrhmr_core.streaming.protocols.osc import bundle
+from ssrhmr_core.streaming.protocols.osc import write_bundle
 from ssrhmr_core.streaming.sender import packets
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion, make_skeleton
@@ -31,6 +31,7 @@ WORDS = (
     b"#bundle\x00",
     b"/VMC/Ext/Bone/Pos\x00\x00\x00",
     b",sfffffff\x00\x00\x00",
+    b",sffffffNtb\x00",
     b"/tracking/trackers/1/rotation\x00\x00\x00",
     b'{"trackers":[',
     b'"position":',
@@ -57,65 +58,87 @@ def good_packets(protocol: ProtocolName) -> list[bytes]:
         root = ("/VMC/Ext/Root/Pos", ("root", *numbers))
         local = ("/VMC/Ext/Tra/Pos/Local", ("LHR-1", *numbers))
         state = ("/VMC/Ext/OK", (1, 3, 0, 0))
-        found += [bundle([root, *bones]), bundle(bones[3:]), bundle([local]), bundle([state])]
+        found += [
+            write_bundle([root, *bones]),
+            write_bundle(bones[3:]),
+            write_bundle([local]),
+            write_bundle([state]),
+        ]
+    if protocol == "vrchat":
+        position = ("/tracking/trackers/1/position", (0.1, 0.2, 0.3))
+        quaternion = ("/tracking/trackers/1/rotation", (0.0, 0.6, 0.0, 0.8))
+        pose = ("/tracking/vrsystem/leftwrist/pose", (0.1, 0.2, 0.3, 10.0, 20.0, 30.0))
+        found += [write_bundle([position, quaternion]), write_bundle([position, pose])]
     if protocol == "json":
         found.append(b'{"name":"a","position":[1,2,3],"quaternion":[1,0,0,0],"time":1}\n')
     return found
 
 
-def hostile(protocol: ProtocolName, seed: int) -> Iterator[bytes]:
-    """Endless packets, the same for the same seed."""
-    random = np.random.default_rng(seed)
-    good = good_packets(protocol)
+class Mutator:
+    """Damages good packets in every way; the same way for the same seed."""
 
-    def pick() -> bytes:
-        return good[random.integers(len(good))]
+    def __init__(self, protocol: ProtocolName, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+        self._good = good_packets(protocol)
+        self._changes: tuple[Callable[[bytes], bytes], ...] = (
+            *(self.flip, self.cut, self.insert, self.overwrite, self.renumber),
+            *(self.splice, self.rename, self.replace, self.keep),
+        )
 
-    def somewhere(packet: bytes) -> int:
-        return int(random.integers(len(packet) + 1))
+    def packets(self) -> Iterator[bytes]:
+        """Endless packets."""
+        while True:
+            packet = self.pick()
+            for _ in range(int(self._random.integers(1, 4))):
+                packet = self._changes[self._random.integers(len(self._changes))](packet)
+            yield packet
+            if self._random.random() < 1e-4:
+                yield bytes(60000)
 
-    def turned(packet: bytes) -> bytes:
+    def pick(self) -> bytes:
+        return self._good[self._random.integers(len(self._good))]
+
+    def somewhere(self, packet: bytes) -> int:
+        return int(self._random.integers(len(packet) + 1))
+
+    def word(self) -> bytes:
+        return WORDS[self._random.integers(len(WORDS))]
+
+    def flip(self, packet: bytes) -> bytes:
         changed = bytearray(packet)
-        for _ in range(int(random.integers(1, 6))):
+        for _ in range(int(self._random.integers(1, 6))):
             if changed:
-                changed[random.integers(len(changed))] = random.integers(256)
+                changed[self._random.integers(len(changed))] = self._random.integers(256)
         return bytes(changed)
 
-    def cut(packet: bytes) -> bytes:
-        begin, end = sorted((somewhere(packet), somewhere(packet)))
+    def cut(self, packet: bytes) -> bytes:
+        begin, end = sorted((self.somewhere(packet), self.somewhere(packet)))
         return packet[:begin] + packet[end:]
 
-    def put_in(packet: bytes) -> bytes:
-        at = somewhere(packet)
-        return packet[:at] + WORDS[random.integers(len(WORDS))] + packet[at:]
+    def insert(self, packet: bytes) -> bytes:
+        at = self.somewhere(packet)
+        return packet[:at] + self.word() + packet[at:]
 
-    def over(packet: bytes) -> bytes:
-        at, word = somewhere(packet), WORDS[random.integers(len(WORDS))]
+    def overwrite(self, packet: bytes) -> bytes:
+        at, word = self.somewhere(packet), self.word()
         return packet[:at] + word + packet[at + len(word) :]
 
-    def number(packet: bytes) -> bytes:
-        at = somewhere(packet) // 4 * 4
-        return packet[:at] + struct.pack(">I", random.integers(2**32)) + packet[at + 4 :]
+    def renumber(self, packet: bytes) -> bytes:
+        at = self.somewhere(packet) // 4 * 4
+        return packet[:at] + struct.pack(">I", self._random.integers(2**32)) + packet[at + 4 :]
 
-    def sewn(packet: bytes) -> bytes:
-        other = pick()
-        return packet[: somewhere(packet)] + other[somewhere(other) :]
+    def splice(self, packet: bytes) -> bytes:
+        other = self.pick()
+        return packet[: self.somewhere(packet)] + other[self.somewhere(other) :]
 
-    def renamed(packet: bytes) -> bytes:
-        return packet.replace(b"left_hand", b"%09d" % random.integers(10**9))
+    def rename(self, packet: bytes) -> bytes:
+        return packet.replace(b"left_hand", b"%09d" % self._random.integers(10**9))
 
-    def nothing(packet: bytes) -> bytes:
-        return random.bytes(int(random.integers(1500)))
+    def replace(self, packet: bytes) -> bytes:
+        return self._random.bytes(int(self._random.integers(1500)))
 
-    changes: tuple[Callable[[bytes], bytes], ...]
-    changes = (turned, cut, put_in, over, number, sewn, renamed, nothing, lambda packet: packet)
-    while True:
-        packet = pick()
-        for _ in range(int(random.integers(1, 4))):
-            packet = changes[random.integers(len(changes))](packet)
-        yield packet
-        if random.random() < 1e-4:
-            yield bytes(60000)
+    def keep(self, packet: bytes) -> bytes:
+        return packet
 
 
 class Watched:
@@ -155,7 +178,9 @@ def datagrams(protocol: ProtocolName, count: int, seed: int) -> Watched:
     watched = Watched(protocol)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.connect(("127.0.0.1", watched.receiver.port))
-        for sent, packet in enumerate(itertools.islice(hostile(protocol, seed), count), 1):
+        for sent, packet in enumerate(
+            itertools.islice(Mutator(protocol, seed).packets(), count), 1
+        ):
             out.send(packet)
             if sent % 50 == 0 or sent == count:
                 watched.wait_for(sent)
@@ -168,7 +193,7 @@ def streams(count: int, seed: int) -> Watched:
     watched = Watched("json")
     random = np.random.default_rng(seed)
     out: socket.socket | None = None
-    for sent, packet in enumerate(itertools.islice(hostile("json", seed), count), 1):
+    for sent, packet in enumerate(itertools.islice(Mutator("json", seed).packets(), count), 1):
         try:
             if out is None:
                 out = socket.create_connection(("127.0.0.1", watched.receiver.port), 20.0)

@@ -10,18 +10,20 @@ millisecond, to measure the time from packets to poses.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ssrhmr_core.formats.trackers_csv import save_trackers
-from ssrhmr_core.live.session import LivePose, LiveSession
+from ssrhmr_core.live import LivePose, LiveSession
 from ssrhmr_core.pipeline import Reconstructor
 from ssrhmr_core.streaming import Receiver
 from ssrhmr_core.streaming.sender import device_names
@@ -41,18 +43,82 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def main() -> None:
+@dataclass
+class Figures:
+    """What is measured while a session runs."""
+
+    poses: int = 0
+    incomplete: int = 0
+    gap: float = 0.0
+    waiting: int = 0
+    memory: list[float] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+    beyond: list[float] = field(default_factory=list)
+    _last: float = math.nan
+    _taken: int = 0
+
+    def note_pose(self, pose: LivePose) -> None:
+        self.poses += 1
+        self.incomplete += not pose.valid.all()
+        self.gap = max(self.gap, pose.time - self._last) if self.poses > 1 else 0.0
+        self._last = pose.time
+
+    def note_readings(self, received: int) -> None:
+        self.waiting, self._taken = max(self.waiting, received - self._taken), received
+
+    def note_delays(self, fresh: list[float], spent: float) -> None:
+        self.delays += fresh
+        self.beyond += [min(delay, spent) for delay in fresh]
+
+
+def perform(
+    session: LiveSession, receiver: Receiver, sender: subprocess.Popen[str], pause: float
+) -> Figures:
+    """Tick until the sender ends."""
+    figures = Figures()
+    begin = time.perf_counter()
+    while sender.poll() is None:
+        tick = time.perf_counter()
+        before = session.status.frames
+        figures.note_readings(receiver.counters.readings)
+        pose = session.tick()
+        if pose:
+            figures.note_pose(pose)
+            count = session.status.frames - before
+            spent = time.perf_counter() - tick
+            figures.note_delays(session._statistics.latencies[-count:], spent)
+        if tick - begin > 10.0 * (len(figures.memory) + 1):
+            figures.memory.append(resident())
+        time.sleep(max(pause - (time.perf_counter() - tick), 0.0005))
+    time.sleep(0.2)
+    session.tick()
+    return figures
+
+
+def print_delays(figures: Figures, model_ms: float) -> None:
+    for words, values in (("packet to pose", figures.delays), ("beyond the tick", figures.beyond)):
+        middle, worst = 1000.0 * np.percentile(values, (50, 99))
+        print(
+            f"{words}: median {middle:.2f} ms, 99th percentile {worst:.2f} ms,"
+            f" of {len(values)} frames; the model alone {model_ms:.2f} ms"
+        )
+
+
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=120.0)
     parser.add_argument("--protocol", choices=("vmc", "vrchat", "json"), default="vmc")
     parser.add_argument("--ticks", type=float, default=30.0, help="a second")
     parser.add_argument("--latency", action="store_true")
-    chosen = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    chosen = parse_arguments()
     seconds = 60.0 * chosen.minutes
     body = make_skeleton()
     take = Take.from_motion(make_motion(body, round(20.0 * chosen.rate), chosen.rate))
-    pause = 0.001 if chosen.latency else 1.0 / chosen.ticks
     with tempfile.TemporaryDirectory() as folder, Receiver(chosen.protocol, 0) as receiver:
         save_trackers(Path(folder) / "take.csv", take)
         roles = device_names(chosen.protocol)
@@ -62,70 +128,30 @@ def main() -> None:
         command += ["--protocol", chosen.protocol, "--port", str(receiver.port)]
         command += ["--seconds", str(seconds), *([] if chosen.latency else BAD)]
         sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        poses, unseen = Poses(), 0
-        memory: list[float] = []
-        delays: list[float] = []
-        beyond: list[float] = []
-        taken = waiting = 0
-        begin = time.perf_counter()
-        while sender.poll() is None:
-            tick = time.perf_counter()
-            before = session.status.frames if chosen.latency else 0
-            came = receiver.counters.readings
-            waiting, taken = max(waiting, came - taken), came
-            pose = session.tick()
-            if pose:
-                poses.note(pose)
-                unseen += not pose.valid.all()
-                if chosen.latency:
-                    count = session.status.frames - before
-                    spent = time.perf_counter() - tick
-                    fresh = [delay for _, delay in list(session._delays)[-count:]]
-                    delays += fresh
-                    beyond += [min(delay, spent) for delay in fresh]
-            if tick - begin > 10.0 * (len(memory) + 1):
-                memory.append(resident())
-            time.sleep(max(pause - (time.perf_counter() - tick), 0.0005))
-        time.sleep(0.2)
-        session.tick()
+        figures = perform(
+            session, receiver, sender, 0.001 if chosen.latency else 1.0 / chosen.ticks
+        )
         raw = session.stop_recording()
-        text = sender.communicate()[0]
-        found = re.search(r"(\d+) packets sent", text)
-        sent = int(found[1]) if found else 0
+        found = re.search(r"(\d+) packets sent", sender.communicate()[0])
         counters, status = receiver.counters, session.status
-        loaded = raw.load()
+        frames = len(raw.load())
     if sender.returncode:
         print(f"the sender ended early, with {sender.returncode}")
+    sent = int(found[1]) if found else 0
     print(f"sent {sent} packets in {seconds:.0f} s; received {counters.datagrams}")
     print(f"{counters}")
-    print(f"at most {waiting} readings waited to be fetched")
-    print(f"recorded {raw.readings} readings ({len(loaded)} frames) of {counters.readings}")
+    print(f"at most {figures.waiting} readings waited to be fetched")
+    print(f"recorded {raw.readings} readings ({frames} frames) of {counters.readings}")
     print(
         f"model frames: {status.frames} computed, {status.frames_lost} lost,"
-        f" {status.frames_waited} with a tracker missing; of {poses.count} poses {unseen} lack one"
+        f" {status.frames_waited} with a tracker missing; of {figures.poses} poses"
+        f" {figures.incomplete} lack one"
     )
-    print(f"worst gap between two poses: {1000.0 * poses.gap:.1f} ms of performance")
-    if memory:
-        print(f"memory after 10 s {memory[0]:.1f}, at the end {memory[-1]:.1f} MiB")
-    for words, values in (("packet to pose", delays), ("beyond the tick", beyond)):
-        if values:
-            middle, worst = 1000.0 * np.percentile(values, (50, 99))
-            print(
-                f"{words}: median {middle:.2f} ms, 99th percentile {worst:.2f} ms,"
-                f" of {len(values)} frames; the model alone {status.model_ms:.2f} ms"
-            )
-
-
-class Poses:
-    """Counts poses and keeps the widest gap."""
-
-    def __init__(self) -> None:
-        self.count, self.gap, self._last = 0, 0.0, float("nan")
-
-    def note(self, pose: LivePose) -> None:
-        self.count += 1
-        self.gap = max(self.gap, pose.time - self._last) if self.count > 1 else 0.0
-        self._last = pose.time
+    print(f"worst gap between two poses: {1000.0 * figures.gap:.1f} ms of performance")
+    if figures.memory:
+        print(f"memory after 10 s {figures.memory[0]:.1f}, at the end {figures.memory[-1]:.1f} MiB")
+    if chosen.latency:
+        print_delays(figures, status.model_ms)
 
 
 if __name__ == "__main__":

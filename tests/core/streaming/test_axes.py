@@ -9,7 +9,7 @@ from hypothesis import given
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.geometry.scalar import rotate
-from ssrhmr_core.streaming.axes import from_euler, mirrored, to_euler, turned
+from ssrhmr_core.streaming.axes import from_euler, mirror_position, mirror_rotation, to_euler
 from tests.core.drawn import numbers, quaternions
 from tests.core.streaming.conftest import turn_between
 
@@ -18,9 +18,9 @@ TURNS = quat.from_scaled_angle_axis(np.random.default_rng(5).uniform(-3.0, 3.0, 
 
 def test_a_person_who_faces_forward_does_so_in_both() -> None:
     # Unity: X to the right, Y up, Z ahead. Core: X to the left, Y up, Z ahead.
-    assert mirrored((1.0, 2.0, 3.0)) == (-1.0, 2.0, 3.0)
+    assert mirror_position((1.0, 2.0, 3.0)) == (-1.0, 2.0, 3.0)
     # In Unity a positive turn about Y looks to the right, in the core to the left.
-    right = turned(from_euler((0.0, 90.0, 0.0)))
+    right = mirror_rotation(from_euler((0.0, 90.0, 0.0)))
     np.testing.assert_allclose(rotate(right, (0.0, 0.0, 1.0)), (-1.0, 0.0, 0.0), atol=1e-12)
 
 
@@ -28,8 +28,8 @@ def test_a_person_who_faces_forward_does_so_in_both() -> None:
 def test_turning_and_mirroring_may_be_swapped(rotation: np.ndarray) -> None:
     vector = (0.3, -1.2, 0.7)
     np.testing.assert_allclose(
-        rotate(turned(rotation.tolist()), mirrored(vector)),
-        mirrored(rotate(rotation.tolist(), vector)),
+        rotate(mirror_rotation(rotation.tolist()), mirror_position(vector)),
+        mirror_position(rotate(rotation.tolist(), vector)),
         atol=1e-12,
     )
 
@@ -60,6 +60,6 @@ def test_any_turn_by_angles_and_in_the_mirror(turn: np.ndarray, vector: np.ndarr
     again = from_euler(to_euler(turn.tolist()))
     expected = rotate(turn.tolist(), vector.tolist())
     np.testing.assert_allclose(rotate(again, vector.tolist()), expected, atol=1e-2)
-    np.testing.assert_allclose(turned(turned(turn.tolist())), turn)
-    there = rotate(turned(turn.tolist()), mirrored(vector.tolist()))
-    np.testing.assert_allclose(mirrored(there), expected, atol=1e-9)
+    np.testing.assert_allclose(mirror_rotation(mirror_rotation(turn.tolist())), turn)
+    there = rotate(mirror_rotation(turn.tolist()), mirror_position(vector.tolist()))
+    np.testing.assert_allclose(mirror_position(there), expected, atol=1e-9)

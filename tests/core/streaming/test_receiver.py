@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import sys
 import threading
@@ -13,7 +14,14 @@ from collections.abc import Iterator
 import pytest
 
 from ssrhmr_core.body.skeleton import TRACKERS
-from ssrhmr_core.streaming import ProtocolName, Reading, Receiver, StreamingError
+from ssrhmr_core.streaming import (
+    ANYWHERE,
+    LOCALHOST,
+    ProtocolName,
+    Reading,
+    Receiver,
+    StreamingError,
+)
 from ssrhmr_core.streaming.decoding import LONGEST
 from ssrhmr_core.streaming.sender import device_names, packets, play
 from ssrhmr_core.tracking.take import Take
@@ -21,6 +29,7 @@ from tests.core.streaming.conftest import same_place
 
 PROTOCOLS: tuple[ProtocolName, ...] = ("vmc", "vrchat", "json")
 LINE = b'{"name": "a", "valid": false}\n'
+OTHER_LINE = LINE.replace(b'"a"', b'"b"')
 
 
 @pytest.fixture
@@ -119,6 +128,30 @@ def test_a_taken_port_is_explained(lines: Receiver) -> None:
             pass
 
 
+def test_any_free_port_is_free_for_all_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port that the system picks for UDP may be taken for TCP: then it picks another one."""
+    bind = Receiver._bind
+    refused: list[int] = []
+
+    def refuse_some(self: Receiver, host: str, kind: socket.SocketKind) -> socket.socket:
+        if kind == socket.SOCK_STREAM and len(refused) < 3:
+            refused.append(self.port)
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        return bind(self, host, kind)
+
+    monkeypatch.setattr(Receiver, "_bind", refuse_some)
+    with Receiver("json", 0) as receiver:
+        assert len(refused) == 3 and receiver.port not in (0, refused[-1])
+        udp(receiver, LINE)
+        play(iter([(0.0, OTHER_LINE)]), "127.0.0.1", receiver.port, stream=True)
+        assert len(wait_for(receiver, 2)) == 2
+        port = receiver.port
+    # A port that was asked for is not replaced by another one.
+    refused.clear()
+    with pytest.raises(StreamingError, match="is in use"):
+        Receiver("json", port).start()
+
+
 def test_starting_twice_is_refused(lines: Receiver) -> None:
     with pytest.raises(StreamingError, match="is being listened on already"):
         lines.start()
@@ -155,6 +188,18 @@ def test_ipv6() -> None:
         assert len(wait_for(receiver, 3)) == 3
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="this computer has no IPv6")
+@pytest.mark.parametrize("host", [LOCALHOST, ANYWHERE, "localhost"])
+def test_localhost_is_both_of_its_addresses(host: str) -> None:
+    """What "localhost" is depends on the sender's language."""
+    with Receiver("json", 0, host) as receiver:
+        for number, address in enumerate(("127.0.0.1", "::1")):
+            for stream in (False, True):
+                line = b'{"name": "%d %d", "valid": false}\n' % (number, stream)
+                play(iter([(0.0, line)] * 3), address, receiver.port, stream=stream)
+            assert len(wait_for(receiver, 6 * number + 6)) == 6
+
+
 def test_ports_are_those_of_the_protocols() -> None:
     assert [Receiver(protocol).port for protocol in PROTOCOLS] == [39539, 9000, 39560]
 
@@ -186,6 +231,32 @@ def test_streams_come_in_any_pieces(lines: Receiver) -> None:
             out.sendall(text[begin : begin + 7])
         names = [reading.device for reading in wait_for(lines, 20)]
     assert names == [str(number) for number in range(20)]
+
+
+def test_a_connection_that_was_closed_gives_its_devices_to_the_next(lines: Receiver) -> None:
+    for number in range(1, 4):
+        with socket.create_connection(("127.0.0.1", lines.port)) as out:
+            out.sendall(LINE)
+            assert len(wait_for(lines, number)) == 1
+            out.shutdown(socket.SHUT_WR)
+            # The other end closes it.
+            assert out.recv(1) == b""
+
+
+def test_a_second_sender_of_the_same_devices_is_ignored_and_reported(lines: Receiver) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second,
+    ):
+        for number in range(20):
+            for out in (first, second):
+                out.sendto(LINE, ("127.0.0.1", lines.port))
+                wait = 2 * number + (out is second) + 1
+                assert len(wait_for(lines, wait)) == (out is first)
+            time.sleep(0.02)
+        assert lines.counters.ignored == 20
+        port = second.getsockname()[1]
+    assert f"two senders: 127.0.0.1:{port} is ignored" in lines.notice
 
 
 def test_overlong_lines_of_streams_are_skipped(lines: Receiver) -> None:

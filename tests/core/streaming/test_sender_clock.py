@@ -70,3 +70,21 @@ def test_one_wrong_time_does_no_lasting_harm(wrong: float) -> None:
     local = mapped(after, after, clock)
     assert (local <= after).all()
     assert np.abs(local - after)[180:].max() < 1e-3
+
+
+@pytest.mark.parametrize("speed", [0.0, 1e-3, 0.3])
+def test_a_clock_that_hardly_advances_is_not_used(speed: float) -> None:
+    true = np.arange(600) / 60.0
+    arrivals = true + 7.0
+    local = mapped(speed * true + 40.0, arrivals)
+    np.testing.assert_allclose(local[75:], arrivals[75:], atol=1e-9)
+
+
+def test_a_clock_of_whole_seconds_is_not_used() -> None:
+    clock, true = SenderClock(), np.arange(600) / 60.0
+    local = []
+    for sent, arrival in zip(np.floor(true), true + 7.0, strict=True):
+        clock.note_time(sent == arrival - 7.0)
+        local.append(clock.local(float(sent), float(arrival)))
+    assert clock.is_coarse
+    np.testing.assert_allclose(local[30:], true[30:] + 7.0, atol=1e-9)

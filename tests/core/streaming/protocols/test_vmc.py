@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.streaming.protocols.osc import bundle
+from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, forward_kinematics
+from ssrhmr_core.streaming.axes import mirror_position, mirror_rotation
+from ssrhmr_core.streaming.protocols.osc import write_bundle
 from ssrhmr_core.streaming.protocols.vmc import VmcDecoder, encode
-from ssrhmr_core.streaming.readings import MalformedError, Reading
+from ssrhmr_core.streaming.readings import Reading
+from ssrhmr_core.tracking.proportions import adult
+from tests.core.conftest import make_motion, make_skeleton
 from tests.core.streaming.conftest import same_place
 
 Message = tuple[str, tuple[object, ...]]
@@ -23,7 +27,7 @@ def device(word: str, serial: str, x: float = 0.0, local: bool = False) -> Messa
 
 
 def decoded(decoder: VmcDecoder, *messages: Message, arrival: float = 0.0) -> list[Reading]:
-    return decoder.decode(bundle(messages), arrival)
+    return decoder.decode(write_bundle(messages), arrival)
 
 
 def test_round_trip() -> None:
@@ -60,15 +64,22 @@ def test_raw_places_count_rather_than_those_scaled_to_an_avatar() -> None:
     both = decoded(decoder, device("Tra", "a", 9.0), device("Tra", "a", 1.0, local=True))
     assert [reading.position[0] for reading in both] == [-1.0]
     assert len(decoded(decoder, device("Tra", "b"))) == 1
+    # A sender that ceases to send it raw is followed.
+    (late,) = decoded(decoder, device("Tra", "a", 9.0), arrival=1.5)
+    assert late.position[0] == -9.0
 
 
-@pytest.mark.parametrize(
-    ("state", "valid"),
-    [((1,), True), ((1, 3, 0), True), ((1, 3, 0, 1), True), ((1, 3, 0, 0), False)],
-)
-def test_state_of_tracking(state: tuple[int, ...], valid: bool) -> None:
-    (reading,) = decoded(VmcDecoder(), ("/VMC/Ext/OK", state), device("Hmd", "h"))
-    assert reading.valid is valid
+@pytest.mark.parametrize("state", [(1,), (1, 3, 0), (1, 3, 0, 1), (1, 3, 0, 0), (0,), (), ("?",)])
+def test_the_state_of_tracking_says_nothing_about_devices(state: tuple[object, ...]) -> None:
+    """Version 0.61 of Virtual Motion Capture sends 0 when one of them is lost, or for bones."""
+    decoder = VmcDecoder()
+    (reading,) = decoded(decoder, ("/VMC/Ext/OK", state), device("Hmd", "h"))
+    assert reading.valid and decoder.malformed == 0
+    suit = Suit(0)
+    for _ in range(3):
+        readings = decoded(decoder, *suit.messages(), ("/VMC/Ext/OK", state))
+        assert all(reading.valid for reading in readings)
+    assert len(readings) == 6
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -86,17 +97,53 @@ def test_the_time_of_a_bundle_is_that_of_all_in_it(place: int) -> None:
         ("/VMC/Ext/Hmd/Pos", (1.0, *[0.0] * 7)),
         ("/VMC/Ext/Hmd/Pos", ("h", "x", *[0.0] * 6)),
         ("/VMC/Ext/Hmd/Pos", ("h", math.nan, *[0.5] * 6)),
-        ("/VMC/Ext/Hmd/Pos", ("h", 1e9, *[0.5] * 6)),
         ("/VMC/Ext/Hmd/Pos", ("", *[0.5] * 7)),
         ("/VMC/Ext/Hmd/Pos", ("h" * 100, *[0.5] * 7)),
-        ("/VMC/Ext/T", ()),
-        ("/VMC/Ext/T", ("late",)),
-        ("/VMC/Ext/T", (True,)),
+        ("/VMC/Ext/Bone/Pos", ("Hips", 0.0)),
+        ("/VMC/Ext/Bone/Pos", (1.0, *[0.5] * 7)),
+        ("/VMC/Ext/Root/Pos", ("root", math.inf, *[0.5] * 6)),
     ],
 )
-def test_malformed(message: Message) -> None:
-    with pytest.raises(MalformedError):
-        decoded(VmcDecoder(), message)
+def test_a_bad_message_costs_nothing_but_itself(message: Message) -> None:
+    decoder = VmcDecoder()
+    readings = decoded(decoder, device("Tra", "a"), message, device("Tra", "b"))
+    assert [reading.device for reading in readings] == ["a", "b"]
+    assert decoder.malformed == 1
+
+
+@pytest.mark.parametrize("time", [(), ("late",), (True,), (None,)])
+def test_a_bad_time_is_none(time: tuple[object, ...]) -> None:
+    tags = {str: b",s", bool: b",T", type(None): b",N"}.get(type(time[0]) if time else int, b",")
+    text = b"late\x00\x00\x00\x00" if tags == b",s" else b""
+    message = b"/VMC/Ext/T\x00\x00" + tags + bytes(4 - len(tags) % 4) + text
+    packet = write_bundle([device("Tra", "a")])
+    packet += len(message).to_bytes(4, "big") + message
+    (reading,) = VmcDecoder().decode(packet, 0.0)
+    assert reading.device == "a" and math.isnan(reading.time)
+
+
+def test_surplus_arguments_are_ignored() -> None:
+    address, values = device("Tra", "a")
+    root = ("/VMC/Ext/Root/Pos", ("root", *values[1:], 1.0, 1.0, 1.0, 0.0, 0.0, 0.0))
+    decoder = VmcDecoder()
+    readings = decoded(decoder, root, (address, (*values, 3, "more")), ("/VMC/Ext/T", (7.5, 1)))
+    assert [(reading.position, reading.time) for reading in readings] == [((-0.0, 1.0, 2.0), 7.5)]
+    assert decoder.malformed == 0
+
+
+@pytest.mark.parametrize("place", [-999.0, 1000.0, 9999.0, 3e38, 100.5])
+def test_parking_places_are_not_valid(place: float) -> None:
+    """XR Animator hides what it lost at y = -999; no room is so large."""
+    (reading,) = decoded(VmcDecoder(), ("/VMC/Ext/Tra/Pos", ("a", 0.0, place, *[0.0] * 4, 1.0)))
+    assert not reading.valid
+    (near,) = decoded(VmcDecoder(), ("/VMC/Ext/Tra/Pos", ("a", 0.0, 99.0, *[0.0] * 4, 1.0)))
+    assert near.valid
+
+
+def test_devices_that_were_never_seen_lie_at_the_origin() -> None:
+    origin: Message = ("/VMC/Ext/Tra/Pos", ("a", *[0.0] * 6, 1.0))
+    turned: Message = ("/VMC/Ext/Tra/Pos", ("b", *[0.0] * 3, 0.0, 0.6, 0.0, 0.8))
+    assert [reading.valid for reading in decoded(VmcDecoder(), origin, turned)] == [False, True]
 
 
 # --- Bones -----------------------------------------------------------------------------------
@@ -207,14 +254,15 @@ def test_lost_packets_of_a_frame_do_not_mix_up_later_ones() -> None:
     decoder = VmcDecoder()
     for number in range(9):
         suit = Suit(number)
-        got = [] if number == 4 else decoded(decoder, *suit.messages()[:8], arrival=float(number))
+        now = number / 60.0
+        got = [] if number == 4 else decoded(decoder, *suit.messages()[:8], arrival=now)
         if number != 6:
-            got += decoded(decoder, *suit.messages()[8:], arrival=float(number))
+            got += decoded(decoder, *suit.messages()[8:], arrival=now)
         if number in (3, 8):
             check(suit, got)
         # An unfinished frame is handed over when the next begins, as of its own time.
         for reading in got:
-            assert reading.arrival in (float(number), float(number - 1))
+            assert reading.arrival in (now, (number - 1) / 60.0)
 
 
 def test_fingers_and_eyes_are_no_matter() -> None:
@@ -224,3 +272,125 @@ def test_fingers_and_eyes_are_no_matter() -> None:
         suit = Suit(number)
         got = decoded(decoder, *suit.messages(), finger)
     check(suit, got)
+
+
+def test_bones_of_a_former_avatar_are_forgotten() -> None:
+    decoder = VmcDecoder()
+    for number in range(3):
+        decoded(decoder, *Suit(number).messages(), arrival=number / 60.0)
+    # Another one has no chest: what the former one's was must not be between its bones.
+    got: list[list[Reading]] = []
+    for number in range(120):
+        suit = Suit(number, ("Chest", "UpperChest"))
+        got.append(decoded(decoder, *suit.messages(), arrival=1.0 + number / 60.0))
+    check(suit, got[-1])
+    # And a frame is over again with its last packet.
+    assert all(len(readings) == 6 for readings in got[70:])
+
+
+def test_the_root_needs_no_name() -> None:
+    decoder = VmcDecoder()
+    for number in range(3):
+        suit = Suit(number)
+        (address, (_, *values)), *bones = suit.messages()
+        got = decoded(decoder, (address, ("", *values)), *bones)
+    check(suit, got)
+    assert decoder.malformed == 0
+
+
+def test_without_hips_the_root_is_the_hips() -> None:
+    """SnekStudio sends the hips as the root."""
+    decoder = VmcDecoder()
+    got: list[Reading] = []
+    for number in range(40):
+        suit = Suit(number, ("Hips",))
+        got = decoded(decoder, *suit.messages(), arrival=number / 60.0) or got
+    check(suit, got[-6:])
+    assert "sends bones but no hips" in decoder.notice
+    # Until they come after all.
+    for number in range(3):
+        suit = Suit(number)
+        got = decoded(decoder, *suit.messages(), arrival=1.0 + number / 60.0)
+    check(suit, got)
+    assert decoder.notice == ""
+
+
+BODY = make_skeleton()
+UNITY = {
+    "Hips": "hips",
+    "Head": "head",
+    "Neck": "neck",
+    "Spine": "lower_spine",
+    "Chest": "middle_spine",
+    "UpperChest": "chest",
+    **{
+        f"{side}{bone}": f"{side.lower()}_{joint}"
+        for side in ("Left", "Right")
+        for bone, joint in (
+            ("Shoulder", "clavicle"),
+            ("UpperArm", "shoulder"),
+            ("LowerArm", "elbow"),
+            ("Hand", "wrist"),
+            ("UpperLeg", "hip"),
+            ("LowerLeg", "knee"),
+            ("Foot", "ankle"),
+        )
+    },
+}
+
+
+def avatar(frame: int, globally: bool = False, lengths: bool = True) -> list[Message]:
+    """Bones of the test body, as an avatar without rotations of its own in the T-pose sends it."""
+    motion = make_motion(BODY, 60)
+    local = motion.local_rotations()[frame]
+    positions = motion.positions()[frame] if globally else BODY.offsets
+    rotations = motion.rotations[frame] if globally else local
+    messages: list[Message] = []
+    for name, joint in UNITY.items():
+        index = INDEX[joint]
+        place = motion.root[frame] if name == "Hips" else positions[index]
+        x, y, z = mirror_position(place.tolist()) if lengths else (0.0, 0.0, 0.0)
+        w, a, b, c = mirror_rotation(rotations[index].tolist())
+        messages.append(("/VMC/Ext/Bone/Pos", (name, x, y, z, a, b, c, w)))
+    return messages
+
+
+@pytest.mark.parametrize("size", [1, 50])
+def test_bones_in_room_coordinates_are_refused_with_a_message(size: int) -> None:
+    """ALVR sends each bone globally, and in axes of its own."""
+    decoder = VmcDecoder()
+    for frame in range(30):
+        messages = avatar(frame, globally=True)
+        for begin in range(0, len(messages), size):
+            part = messages[begin : begin + size]
+            assert decoded(decoder, *part, arrival=frame / 60.0) == []
+    assert "sends bones in room coordinates" in decoder.notice
+    # Another avatar that sends them as it should is read soon.
+    got: list[Reading] = []
+    for frame in range(60):
+        got = decoded(decoder, *avatar(frame), arrival=1.0 + frame / 60.0)
+    assert len(got) == 6 and decoder.notice == ""
+
+
+def test_rotations_without_lengths_are_put_on_a_usual_body() -> None:
+    decoder = VmcDecoder()
+    for frame in range(30):
+        got = decoded(decoder, *avatar(frame, lengths=False), arrival=frame / 60.0)
+    assert "rotations of bones but no lengths" in decoder.notice
+    body = adult()
+    rotations = quat.to_matrix(make_motion(BODY, 60).rotations[29])
+    root = np.array([0.0, -body.t_pose()[[INDEX["left_toe"], INDEX["right_toe"]], 1].mean(), 0.0])
+    expected = forward_kinematics(rotations[None], root[None], body.offsets)[0]
+    for reading, joint in zip(got, TRACKER_JOINTS, strict=True):
+        np.testing.assert_allclose(reading.position, expected[joint], atol=1e-5)
+
+
+def test_an_avatar_that_is_hidden_is_not_valid() -> None:
+    """XR Animator moves the root of what it lost to y = -999."""
+    decoder = VmcDecoder()
+    for frame in range(4):
+        y = -999.0 if frame == 3 else 0.0
+        root: Message = ("/VMC/Ext/Root/Pos", ("root", 0.0, y, *[0.0] * 4, 1.0))
+        got = decoded(decoder, root, *avatar(frame), arrival=frame / 60.0)
+        assert all(reading.valid is (frame < 3) for reading in got)
+    assert len(got) == 6

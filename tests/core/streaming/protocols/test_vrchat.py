@@ -7,16 +7,16 @@ import math
 
 import pytest
 
-from ssrhmr_core.streaming.protocols.osc import bundle
+from ssrhmr_core.streaming.protocols.osc import write_bundle
 from ssrhmr_core.streaming.protocols.vrchat import VrchatDecoder, encode
-from ssrhmr_core.streaming.readings import MalformedError, Reading
+from ssrhmr_core.streaming.readings import Reading
 from tests.core.streaming.conftest import same_place
 
 EPOCH = 3.9e9
 
 
 def half(name: str, what: str, *values: float) -> bytes:
-    return bundle([(f"/tracking/trackers/{name}/{what}", values)])
+    return write_bundle([(f"/tracking/trackers/{name}/{what}", values)])
 
 
 def test_round_trip() -> None:
@@ -69,23 +69,130 @@ def test_a_lost_half_does_not_mix_up_later_moments(lost: str) -> None:
     assert [reading.arrival for reading in found] == [0.01 * number for number in range(6)]
 
 
-def test_a_head_without_rotation_is_nothing_until_it_has_one() -> None:
+def test_a_head_with_positions_only_is_listed_as_such() -> None:
+    """SlimeVR sends the head's rotation only when its user resets it: that is no rotation."""
     decoder = VrchatDecoder()
-    for number in range(3):
-        assert decoder.decode(half("head", "position", 0.0, 1.7, 0.0), number) == []
-    decoder.decode(half("head", "rotation", 0.0, 0.0, 0.0), 3.0)
-    decoder.decode(half("head", "position", 0.0, 1.5, 0.0), 4.0)
-    (reading,) = decoder.decode(half("head", "position", 0.0, 1.6, 0.0), 5.0)
-    assert (reading.position, reading.arrival) == ((-0.0, 1.5, 0.0), 4.0)
+    readings: list[Reading] = []
+    for number in range(200):
+        now = number / 100.0
+        readings += decoder.decode(half("head", "position", 0.0, 1.7, now), now)
+        if number in (100, 130):
+            readings += decoder.decode(half("head", "rotation", 0.0, 90.0, 0.0), now)
+    assert all(reading.device == "head" and not reading.has_rotation for reading in readings)
+    # From a quarter of a second on, and each at once.
+    assert len(readings) == 200 - 26
+    assert [reading.position[2] for reading in readings[-3:]] == pytest.approx([1.97, 1.98, 1.99])
+    assert {reading.rotation for reading in readings} == {(1.0, 0.0, 0.0, 0.0)}
+    assert decoder.notice == ""
+
+
+def test_rotations_that_begin_later_count() -> None:
+    decoder = VrchatDecoder()
+    for number in range(50):
+        decoder.decode(half("1", "position", 0.0, 1.0, 0.0), number / 100.0)
+    readings: list[Reading] = []
+    for number in range(50, 60):
+        for part in ("position", "rotation"):
+            readings += decoder.decode(half("1", part, 0.0, 90.0, 0.0), number / 100.0)
+    assert readings[-1].has_rotation
+    assert readings[-1].rotation == pytest.approx((0.5**0.5, 0.0, -(0.5**0.5), 0.0))
+
+
+def test_a_network_that_holds_packets_back_takes_no_rotations_away() -> None:
+    decoder = VrchatDecoder()
+    readings: list[Reading] = []
+    for number in range(100):
+        arrival = number / 100.0 if not 30 <= number < 70 else 0.7
+        for part in ("position", "rotation"):
+            readings += decoder.decode(half("1", part, 0.0, float(number), 0.0), arrival)
+    assert len(readings) == 100 and all(reading.has_rotation for reading in readings)
+
+
+def test_trackers_with_positions_only_are_listed_and_reported() -> None:
+    """ALVR sends no rotations at all."""
+    decoder = VrchatDecoder()
+    devices: set[str] = set()
+    for number in range(72):
+        for name in ("head", *range(1, 9)):
+            packet = half(str(name), "position", 0.0, 1.0, 0.0)
+            devices |= {r.device for r in decoder.decode(packet, number / 72.0)}
+    assert devices == {"head", *(f"tracker {number}" for number in range(1, 9))}
+    assert "no rotations" in decoder.notice
+
+
+def test_poses_of_vrchat_itself() -> None:
+    decoder = VrchatDecoder()
+    packets = [
+        write_bundle([(f"/tracking/vrsystem/{part}/pose", (1.0, 1.5, 2.0, 0.0, 90.0, 0.0))])
+        for part in ("head", "leftwrist", "rightwrist")
+    ]
+    readings = [reading for packet in packets for reading in decoder.decode(packet, 1.0)]
+    assert [(reading.device, reading.kind) for reading in readings] == [
+        ("headset", "hmd"),
+        ("left wrist", "controller"),
+        ("right wrist", "controller"),
+    ]
+    for reading in readings:
+        assert reading.position == (-1.0, 1.5, 2.0)
+        assert reading.rotation == pytest.approx((0.5**0.5, 0.0, -(0.5**0.5), 0.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((0.0, 0.6, 0.0, 0.8), (0.8, 0.0, -0.6, 0.0)),
+        ((0.0, 0.0, 0.0, -1.0), (-1.0, 0.0, 0.0, 0.0)),
+        # Angles, and more than belongs there.
+        ((0.0, 90.0, 0.0, 1.0, 2.0), (0.5**0.5, 0.0, -(0.5**0.5), 0.0)),
+    ],
+)
+def test_rotations_of_four_numbers_are_quaternions(
+    values: tuple[float, ...], expected: tuple[float, ...]
+) -> None:
+    decoder = VrchatDecoder()
+    decoder.decode(half("1", "position", 0.0, 1.0, 0.0, 5.0), 0.0)
+    (reading,) = decoder.decode(half("1", "rotation", *values), 0.0)
+    assert reading.rotation == pytest.approx(expected)
+
+
+def test_trackers_that_were_never_seen_lie_at_the_origin() -> None:
+    decoder = VrchatDecoder()
+    decoder.decode(half("1", "position", 0.0, 0.0, 0.0), 0.0)
+    (reading,) = decoder.decode(half("1", "rotation", 0.0, 0.0, 0.0), 0.0)
+    assert not reading.valid
 
 
 def test_other_addresses_are_no_matter() -> None:
     decoder = VrchatDecoder()
     for address in ("/tracking/trackers/9/position", "/avatar/change", "/tracking/eye/x"):
-        assert decoder.decode(bundle([(address, (1.0, 2.0, 3.0))]), 0.0) == []
+        assert decoder.decode(write_bundle([(address, (1.0, 2.0, 3.0))]), 0.0) == []
 
 
-@pytest.mark.parametrize("values", [(1.0, 2.0), (1.0, 2.0, math.inf), (1.0, 2.0, "3"), (1e6, 0, 0)])
-def test_malformed(values: tuple[object, ...]) -> None:
-    with pytest.raises(MalformedError):
-        VrchatDecoder().decode(bundle([("/tracking/trackers/1/position", values)]), 0.0)
+@pytest.mark.parametrize(
+    ("part", "values"),
+    [
+        ("position", (1.0, 2.0)),
+        ("position", (1.0, 2.0, math.inf)),
+        ("position", (1.0, 2.0, "3")),
+        ("rotation", (1.0, 2.0)),
+        ("rotation", (1.0, 2.0, math.nan)),
+        ("rotation", (0.0, 90.0, 0.0, 1.0)),
+        ("rotation", (0.0, 0.0, 0.0, 0.0)),
+    ],
+)
+def test_a_bad_message_costs_nothing_but_itself(part: str, values: tuple[object, ...]) -> None:
+    decoder = VrchatDecoder()
+    messages = [
+        (f"/tracking/trackers/1/{part}", values),
+        ("/tracking/trackers/2/position", (1.0, 2.0, 3.0)),
+        ("/tracking/trackers/2/rotation", (0.0, 90.0, 0.0)),
+    ]
+    (reading,) = decoder.decode(write_bundle(messages), 0.0)
+    assert reading.device == "tracker 2" and decoder.malformed == 1
+
+
+def test_parking_places_are_not_valid() -> None:
+    decoder = VrchatDecoder()
+    decoder.decode(half("1", "position", 0.0, -999.0, 0.0), 0.0)
+    (reading,) = decoder.decode(half("1", "rotation", 0.0, 90.0, 0.0), 0.0)
+    assert not reading.valid

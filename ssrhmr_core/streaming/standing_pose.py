@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which device is which tracker, from their positions while the performer stands in the T-pose."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from ..geometry.scalar import Quaternion, Vector, rotate
+
+_HEIGHTS = (0.7, 2.6)
+"""Metres between the lowest and the highest tracker of a person."""
+_MAX_DEVICES = 24
+# Shares of that height:
+_FEET_LEVEL, _FEET_APART = 0.12, (0.03, 0.45)
+_HEAD_ABOVE = 0.04
+_PELVIS_LEVELS, _PELVIS_LEVEL = (0.40, 0.68), 0.54
+_HAND_LEVELS, _HANDS_APART, _HANDS_LEVEL = (0.60, 0.97), 0.6, 0.15
+_OFF_CENTRE = 0.2
+_PARALLEL = math.cos(math.radians(40.0))
+_MIN_HORIZONTAL = 0.5
+_AGREEMENT = math.cos(math.radians(25.0))
+_MIN_AGREEING = 3
+
+Pose = tuple[Vector, Quaternion | None, str]
+"""Position, rotation (None if unknown) and kind of a device."""
+
+
+def find_roles_of_standing(poses: Mapping[str, Pose], known: Mapping[str, str]) -> dict[str, str]:
+    """Find the roles of devices that are placed like the trackers of somebody in the T-pose.
+
+    Args:
+        poses: Position, rotation and kind of each visible device, by name.
+        known: Device name by role, of roles that are clear already.
+
+    Returns:
+        Device name by role, known ones included. Only the known ones if the devices do not look
+        like a standing person; no left and right where the person's front is unknown.
+    """
+    positions = {name: np.array(pose[0], np.float64) for name, pose in poses.items()}
+    if not 4 <= len(positions) <= _MAX_DEVICES:
+        return dict(known)
+    body = _Standing.find(positions, known)
+    if body is None:
+        return dict(known)
+    roles = {**body.find_centre(), **known}
+    left = _left_direction(poses, positions, known)
+    if left is None:
+        return roles
+    used = set(roles.values())
+    for part, pair in (("foot", body.feet), ("hand", body.find_hands(used))):
+        sides = _sort_sides(pair, positions, left) if pair else None
+        if sides:
+            for side, name in zip(("left", "right"), sides, strict=True):
+                role = f"{side}_{part}"
+                if name not in known.values():
+                    roles.setdefault(role, name)
+    return roles
+
+
+class _Standing:
+    """Devices that are placed like a standing person."""
+
+    def __init__(
+        self,
+        positions: Mapping[str, np.ndarray],
+        feet: tuple[str, str],
+        head: str,
+        known: Mapping[str, str],
+    ) -> None:
+        self.feet, self._head, self._known = feet, head, known
+        self._positions = positions
+        self._floor = min(positions[name][1] for name in feet)
+        self._height = positions[head][1] - self._floor
+        middle = 0.5 * (positions[feet[0]] + positions[feet[1]])
+        self._centre = 0.5 * (middle + positions[head])[[0, 2]]
+
+    @classmethod
+    def find(
+        cls, positions: Mapping[str, np.ndarray], known: Mapping[str, str]
+    ) -> _Standing | None:
+        """Find feet and head; None if there are none."""
+        order = sorted(positions, key=lambda name: float(positions[name][1]))
+        height = float(positions[order[-1]][1] - positions[order[0]][1])
+        if not _HEIGHTS[0] <= height <= _HEIGHTS[1]:
+            return None
+        one, other, third = (positions[name] for name in order[:3])
+        head, next_head = positions[order[-1]], positions[order[-2]]
+        apart = float(np.linalg.norm((one - other)[[0, 2]])) / height
+        clear = (
+            other[1] - one[1] <= _FEET_LEVEL * height
+            and third[1] - other[1] > 0.5 * _FEET_LEVEL * height
+            and _FEET_APART[0] <= apart <= _FEET_APART[1]
+            and head[1] - next_head[1] > _HEAD_ABOVE * height
+            and known.get("head", order[-1]) == order[-1]
+        )
+        return cls(positions, (order[0], order[1]), order[-1], known) if clear else None
+
+    def find_centre(self) -> dict[str, str]:
+        """Return head and pelvis, the pelvis if there is one."""
+        roles = {"head": self._head}
+        candidates = [
+            name
+            for name in self._free({*self.feet, self._head})
+            if _PELVIS_LEVELS[0] <= self._level(name) <= _PELVIS_LEVELS[1]
+            and np.linalg.norm(self._positions[name][[0, 2]] - self._centre)
+            <= _OFF_CENTRE * self._height
+        ]
+        if candidates:
+            roles["pelvis"] = min(candidates, key=lambda n: abs(self._level(n) - _PELVIS_LEVEL))
+        return roles
+
+    def find_hands(self, used: set[str]) -> tuple[str, str] | None:
+        """Return the two devices that are held out to the sides, None if there are none."""
+        candidates = [
+            name
+            for name in self._free({*used, *self.feet})
+            if _HAND_LEVELS[0] <= self._level(name) <= _HAND_LEVELS[1]
+        ]
+        pairs = itertools.combinations(candidates, 2)
+        farthest = max(pairs, key=self._distance, default=None)
+        if farthest is None or self._distance(farthest) < _HANDS_APART * self._height:
+            return None
+        one, other = (self._positions[name] for name in farthest)
+        feet = self._positions[self.feet[0]] - self._positions[self.feet[1]]
+        middle = 0.5 * (one + other)[[0, 2]]
+        clear = (
+            abs(one[1] - other[1]) <= _HANDS_LEVEL * self._height
+            and np.linalg.norm(middle - self._centre) <= _OFF_CENTRE * self._height
+            and abs(_direction(one - other) @ _direction(feet)) >= _PARALLEL
+        )
+        return farthest if clear else None
+
+    def _free(self, used: set[str]) -> list[str]:
+        return [name for name in self._positions if name not in used]
+
+    def _level(self, name: str) -> float:
+        return float(self._positions[name][1] - self._floor) / self._height
+
+    def _distance(self, pair: tuple[str, str]) -> float:
+        one, other = (self._positions[name][[0, 2]] for name in pair)
+        return float(np.linalg.norm(one - other))
+
+
+def _sort_sides(
+    pair: tuple[str, str], positions: Mapping[str, np.ndarray], left: np.ndarray
+) -> tuple[str, str] | None:
+    """Return the left and the right one of two devices, None if that is not clear."""
+    one, other = pair
+    share = float(_direction(positions[one] - positions[other]) @ left)
+    if abs(share) < _MIN_HORIZONTAL:
+        return None
+    return (one, other) if share > 0.0 else (other, one)
+
+
+def _left_direction(
+    poses: Mapping[str, Pose],
+    positions: Mapping[str, np.ndarray],
+    known: Mapping[str, str],
+) -> np.ndarray | None:
+    """Return the horizontal direction (x, z) to the person's left, None if it is unknown."""
+    for part in ("hand", "foot"):
+        left, right = (known.get(f"{side}_{part}", "") for side in ("left", "right"))
+        if left in positions and right in positions:
+            return _direction(positions[left] - positions[right])
+    headsets = [rotation for _, rotation, kind in poses.values() if kind == "hmd" and rotation]
+    front = _front_of(headsets[0]) if len(headsets) == 1 else None
+    if front is None:
+        # Senders that compute a body give its bones' rotations: their fronts are the same.
+        front = _common_front(rotation for _, rotation, _ in poses.values() if rotation)
+    # Facing +Z, the left is +X.
+    return None if front is None else np.array([front[1], -front[0]])
+
+
+def _common_front(rotations: Iterable[Quaternion]) -> np.ndarray | None:
+    fronts = [_front_of(rotation) for rotation in rotations]
+    known = [front for front in fronts if front is not None]
+    if len(known) < max(_MIN_AGREEING, len(fronts)):
+        return None
+    mean = np.sum(known, axis=0)
+    mean /= max(float(np.linalg.norm(mean)), 1e-9)
+    return mean if min(float(front @ mean) for front in known) >= _AGREEMENT else None
+
+
+def _front_of(rotation: Sequence[float]) -> np.ndarray | None:
+    """Return the horizontal direction (x, z) that a device faces, None if it faces up or down."""
+    x, _, z = rotate(rotation, (0.0, 0.0, 1.0))
+    length = math.hypot(x, z)
+    return np.array([x, z]) / length if length >= _MIN_HORIZONTAL else None
+
+
+def _direction(vector: np.ndarray) -> np.ndarray:
+    """Return the horizontal direction (x, z) of a vector (3,)."""
+    horizontal = vector[[0, 2]]
+    return horizontal / max(float(np.linalg.norm(horizontal)), 1e-9)
