@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..body.motion import Motion
-from .amass import load_amass
+from .smpl import load_smpl
 from .bvh import load_bvh
 from .errors import MotionFileError, MotionFileWarning
 
 __all__ = ["MotionFileError", "MotionFileWarning", "find_motions", "load_motion"]
 
-_LOADERS = {".bvh": load_bvh, ".bvh.xz": load_bvh, ".npz": load_amass}
+_LOADERS = {".bvh": load_bvh, ".bvh.xz": load_bvh, ".npz": load_smpl}
 # AMASS keeps body shapes beside the motions, in archives of their own.
 _NO_MOTIONS = ("shape.npz", "_stagei.npz")
 

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Axes and units of files: how they are named, and how they are inferred from a body."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..geometry.arrays import normalize
+from ..geometry.rotations import between
+
+UP_AXES = ("x", "-x", "y", "-y", "z", "-z")
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "dm": 0.1, "in": 0.0254, "ft": 0.3048}
+"""Metres in one unit."""
+
+_SMALLEST_UNIT, _LARGEST_UNIT = 1e-6, 1e4
+_UPRIGHT_COSINE = np.cos(np.radians(40.0))
+_USUAL_SHARE = 0.5
+"""Share of the frames in which a body stands along an axis that is not the expected one."""
+_FLOOR = (-0.3, 0.4)
+"""Metres: the heights that the lowest point of a body has where the floor is at 0."""
+_MOST_FRAMES = 2000
+
+
+def up_vector(up: str) -> np.ndarray:
+    """Return the unit vector (3,) of an axis such as "z" or "-y".
+
+    Raises:
+        ValueError: The axis is unknown.
+    """
+    if up not in UP_AXES:
+        raise ValueError(f"the up axis is {up!r}: choose one of {', '.join(UP_AXES)}")
+    return np.eye(3)["xyz".index(up[-1])] * (-1.0 if up[0] == "-" else 1.0)
+
+
+def rotation_to_y_up(up: str) -> np.ndarray:
+    """Return the rotation (3, 3) that turns an up axis such as "z" into +Y.
+
+    Raises:
+        ValueError: The axis is unknown.
+    """
+    return between(up_vector(up), up_vector("y"))
+
+
+def metres_per_unit(unit: str | float) -> float:
+    """Return the length of a unit in metres, given by its name or as a number.
+
+    Raises:
+        ValueError: The unit is unknown, or absurdly small or large.
+    """
+    if isinstance(unit, str) and unit in UNITS:
+        return UNITS[unit]
+    try:
+        metres = float(unit)
+    except ValueError:
+        metres = np.nan
+    if not _SMALLEST_UNIT <= metres <= _LARGEST_UNIT:
+        raise ValueError(
+            f"the unit is {unit!r}: choose one of {', '.join(UNITS)}, or a number of metres"
+        )
+    return metres
+
+
+def standing_shares(directions: np.ndarray) -> dict[str, float]:
+    """Return for each axis the share of frames in which a body stands along it.
+
+    Args:
+        directions: (F, D, 3) vectors that all point up while the body stands, such as from the
+            feet to the pelvis and from the pelvis to the head. Frames that are not finite do not
+            count.
+    """
+    directions = directions[np.isfinite(directions).all((1, 2))]
+    if not len(directions):
+        return dict.fromkeys(UP_AXES, 0.0)
+    units = normalize(directions)
+    return {
+        up: float((units @ up_vector(up) > _UPRIGHT_COSINE).all(1).mean()) for up in UP_AXES
+    }
+
+
+def infer_up(
+    directions: np.ndarray,
+    positions: np.ndarray,
+    expected: str | None,
+    *,
+    trusted: bool = False,
+) -> tuple[str | None, bool]:
+    """Infer the up axis of a file from the body in it.
+
+    A body that stands along another axis than the expected one in most frames either lies or comes
+    from a file with other axes. It lies if it is close to the floor of the expected axis and not
+    to that of the other.
+
+    Args:
+        directions: (F, D, 3) vectors as for :func:`standing_shares`, the trunk's last.
+        positions: (F, P, 3) points of the body, in metres; NaN where unknown.
+        expected: The axis that the format has by convention, or None.
+        trusted: Whether another axis needs the floor as a second witness.
+
+    Returns:
+        The axis, or None where neither the body nor the format says; and whether the body agrees
+        with it. The caller warns if it does not.
+    """
+    step = max(len(directions) // _MOST_FRAMES, 1)
+    shares = standing_shares(directions[::step])
+    usual = max(shares, key=lambda up: (shares[up], up == expected))
+    if shares[usual] < _USUAL_SHARE:
+        # Whoever sits or crouches still has an upright trunk most of the time.
+        trunk = standing_shares(directions[::step, -1:])
+        if expected is not None:
+            return expected, shares[expected] + trunk[expected] > 0.0
+        usual = max(trunk, key=lambda up: trunk[up])
+        return (usual if trunk[usual] >= _USUAL_SHARE else None), False
+    if expected in (None, usual):
+        return usual, True
+    by_expected, by_usual = (_is_on_floor(positions, up) for up in (expected, usual))
+    if trusted:
+        other = by_usual and not by_expected
+    else:
+        other = by_usual or not by_expected
+    return (usual if other else expected), False
+
+
+def _is_on_floor(positions: np.ndarray, up: str) -> bool:
+    heights = positions @ up_vector(up)
+    lowest = np.where(np.isfinite(heights), heights, np.inf).min(1)
+    lowest = lowest[np.isfinite(lowest)]
+    return bool(len(lowest) and _FLOOR[0] <= np.median(lowest) <= _FLOOR[1])

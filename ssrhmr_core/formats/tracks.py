@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the recorded devices of any tracking system to a take of six trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+from pymotion.rotations import quat_np as quat
+
+from ..body.skeleton import FEET, TRACKERS
+from ..geometry.rotations import rotate
+from ..tracking.reading_buffer import sample
+from ..tracking.roles import role_from_name
+from ..tracking.take import Take, usable
+from .conventions import UNITS, infer_up, metres_per_unit, rotation_to_y_up
+from .columns import SECONDS
+
+PELVIS, HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
+
+_TOGETHER = 0.5
+"""Share of the time between two frames within which readings belong to the same one."""
+_LONGEST = 24 * 3600.0
+"""Seconds of a take: more are times in another unit, or times of day of several days."""
+_SLOWEST_STEP, _COUNTED_STEP = 1.5, 0.5
+"""Seconds from frame to frame: from the first on they are another unit; whole ones from the second
+on may also be numbers of frames."""
+_STEPS = (1e-3, 0.2)
+"""Seconds between frames that trackers are recorded with."""
+_EXTENT = (0.3, 2.6)
+"""Metres between the trackers that are farthest apart in most frames."""
+_SURE_EXTENT = 20.0
+"""Units from which on an extent is not in metres, however large a character."""
+_IDENTITY = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What one device reported.
+
+    Attributes:
+        name: The device.
+        times: (N,) float64, in the unit of the file, in any order.
+        positions: (N, 3) in the axes and the unit of the file.
+        rotations: (N, 4) quaternions w, x, y, z.
+        valid: (N,) bool, False where the device was not tracked.
+    """
+
+    name: str
+    times: np.ndarray
+    positions: np.ndarray
+    rotations: np.ndarray
+    valid: np.ndarray
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The contents of a file of trackers.
+
+    Attributes:
+        tracks: One for each device.
+        seconds: Length of its unit of time, or None if the file does not say.
+        metres: Length of its unit, or None if the file does not say.
+        counted: Whether times may be numbers of frames.
+        declared: Whether the file is in this project's own format: metres, seconds, Y up.
+        devices: Device by tracker, as far as the user says.
+        notes: What the user must hear of.
+    """
+
+    tracks: Sequence[Track]
+    seconds: float | None = None
+    metres: float | None = None
+    counted: bool = False
+    declared: bool = False
+    devices: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+def to_take(
+    recording: Recording, up: str | None, unit: str | float | None
+) -> tuple[Take, list[str]]:
+    """Make a take of six trackers, in metres, seconds and Y up.
+
+    Args:
+        recording: The contents of a file.
+        up: The up axis that the user names, or None.
+        unit: The unit of positions that the user names, or None.
+
+    Returns:
+        The take, and what the user must hear of.
+
+    Raises:
+        ValueError: No device is a tracker, two are the same one, or the times make no sense.
+    """
+    notes = list(recording.notes)
+    tracks = _tracks_by_role(recording, notes)
+    seconds = recording.seconds or _infer_seconds(tracks, recording.counted, notes)
+    if seconds != 1.0:
+        tracks = [replace(track, times=track.times * seconds) if track else None for track in tracks]
+    take = _assemble(tracks)
+    metres = recording.metres if unit is None else metres_per_unit(unit)
+    if metres is None:
+        metres = _infer_metres(take, notes)
+    if metres != 1.0:
+        take = replace(take, positions=take.positions * np.float32(metres))
+    if up is None:
+        up = _infer_up(take, recording.declared, notes)
+    if up != "y":
+        take = _turned_upright(take, up)
+    return take, notes
+
+
+# --- Roles --------------------------------------------------------------------------------------
+
+
+def _tracks_by_role(recording: Recording, notes: list[str]) -> list[Track | None]:
+    """Return the track of each tracker, None for those that the recording lacks.
+
+    Raises:
+        ValueError: No device is a tracker, or two are the same one.
+    """
+    by_name = {track.name: track for track in recording.tracks}
+    chosen: dict[str, str] = {}
+    for role, name in recording.devices.items():
+        matching = [each for each in by_name if each.lower() == name.lower()]
+        if not matching:
+            raise ValueError(f"no device {name!r} for {role}; there are {_listed(by_name)}")
+        chosen[role] = matching[0]
+    extra = []
+    for name in by_name:
+        if name in chosen.values():
+            continue
+        role = role_of_device(name)
+        if role is None or (role in chosen and role in recording.devices):
+            extra.append(name)
+        elif role in chosen:
+            raise ValueError(
+                f"{chosen[role]!r} and {name!r} both seem to be {role}: choose one (--columns"
+                f' "{role}={name}")'
+            )
+        else:
+            chosen[role] = name
+    if not chosen:
+        raise ValueError(
+            f"no device is named like a tracker; there are {_listed(by_name)}: say which is which"
+            f' (--columns "head={next(iter(by_name), "NAME")},left_hand=...")'
+        )
+    if extra:
+        notes.append(f"left out, as no trackers of a body: {_listed(extra)}")
+    missing = [role for role in TRACKERS if role not in chosen]
+    if missing:
+        notes.append(f"nothing is recorded of {', '.join(missing)}: filled in as never tracked")
+    return [by_name[chosen[role]] if role in chosen else None for role in TRACKERS]
+
+
+@cache
+def role_of_device(name: str) -> str | None:
+    """Return the tracker that a device is named like, or None."""
+    return name if name in TRACKERS else role_from_name(name)
+
+
+def _listed(names: Sequence[str] | Mapping[str, object]) -> str:
+    shown = [repr(name) for name in list(names)[:12]]
+    return ", ".join(shown) + (", ..." if len(names) > 12 else "")
+
+
+# --- Time ---------------------------------------------------------------------------------------
+
+
+def _infer_seconds(tracks: Sequence[Track | None], counted: bool, notes: list[str]) -> float:
+    """Return the length of the unit of time.
+
+    Raises:
+        ValueError: Times are not in a unit that can be told from their steps.
+    """
+    densest = max((track for track in tracks if track), key=lambda track: len(track.times))
+    steps = np.diff(np.unique(densest.times))
+    step = float(np.median(steps)) if len(steps) else 0.0
+    if step < (_COUNTED_STEP if counted else _SLOWEST_STEP):
+        return 1.0
+    if step >= _SLOWEST_STEP:
+        for unit, seconds in SECONDS.items():
+            if unit != "s" and _STEPS[0] <= step * seconds <= _STEPS[1]:
+                notes.append(
+                    f'times rise by {step:g} a frame and are taken to be in {unit} (--columns "time'
+                    f'=NAME:s" overrides this)'
+                )
+                return seconds
+    raise ValueError(
+        f"times rise by {step:g} a frame, and must be in seconds: name their unit, or the rate of"
+        ' numbers of frames (--columns "time=NAME:ms" or "time=NAME:90fps")'
+    )
+
+
+def check_span(seconds: float) -> None:
+    """Check the length of a take.
+
+    Raises:
+        ValueError: It is longer than a day.
+    """
+    if seconds > _LONGEST:
+        raise ValueError(
+            f"the take lasts {seconds / 3600.0:,.0f} hours: times must be given in seconds, or"
+            ' their unit be named (--columns "time=NAME:ms")'
+        )
+
+
+# --- Frames -------------------------------------------------------------------------------------
+
+
+def _assemble(tracks: Sequence[Track | None]) -> Take:
+    """Make frames of six trackers.
+
+    Trackers that were recorded frame by frame stay as they are. Otherwise readings that are close
+    together are a frame; its time is theirs, or the mean of them where trackers are not sent
+    together, and each tracker is brought to that time from its own readings.
+
+    Raises:
+        ValueError: There are no readings, or times do not rise.
+    """
+    present = [track for track in tracks if track]
+    times = present[0].times
+    if all(np.array_equal(times, track.times) for track in present[1:]):
+        if not len(times):
+            raise ValueError("no readings: nothing was recorded")
+        check_span(float(times[-1] - times[0]))
+        columns = [_column(track, None, times) for track in tracks]
+    else:
+        times = _frame_times(tracks)
+        columns = [_column(track, times, times) for track in tracks]
+    return Take(
+        times,
+        np.stack([positions for positions, _, _ in columns], 1),
+        np.stack([rotations for _, rotations, _ in columns], 1),
+        np.stack([valid for _, _, valid in columns], 1),
+    )
+
+
+def _column(
+    track: Track | None, wanted: np.ndarray | None, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions (F, 3), rotations (F, 4) and validity (F,) of one tracker.
+
+    Args:
+        track: What was recorded, if anything.
+        wanted: (F,) times to bring it to; None if its own are those of the frames.
+        times: (F,) times of the frames.
+    """
+    if track is None or not len(track.times):
+        rotations = np.tile(_IDENTITY, (len(times), 1))
+        return np.zeros((len(times), 3), np.float32), rotations, np.zeros(len(times), bool)
+    if wanted is None:
+        positions, rotations = track.positions.astype(np.float32), track.rotations
+        return positions, rotations.astype(np.float32), track.valid
+    # Of readings at the same time the last one counts.
+    order = np.argsort(track.times, kind="stable")
+    last = np.append(np.diff(track.times[order]) > 0.0, True)
+    order = order[last]
+    valid = track.valid[order] & usable(track.positions[order], track.rotations[order])
+    positions = np.where(valid[:, None], track.positions[order], 0.0)
+    rotations = np.where(valid[:, None], track.rotations[order], _IDENTITY)
+    return sample(track.times[order], positions, rotations, valid, wanted)
+
+
+def _frame_times(tracks: Sequence[Track | None]) -> np.ndarray:
+    """Return the times (F,) of frames of readings that came one by one.
+
+    Raises:
+        ValueError: They span more than a day.
+    """
+    readings = sorted(
+        ((time, index) for index, track in enumerate(tracks) if track for time in track.times),
+        key=lambda reading: reading[0],
+    )
+    check_span(readings[-1][0] - readings[0][0])
+    densest = max((track for track in tracks if track), key=lambda track: len(track.times))
+    steps = np.diff(np.unique(densest.times))
+    together = _TOGETHER * float(np.median(steps)) if len(steps) else 0.0
+    frames: list[list[float]] = []
+    present: set[int] = set()
+    for time, index in readings:
+        apart = not frames or time - frames[-1][0] > together
+        again = index in present and time != frames[-1][-1]
+        if apart or again:
+            frames.append([])
+            present = set()
+        frames[-1].append(time)
+        present.add(index)
+    # Exactly their time where they have the same one, not a mean that is off by its rounding.
+    return np.array(
+        [each[0] if each[0] == each[-1] else sum(each) / len(each) for each in frames]
+    )
+
+
+# --- Unit and axes ------------------------------------------------------------------------------
+
+
+def _infer_metres(take: Take, notes: list[str]) -> float:
+    """Return the length of the unit of positions."""
+    extent = _extent(take.positions, take.valid)
+    if extent is None or extent <= _EXTENT[1]:
+        return 1.0
+    text = f"trackers are up to {extent:.3g} apart"
+    if extent < _SURE_EXTENT:
+        notes.append(f"{text}, which is a lot of metres (--unit ft, --unit dm override this)")
+        return 1.0
+    unit = "in" if extent < 80.0 else "cm" if extent < 260.0 else "mm"
+    if not _EXTENT[0] <= extent * UNITS[unit] <= _EXTENT[1]:
+        notes.append(f"{text}, which no unit explains; metres are assumed (--unit overrides this)")
+        return 1.0
+    notes.append(f"{text}, so that the unit is taken to be {unit} (--unit overrides this)")
+    return UNITS[unit]
+
+
+def _extent(positions: np.ndarray, valid: np.ndarray) -> float | None:
+    """Median over frames of the distance between the trackers that are farthest apart."""
+    known = np.where(valid[..., None], positions.astype(np.float64), np.nan)
+    known = known[valid.sum(1) >= 2]
+    known = known[:: max(len(known) // 2000, 1)]
+    if not len(known):
+        return None
+    apart = np.linalg.norm(known[:, :, None] - known[:, None], axis=-1)
+    return float(np.median(np.nanmax(apart.reshape(len(known), -1), 1)))
+
+
+def _infer_up(take: Take, declared: bool, notes: list[str]) -> str:
+    """Return the up axis."""
+    known = np.where(take.valid[..., None], take.positions.astype(np.float64), np.nan)
+    feet = known[:, list(FEET)]
+    seen = np.isfinite(feet)
+    middle = np.where(
+        seen.any(1), np.where(seen, feet, 0.0).sum(1) / np.maximum(seen.sum(1), 1), np.nan
+    )
+    directions = _directions(middle, known[:, PELVIS], known[:, HEAD])
+    up, agrees = infer_up(directions, known, "y", trusted=declared)
+    if up is None or up == "y":
+        if not agrees and np.isfinite(directions).all((1, 2)).any():
+            notes.append("nobody stands in this take; y is taken as up (--up overrides this)")
+        return "y"
+    notes.append(f"the body stands along {up}, which is taken as up (--up overrides this)")
+    return up
+
+
+def _directions(feet: np.ndarray, pelvis: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """Vectors (F, D, 3) that point up while a body stands, as far as it is tracked."""
+    legs, trunk, whole = pelvis - feet, head - pelvis, head - feet
+    if np.isfinite(np.concatenate([legs, trunk], 1)).all(1).any():
+        return np.stack([legs, trunk], 1)
+    best = max((whole, trunk, legs), key=lambda each: int(np.isfinite(each).all(1).sum()))
+    return best[:, None]
+
+
+def _turned_upright(take: Take, up: str) -> Take:
+    rotation = rotation_to_y_up(up)
+    rotations = quat.mul(quat.from_matrix(rotation), take.rotations.astype(np.float64))
+    return Take(
+        take.times,
+        rotate(rotation, take.positions).astype(np.float32),
+        rotations.astype(np.float32),
+        take.valid,
+    )
+
