@@ -49,9 +49,7 @@ _LENGTH_UNITS = {
     **dict.fromkeys(("cm", "centimeters", "centimetres"), "cm"),
     **dict.fromkeys(("mm", "millimeters", "millimetres"), "mm"),
 }
-SYNTAX = (
-    'name the columns, as in --columns "time=t,device=id,x=px,y=py,z=pz,qw=w,qx=i,qy=j,qz=k"'
-)
+SYNTAX = 'name the columns, as in --columns "time=t,device=id,x=px,y=py,z=pz,qw=w,qx=i,qy=j,qz=k"'
 
 
 @dataclass(frozen=True)
@@ -165,9 +163,7 @@ def recognize_columns(header: Sequence[str], mapping: ColumnMapping) -> Layout:
             f"no columns of positions and rotations among {_shown(header)}: {SYNTAX}, with rx, ry,"
             " rz and order for angles, or m00 to m23 for matrices"
         )
-    return Layout(
-        single["time"], single.get("device"), complete, mapping.order, mapping.devices
-    )
+    return Layout(single["time"], single.get("device"), complete, mapping.order, mapping.devices)
 
 
 def _parse_column(key: str, value: str) -> tuple[str, float, str]:
@@ -292,9 +288,7 @@ def _complete_channels(channels: Mapping[str, Column], order: str) -> dict[str, 
     return {}
 
 
-def _valid_of(
-    channels: Mapping[str, Column], single: Mapping[str, Column]
-) -> dict[str, Column]:
+def _valid_of(channels: Mapping[str, Column], single: Mapping[str, Column]) -> dict[str, Column]:
     column = channels.get("valid") or single.get("valid")
     return {"valid": column} if column else {}
 

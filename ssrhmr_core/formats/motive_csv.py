@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .conventions import UNITS
+from .units import UNITS
 from .tables import LineError, split_rows
 from .tracks import Recording, Track
 
@@ -78,6 +78,7 @@ def read_motive(text: str) -> Recording:
     table = np.array(numbers).reshape(len(numbers), len(axes))
     return Recording(
         tracks=[_track(name, table, indices) for name, indices in columns.items()],
+        framed=True,
         seconds=1.0,
         metres=UNITS[_UNITS[settings["length units"]]] if "length units" in settings else None,
     )

@@ -22,7 +22,9 @@ from ..body.rest_pose import RestPose, read_rest_pose
 from ..body.skeleton import INDEX, JOINTS, Skeleton, forward_kinematics
 from ..files import ArchiveError, list_arrays, read_arrays
 from ..geometry.rotations import transpose
-from .conventions import UNITS, infer_up, metres_per_unit, rotation_to_y_up, up_vector
+from .orientation import UP_AXES, guess_up, parse_up, rotation_to_y_up
+from .standing import infer_up
+from .units import UNITS, parse_unit
 from .errors import MotionFileError, MotionFileWarning
 
 # SMPL's joints in its order: name here, index of the parent, metres from it in the zero pose
@@ -76,6 +78,7 @@ _LARGEST_LEVEL, _LEVEL_TOLERANCE = 10.0, 0.5
 """Metres from the zero level at which a floor in metres may be, and a floor in another unit."""
 _FASTEST_BODY = 20.0
 """Metres a second; nobody is faster for long."""
+_SET_UNIT = 'set the unit (unit="cm", --unit cm) if that is wrong'
 _AGAIN = "download or export it again"
 
 
@@ -187,13 +190,11 @@ def load_smpl(
 
     Raises:
         SmplError: An archive is damaged, holds no motion, or needs a decision by the user.
-        ValueError: ``up`` or ``unit`` is unknown.
+        MotionFileError: ``up`` or ``unit`` is unknown.
         OSError: An archive cannot be opened.
     """
     path = Path(path)
-    metres = None if unit is None else metres_per_unit(unit)
-    if up is not None:
-        up_vector(up)
+    up, metres = parse_up(up), parse_unit(unit)
     try:
         source = _find_source(list_arrays(path))
         arrays = read_arrays(path, source.names)
@@ -448,7 +449,7 @@ def _read_clip(
     body = _body_positions(smpl_joints, arrays, source)
     positions = np.empty((len(JOINTS), 3))
     positions[_BODY_ORDER] = body
-    rest = read_rest_pose(positions, np.ones(len(JOINTS), bool), up=up_vector("y"))
+    rest = read_rest_pose(positions, np.ones(len(JOINTS), bool), up=UP_AXES["y"])
     rotations = np.empty((frames, len(JOINTS), 4), np.float32)
     for begin in range(0, frames, _CHUNK):
         chunk = slice(begin, begin + _CHUNK)
@@ -514,9 +515,7 @@ def _to_motion(
     return motion, notes
 
 
-def _infer_up(
-    body: np.ndarray, translation: np.ndarray, source: _Source
-) -> tuple[str, list[str]]:
+def _infer_up(body: np.ndarray, translation: np.ndarray, source: _Source) -> tuple[str, list[str]]:
     """Return the up axis of the archive, and notes for the user.
 
     Raises:
@@ -528,28 +527,30 @@ def _infer_up(
     up, agrees = infer_up(directions, body + translation, source.up)
     if up is None:
         raise ValueError(
-            "nobody stands in this motion, so that nothing says which way is up: name the axis"
-            " (--up y or --up z)"
+            'nothing says which way is up, as the body hardly ever stands: set the axis (up="y",'
+            " --up y)"
         )
     notes = []
     if source.camera:
         notes.append(
-            "the motion is relative to a camera, which is taken to stand still and level: export"
-            " the motion in the world if you can"
+            "the motion is relative to a camera: assumed that it stands still and level; export the"
+            " motion in the world if you can"
         )
-    if not agrees and up == source.up:
-        notes.append(f"nobody stands in this motion; {up} is taken as up (--up overrides this)")
-    elif up != source.up and (source.up is not None or not agrees):
+    # Few stand in some motions, and where the floor is speaks for another axis in some.
+    agrees = agrees and guess_up(body + translation).name == up
+    override = f'set the axis (up="{source.up or "y"}", --up {source.up or "y"}) if that is wrong'
+    if up == source.up and not agrees:
+        override = 'set the axis (up="y", --up y) if that is wrong'
+        notes.append(f"the body hardly ever stands: assumed that {up} is up; {override}")
+    elif up != source.up and (source.up or not agrees):
         usual = f", not {source.up} as usual in such files" if source.up else ""
-        notes.append(f"the body stands along {up}, which is taken as up{usual} (--up overrides this)")
+        notes.append(f"the body stands along {up}: assumed that this is up{usual}; {override}")
     return up, notes
 
 
-def _infer_metres(
-    body: np.ndarray, translation: np.ndarray, up: str
-) -> tuple[float, list[str]]:
+def _infer_metres(body: np.ndarray, translation: np.ndarray, up: str) -> tuple[float, list[str]]:
     """Return the length of the translation's unit, and notes for the user."""
-    heights, lowest = translation @ up_vector(up), (body @ up_vector(up)).min(1)
+    heights, lowest = translation @ UP_AXES[up], (body @ UP_AXES[up]).min(1)
 
     def level(metres: float) -> float:
         return float(np.median(metres * heights[:, 0] + lowest))
@@ -558,11 +559,11 @@ def _infer_metres(
         return 1.0, []
     for unit in ("cm", "mm"):
         if abs(level(UNITS[unit])) <= _LEVEL_TOLERANCE:
-            return UNITS[unit], [f"the translation is taken to be in {unit} (--unit overrides this)"]
-    return 1.0, [
-        f"the body is {level(1.0):,.0f} m above the floor if the translation is in metres"
-        " (--unit overrides this)"
-    ]
+            note = (
+                f"the body is {level(1.0):,.0f} units above the floor: assumed {unit}; {_SET_UNIT}"
+            )
+            return UNITS[unit], [note]
+    return 1.0, [f"the body is {level(1.0):,.0f} units above the floor: assumed m; {_SET_UNIT}"]
 
 
 def _check_speed(root: np.ndarray, times: np.ndarray) -> None:
@@ -577,6 +578,6 @@ def _check_speed(root: np.ndarray, times: np.ndarray) -> None:
     usual = float(np.percentile(speeds, 90.0))
     if usual > _FASTEST_BODY:
         raise ValueError(
-            f"the body moves at {usual:,.0f} m/s: name the unit of the translation (--unit cm), or"
-            " correct the frame rate"
+            f'the body moves at {usual:,.0f} m/s: set the unit of the translation (unit="cm",'
+            " --unit cm), or correct the frame rate"
         )

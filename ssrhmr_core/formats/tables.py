@@ -7,6 +7,7 @@ import codecs
 import csv
 import io
 import lzma
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DELIMITERS = ",;\t"
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _CONTROLS = {chr(code) for code in range(32)} - set("\t\n\r\f\v\x1a")
 
 
@@ -95,10 +97,10 @@ def read_text(path: Path) -> str:
                 raise
             # Tables of older programs: only names of devices are not ASCII there.
             text = content.decode("cp1252")
+            if not _CONTROLS.isdisjoint(text):
+                raise
     except UnicodeDecodeError as error:
         raise ValueError("not a text file: choose a table of trackers") from error
-    if not _CONTROLS.isdisjoint(text):
-        raise ValueError("not a text file: choose a table of trackers")
     return text
 
 
@@ -120,29 +122,23 @@ def read_table(text: str) -> Table:
     ``sep=;`` as spreadsheets write it counts.
 
     Raises:
-        LineError: The table has no header.
+        ValueError: The table has no header.
+        LineError: The header is damaged.
     """
-    lines = text.splitlines()
-    begin, delimiter = 0, ""
-    while begin < len(lines):
-        line = lines[begin].strip()
+    delimiter = ""
+    for number, match in enumerate(_LINE.finditer(text), 1):
+        line = match[0].strip()
         if line[:4].lower() == "sep=" and len(line) == 5:
             delimiter = line[4]
         elif line and not line.startswith("#"):
-            break
-        begin += 1
-    if begin == len(lines):
-        raise LineError("the file is empty: record or export it again", begin)
-    if not delimiter:
-        delimiter = max(_DELIMITERS, key=lines[begin].count)
-    rows = split_rows("\n".join(lines[begin:]), delimiter, first_line=begin + 1)
-    _, header = next(rows)
-    return Table([cell.strip() for cell in header], delimiter != ",", rows)
+            delimiter = delimiter or max(_DELIMITERS, key=line.count)
+            rows = split_rows(text[match.start() :], delimiter, first_line=number)
+            _, header = next(rows, (number, [line]))
+            return Table([cell.strip() for cell in header], delimiter != ",", rows)
+    raise ValueError("the file is empty: record or export it again")
 
 
-def split_rows(
-    text: str, delimiter: str, first_line: int = 1
-) -> Iterator[tuple[int, list[str]]]:
+def split_rows(text: str, delimiter: str, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the line and the cells of each row that is not empty.
 
     Raises:

@@ -22,7 +22,7 @@ from .columns import (
     Layout,
     recognize_columns,
 )
-from .conventions import UNITS
+from .units import UNITS
 from .tables import LineError, Table, read_table
 from .tracks import Recording, Track, role_of_device
 
@@ -56,12 +56,12 @@ def read_tracker_table(text: str, mapping: ColumnMapping) -> Recording:
     """
     table = read_table(text)
     header = [cell.lower() for cell in table.header]
-    declared = not mapping.columns and header in (FRAME_COLUMNS, READING_COLUMNS)
+    own = header in (FRAME_COLUMNS, READING_COLUMNS) and set(mapping.columns) <= {"time"}
     # The last column of a recording says which device took a tracker's role, and has no part here.
-    layout = recognize_columns(FRAME_COLUMNS if declared else table.header, mapping)
+    layout = recognize_columns(FRAME_COLUMNS if own else table.header, mapping)
     if layout.device is None:
         return _read_wide(table, layout)
-    return _read_long(table, layout, declared=declared, framed=header == FRAME_COLUMNS)
+    return _read_long(table, layout, declared=own, framed=own and header == FRAME_COLUMNS)
 
 
 # --- Rows and cells -----------------------------------------------------------------------------
@@ -142,24 +142,20 @@ class _CellReader:
             ValueError: The row is damaged.
         """
         valid = self._read_valid(row)
-        if valid is False:
-            numbers, usable = [math.nan] * len(self._columns), False
-        else:
-            numbers = [
-                column.sign * self._table.number(row[column.index]) for column in self._columns
-            ]
-            # Not a number, far away, or a rotation of zeros: what programs write for "lost".
-            usable = all(abs(x) <= _LARGEST for x in numbers)
-            usable = usable and any(abs(x) > _SMALLEST for x in numbers[3:])
+        numbers = [self._read_number(row, column, valid) for column in self._columns]
+        # Not a number, far away, or a rotation of zeros: what programs write for "lost".
+        usable = all(abs(x) <= _LARGEST for x in numbers)
+        usable = usable and any(abs(x) > _SMALLEST for x in numbers[3:])
         if valid and not usable:
             raise ValueError(f"{name} is marked as valid and is not a position and a rotation")
-        self._readings.add(time, numbers, usable)
+        self._readings.add(time, numbers, usable and valid is not False)
 
     def to_track(self, name: str) -> Track:
         """Return all that was read."""
         numbers = np.array(self._readings.numbers, np.float64)
+        # Whatever was written for lost trackers, it must not overflow.
+        numbers[np.abs(numbers) > np.finfo(np.float32).max] = np.nan
         valid = np.array(self._readings.valid, bool)
-        numbers[~valid] = np.nan
         return Track(
             name=name,
             times=np.array(self._readings.times, np.float64),
@@ -167,6 +163,14 @@ class _CellReader:
             rotations=self._to_quaternions(numbers[:, 3:]),
             valid=valid,
         )
+
+    def _read_number(self, row: list[str], column: Column, valid: bool | None) -> float:
+        try:
+            return column.sign * self._table.number(row[column.index])
+        except ValueError:
+            if valid is False:
+                return math.nan
+            raise
 
     def _read_valid(self, row: list[str]) -> bool | None:
         if self._valid is None:
@@ -180,9 +184,10 @@ class _CellReader:
         """Return quaternions (N, 4) of rotations as the table has them."""
         if "qw" in self._channels:
             # Files with few digits hold quaternions that are a little off their unit length.
-            length = np.linalg.norm(numbers, axis=-1, keepdims=True)
-            return numbers / np.where(np.abs(length - 1.0) > 1e-6, length, 1.0)
-        known = np.isfinite(numbers).all(1)
+            length = np.linalg.norm(np.clip(numbers, -_LARGEST, _LARGEST), axis=-1, keepdims=True)
+            off = (np.abs(length - 1.0) > 1e-6) & (length > _SMALLEST)
+            return numbers / np.where(off, length, 1.0)
+        known = (np.abs(numbers) <= _LARGEST).all(1)
         quaternions = np.full((len(numbers), 4), np.nan)
         if "m00" in self._channels:
             quaternions[known] = quat.from_matrix(numbers[known].reshape(-1, 3, 3))
@@ -258,7 +263,7 @@ def _read_long(table: Table, layout: Layout, *, declared: bool, framed: bool) ->
     if framed:
         frames.close()
     tracks = [reader.to_track(name) for name, reader in readers.items()]
-    return _to_recording(tracks, rows, layout, declared=declared)
+    return _to_recording(tracks, rows, layout, declared=declared, framed=framed)
 
 
 def _read_wide(table: Table, layout: Layout) -> Recording:
@@ -279,11 +284,11 @@ def _read_wide(table: Table, layout: Layout) -> Recording:
     rows = _RowReader(table, layout.time, tolerant=False)
     rows.read(add)
     tracks = [reader.to_track(name) for name, reader in readers.items()]
-    return _to_recording(tracks, rows, layout, declared=False)
+    return _to_recording(tracks, rows, layout, declared=False, framed=True)
 
 
 def _to_recording(
-    tracks: Sequence[Track], rows: _RowReader, layout: Layout, *, declared: bool
+    tracks: Sequence[Track], rows: _RowReader, layout: Layout, *, declared: bool, framed: bool
 ) -> Recording:
     if not tracks or not len(tracks[0].times):
         raise ValueError("no readings: nothing was recorded")
@@ -298,6 +303,7 @@ def _to_recording(
     unit = units.pop()
     return Recording(
         tracks=tracks,
+        framed=framed,
         seconds=_seconds(layout.time.unit),
         metres=UNITS[unit] if unit else None,
         counted=rows.counted,

@@ -26,13 +26,14 @@ import numpy as np
 from ..body.skeleton import TRACKERS
 from ..tracking.take import Take
 from .columns import ColumnMapping
-from .conventions import metres_per_unit, up_vector
 from .errors import MotionFileError, MotionFileWarning
 from .motive_csv import is_motive, read_motive
+from .orientation import parse_up
 from .tables import LineError, read_text
 from .tracker_table import FRAME_COLUMNS, READING_COLUMNS, read_tracker_table
 from .tracks import Recording, to_take
 from .trc import is_trc, read_trc
+from .units import parse_unit
 
 
 class TrackerFileError(MotionFileError):
@@ -64,19 +65,17 @@ def load_trackers(
 
     Raises:
         TrackerFileError: The file is damaged or incomplete, or lacks what only the user can say.
-        ValueError: ``up``, ``unit`` or ``columns`` is wrong.
+        MotionFileError: ``up`` or ``unit`` is unknown.
+        ValueError: ``columns`` is wrong.
         OSError: The file cannot be opened.
     """
     path = Path(path)
-    if up is not None:
-        up_vector(up)
-    if unit is not None:
-        metres_per_unit(unit)
+    axis, metres = parse_up(up), parse_unit(unit)
     mapping = ColumnMapping.parse(columns or "")
     try:
         recording = _read_recording(read_text(path), mapping)
         recording = replace(recording, devices=mapping.devices)
-        take, notes = to_take(recording, up, unit)
+        take, notes = to_take(recording, axis, metres)
     except LineError as error:
         raise TrackerFileError(
             f"{path.name}, line {error.line}: {error}. Correct that line, or record or export the"

@@ -15,8 +15,10 @@ from ..geometry.rotations import rotate
 from ..tracking.reading_buffer import sample
 from ..tracking.roles import role_from_name
 from ..tracking.take import Take, usable
-from .conventions import UNITS, infer_up, metres_per_unit, rotation_to_y_up
 from .columns import SECONDS
+from .orientation import rotation_to_y_up
+from .standing import infer_up
+from .units import UNITS
 
 PELVIS, HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 
@@ -29,10 +31,11 @@ _SLOWEST_STEP, _COUNTED_STEP = 1.5, 0.5
 on may also be numbers of frames."""
 _STEPS = (1e-3, 0.2)
 """Seconds between frames that trackers are recorded with."""
-_EXTENT = (0.3, 2.6)
-"""Metres between the trackers that are farthest apart in most frames."""
+_EXTENT = 2.6
+"""Most metres between the trackers that are farthest apart in most frames."""
 _SURE_EXTENT = 20.0
 """Units from which on an extent is not in metres, however large a character."""
+_SET_UP = 'set the axis (up="z", --up z) if that is wrong'
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
 
 
@@ -63,6 +66,7 @@ class Recording:
         tracks: One for each device.
         seconds: Length of its unit of time, or None if the file does not say.
         metres: Length of its unit, or None if the file does not say.
+        framed: Whether all tracks have the same times, in order, one for each frame.
         counted: Whether times may be numbers of frames.
         declared: Whether the file is in this project's own format: metres, seconds, Y up.
         devices: Device by tracker, as far as the user says.
@@ -70,6 +74,7 @@ class Recording:
     """
 
     tracks: Sequence[Track]
+    framed: bool
     seconds: float | None = None
     metres: float | None = None
     counted: bool = False
@@ -78,15 +83,13 @@ class Recording:
     notes: Sequence[str] = ()
 
 
-def to_take(
-    recording: Recording, up: str | None, unit: str | float | None
-) -> tuple[Take, list[str]]:
+def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple[Take, list[str]]:
     """Make a take of six trackers, in metres, seconds and Y up.
 
     Args:
         recording: The contents of a file.
         up: The up axis that the user names, or None.
-        unit: The unit of positions that the user names, or None.
+        metres: Length of the unit of positions that the user names, or None.
 
     Returns:
         The take, and what the user must hear of.
@@ -98,11 +101,11 @@ def to_take(
     tracks = _tracks_by_role(recording, notes)
     seconds = recording.seconds or _infer_seconds(tracks, recording.counted, notes)
     if seconds != 1.0:
-        tracks = [replace(track, times=track.times * seconds) if track else None for track in tracks]
-    take = _assemble(tracks)
-    metres = recording.metres if unit is None else metres_per_unit(unit)
-    if metres is None:
-        metres = _infer_metres(take, notes)
+        tracks = [
+            replace(track, times=track.times * seconds) if track else None for track in tracks
+        ]
+    take = _assemble(tracks, framed=recording.framed)
+    metres = metres or recording.metres or _infer_metres(take, notes)
     if metres != 1.0:
         take = replace(take, positions=take.positions * np.float32(metres))
     if up is None:
@@ -137,21 +140,21 @@ def _tracks_by_role(recording: Recording, notes: list[str]) -> list[Track | None
             extra.append(name)
         elif role in chosen:
             raise ValueError(
-                f"{chosen[role]!r} and {name!r} both seem to be {role}: choose one (--columns"
-                f' "{role}={name}")'
+                f"{chosen[role]!r} and {name!r} both seem to be {role}: choose one"
+                f" ({_columns(f'{role}={name}')})"
             )
         else:
             chosen[role] = name
     if not chosen:
         raise ValueError(
             f"no device is named like a tracker; there are {_listed(by_name)}: say which is which"
-            f' (--columns "head={next(iter(by_name), "NAME")},left_hand=...")'
+            f" ({_columns(f'head={next(iter(by_name))},left_hand=...')})"
         )
     if extra:
-        notes.append(f"left out, as no trackers of a body: {_listed(extra)}")
+        notes.append(f"left out {_listed(extra)}, which are not among the six trackers")
     missing = [role for role in TRACKERS if role not in chosen]
     if missing:
-        notes.append(f"nothing is recorded of {', '.join(missing)}: filled in as never tracked")
+        notes.append(f"no readings of {', '.join(missing)}: assumed never tracked")
     return [by_name[chosen[role]] if role in chosen else None for role in TRACKERS]
 
 
@@ -159,6 +162,10 @@ def _tracks_by_role(recording: Recording, notes: list[str]) -> list[Track | None
 def role_of_device(name: str) -> str | None:
     """Return the tracker that a device is named like, or None."""
     return name if name in TRACKERS else role_from_name(name)
+
+
+def _columns(text: str) -> str:
+    return f'columns="{text}", --columns "{text}"'
 
 
 def _listed(names: Sequence[str] | Mapping[str, object]) -> str:
@@ -184,17 +191,17 @@ def _infer_seconds(tracks: Sequence[Track | None], counted: bool, notes: list[st
         for unit, seconds in SECONDS.items():
             if unit != "s" and _STEPS[0] <= step * seconds <= _STEPS[1]:
                 notes.append(
-                    f'times rise by {step:g} a frame and are taken to be in {unit} (--columns "time'
-                    f'=NAME:s" overrides this)'
+                    f"times rise by {step:g} a frame: assumed {unit}; set the unit"
+                    f" ({_columns('time=NAME:s')}) if that is wrong"
                 )
                 return seconds
     raise ValueError(
-        f"times rise by {step:g} a frame, and must be in seconds: name their unit, or the rate of"
-        ' numbers of frames (--columns "time=NAME:ms" or "time=NAME:90fps")'
+        f"times rise by {step:g} a frame, and must be in seconds: set their unit"
+        f' ({_columns("time=NAME:ms")}), or the rate of numbers of frames ("time=NAME:90fps")'
     )
 
 
-def check_span(seconds: float) -> None:
+def _check_span(seconds: float) -> None:
     """Check the length of a take.
 
     Raises:
@@ -202,34 +209,29 @@ def check_span(seconds: float) -> None:
     """
     if seconds > _LONGEST:
         raise ValueError(
-            f"the take lasts {seconds / 3600.0:,.0f} hours: times must be given in seconds, or"
-            ' their unit be named (--columns "time=NAME:ms")'
+            f"the take lasts {seconds / 3600.0:,.0f} hours: times must be given in seconds, or set"
+            f" their unit ({_columns('time=NAME:ms')})"
         )
 
 
 # --- Frames -------------------------------------------------------------------------------------
 
 
-def _assemble(tracks: Sequence[Track | None]) -> Take:
+def _assemble(tracks: Sequence[Track | None], *, framed: bool) -> Take:
     """Make frames of six trackers.
 
-    Trackers that were recorded frame by frame stay as they are. Otherwise readings that are close
-    together are a frame; its time is theirs, or the mean of them where trackers are not sent
-    together, and each tracker is brought to that time from its own readings.
+    Of trackers that were recorded one by one, readings that are close together are a frame; its
+    time is theirs, or the mean of them where trackers are not sent together, and each tracker is
+    brought to that time from its own readings.
 
     Raises:
         ValueError: There are no readings, or times do not rise.
     """
-    present = [track for track in tracks if track]
-    times = present[0].times
-    if all(np.array_equal(times, track.times) for track in present[1:]):
-        if not len(times):
-            raise ValueError("no readings: nothing was recorded")
-        check_span(float(times[-1] - times[0]))
-        columns = [_column(track, None, times) for track in tracks]
-    else:
-        times = _frame_times(tracks)
-        columns = [_column(track, times, times) for track in tracks]
+    times = next(track.times for track in tracks if track) if framed else _frame_times(tracks)
+    if not len(times):
+        raise ValueError("no readings: nothing was recorded")
+    _check_span(float(times[-1] - times[0]))
+    columns = [_column(track, None if framed else times, times) for track in tracks]
     return Take(
         times,
         np.stack([positions for positions, _, _ in columns], 1),
@@ -265,16 +267,13 @@ def _column(
 
 
 def _frame_times(tracks: Sequence[Track | None]) -> np.ndarray:
-    """Return the times (F,) of frames of readings that came one by one.
-
-    Raises:
-        ValueError: They span more than a day.
-    """
+    """Return the times (F,) of frames of readings that came one by one."""
     readings = sorted(
         ((time, index) for index, track in enumerate(tracks) if track for time in track.times),
         key=lambda reading: reading[0],
     )
-    check_span(readings[-1][0] - readings[0][0])
+    if not readings:
+        return np.zeros(0)
     densest = max((track for track in tracks if track), key=lambda track: len(track.times))
     steps = np.diff(np.unique(densest.times))
     together = _TOGETHER * float(np.median(steps)) if len(steps) else 0.0
@@ -289,9 +288,7 @@ def _frame_times(tracks: Sequence[Track | None]) -> np.ndarray:
         frames[-1].append(time)
         present.add(index)
     # Exactly their time where they have the same one, not a mean that is off by its rounding.
-    return np.array(
-        [each[0] if each[0] == each[-1] else sum(each) / len(each) for each in frames]
-    )
+    return np.array([each[0] if each[0] == each[-1] else sum(each) / len(each) for each in frames])
 
 
 # --- Unit and axes ------------------------------------------------------------------------------
@@ -300,17 +297,14 @@ def _frame_times(tracks: Sequence[Track | None]) -> np.ndarray:
 def _infer_metres(take: Take, notes: list[str]) -> float:
     """Return the length of the unit of positions."""
     extent = _extent(take.positions, take.valid)
-    if extent is None or extent <= _EXTENT[1]:
+    if extent is None or extent <= _EXTENT:
         return 1.0
-    text = f"trackers are up to {extent:.3g} apart"
-    if extent < _SURE_EXTENT:
-        notes.append(f"{text}, which is a lot of metres (--unit ft, --unit dm override this)")
-        return 1.0
-    unit = "in" if extent < 80.0 else "cm" if extent < 260.0 else "mm"
-    if not _EXTENT[0] <= extent * UNITS[unit] <= _EXTENT[1]:
-        notes.append(f"{text}, which no unit explains; metres are assumed (--unit overrides this)")
-        return 1.0
-    notes.append(f"{text}, so that the unit is taken to be {unit} (--unit overrides this)")
+    text = f"the trackers are up to {extent:.4g} units apart"
+    set_unit = 'set the unit (unit="ft", --unit ft) if that is wrong'
+    unit = "m" if extent < _SURE_EXTENT else "in" if extent < 80.0 else "cm"
+    unit = "mm" if extent > 100.0 * _EXTENT else unit
+    size = extent * UNITS[unit]
+    notes.append(f"{text}: assumed {unit}, which makes it {size:.2f} m; {set_unit}")
     return UNITS[unit]
 
 
@@ -337,9 +331,9 @@ def _infer_up(take: Take, declared: bool, notes: list[str]) -> str:
     up, agrees = infer_up(directions, known, "y", trusted=declared)
     if up is None or up == "y":
         if not agrees and np.isfinite(directions).all((1, 2)).any():
-            notes.append("nobody stands in this take; y is taken as up (--up overrides this)")
+            notes.append(f"the body hardly ever stands: assumed that y is up; {_SET_UP}")
         return "y"
-    notes.append(f"the body stands along {up}, which is taken as up (--up overrides this)")
+    notes.append(f"the body stands along {up}: assumed that this is up, not y; {_SET_UP}")
     return up
 
 
@@ -361,4 +355,3 @@ def _turned_upright(take: Take, up: str) -> Take:
         rotations.astype(np.float32),
         take.valid,
     )
-

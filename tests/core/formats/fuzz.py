@@ -30,7 +30,7 @@ import numpy as np
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.formats import MotionFileError, find_motions
-from ssrhmr_core.formats.amass import AmassError, load_amass
+from ssrhmr_core.formats.smpl import SmplError, load_smpl
 from ssrhmr_core.formats.bvh import BVHError, load_bvh, save_bvh
 from ssrhmr_core.formats.trackers_csv import (
     Recorder,
@@ -367,7 +367,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "bvh.xz": Target(
             "x.bvh.xz", packed_text(bvh), read_motion(load_bvh), (BVHError, *readable)
         ),
-        "amass": Target("x.npz", arrays(amass), read_motion(load_amass), (AmassError, *readable)),
+        "amass": Target("x.npz", arrays(amass), read_motion(load_smpl), (SmplError, *readable)),
         "frames": Target("x.csv", damaged_text(frames), read_take, (TrackerFileError, *readable)),
         "readings": Target(
             "x.csv", damaged_text(readings), read_take, (TrackerFileError, *readable)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.body.skeleton import INDEX
-from ssrhmr_core.formats.amass import AmassError, load_amass
+from ssrhmr_core.formats.smpl import SmplError, load_smpl
 
 FRAMES = 20
 STAND = np.pi / 2
@@ -51,7 +51,7 @@ def split(data: dict[str, Any], body: int = 63) -> dict[str, Any]:
     ids=["smpl", "smpl+h", "smpl-x", "split", "split smpl"],
 )
 def test_models(tmp_path: Path, data: dict[str, Any]) -> None:
-    motion = load_amass(saved(tmp_path / "clip.npz", data))
+    motion = load_smpl(saved(tmp_path / "clip.npz", data))
     assert len(motion) == FRAMES
     assert motion.rate == pytest.approx(120.0)
     # The pelvis is 22 cm under and 3 cm before SMPL's origin, in the archive's own axes.
@@ -69,7 +69,7 @@ def test_joints_turn_as_told(tmp_path: Path) -> None:
     data = archive()
     data["poses"][10:, 3 * 18 + 1] = -STAND  # the left elbow bends forward
     data["poses"][10:, 3 * 5] = STAND  # the right knee bends back
-    motion = load_amass(saved(tmp_path / "clip.npz", data))
+    motion = load_smpl(saved(tmp_path / "clip.npz", data))
     before, after = motion.positions()[[0, 10]] - motion.root[[0, 10], None]
     forearm = after[INDEX["left_wrist"]] - after[INDEX["left_elbow"]]
     assert forearm[2] > 0.2
@@ -81,8 +81,8 @@ def test_joints_turn_as_told(tmp_path: Path) -> None:
 
 def test_objects_are_refused(tmp_path: Path) -> None:
     data = {**archive(), "gender": np.array({"a": 1}, dtype=object)}
-    with pytest.raises(AmassError, match=r"clip\.npz: .*[Oo]bject"):
-        load_amass(saved(tmp_path / "clip.npz", data))
+    with pytest.raises(SmplError, match=r"clip\.npz: .*[Oo]bject"):
+        load_smpl(saved(tmp_path / "clip.npz", data))
 
 
 def without(key: str) -> dict[str, Any]:
@@ -106,26 +106,26 @@ def without(key: str) -> dict[str, Any]:
     ],
 )
 def test_damages(tmp_path: Path, data: dict[str, Any], message: str) -> None:
-    with pytest.raises(AmassError, match=message):
-        load_amass(saved(tmp_path / "clip.npz", data))
+    with pytest.raises(SmplError, match=message):
+        load_smpl(saved(tmp_path / "clip.npz", data))
 
 
 def test_cut_off(tmp_path: Path) -> None:
     path = saved(tmp_path / "clip.npz", archive())
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(AmassError, match="cannot be read"):
-        load_amass(path)
+    with pytest.raises(SmplError, match="cannot be read"):
+        load_smpl(path)
     path.write_bytes(b"")
-    with pytest.raises(AmassError, match="cannot be read"):
-        load_amass(path)
+    with pytest.raises(SmplError, match="cannot be read"):
+        load_smpl(path)
     path.write_bytes(b"no archive at all")
-    with pytest.raises(AmassError, match="cannot be read"):
-        load_amass(path)
+    with pytest.raises(SmplError, match="cannot be read"):
+        load_smpl(path)
     with pytest.raises(FileNotFoundError):
-        load_amass(tmp_path / "none.npz")
+        load_smpl(tmp_path / "none.npz")
 
 
 def test_bare_array(tmp_path: Path) -> None:
     np.save(tmp_path / "clip.npy", np.zeros(3))
-    with pytest.raises(AmassError, match="not a zip file"):
-        load_amass((tmp_path / "clip.npy").rename(tmp_path / "clip.npz"))
+    with pytest.raises(SmplError, match="not a zip file"):
+        load_smpl((tmp_path / "clip.npy").rename(tmp_path / "clip.npz"))

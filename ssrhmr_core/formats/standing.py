@@ -1,63 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Axes and units of files: how they are named, and how they are inferred from a body."""
+"""Whether the up axis of a file is the usual one, seen from a body of which little is tracked."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..geometry.arrays import normalize
-from ..geometry.rotations import between
+from .orientation import UP_AXES
 
-UP_AXES = ("x", "-x", "y", "-y", "z", "-z")
-UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "dm": 0.1, "in": 0.0254, "ft": 0.3048}
-"""Metres in one unit."""
-
-_SMALLEST_UNIT, _LARGEST_UNIT = 1e-6, 1e4
 _UPRIGHT_COSINE = np.cos(np.radians(40.0))
 _USUAL_SHARE = 0.5
 """Share of the frames in which a body stands along an axis that is not the expected one."""
 _FLOOR = (-0.3, 0.4)
 """Metres: the heights that the lowest point of a body has where the floor is at 0."""
 _MOST_FRAMES = 2000
-
-
-def up_vector(up: str) -> np.ndarray:
-    """Return the unit vector (3,) of an axis such as "z" or "-y".
-
-    Raises:
-        ValueError: The axis is unknown.
-    """
-    if up not in UP_AXES:
-        raise ValueError(f"the up axis is {up!r}: choose one of {', '.join(UP_AXES)}")
-    return np.eye(3)["xyz".index(up[-1])] * (-1.0 if up[0] == "-" else 1.0)
-
-
-def rotation_to_y_up(up: str) -> np.ndarray:
-    """Return the rotation (3, 3) that turns an up axis such as "z" into +Y.
-
-    Raises:
-        ValueError: The axis is unknown.
-    """
-    return between(up_vector(up), up_vector("y"))
-
-
-def metres_per_unit(unit: str | float) -> float:
-    """Return the length of a unit in metres, given by its name or as a number.
-
-    Raises:
-        ValueError: The unit is unknown, or absurdly small or large.
-    """
-    if isinstance(unit, str) and unit in UNITS:
-        return UNITS[unit]
-    try:
-        metres = float(unit)
-    except ValueError:
-        metres = np.nan
-    if not _SMALLEST_UNIT <= metres <= _LARGEST_UNIT:
-        raise ValueError(
-            f"the unit is {unit!r}: choose one of {', '.join(UNITS)}, or a number of metres"
-        )
-    return metres
 
 
 def standing_shares(directions: np.ndarray) -> dict[str, float]:
@@ -72,9 +28,7 @@ def standing_shares(directions: np.ndarray) -> dict[str, float]:
     if not len(directions):
         return dict.fromkeys(UP_AXES, 0.0)
     units = normalize(directions)
-    return {
-        up: float((units @ up_vector(up) > _UPRIGHT_COSINE).all(1).mean()) for up in UP_AXES
-    }
+    return {up: float((units @ UP_AXES[up] > _UPRIGHT_COSINE).all(1).mean()) for up in UP_AXES}
 
 
 def infer_up(
@@ -121,7 +75,7 @@ def infer_up(
 
 
 def _is_on_floor(positions: np.ndarray, up: str) -> bool:
-    heights = positions @ up_vector(up)
+    heights = positions @ UP_AXES[up]
     lowest = np.where(np.isfinite(heights), heights, np.inf).min(1)
     lowest = lowest[np.isfinite(lowest)]
     return bool(len(lowest) and _FLOOR[0] <= np.median(lowest) <= _FLOOR[1])
