@@ -23,14 +23,17 @@ _TITLES = {
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures here")
+    parser.add_argument(
+        "--json", type=Path, metavar="OUT.json", help="also write all figures to a file"
+    )
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Measure, print a table, write the figures.
+def run(chosen: argparse.Namespace) -> int:
+    """Measure, print a table and write the figures.
 
     Raises:
-        ValueError: if a case fails.
+        ValueError: A case fails.
+        OSError: The figures cannot be written.
     """
     bar = Bar("bench")
     rows = measure_speed(bar.show)
@@ -43,6 +46,7 @@ def run(chosen: argparse.Namespace) -> None:
     for row in rows:
         keys = ("median_ms", "p99_ms", "seconds", "frames_per_second", "memory_mb")
         print(f"{_title(row):26}", *(f"{_shown(row.get(key)):>10}" for key in keys))
+    return 0
 
 
 def _title(row: dict) -> str:

@@ -174,7 +174,7 @@ def _parse_column(key: str, value: str) -> tuple[str, float, str]:
     if name.startswith("-") and key not in _SINGLE:
         name, sign = name[1:], -1.0
     rates = re.fullmatch(r"\d+(\.\d+)?fps", unit)
-    known = {"time": set(SECONDS), **dict.fromkeys(EULER, {"deg", "rad"})}.get(key, set())
+    known = {"time": set(SECONDS), **{axis: {"deg", "rad"} for axis in EULER}}.get(key, set())
     if unit and unit not in known and not (key == "time" and rates and float(unit[:-3]) > 0.0):
         raise ValueError(f"{value!r} has an unknown unit {unit!r}: {SYNTAX}")
     return name, sign, unit

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .units import UNITS
 from .tables import LineError, split_rows
 from .tracks import Recording, Track
+from .units import UNITS
 
 _FIRST_CELL = "format version"
 _UNITS = {
@@ -25,10 +25,9 @@ _UNITS = {
     **dict.fromkeys(("feet",), "ft"),
 }
 _TYPES = ("rigid body", "bone")
-_VALUES = ("rotation.x", "rotation.y", "rotation.z", "rotation.w") + (
-    "position.x",
-    "position.y",
-    "position.z",
+_VALUES = (
+    *(f"rotation.{axis}" for axis in "xyzw"),
+    *(f"position.{axis}" for axis in "xyz"),
 )
 _LARGEST = 1e6
 """Units of length: larger numbers are damage, and would overflow."""
@@ -108,7 +107,7 @@ def _check_settings(settings: Mapping[str, str]) -> None:
 def _body_columns(
     labels: Mapping[str, list[str]], values: list[str], axes: list[str]
 ) -> dict[str, list[int]]:
-    """Return the columns of the seven values of each body: rotation x, y, z, w, position x, y, z."""
+    """Return the columns of each body's values, in the order of ``_VALUES``."""
     for kind in _TYPES:
         bodies: dict[str, dict[str, int]] = {}
         cells = zip(labels["type"], labels["name"], values, axes, strict=False)

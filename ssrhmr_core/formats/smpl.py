@@ -22,10 +22,10 @@ from ..body.rest_pose import RestPose, read_rest_pose
 from ..body.skeleton import INDEX, JOINTS, Skeleton, forward_kinematics
 from ..files import ArchiveError, list_arrays, read_arrays
 from ..geometry.rotations import transpose
+from .errors import MotionFileError, MotionFileWarning
 from .orientation import UP_AXES, guess_up, parse_up, rotation_to_y_up
 from .standing import infer_up
 from .units import UNITS, parse_unit
-from .errors import MotionFileError, MotionFileWarning
 
 # SMPL's joints in its order: name here, index of the parent, metres from it in the zero pose
 # (arms out, legs a little apart, facing +Z with +Y up). The first row is where SMPL's origin sees

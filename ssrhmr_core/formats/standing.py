@@ -66,12 +66,10 @@ def infer_up(
         return (usual if trunk[usual] >= _USUAL_SHARE else None), False
     if expected in (None, usual):
         return usual, True
-    by_expected, by_usual = (_is_on_floor(positions, up) for up in (expected, usual))
-    if trusted:
-        other = by_usual and not by_expected
-    else:
-        other = by_usual or not by_expected
-    return (usual if other else expected), False
+    # Whoever lies has the feet at height 0 of a wrong axis only by chance.
+    stands = _is_on_floor(positions, usual)
+    stands = stands or not (trusted or _is_on_floor(positions, expected))
+    return (usual if stands else expected), False
 
 
 def _is_on_floor(positions: np.ndarray, up: str) -> bool:

@@ -22,9 +22,9 @@ from .columns import (
     Layout,
     recognize_columns,
 )
-from .units import UNITS
 from .tables import LineError, Table, read_table
 from .tracks import Recording, Track, role_of_device
+from .units import UNITS
 
 FRAME_COLUMNS = ["time", "tracker", "x", "y", "z", "qw", "qx", "qy", "qz", "valid"]
 """Columns of this project's own takes."""

@@ -135,16 +135,16 @@ def _tracks_by_role(recording: Recording, notes: list[str]) -> list[Track | None
     for name in by_name:
         if name in chosen.values():
             continue
-        role = role_of_device(name)
-        if role is None or (role in chosen and role in recording.devices):
+        named = role_of_device(name)
+        if named is None or named in recording.devices:
             extra.append(name)
-        elif role in chosen:
+        elif named in chosen:
             raise ValueError(
-                f"{chosen[role]!r} and {name!r} both seem to be {role}: choose one"
-                f" ({_columns(f'{role}={name}')})"
+                f"{chosen[named]!r} and {name!r} both seem to be {named}: choose one"
+                f" ({_columns(f'{named}={name}')})"
             )
         else:
-            chosen[role] = name
+            chosen[named] = name
     if not chosen:
         raise ValueError(
             f"no device is named like a tracker; there are {_listed(by_name)}: say which is which"

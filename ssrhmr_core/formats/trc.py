@@ -16,9 +16,9 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..geometry.rotations import transpose
-from .units import UNITS
 from .tables import LineError, split_rows
 from .tracks import Recording, Track
+from .units import UNITS
 
 _FIRST_CELL = "pathfiletype"
 _LARGEST = 1e6
@@ -67,8 +67,7 @@ def read_trc(text: str) -> Recording:
     for name, indices in clusters.items():
         positions = np.stack([table[:, index : index + 3] for index in indices], 1)
         tracks.append(_track(name, table[:, 1], positions))
-    return Recording(tracks=tracks, framed=True,
-        seconds=1.0, metres=UNITS[unit])
+    return Recording(tracks=tracks, framed=True, seconds=1.0, metres=UNITS[unit])
 
 
 def _clusters(markers: dict[str, int]) -> dict[str, list[int]]:

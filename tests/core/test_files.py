@@ -114,7 +114,7 @@ def test_compression_without_a_limit_is_refused(tmp_path: Path, method: int) -> 
 def test_one_array_that_shrinks_too_well_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.npz"
     np.savez_compressed(path, a=np.zeros(20_000_000, "u1"))
-    with pytest.raises(ArchiveError, match="unpacks to 1,0.. times its size"):
+    with pytest.raises(ArchiveError, match=r"unpacks to 1,0\d\d times its size"):
         read_arrays(path)
 
 

@@ -30,8 +30,8 @@ import numpy as np
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.formats import MotionFileError, find_motions
-from ssrhmr_core.formats.smpl import SmplError, load_smpl
 from ssrhmr_core.formats.bvh import BVHError, load_bvh, save_bvh
+from ssrhmr_core.formats.smpl import SmplError, load_smpl
 from ssrhmr_core.formats.trackers_csv import (
     Recorder,
     TrackerFileError,
