@@ -145,7 +145,8 @@ class _CellReader:
         numbers = [self._read_number(row, column, valid) for column in self._columns]
         # Not a number, far away, or a rotation of zeros: what programs write for "lost".
         usable = all(abs(x) <= _LARGEST for x in numbers)
-        usable = usable and any(abs(x) > _SMALLEST for x in numbers[3:])
+        if "rx" not in self._channels:
+            usable = usable and any(abs(x) > _SMALLEST for x in numbers[3:])
         if valid and not usable:
             raise ValueError(f"{name} is marked as valid and is not a position and a rotation")
         self._readings.add(time, numbers, usable and valid is not False)

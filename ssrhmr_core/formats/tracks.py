@@ -36,6 +36,8 @@ _EXTENT = 2.6
 _SURE_EXTENT = 20.0
 """Units from which on an extent is not in metres, however large a character."""
 _SET_UP = 'set the axis (up="z", --up z) if that is wrong'
+_UNIT_LIMITS = ((8.5, "ft"), (_SURE_EXTENT, "dm"), (80.0, "in"), (260.0, "cm"))
+"""Extents below which a unit is the likeliest one; beyond the last, millimetres are."""
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
 
 
@@ -105,7 +107,7 @@ def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple
             replace(track, times=track.times * seconds) if track else None for track in tracks
         ]
     take = _assemble(tracks, framed=recording.framed)
-    metres = metres or recording.metres or _infer_metres(take, notes)
+    metres = metres or recording.metres or _infer_metres(take, recording.declared, notes)
     if metres != 1.0:
         take = replace(take, positions=take.positions * np.float32(metres))
     if up is None:
@@ -294,17 +296,21 @@ def _frame_times(tracks: Sequence[Track | None]) -> np.ndarray:
 # --- Unit and axes ------------------------------------------------------------------------------
 
 
-def _infer_metres(take: Take, notes: list[str]) -> float:
+def _infer_metres(take: Take, declared: bool, notes: list[str]) -> float:
     """Return the length of the unit of positions."""
     extent = _extent(take.positions, take.valid)
     if extent is None or extent <= _EXTENT:
         return 1.0
-    text = f"the trackers are up to {extent:.4g} units apart"
-    set_unit = 'set the unit (unit="ft", --unit ft) if that is wrong'
-    unit = "m" if extent < _SURE_EXTENT else "in" if extent < 80.0 else "cm"
-    unit = "mm" if extent > 100.0 * _EXTENT else unit
-    size = extent * UNITS[unit]
-    notes.append(f"{text}: assumed {unit}, which makes it {size:.2f} m; {set_unit}")
+    unit = next((name for limit, name in _UNIT_LIMITS if extent < limit), "mm")
+    if declared and extent < _SURE_EXTENT:
+        # Takes in the own format may be scaled to a giant.
+        unit = "m"
+    other = "ft" if unit == "m" else "m"
+    notes.append(
+        f"the trackers are up to {extent:.4g} units apart: assumed {unit}, which makes it"
+        f' {extent * UNITS[unit]:.2f} m; set the unit (unit="{other}", --unit {other}) if that is'
+        " wrong"
+    )
     return UNITS[unit]
 
 

@@ -22,7 +22,7 @@ def role_from_name(name: str) -> str | None:
     Names are split into words at punctuation, digits and capitals: ``Tracker_LeftFoot.001``,
     ``foot.L``, ``vive_l_foot`` and ``LFoot`` are all the left foot.
     """
-    words = _split_words(name, "a-z")
+    words = _split_words(name, r"[^\W\d_]+")
     parts = {part for word in words if (part := _part_of(word)) is not None}
     if len(parts) != 1:
         return None
@@ -43,7 +43,7 @@ def strip_role(name: str) -> str:
     """
     has_role = role_from_name(name) is not None
     sides = {word for words in _SIDES.values() for word in words} if has_role else set()
-    words = _split_words(name, "a-z0-9")
+    words = _split_words(name, r"[^\W_]+")
     return " ".join(word for word in words if word not in sides and _part_of(word) is None)
 
 
@@ -65,9 +65,9 @@ def assign(names: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     return clear, {role: names for role, names in fitting.items() if len(names) > 1}
 
 
-def _split_words(name: str, letters: str) -> list[str]:
+def _split_words(name: str, pattern: str) -> list[str]:
     spread = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return re.sub(f"[^{letters}]+", " ", spread.lower()).split()
+    return re.findall(pattern, spread.lower())
 
 
 def _part_of(word: str) -> str | None:

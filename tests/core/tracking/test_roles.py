@@ -29,6 +29,7 @@ from ssrhmr_core.tracking.roles import assign, role_from_name, strip_role
         ("Fred:LHand", "left_hand"),
         ("RFoot", "right_foot"),
         ("rankle_2", "right_foot"),
+        ("LeftHand für den Tänzer", "left_hand"),
         ("left right hand", None),
         ("lhead", None),
         ("Camera", None),
