@@ -338,9 +338,10 @@ class _FrameCheck:
             self._frames.append((time, line, {}))
         present = self._frames[-1][2]
         role = self._roles.get(name.lower()) or role_of_device(name) or name
-        if role in present:
+        # Two devices with the same role are no matter of frames.
+        if present.get(role) == name:
             raise ValueError(f"a second row for {name} at {time:g} s")
-        present[role] = name
+        present.setdefault(role, name)
         self._frames[-1] = (time, line, present)
 
     def close(self) -> None:
