@@ -76,8 +76,6 @@ def load_motion(
     suffix = _suffix(path, MOTION_SUFFIXES)
     if suffix == ".npz":
         return load_smpl(path, up=up, unit=unit, smpl_joints=smpl_joints)
-    if up is None and unit is None:
-        return load_bvh(path)
     return load_bvh(path, up=up, unit=unit)
 
 

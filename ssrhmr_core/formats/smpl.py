@@ -78,7 +78,7 @@ _LARGEST_LEVEL, _LEVEL_TOLERANCE = 10.0, 0.5
 """Metres from the zero level at which a floor in metres may be, and a floor in another unit."""
 _FASTEST_BODY = 20.0
 """Metres a second; nobody is faster for long."""
-_SET_UNIT = 'set the unit (unit="cm", --unit cm) if that is wrong'
+_SET_UNIT = 'set the unit (unit="cm", --unit=cm) if that is wrong'
 _AGAIN = "download or export it again"
 
 
@@ -528,7 +528,7 @@ def _infer_up(body: np.ndarray, translation: np.ndarray, source: _Source) -> tup
     if up is None:
         raise ValueError(
             'nothing says which way is up, as the body hardly ever stands: set the axis (up="y",'
-            " --up y)"
+            " --up=y)"
         )
     notes = []
     if source.camera:
@@ -538,9 +538,9 @@ def _infer_up(body: np.ndarray, translation: np.ndarray, source: _Source) -> tup
         )
     # Few stand in some motions, and where the floor is speaks for another axis in some.
     agrees = agrees and guess_up(body + translation).name == up
-    override = f'set the axis (up="{source.up or "y"}", --up {source.up or "y"}) if that is wrong'
+    override = f'set the axis (up="{source.up or "y"}", --up={source.up or "y"}) if that is wrong'
     if up == source.up and not agrees:
-        override = 'set the axis (up="y", --up y) if that is wrong'
+        override = 'set the axis (up="y", --up=y) if that is wrong'
         notes.append(f"the body hardly ever stands: assumed that {up} is up; {override}")
     elif up != source.up and (source.up or not agrees):
         usual = f", not {source.up} as usual in such files" if source.up else ""
@@ -579,5 +579,5 @@ def _check_speed(root: np.ndarray, times: np.ndarray) -> None:
     if usual > _FASTEST_BODY:
         raise ValueError(
             f'the body moves at {usual:,.0f} m/s: set the unit of the translation (unit="cm",'
-            " --unit cm), or correct the frame rate"
+            " --unit=cm), or correct the frame rate"
         )

@@ -35,7 +35,7 @@ _EXTENT = 2.6
 """Most metres between the trackers that are farthest apart in most frames."""
 _SURE_EXTENT = 20.0
 """Units from which on an extent is not in metres, however large a character."""
-_SET_UP = 'set the axis (up="z", --up z) if that is wrong'
+_SET_UP = 'set the axis (up="z", --up=z) if that is wrong'
 _UNIT_LIMITS = ((8.5, "ft"), (_SURE_EXTENT, "dm"), (80.0, "in"), (260.0, "cm"))
 """Extents below which a unit is the likeliest one; beyond the last, millimetres are."""
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
@@ -308,7 +308,7 @@ def _infer_metres(take: Take, declared: bool, notes: list[str]) -> float:
     other = "ft" if unit == "m" else "m"
     notes.append(
         f"the trackers are up to {extent:.4g} units apart: assumed {unit}, which makes it"
-        f' {extent * UNITS[unit]:.2f} m; set the unit (unit="{other}", --unit {other}) if that is'
+        f' {extent * UNITS[unit]:.2f} m; set the unit (unit="{other}", --unit={other}) if that is'
         " wrong"
     )
     return UNITS[unit]
