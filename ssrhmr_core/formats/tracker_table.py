@@ -153,7 +153,7 @@ class _CellReader:
 
     def to_track(self, name: str) -> Track:
         """Return all that was read."""
-        numbers = np.array(self._readings.numbers, np.float64)
+        numbers = np.array(self._readings.numbers, np.float64).reshape(-1, len(self._columns))
         # Whatever was written for lost trackers, it must not overflow.
         numbers[np.abs(numbers) > np.finfo(np.float32).max] = np.nan
         valid = np.array(self._readings.valid, bool)
@@ -254,9 +254,9 @@ def _read_long(table: Table, layout: Layout, *, declared: bool, framed: bool) ->
         name = row[column].strip()
         if framed:
             frames.add(line, time, name)
-        if name not in readers:
-            readers[name] = _CellReader(table, channels, layout.order)
-        readers[name].add(time, row, name)
+        reader = readers.get(name) or _CellReader(table, channels, layout.order)
+        reader.add(time, row, name)
+        readers[name] = reader
 
     # Takes are written at once; of a recording, a crash may cut off the last row.
     rows = _RowReader(table, layout.time, tolerant=not framed)

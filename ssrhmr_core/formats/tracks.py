@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -160,7 +160,7 @@ def _tracks_by_role(recording: Recording, notes: list[str]) -> list[Track | None
     return [by_name[chosen[role]] if role in chosen else None for role in TRACKERS]
 
 
-@cache
+@lru_cache(maxsize=256)
 def role_of_device(name: str) -> str | None:
     """Return the tracker that a device is named like, or None."""
     return name if name in TRACKERS else role_from_name(name)
