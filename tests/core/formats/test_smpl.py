@@ -12,7 +12,8 @@ import pytest
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX
 from ssrhmr_core.formats import MotionFileError, MotionFileWarning
-from ssrhmr_core.formats.smpl import _BODY, SmplError, load_smpl
+from ssrhmr_core.formats.smpl import SmplError, load_smpl
+from ssrhmr_core.formats.smpl.body import BODY
 
 FRAMES = 20
 STAND = np.pi / 2
@@ -186,8 +187,11 @@ def test_the_world_is_preferred_to_the_camera(
         "smpl_params_incam/transl": data["trans"] + (0.0, 0.0, 4.0),
     }
     truth = load_smpl(saved(tmp_path / "clip.npz", {**archive(), "mocap_framerate": 30.0}))
-    check_same(load_smpl(saved(tmp_path / "gvhmr.npz", arrays)), truth)
+    check_same(load_smpl(saved(tmp_path / "gvhmr.npz", {**arrays, "fps": 30.0})), truth)
     assert not recwarn.list
+    path = saved(tmp_path / "gvhmr.npz", arrays)
+    with pytest.warns(MotionFileWarning, match="no frame rate: assumed the 30 frames a second"):
+        check_same(load_smpl(path), truth)
     alone = {key: values for key, values in arrays.items() if "incam" in key}
     path = saved(tmp_path / "camera.npz", {**alone, "fps": 30.0})
     with pytest.warns(MotionFileWarning, match="relative to a camera"):
@@ -217,7 +221,7 @@ def test_the_body_of_a_table_of_joints(tmp_path: Path) -> None:
 
 SMPL_JOINTS = np.zeros((24, 3))
 """The joints of the average body, and two hands."""
-for _joint, (_, _parent, _offset) in enumerate(_BODY):
+for _joint, (_, _parent, _offset) in enumerate(BODY):
     SMPL_JOINTS[_joint] = _offset if _parent < 0 else SMPL_JOINTS[_parent] + _offset
 
 
