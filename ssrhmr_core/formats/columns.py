@@ -33,6 +33,7 @@ _VALID_WORDS = {"valid", "tracked", "is valid", "is tracked", "visible", "pose v
 _POSITION_WORDS = {"p", "t", "pos", "position", "loc", "location", "trans", "translation"}
 _QUATERNION_WORDS = {"q", "quat", "quaternion"}
 _ROTATION_WORDS = {"r", "rot", "rotation", "orientation", "ori"}
+_KINDS = _POSITION_WORDS | _QUATERNION_WORDS | _ROTATION_WORDS
 _OTHER_WORDS = {
     *("v", "vel", "velocity", "acc", "accel", "acceleration", "gyro", "angular", "euler", "mag"),
     *("linear", "angle", "angles", "error"),
@@ -238,30 +239,31 @@ def _channel(words: list[str]) -> tuple[str, str]:
     for key, known in (("time", _TIME_WORDS), ("device", _DEVICE_WORDS), ("valid", _VALID_WORDS)):
         if whole in known:
             return key, ""
-    if not words:
-        return "", ""
-    if words[-1] in _VALID_WORDS:
+    if words and words[-1] in _VALID_WORDS:
         return "valid", " ".join(words[:-1])
-    match = re.fullmatch(r"([a-z]*?)(m[0-2][0-3]|[wxyz])", words[-1])
+    match = re.fullmatch(r"([a-z]*?)(m[0-2][0-3]|[wxyz])", words[-1] if words else "")
     if not match:
         return "", ""
     kind, axis = match.groups()
     before = words[:-1]
-    if not kind and before and before[-1] in _POSITION_WORDS | _QUATERNION_WORDS | _ROTATION_WORDS:
+    if not kind and before and before[-1] in _KINDS:
         kind = before.pop()
-    if before and before[-1] in _ROTATION_WORDS and kind in _QUATERNION_WORDS:
+    if kind in _QUATERNION_WORDS and before and before[-1] in _ROTATION_WORDS:
         before.pop()
-    if not _OTHER_WORDS.isdisjoint(before) or kind in _OTHER_WORDS:
-        return "", ""
-    group = " ".join(before)
+    key = _axis_channel(kind, axis) if _OTHER_WORDS.isdisjoint(before) else ""
+    return key, " ".join(before) if key else ""
+
+
+def _axis_channel(kind: str, axis: str) -> str:
+    """Return the channel of an axis or an element of a matrix, "" if there is none."""
     if len(axis) == 3:
-        return (axis, group) if not kind else ("", "")
+        return "" if kind else axis
     if kind in _QUATERNION_WORDS or (not kind and axis == "w"):
-        return f"q{axis}", group
+        return f"q{axis}"
     if kind in _ROTATION_WORDS:
         # Together with a fourth one these are quaternions, else angles in an unknown order.
-        return f"r{axis}", group
-    return (axis, group) if (not kind or kind in _POSITION_WORDS) and axis != "w" else ("", "")
+        return f"r{axis}"
+    return axis if axis != "w" and (not kind or kind in _POSITION_WORDS) else ""
 
 
 def _common_group(groups: Mapping[str, dict[str, Column]]) -> dict[str, Column]:

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -79,17 +80,13 @@ def text_case(
     *,
     suffix: str = ".csv",
     encoding: str = "utf-8",
-    columns: str | None = None,
-    relative: bool = False,
-    refused: bool = False,
+    **options: Any,
 ) -> Case:
-    """Return a case of a text file."""
+    """Return a case of a text file, with further attributes of it."""
     data = text.encode(encoding)
     if suffix.endswith(".xz"):
         data = lzma.compress(data)
-    return Case(
-        name, suffix, lambda path: path.write_bytes(data), truth, columns, relative, refused
-    )
+    return Case(name, suffix, lambda path: path.write_bytes(data), truth, **options)
 
 
 def binary_case(name: str, suffix: str, data: bytes) -> Case:

@@ -13,7 +13,17 @@ from tests.core.formats.fuzz import run, targets
 @pytest.mark.parametrize(
     "name",
     [
-        *("bvh", "unusual bvh", "bvh.xz", "smpl", "smpl groups", "frames", "readings", "long", "wide"),
+        *(
+            "bvh",
+            "unusual bvh",
+            "bvh.xz",
+            "smpl",
+            "smpl groups",
+            "frames",
+            "readings",
+            "long",
+            "wide",
+        ),
         *("matrices", "motive", "trc", "weights", "calibration", "listing"),
     ],
 )
