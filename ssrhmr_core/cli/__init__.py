@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _print_file_warnings() -> Iterator[None]:
-    """Print what readers of files assume, one line each, instead of Python's warnings."""
+    """Print what readers of files assumed, one line each, instead of Python's warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", MotionFileWarning)
         show = warnings.showwarning

@@ -70,7 +70,7 @@ class Column:
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """What a user says of a table.
+    """What a user says about a table.
 
     Attributes:
         columns: Header or ``#NUMBER`` (from 1), sign and unit by channel.
@@ -125,7 +125,7 @@ class Layout:
         device: The column of devices; None where each device has columns of its own.
         channels: Columns by channel, by device; the device is "" if there is a column of devices.
         order: Order of Euler angles, if there are any.
-        devices: Device by tracker, as far as the user says.
+        devices: Device by tracker, for those that the user named.
     """
 
     time: Column
@@ -136,7 +136,7 @@ class Layout:
 
 
 def recognize_columns(header: Sequence[str], mapping: ColumnMapping) -> Layout:
-    """Find out which column is what.
+    """Find the columns of times, devices, positions and rotations.
 
     Raises:
         ValueError: Something is missing or unclear; the message says how to name columns.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the up axis of a file is the usual one, seen from a body of which little is tracked."""
+"""The up axis of a file, inferred from a body of which only a few points are known."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def infer_up(
         directions: (F, D, 3) vectors as for :func:`standing_shares`, the trunk's last.
         positions: (F, P, 3) points of the body, in metres; NaN where unknown.
         expected: The axis that the format has by convention, or None.
-        trusted: Whether another axis needs the floor as a second witness.
+        trusted: Whether another axis counts only if the body also stands on its floor.
 
     Returns:
-        The axis, or None where neither the body nor the format says; and whether the body agrees
-        with it. The caller warns if it does not.
+        The axis, or None where neither the body nor the format determines it; and whether the body
+        agrees with it. The caller warns if it does not.
     """
     step = max(len(directions) // _MOST_FRAMES, 1)
     shares = standing_shares(directions[::step])
     usual = max(shares, key=lambda up: (shares[up], up == expected))
     if shares[usual] < _USUAL_SHARE:
-        # Whoever sits or crouches still has an upright trunk most of the time.
+        # People who sit or crouch still hold their trunk upright most of the time.
         trunk = standing_shares(directions[::step, -1:])
         if expected is not None:
             return expected, shares[expected] + trunk[expected] > 0.0
@@ -66,7 +66,7 @@ def infer_up(
         return (usual if trunk[usual] >= _USUAL_SHARE else None), False
     if expected in (None, usual):
         return usual, True
-    # Whoever lies has the feet at height 0 of a wrong axis only by chance.
+    # The feet of a lying body have the height 0 along a wrong axis only by chance.
     stands = _is_on_floor(positions, usual)
     stands = stands or not (trusted or _is_on_floor(positions, expected))
     return (usual if stands else expected), False

@@ -48,7 +48,7 @@ def read_tracker_table(text: str, mapping: ColumnMapping) -> Recording:
 
     Args:
         text: The table.
-        mapping: What the user says of its columns and devices.
+        mapping: What the user says about its columns and devices.
 
     Raises:
         LineError: A line is damaged.
@@ -72,7 +72,7 @@ class _RowReader:
 
     Attributes:
         counted: Whether all times are whole numbers, and may be numbers of frames.
-        notes: What the user must hear of.
+        notes: Messages for the user.
     """
 
     def __init__(self, table: Table, time: Column, *, tolerant: bool) -> None:
@@ -338,7 +338,7 @@ class _FrameCheck:
             self._frames.append((time, line, {}))
         present = self._frames[-1][2]
         role = self._roles.get(name.lower()) or role_of_device(name) or name
-        # Two devices with the same role are no matter of frames.
+        # Two devices with the same role are reported when roles are assigned.
         if present.get(role) == name:
             raise ValueError(f"a second row for {name} at {time:g} s")
         present.setdefault(role, name)

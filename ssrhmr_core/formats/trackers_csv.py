@@ -3,7 +3,7 @@
 
 The columns of the own format are ``time,tracker,x,y,z,qw,qx,qy,qz,valid``: one row a tracker and
 frame, metres, seconds, Y up. The rows of a frame stand together and have the same time; a tracker
-that was not seen has a row with ``valid`` 0, whose numbers may be ``nan`` or empty.
+that was not tracked has a row with ``valid`` 0, whose numbers may be ``nan`` or empty.
 
 A recording of a live feed has one more column, ``device``, the serial or name. Its rows are the
 readings as they came: each with a time of its own, not all trackers at each time, late ones late.

@@ -69,10 +69,10 @@ class Recording:
         seconds: Length of its unit of time, or None if the file does not say.
         metres: Length of its unit, or None if the file does not say.
         framed: Whether all tracks have the same times, in order, one for each frame.
-        counted: Whether times may be numbers of frames.
+        counted: Whether the times may be numbers of frames.
         declared: Whether the file is in this project's own format: metres, seconds, Y up.
-        devices: Device by tracker, as far as the user says.
-        notes: What the user must hear of.
+        devices: Device by tracker, for those that the user named.
+        notes: Messages for the user.
     """
 
     tracks: Sequence[Track]
@@ -94,7 +94,7 @@ def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple
         metres: Length of the unit of positions that the user names, or None.
 
     Returns:
-        The take, and what the user must hear of.
+        The take, and messages for the user about what was assumed.
 
     Raises:
         ValueError: No device is a tracker, two are the same one, or the times make no sense.
@@ -113,7 +113,7 @@ def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple
     if up is None:
         up = _infer_up(take, recording.declared, notes)
     if up != "y":
-        take = _turned_upright(take, up)
+        take = _rotate_to_y_up(take, up)
     return take, notes
 
 
@@ -182,7 +182,7 @@ def _infer_seconds(tracks: Sequence[Track | None], counted: bool, notes: list[st
     """Return the length of the unit of time.
 
     Raises:
-        ValueError: Times are not in a unit that can be told from their steps.
+        ValueError: The steps of the times do not determine their unit.
     """
     densest = max((track for track in tracks if track), key=lambda track: len(track.times))
     steps = np.diff(np.unique(densest.times))
@@ -329,9 +329,9 @@ def _infer_up(take: Take, declared: bool, notes: list[str]) -> str:
     """Return the up axis."""
     known = np.where(take.valid[..., None], take.positions.astype(np.float64), np.nan)
     feet = known[:, list(FEET)]
-    seen = np.isfinite(feet)
+    tracked = np.isfinite(feet)
     middle = np.where(
-        seen.any(1), np.where(seen, feet, 0.0).sum(1) / np.maximum(seen.sum(1), 1), np.nan
+        tracked.any(1), np.where(tracked, feet, 0.0).sum(1) / np.maximum(tracked.sum(1), 1), np.nan
     )
     directions = _directions(middle, known[:, PELVIS], known[:, HEAD])
     up, agrees = infer_up(directions, known, "y", trusted=declared)
@@ -352,7 +352,7 @@ def _directions(feet: np.ndarray, pelvis: np.ndarray, head: np.ndarray) -> np.nd
     return best[:, None]
 
 
-def _turned_upright(take: Take, up: str) -> Take:
+def _rotate_to_y_up(take: Take, up: str) -> Take:
     rotation = rotation_to_y_up(up)
     rotations = quat.mul(quat.from_matrix(rotation), take.rotations.astype(np.float64))
     return Take(

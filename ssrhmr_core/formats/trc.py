@@ -3,8 +3,7 @@
 
 A TRC has positions of markers only. Three or more that are named alike but for a number or a letter
 at the end (Head1, Head2, Head3) are taken to be on one rigid body. Its rotation is measured from
-the first frame in which all of them were seen, in which it is none; calibration finds how trackers
-sit on joints anyway.
+the first frame in which all of them are visible; calibration finds how trackers sit on joints.
 """
 
 from __future__ import annotations
@@ -103,26 +102,26 @@ def _track(name: str, times: np.ndarray, markers: np.ndarray) -> Track:
     """Fit a rigid body to markers (F, M, 3).
 
     Raises:
-        ValueError: The markers lie on a line, or were never seen together.
+        ValueError: The markers lie on a line, or are never visible together.
     """
-    # Programs write zeros for what was not seen.
-    seen = (np.abs(markers) <= _LARGEST).all(-1) & (markers != 0.0).any(-1)
-    whole = np.flatnonzero(seen.all(1))
+    # Programs write zeros for markers that are not visible.
+    visible = (np.abs(markers) <= _LARGEST).all(-1) & (markers != 0.0).any(-1)
+    whole = np.flatnonzero(visible.all(1))
     if not len(whole):
-        raise ValueError(f"the markers of {name!r} were never seen together: export others")
+        raise ValueError(f"the markers of {name!r} are never visible together: export others")
     shape = markers[whole[0]] - markers[whole[0]].mean(0)
     sizes = np.linalg.svd(shape, compute_uv=False)
     if sizes[1] <= _LONGEST_LINE * sizes[0]:
         raise ValueError(f"the markers of {name!r} lie on a line: they give no rotation")
-    valid = seen.sum(1) >= _FEWEST
-    weights = np.where(valid[:, None], seen, True)[..., None].astype(np.float64)
-    known = np.where(seen[..., None], markers, 0.0)
+    valid = visible.sum(1) >= _FEWEST
+    weights = np.where(valid[:, None], visible, True)[..., None].astype(np.float64)
+    known = np.where(visible[..., None], markers, 0.0)
     count = weights.sum(1)
     centre, shape_centre = (known * weights).sum(1) / count, (shape * weights).sum(1) / count
     # Kabsch's method: the rotation of the body's shape that fits the markers best.
     covariance = transpose((known - centre[:, None]) * weights) @ (shape - shape_centre[:, None])
     left, fits, right = np.linalg.svd(covariance)
-    # Those that are seen in a frame may lie on a line.
+    # The visible ones of a frame may lie on a line.
     valid &= fits[:, 1] > _LONGEST_LINE**2 * fits[:, 0]
     mirrored = np.linalg.det(left @ right) < 0.0
     left[mirrored, :, 2] *= -1.0

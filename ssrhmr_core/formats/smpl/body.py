@@ -46,7 +46,7 @@ JOINT_ORDER = np.array([INDEX[name] for name, _, _ in BODY])
 def read_body_positions(
     smpl_joints: str | Path | None, arrays: dict[str, np.ndarray], source: Source
 ) -> np.ndarray:
-    """Return the joints (22, 3) of the body at rest, seen from SMPL's origin, in SMPL's order.
+    """Return the joints (22, 3) of the body at rest, relative to SMPL's origin and in SMPL's order.
 
     Raises:
         ValueError: The table or the shape cannot be used.

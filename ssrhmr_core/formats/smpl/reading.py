@@ -67,8 +67,8 @@ def load_smpl(
     """Read SMPL, SMPL+H or SMPL-X motion from an ``.npz``.
 
     Args:
-        path: The archive. Python objects in it are never unpacked; those beside the motion do not
-            matter.
+        path: The archive. Python objects in it are never unpacked; those that are not part of the
+            motion do not matter.
         up: The up axis, such as "z" or "-y". If None, it is inferred from the format and from how
             the body stands.
         unit: The unit of the translation, a name or metres; if None, it is inferred. SMPL's bodies
@@ -148,10 +148,10 @@ def _to_motion(
         metres: Length of a unit that the user names, or None.
 
     Returns:
-        The motion, and what the user must hear of.
+        The motion, and messages for the user about what was assumed.
 
     Raises:
-        ValueError: Only the user can tell the axis or the unit.
+        ValueError: The user must name the axis or the unit.
     """
     sampled = slice(None, None, max(len(clip.rotations) // _SAMPLED_FRAMES, 1))
     matrices = quat.to_matrix(clip.rotations[sampled])
@@ -198,7 +198,7 @@ def _infer_up(body: np.ndarray, translation: np.ndarray, source: Source) -> tupl
             "the motion is relative to a camera: assumed that it stands still and level; export the"
             " motion in the world if you can"
         )
-    # Few stand in some motions, and where the floor is speaks for another axis in some.
+    # The floor, which counts here, speaks for another axis in some motions of lying bodies.
     agrees = agrees and guess_up(body + translation).name == up
     override = f'set the axis (up="{source.up or "y"}", --up={source.up or "y"}) if that is wrong'
     if up == source.up and not agrees:

@@ -36,7 +36,7 @@ class Spelling:
 
 
 _SPELLINGS = (
-    # Translations of WHAM's camera stand beside those of the world.
+    # WHAM also has the motion relative to its camera, as pose and trans.
     Spelling(("pose_world",), ("trans_world",)),
     Spelling(("root_orient", "pose_body"), up="z"),
     Spelling(("poses",), up="z"),
@@ -61,7 +61,7 @@ class Source:
         up: The up axis by convention, or None.
         camera: Whether the motion is relative to a camera.
         usual_rate: Frames a second where the archive does not say, or None.
-        rate_note: What the user must hear of ``usual_rate``, or "".
+        rate_note: A message for the user about ``usual_rate``, or "".
     """
 
     poses: tuple[str, ...]

@@ -33,10 +33,10 @@ def clip(tmp_path: Path, motion: Motion) -> Path:
 def test_reconstruct_from_a_motion(clip: Path, motion: Motion, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out.bvh"
     assert main(["reconstruct", str(clip), "-o", str(out)]) == 0
-    made = load_motion(out)
+    result = load_motion(out)
     ends = list(TRACKER_JOINTS)
-    away = np.linalg.norm(made.positions()[:, ends] - motion.positions()[:, ends], axis=-1)
-    assert 1000.0 * away.mean() < 1.0
+    distances = np.linalg.norm(result.positions()[:, ends] - motion.positions()[:, ends], axis=-1)
+    assert 1000.0 * distances.mean() < 1.0
 
 
 def test_reconstruct_from_trackers_needs_a_body(
@@ -195,7 +195,7 @@ def test_errors_are_explained(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_train_evaluate_and_go_on(clip: Path, tmp_path: Path) -> None:
+def test_train_evaluate_and_resume(clip: Path, tmp_path: Path) -> None:
     """A few steps of training give weights that load and can be scored and trained on."""
     out = tmp_path / "run" / "weights.npz"
     arguments = ["train", "--data", str(clip.parent), "--out", str(out), "--steps", "3"]
@@ -235,8 +235,8 @@ def test_a_performer_who_stands_first(clip: Path) -> None:
         assert main([*arguments, "--stand", "0.3", "--seconds", "0.6"]) == 0
         time.sleep(0.1)
         heads = [reading for reading in receiver.drain() if reading.device == "head"]
-    places = np.array([head.position for head in heads])
-    still = np.linalg.norm(np.diff(places, axis=0), axis=-1) == 0.0
+    positions = np.array([head.position for head in heads])
+    still = np.linalg.norm(np.diff(positions, axis=0), axis=-1) == 0.0
     rate = load_motion(clip).rate
     # The first frame itself comes once more after it.
     assert still.tolist() == [True] * round(0.3 * rate) + [False] * (len(still) - round(0.3 * rate))

@@ -28,7 +28,7 @@ from tests.core.formats.tracker_files import Style, trc_table
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
-    """Folders of motions and of files that are none."""
+    """Folders of motions and of other files."""
     for name in (
         "b/2.bvh",
         "b/1.bvh.xz",
@@ -49,22 +49,22 @@ def library(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found(library: Path, *paths: str) -> list[str]:
+def find(library: Path, *paths: str) -> list[str]:
     motions = find_motions([f"{library}/{path}" for path in paths])
     return [path.relative_to(library).as_posix() for path in motions]
 
 
 def test_files_folders_and_lists(library: Path) -> None:
-    assert found(library, "b/2.bvh") == ["b/2.bvh"]
-    assert found(library, "b") == ["b/1.bvh.xz", "b/2.bvh", "b/deep/3.BVH"]
-    assert found(library, "a") == ["a/walk_poses.npz"]
-    assert found(library, "split.json#train") == ["b/2.bvh", "a/walk_poses.npz"]
+    assert find(library, "b/2.bvh") == ["b/2.bvh"]
+    assert find(library, "b") == ["b/1.bvh.xz", "b/2.bvh", "b/deep/3.BVH"]
+    assert find(library, "a") == ["a/walk_poses.npz"]
+    assert find(library, "split.json#train") == ["b/2.bvh", "a/walk_poses.npz"]
     assert find_motions([library / "b"]) == find_motions([str(library / "b")])
     assert find_motions([]) == []
 
 
 def test_each_file_once_in_the_order_asked_for(library: Path) -> None:
-    assert found(library, "b/deep/3.BVH", "a", "b", "split.json#train") == [
+    assert find(library, "b/deep/3.BVH", "a", "b", "split.json#train") == [
         "b/deep/3.BVH",
         "a/walk_poses.npz",
         "b/1.bvh.xz",
@@ -77,8 +77,8 @@ def test_lists_of_lists_end(library: Path) -> None:
     lists = {str(i): [f"split.json#{i + 1}"] * 2 for i in range(30)}
     lists |= {"30": ["b/2.bvh"], "round": ["split.json#round", "a", "split.json#back"]}
     (library / "split.json").write_text(json.dumps({**lists, "back": ["split.json#round"]}))
-    assert found(library, "split.json#0") == ["b/2.bvh"]
-    assert found(library, "split.json#round") == ["a/walk_poses.npz"]
+    assert find(library, "split.json#0") == ["b/2.bvh"]
+    assert find(library, "split.json#round") == ["a/walk_poses.npz"]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_lists_of_lists_end(library: Path) -> None:
 )
 def test_no_match(library: Path, path: str, message: str) -> None:
     with pytest.raises(MotionFileError, match=message):
-        found(library, path)
+        find(library, path)
 
 
 def test_load_motion(tmp_path: Path, motion: Motion) -> None:

@@ -315,9 +315,9 @@ def test_a_recording_comes_back(tmp_path: Path, take: Take) -> None:
     loaded = load_trackers(tmp_path / "take.csv")
     np.testing.assert_allclose(loaded.times, take.times, atol=1e-7)
     assert np.array_equal(loaded.valid, take.valid)
-    seen = take.valid
-    assert np.array_equal(loaded.positions[seen], take.positions[seen])
-    assert np.abs(loaded.rotations - take.rotations)[seen].max() < 3e-6
+    valid = take.valid
+    assert np.array_equal(loaded.positions[valid], take.positions[valid])
+    assert np.abs(loaded.rotations - take.rotations)[valid].max() < 3e-6
     assert np.isfinite(loaded.positions).all()
 
 
