@@ -9,6 +9,7 @@ import platform
 from pathlib import Path
 
 from ..evaluation.bench import measure_speed
+from ..files import atomic_write
 from .progress import Bar
 
 _TITLES = {
@@ -38,8 +39,7 @@ def run(chosen: argparse.Namespace) -> int:
     bar = Bar("bench")
     rows = measure_speed(bar.show)
     if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        atomic_write(chosen.json, json.dumps(rows, indent=1) + "\n")
     print(f"{platform.machine()}, Python {platform.python_version()}, one thread")
     columns = ("median ms", "99 % ms", "seconds", "frames/s", "peak MB")
     print(f"{'':26}", *(f"{title:>10}" for title in columns))

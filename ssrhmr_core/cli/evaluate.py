@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.evaluate import Disturbance, evaluate
+from ..files import atomic_write
 from ..formats import MOTION_SUFFIXES, find_motions, load_motion
 from .arguments import add_file_arguments, drop, file_options, noise
 from .progress import Bar
@@ -89,8 +90,7 @@ def run(chosen: argparse.Namespace) -> int:
         load=partial(load_motion, **file_options(chosen)),
     )
     if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        atomic_write(chosen.json, json.dumps(figures, indent=1) + "\n")
     _print_table(figures)
     if chosen.drop:
         pooled = figures["pooled"]

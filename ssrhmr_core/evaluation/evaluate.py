@@ -129,7 +129,10 @@ def evaluate(
         )
     if not clips:
         raise ValueError(f"no clip is longer than {FIRST_FRAME} frames at 60 Hz: name longer ones")
-    return _report(clips, 1000.0 * np.array(seconds)) | {"too_short": short, "unreadable": unreadable}
+    return _report(clips, 1000.0 * np.array(seconds)) | {
+        "too_short": short,
+        "unreadable": unreadable,
+    }
 
 
 def _score_clip(

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from ..body.skeleton import TRACKERS
+from ..files import atomic_write
 from ..tracking.take import Take
 from .columns import ColumnMapping
 from .errors import MotionFileError, MotionFileWarning
@@ -98,16 +100,20 @@ def _read_recording(text: str, mapping: ColumnMapping) -> Recording:
 
 def save_trackers(path: str | Path, take: Take) -> None:
     """Write a take so that :func:`load_trackers` gives the same numbers back."""
-    # Written under another name and moved, so that an interrupted run leaves no half file.
-    partial = Path(f"{path}.partial")
+
+    def write(file: IO[bytes]) -> None:
+        file.writelines(line.encode("ascii") for line in _format_lines(take))
+
+    atomic_write(path, write)
+
+
+def _format_lines(take: Take) -> Iterator[str]:
+    yield ",".join(FRAME_COLUMNS) + "\n"
     numbers = np.concatenate([take.positions, take.rotations], axis=-1)
-    with partial.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(",".join(FRAME_COLUMNS) + "\n")
-        for time, frame, valid in zip(take.times.tolist(), numbers, take.valid, strict=True):
-            for name, row, tracked in zip(TRACKERS, frame.tolist(), valid, strict=True):
-                # Nine digits hold a single-precision number.
-                file.write(f"{time!r},{name},{','.join(f'{x:.9g}' for x in row)},{tracked:d}\n")
-    partial.replace(path)
+    for time, frame, valid in zip(take.times.tolist(), numbers, take.valid, strict=True):
+        for name, row, tracked in zip(TRACKERS, frame.tolist(), valid, strict=True):
+            # Nine digits hold a single-precision number.
+            yield f"{time!r},{name},{','.join(f'{x:.9g}' for x in row)},{tracked:d}\n"
 
 
 class Recorder:

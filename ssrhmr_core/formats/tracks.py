@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.skeleton import FEET, TRACKERS
+from ..body.skeleton import FOOT_TRACKERS, TRACKERS
 from ..geometry.rotations import rotate
 from ..tracking.reading_buffer import sample
 from ..tracking.roles import role_from_name
@@ -20,7 +20,7 @@ from .orientation import rotation_to_y_up
 from .standing import infer_up
 from .units import UNITS
 
-PELVIS, HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
+_PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 
 _TOGETHER = 0.5
 """Share of the time between two frames within which readings belong to the same one."""
@@ -328,12 +328,12 @@ def _extent(positions: np.ndarray, valid: np.ndarray) -> float | None:
 def _infer_up(take: Take, declared: bool, notes: list[str]) -> str:
     """Return the up axis."""
     known = np.where(take.valid[..., None], take.positions.astype(np.float64), np.nan)
-    feet = known[:, list(FEET)]
+    feet = known[:, list(FOOT_TRACKERS)]
     tracked = np.isfinite(feet)
     middle = np.where(
         tracked.any(1), np.where(tracked, feet, 0.0).sum(1) / np.maximum(tracked.sum(1), 1), np.nan
     )
-    directions = _directions(middle, known[:, PELVIS], known[:, HEAD])
+    directions = _directions(middle, known[:, _PELVIS], known[:, _HEAD])
     up, agrees = infer_up(directions, known, "y", trusted=declared)
     if up is None or up == "y":
         if not agrees and np.isfinite(directions).all((1, 2)).any():
