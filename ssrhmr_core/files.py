@@ -4,52 +4,131 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 
 _MOST_BYTES = 1 << 28
-"""Limit for all arrays of an archive: half an hour of SMPL+H at 120 frames a second needs it."""
+"""Limit for all arrays read: half an hour of SMPL+H at 120 frames a second needs as much."""
+_MOST_RATIO, _ANY_RATIO_BYTES = 100, 1 << 24
+"""Arrays above the second size must not be compressed by more than the first factor."""
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""Compressions that NumPy writes; zipfile unpacks others without a limit."""
+
+_Result = TypeVar("_Result")
 
 
 class ArchiveError(ValueError):
     """A file is not an archive of arrays, is damaged or too large, or holds Python objects."""
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read all arrays of an archive (.npz); refuse Python objects instead of unpacking them.
+def list_arrays(path: Path) -> list[str]:
+    """Return the names of the arrays in an archive (.npz) without reading them.
 
     Raises:
         ArchiveError: The message says what is wrong with the file.
         OSError: The file cannot be opened.
     """
+    return _with_archive(path, lambda archive: list(_array_entries(archive)))
+
+
+def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """Read arrays of an archive (.npz) within bounds of time and memory.
+
+    Sizes are checked before anything is unpacked, and Python objects are refused.
+
+    Args:
+        path: The archive to read.
+        names: Arrays to read; what else the archive holds is not looked at, and names that it does
+            not hold are left out. All arrays are read if this is None.
+
+    Raises:
+        ArchiveError: The message says what is wrong with the file.
+        OSError: The file cannot be opened.
+    """
+
+    def read(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+        entries = _array_entries(archive)
+        if names is not None:
+            entries = {name: entry for name, entry in entries.items() if name in names}
+        _check_sizes(entries)
+        arrays = {}
+        for name, entry in entries.items():
+            with archive.open(entry) as member:
+                arrays[name] = _read_array(member, entry.file_size, name)
+        return arrays
+
+    return _with_archive(path, read)
+
+
+def _with_archive(path: Path, read: Callable[[zipfile.ZipFile], _Result]) -> _Result:
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                entries = archive.infolist()
-                # zipfile never unpacks more than an entry announces.
-                size = sum(entry.file_size for entry in entries)
-                if size > _MOST_BYTES:
-                    most = _MOST_BYTES / 1e6
-                    raise ArchiveError(f"{size / 1e6:,.0f} MB of arrays, of {most:,.0f} at most")
-                arrays = {}
-                for entry in entries:
-                    with archive.open(entry) as member:
-                        array = np.lib.format.read_array(member, allow_pickle=False)
-                    arrays[entry.filename.removesuffix(".npy")] = array
-                return arrays
+                return read(archive)
         except ArchiveError:
             raise
         except Exception as error:
-            # zipfile, its kinds of compression and NumPy's parser of headers document few of the
-            # errors that damaged files make them raise, from zlib.error to tokenize.TokenError.
+            # zipfile, zlib and NumPy's parser of headers document few of the errors that damaged
+            # files make them raise, from struct.error to tokenize.TokenError.
             raise ArchiveError(str(error) or type(error).__name__) from error
+
+
+def _array_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    return {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+
+
+def _check_sizes(entries: dict[str, zipfile.ZipInfo]) -> None:
+    """Check what a set of entries announces; zipfile never unpacks more than that.
+
+    Raises:
+        ArchiveError: The entries are too large, or compressed in a way that hides their size.
+    """
+    size = sum(entry.file_size for entry in entries.values())
+    if size > _MOST_BYTES:
+        most = _MOST_BYTES / 1e6
+        raise ArchiveError(f"{size / 1e6:,.0f} MB of arrays, of {most:,.0f} at most")
+    for name, entry in entries.items():
+        if entry.compress_type not in _METHODS:
+            raise ArchiveError(f"{name!r} is compressed in a way that NumPy does not write")
+        ratio = entry.file_size / max(entry.compress_size, 1)
+        if entry.file_size > _ANY_RATIO_BYTES and ratio > _MOST_RATIO:
+            raise ArchiveError(f"{name!r} unpacks to {ratio:,.0f} times its size")
+
+
+def _read_array(member: IO[bytes], size: int, name: str) -> np.ndarray:
+    """Read one array from the ``size`` bytes of its entry.
+
+    Raises:
+        ArchiveError: The entry holds Python objects, or not what its header says.
+        Exception: NumPy cannot read the header.
+    """
+    version = np.lib.format.read_magic(member)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        raise ArchiveError(f"{name!r} has an unknown version of NumPy's format: {version}")
+    shape, fortran_order, dtype = readers[version](member)
+    if dtype.hasobject:
+        raise ArchiveError(f"{name!r} holds Python objects, which are never unpacked")
+    # Python integers: a product of NumPy's would overflow without a word.
+    values = math.prod(shape)
+    if min(shape, default=0) < 0 or values * dtype.itemsize != size - member.tell():
+        raise ArchiveError(f"{name!r} does not hold the {shape} values that its header announces")
+    content = member.read(size)
+    if len(content) != values * dtype.itemsize:
+        raise ArchiveError(f"{name!r} was cut off")
+    array = np.frombuffer(bytearray(content), dtype, count=values)
+    return array.reshape(shape, order="F" if fortran_order else "C")
 
 
 def atomic_write(path: str | Path, content: bytes | str | Callable[[IO[bytes]], object]) -> None:

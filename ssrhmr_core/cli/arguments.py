@@ -1,11 +1,97 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kinds of arguments that several commands take."""
+"""Arguments that several commands take."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from ..body.skeleton import TRACKERS
+from ..formats import TAKE_SUFFIXES
+from ..formats.columns import ColumnMapping
+from ..formats.errors import MotionFileError
+from ..formats.orientation import UP_AXES, parse_up
+from ..formats.units import UNITS, parse_unit
+
+TAKE_HELP = f"file of trackers or of the motion of a whole body ({', '.join(TAKE_SUFFIXES)})"
+
+
+def add_file_arguments(parser: argparse.ArgumentParser, *, columns: bool) -> None:
+    """Declare what a user may say about files that leave it open.
+
+    Args:
+        parser: The parser of a command.
+        columns: Whether the command reads tables of trackers.
+    """
+    group = parser.add_argument_group("what files leave open (inferred if not given)")
+    group.add_argument("--up", type=up_axis, metavar="AXIS", help=f"up axis: {', '.join(UP_AXES)}")
+    group.add_argument(
+        "--unit",
+        type=unit,
+        metavar="UNIT",
+        help=f"unit of length: {', '.join(UNITS)}, or the metres in one unit",
+    )
+    group.add_argument(
+        "--smpl-joints",
+        type=Path,
+        metavar="FILE.npz",
+        help="joints of a body model, J_template and J_shapedirs, that give SMPL motions the body"
+        " of their betas",
+    )
+    if columns:
+        group.add_argument(
+            "--columns",
+            type=column_mapping,
+            metavar="KEY=VALUE,...",
+            help="columns and devices of a tracker table, as in"
+            ' "time=t:ms,device=id,x=px,y=py,z=pz,qw=w,qx=i,qy=j,qz=k,head=LHR-1234"',
+        )
+
+
+def file_options(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return the keyword arguments of ``load_motion`` or ``load_take`` that the user chose."""
+    names = ("up", "unit", "smpl_joints", "columns")
+    return {name: getattr(chosen, name) for name in names if hasattr(chosen, name)}
+
+
+def join_up_axis(arguments: Sequence[str]) -> list[str]:
+    """Write ``--up -z`` as ``--up=-z``, since argparse takes the axis for an option."""
+    joined: list[str] = []
+    for word in arguments:
+        if joined and joined[-1] == "--up" and word in UP_AXES:
+            joined[-1] = f"--up={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def up_axis(text: str) -> str:
+    """Read the name of an axis."""
+    try:
+        parse_up(text)
+    except MotionFileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def unit(text: str) -> str:
+    """Read the name of a unit, or a number of metres."""
+    try:
+        parse_unit(text)
+    except MotionFileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def column_mapping(text: str) -> str:
+    """Read names of columns and devices."""
+    try:
+        ColumnMapping.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def noise(text: str) -> tuple[float, float]:

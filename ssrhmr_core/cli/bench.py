@@ -9,6 +9,7 @@ import platform
 from pathlib import Path
 
 from ..evaluation.bench import measure_speed
+from ..files import atomic_write
 from .progress import Bar
 
 _TITLES = {
@@ -23,26 +24,29 @@ _TITLES = {
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures here")
+    parser.add_argument(
+        "--json", type=Path, metavar="OUT.json", help="also write all figures to a file"
+    )
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Measure, print a table, write the figures.
+def run(chosen: argparse.Namespace) -> int:
+    """Measure, print a table and write the figures.
 
     Raises:
-        ValueError: if a case fails.
+        ValueError: A case fails.
+        OSError: The figures cannot be written.
     """
     bar = Bar("bench")
     rows = measure_speed(bar.show)
     if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        atomic_write(chosen.json, json.dumps(rows, indent=1) + "\n")
     print(f"{platform.machine()}, Python {platform.python_version()}, one thread")
     columns = ("median ms", "99 % ms", "seconds", "frames/s", "peak MB")
     print(f"{'':26}", *(f"{title:>10}" for title in columns))
     for row in rows:
         keys = ("median_ms", "p99_ms", "seconds", "frames_per_second", "memory_mb")
         print(f"{_title(row):26}", *(f"{_shown(row.get(key)):>10}" for key in keys))
+    return 0
 
 
 def _title(row: dict) -> str:

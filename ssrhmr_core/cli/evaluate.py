@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..evaluation.evaluate import Disturbance, evaluate
-from ..formats import find_motions
-from .arguments import drop, noise
+from ..files import atomic_write
+from ..formats import MOTION_SUFFIXES, find_motions, load_motion
+from .arguments import add_file_arguments, drop, file_options, noise
 from .progress import Bar
 
 _COLUMNS = {
@@ -29,14 +32,14 @@ _COLUMNS = {
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "paths", nargs="+", help=".bvh, .bvh.xz, .npz, folders of them, or FILE.json#KEY"
+        "paths", nargs="+", help=f"{', '.join(MOTION_SUFFIXES)}, folders of them, or FILE.json#KEY"
     )
     parser.add_argument("--preset", choices=("ssrhmr", "paper", "ik"), default="ssrhmr")
     parser.add_argument(
-        "--stage", choices=("network", "exact"), default="exact", help="which stage's output"
+        "--stage", choices=("network", "exact"), default="exact", help="the stage to score"
     )
     parser.add_argument(
-        "--noise", type=noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
+        "--noise", type=noise, default=(0.0, 0.0), metavar="MM,DEG", help="add noise to trackers"
     )
     parser.add_argument(
         "--drop",
@@ -44,27 +47,34 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TRACKER:SECONDS",
-        help="a tracker is lost for so long, from a third of each clip on; TRACKER:all is not worn",
+        help="lose a tracker for this long from a third of each clip on; TRACKER:all leaves it out",
     )
     parser.add_argument(
         "--bodies",
         type=int,
         default=0,
         metavar="N",
-        help="score on N random bodies for each clip instead of its own",
+        help="score each clip on N random bodies instead of its own",
     )
     parser.add_argument(
         "--planting", type=float, default=0.0, metavar="0..1", help="hold standing feet"
     )
-    parser.add_argument("--weights", type=Path, help="another weights file")
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures here")
+    parser.add_argument("--weights", type=Path, help="a weights file other than the shipped one")
+    parser.add_argument(
+        "--json", type=Path, metavar="OUT.json", help="also write all figures to a file"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with 1 if a file cannot be read"
+    )
+    add_file_arguments(parser, columns=False)
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Evaluate, print a table, write the figures.
+def run(chosen: argparse.Namespace) -> int:
+    """Evaluate, print a table and write the figures.
 
     Raises:
-        ValueError: if an input cannot be used.
+        ValueError: An input cannot be used.
+        OSError: The figures cannot be written.
     """
     bar = Bar("evaluate")
     disturbance = Disturbance(chosen.noise[0], chosen.noise[1], tuple(chosen.drop))
@@ -77,27 +87,41 @@ def run(chosen: argparse.Namespace) -> None:
         chosen.bodies,
         chosen.planting,
         progress=lambda done, total: bar.show(done / total),
+        load=partial(load_motion, **file_options(chosen)),
     )
     if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        atomic_write(chosen.json, json.dumps(figures, indent=1) + "\n")
+    _print_table(figures)
+    if chosen.drop:
+        pooled = figures["pooled"]
+        print(
+            f"While a tracker is lost: {_shown(pooled['lost_mpjpe_mm'])} mm; the largest jump of a"
+            f" joint at loss or return: {_shown(pooled['lost_jump_mm'])} mm."
+        )
+    _print_counts(figures)
+    return int(chosen.strict and bool(figures["unreadable"]))
+
+
+def _print_table(figures: dict[str, Any]) -> None:
     rows = {**figures["sets"], "all": figures["pooled"]}
     width = max(len(name) for name in rows)
     print(" " * width, *(f"{title:>10}" for title in _COLUMNS.values()))
     for name, row in rows.items():
         print(f"{name:{width}}", *(f"{_shown(row[key]):>10}" for key in _COLUMNS))
+
+
+def _print_counts(figures: dict[str, Any]) -> None:
     pooled = figures["pooled"]
-    if chosen.drop:
-        print(
-            f"While a tracker is lost: {_shown(pooled['lost_mpjpe_mm'])} mm, largest jump of a"
-            f" joint at loss or return {_shown(pooled['lost_jump_mm'])} mm."
-        )
     print(
         f"{len(figures['clips'])} clips, {len(figures['too_short'])} too short to score,"
         f" {pooled['glitch_frames_left_out']} frames left out where the truth itself jumps."
         f" One frame at a time: median {pooled['ms_per_frame_median']:.2f} ms,"
         f" 99th percentile {pooled['ms_per_frame_p99']:.2f} ms."
     )
+    if figures["unreadable"]:
+        print(f"{len(figures['unreadable'])} files could not be read:")
+    for each in figures["unreadable"]:
+        print(f"    {each['path']}: {each['reason']}")
 
 
 def _shown(value: float | int | None) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Turn a take of six trackers into a full-body BVH file.
 
-TAKE is a tracker .csv, or a motion file whose own six joints become the trackers.
+TAKE is a table of trackers, or a motion file whose own six joints become the trackers.
 """
 
 from __future__ import annotations
@@ -9,32 +9,35 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..body.skeleton import Skeleton
-from ..formats import load_motion
+from ..formats import load_motion, load_take
 from ..formats.bvh import save_bvh
-from ..formats.trackers_csv import load_trackers
 from ..pipeline import Reconstructor
-from ..tracking.take import Take
+from .arguments import TAKE_HELP, add_file_arguments, file_options
 from .progress import Bar
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("take", type=Path, help="tracker .csv, or a .bvh, .bvh.xz or AMASS .npz")
+    parser.add_argument("take", type=Path, help=TAKE_HELP)
     parser.add_argument("-o", "--out", type=Path, required=True, help="the .bvh to write")
     parser.add_argument(
-        "--skeleton", type=Path, help="motion file with the body to use; needed for a .csv"
+        "--skeleton", type=Path, help="motion file of the body to use; a table needs one"
     )
-    parser.add_argument("--weights", type=Path, help="another weights file")
+    parser.add_argument("--weights", type=Path, help="a weights file other than the shipped one")
+    add_file_arguments(parser, columns=True)
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Reconstruct and write.
+def run(chosen: argparse.Namespace) -> int:
+    """Reconstruct a take and write it.
 
     Raises:
-        ValueError: if an input cannot be used.
+        ValueError: An input cannot be used.
+        OSError: A file cannot be read or written.
     """
-    take, skeleton = _inputs(chosen.take, chosen.skeleton)
+    take, own_skeleton = load_take(chosen.take, **file_options(chosen))
+    skeleton = load_motion(chosen.skeleton).skeleton if chosen.skeleton else own_skeleton
+    if skeleton is None:
+        raise ValueError("a table of trackers says nothing about the body: add --skeleton FILE")
     bar = Bar("reconstruct")
     reconstructor = Reconstructor(skeleton, chosen.weights)
     motion = reconstructor.clip(take, progress=lambda share: bar.show(min(share, 0.99)))
@@ -42,13 +45,4 @@ def run(chosen: argparse.Namespace) -> None:
     save_bvh(chosen.out, motion)
     bar.show(1.0)
     print(f"{chosen.out}: {len(motion)} frames at {motion.rate:.4g} a second")
-
-
-def _inputs(path: Path, skeleton: Path | None) -> tuple[Take, Skeleton]:
-    body = load_motion(skeleton).skeleton if skeleton else None
-    if path.suffix.lower() == ".csv":
-        if body is None:
-            raise ValueError("a tracker file says nothing of the body: name one with --skeleton")
-        return load_trackers(path), body
-    performance = load_motion(path)
-    return Take.from_motion(performance), body or performance.skeleton
+    return 0

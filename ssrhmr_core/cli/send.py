@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Send a take over the network as a tracking system would: a performer without hardware.
 
-TAKE is a tracker .csv, or a motion file whose own six joints become the trackers.
+TAKE is a table of trackers, or a motion file whose own six joints become the trackers.
 """
 
 from __future__ import annotations
@@ -14,31 +14,38 @@ import numpy as np
 
 from ..body.interpolation import regular_times
 from ..evaluation.evaluate import Disturbance
-from ..formats import load_motion
-from ..formats.trackers_csv import load_trackers
+from ..formats import load_take
 from ..tracking.take import Take
-from .arguments import drop, noise
+from .arguments import TAKE_HELP, add_file_arguments, drop, file_options, noise
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("take", type=Path, help="tracker .csv, or a .bvh, .bvh.xz or AMASS .npz")
+    parser.add_argument("take", type=Path, help=TAKE_HELP)
     parser.add_argument("--protocol", choices=("vmc", "vrchat", "json"), default="vmc")
-    parser.add_argument("--host", default="127.0.0.1", help="where the receiver runs")
-    parser.add_argument("--port", type=int, help="the protocol's own if not given")
-    parser.add_argument("--tcp", action="store_true", help="over TCP instead of UDP (json only)")
-    parser.add_argument("--rate", type=float, metavar="HZ", help="the take's own if not given")
-    parser.add_argument("--loop", action="store_true", help="begin anew at the end, until Ctrl-C")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the receiver")
+    parser.add_argument(
+        "--port", type=int, help="port of the receiver; the protocol's usual one by default"
+    )
+    parser.add_argument("--tcp", action="store_true", help="use TCP instead of UDP (json only)")
+    parser.add_argument(
+        "--rate", type=float, metavar="HZ", help="frames a second; those of the take by default"
+    )
+    parser.add_argument("--loop", action="store_true", help="repeat the take until Ctrl-C")
     parser.add_argument(
         "--stand",
         type=float,
         default=0.0,
         metavar="SECONDS",
-        help="stay in the first frame for so long before each turn, to be calibrated",
+        help="hold the first frame for this long before each repetition, for calibration",
     )
-    parser.add_argument("--seconds", type=float, help="end after so many seconds")
+    parser.add_argument("--seconds", type=float, help="stop after this many seconds")
     parser.add_argument(
-        "--noise", type=noise, default=(0.0, 0.0), metavar="MM,DEG", help="noise on the trackers"
+        "--noise",
+        type=noise,
+        default=(0.0, 0.0),
+        metavar="MM,DEG",
+        help="add noise to the trackers",
     )
     parser.add_argument(
         "--drop",
@@ -46,38 +53,34 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TRACKER:SECONDS",
-        help="a tracker is not seen for so long, from a third of the take on",
+        help="lose a tracker for this long, from a third of the take on",
     )
     for name, unit, text in (
-        ("loss", "PERCENT", "of packets are lost"),
-        ("reorder", "PERCENT", "of packets come after the next one"),
-        ("duplicate", "PERCENT", "of packets come twice"),
-        ("jitter", "MS", "that packets are late on average"),
-        ("burst", "MS", "of every second in which packets are held back, then come at once"),
-        ("drift", "PPM", "by which the sender's clock is fast"),
+        ("loss", "PERCENT", "lose this share of the packets"),
+        ("reorder", "PERCENT", "send this share of the packets after the next one"),
+        ("duplicate", "PERCENT", "send this share of the packets twice"),
+        ("jitter", "MS", "delay packets by this much on average"),
+        ("burst", "MS", "hold packets back for this part of every second, then send all at once"),
+        ("drift", "PPM", "run the sender's clock fast by this much"),
     ):
         parser.add_argument(f"--{name}", type=float, default=0.0, metavar=unit, help=text)
-    parser.add_argument("--seed", type=int, default=0, help="of all that is random")
+    add_file_arguments(parser, columns=True)
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
 
 
-def run(chosen: argparse.Namespace) -> None:
+def run(chosen: argparse.Namespace) -> int:
     """Send until the end, or Ctrl-C.
 
     Raises:
-        ValueError: if the take cannot be used, or nobody listens on a TCP port.
+        ValueError: The take cannot be used, or nobody listens on a TCP port.
+        OSError: The take cannot be read.
     """
     from ..streaming.decoding import PORTS
     from ..streaming.sender import Conditions, device_names, packets, play
 
     if chosen.tcp and chosen.protocol != "json":
         raise ValueError("--tcp goes with --protocol json only")
-    take = _standing(_take(chosen.take), chosen.stand)
-    if chosen.rate:
-        if not 1.0 <= chosen.rate <= 1000.0:
-            raise ValueError("--rate is 1 to 1000 frames a second")
-        take = take.at(regular_times(take.times, chosen.rate))
-    millimetres, degrees = chosen.noise
-    take = Disturbance(millimetres, degrees, tuple(chosen.drop)).apply(take, chosen.seed)
+    take = _read_take(chosen)
     conditions = Conditions(
         loss=0.01 * chosen.loss,
         jitter=0.001 * chosen.jitter,
@@ -90,21 +93,33 @@ def run(chosen: argparse.Namespace) -> None:
     port = PORTS[chosen.protocol] if chosen.port is None else chosen.port
     names = ", ".join(f"{role}: {name}" for role, name in device_names(chosen.protocol).items())
     print(f"{chosen.protocol} to {chosen.host}, port {port}; {names}", flush=True)
-    made = packets(take, chosen.protocol, chosen.loop, conditions)
+    stream = packets(take, chosen.protocol, chosen.loop, conditions)
     if chosen.seconds is not None:
-        made = itertools.takewhile(lambda packet: packet[0] < chosen.seconds, made)
-    sent = play(made, chosen.host, port, chosen.tcp)
+        stream = itertools.takewhile(lambda packet: packet[0] < chosen.seconds, stream)
+    sent = play(stream, chosen.host, port, chosen.tcp)
     print(f"{sent} packets sent")
+    return 0
 
 
-def _take(path: Path) -> Take:
-    if path.suffix.lower() == ".csv":
-        return load_trackers(path)
-    return Take.from_motion(load_motion(path))
+def _read_take(chosen: argparse.Namespace) -> Take:
+    """Read a take, at the rate and with the disturbances that were chosen.
+
+    Raises:
+        ValueError: The take cannot be used, or a number is out of its range.
+        OSError: The take cannot be read.
+    """
+    take, _ = load_take(chosen.take, **file_options(chosen))
+    take = _hold_first_frame(take, chosen.stand)
+    if chosen.rate:
+        if not 1.0 <= chosen.rate <= 1000.0:
+            raise ValueError("--rate is 1 to 1000 frames a second")
+        take = take.at(regular_times(take.times, chosen.rate))
+    millimetres, degrees = chosen.noise
+    return Disturbance(millimetres, degrees, tuple(chosen.drop)).apply(take, chosen.seed)
 
 
-def _standing(take: Take, seconds: float) -> Take:
-    """Return a take that stays in its first frame for some seconds more."""
+def _hold_first_frame(take: Take, seconds: float) -> Take:
+    """Return a take that begins some seconds earlier, in its first frame."""
     step = float(np.median(np.diff(take.times))) if len(take) > 1 else 1.0
     if not 0.0 <= seconds <= 3600.0:
         raise ValueError("--stand is 0 to 3600 seconds")

@@ -17,30 +17,38 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         required=True,
-        help="folder of motion files (of one with a split.json, its train list), or FILE.json#KEY",
+        help="folder of motion files, or FILE.json#KEY; a folder with a split.json stands for its"
+        " train list",
     )
     parser.add_argument("--out", type=Path, required=True, help="the weights file to write")
     parser.add_argument(
         "--preset",
         choices=("ssrhmr", "paper"),
         default="ssrhmr",
-        help="paper: the published architecture and losses, to compare with",
+        help="paper stands for the published architecture and losses",
     )
-    parser.add_argument("--minutes", type=float, default=60.0, help="length of the run")
+    parser.add_argument("--minutes", type=float, default=60.0, help="how long to train")
     parser.add_argument(
-        "--steps", type=int, default=0, help="length in steps instead, for the same result again"
+        "--steps",
+        type=int,
+        default=0,
+        help="how many steps to train instead, which gives the same result each time",
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers")
     parser.add_argument(
-        "--start", type=Path, metavar="FILE.npz", help="go on from these weights, on your own data"
+        "--start",
+        type=Path,
+        metavar="FILE.npz",
+        help="weights to start from, to fine-tune them on your own data",
     )
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Train; an interrupted run goes on where its checkpoint is.
+def run(chosen: argparse.Namespace) -> int:
+    """Train, resuming an interrupted run from its checkpoint.
 
     Raises:
-        ValueError: if there is no motion, or no torch.
+        ValueError: There is no motion, or torch is not installed.
+        OSError: A file cannot be read or written.
     """
     try:
         from ..training.train import PAPER, Recipe, train
@@ -63,3 +71,4 @@ def run(chosen: argparse.Namespace) -> None:
         f"{chosen.out}: trained on {len(paths)} clips, {header['steps']} steps in"
         f" {header['minutes']:g} minutes"
     )
+    return 0

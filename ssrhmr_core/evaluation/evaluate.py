@@ -77,6 +77,7 @@ def evaluate(
     bodies: int = 0,
     planting: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
+    load: Callable[[Path], Motion] = load_motion,
 ) -> dict[str, Any]:
     """Reconstruct clips from their own six joints and compare.
 
@@ -89,23 +90,31 @@ def evaluate(
         bodies: Number of random bodies that replace each clip's own, see :func:`random_body`.
         planting: How firmly standing feet are held, 0 to 1.
         progress: Function that is called with the number of clips done and of all clips.
+        load: Function that reads a motion file.
 
     Returns:
         {"pooled": figures over all frames, "joints" and "kinds": MPJPE by joint and by activity,
-        "sets": figures by folder, "clips": one dict for each clip, "too_short": paths}.
+        "sets": figures by folder, "clips": one dict for each clip, "too_short": paths,
+        "unreadable": {"path", "reason"} of each file that could not be read}.
 
     Raises:
-        ValueError: A file cannot be read, or no clip was long enough.
+        ValueError: No file can be read, or no clip was long enough.
     """
     clips: list[tuple[Path, Errors]] = []
     seconds: list[float] = []
     short: list[str] = []
+    unreadable: list[dict[str, str]] = []
 
     def reconstructor(skeleton: Skeleton) -> Reconstructor | PublishedReconstructor:
         return _reconstructor(skeleton, weights, preset, stage, planting)
 
     for number, path in enumerate(paths):
-        clip = load_motion(path).resampled()
+        try:
+            clip = load(path).resampled()
+        except (ValueError, OSError) as error:
+            reason = str(error).removeprefix(f"{path.name}: ")
+            unreadable.append({"path": path.as_posix(), "reason": reason})
+            continue
         if len(clip) <= FIRST_FRAME:
             short.append(path.as_posix())
             continue
@@ -114,9 +123,16 @@ def evaluate(
         seconds += times
         if progress:
             progress(number + 1, len(paths))
+    if len(unreadable) == len(paths) > 0:
+        raise ValueError(
+            f"no file could be read; the first, {unreadable[0]['path']}: {unreadable[0]['reason']}"
+        )
     if not clips:
         raise ValueError(f"no clip is longer than {FIRST_FRAME} frames at 60 Hz: name longer ones")
-    return _report(clips, 1000.0 * np.array(seconds)) | {"too_short": short}
+    return _report(clips, 1000.0 * np.array(seconds)) | {
+        "too_short": short,
+        "unreadable": unreadable,
+    }
 
 
 def _score_clip(

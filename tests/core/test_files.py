@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -12,7 +13,7 @@ from typing import IO
 import numpy as np
 import pytest
 
-from ssrhmr_core.files import ArchiveError, atomic_write, read_arrays
+from ssrhmr_core.files import ArchiveError, atomic_write, list_arrays, read_arrays
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ class Hostile:
 
 def test_pickles_are_not_unpacked(tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", a=np.array([Hostile(tmp_path / "made")], dtype=object))
-    with pytest.raises(ArchiveError, match="Object arrays cannot be loaded"):
+    with pytest.raises(ArchiveError, match="Python objects, which are never unpacked"):
         read_arrays(tmp_path / "some.npz")
     assert not (tmp_path / "made").exists()
 
@@ -78,6 +79,49 @@ def test_a_small_file_that_unpacks_to_a_large_one(tmp_path: Path) -> None:
             archive.writestr(f"{number}.npy", zeros.getvalue())
     with pytest.raises(ArchiveError, match="320 MB of arrays"):
         read_arrays(path)
+
+
+def test_only_named_arrays_are_read(tmp_path: Path) -> None:
+    """Neither objects nor huge arrays matter unless they are asked for."""
+    path = tmp_path / "some.npz"
+    objects = np.array([Hostile(tmp_path / "made")], dtype=object)
+    np.savez_compressed(path, a=np.arange(3), b=objects, c=np.zeros(40_000_000))
+    assert list_arrays(path) == ["a", "b", "c"]
+    arrays = read_arrays(path, ["a", "d"])
+    assert list(arrays) == ["a"] and arrays["a"].tolist() == [0, 1, 2]
+    arrays["a"][0] = 1  # Arrays are the caller's own.
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compression_without_a_limit_is_refused(tmp_path: Path, method: int) -> None:
+    """A small entry that announces little would be unpacked whole: gigabytes, for minutes."""
+    path = tmp_path / "some.npz"
+    bomb = io.BytesIO()
+    np.save(bomb, np.zeros(100_000_000, "u1"))
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.npy", bomb.getvalue())
+    data = path.read_bytes()
+    lying = data.replace(len(bomb.getvalue()).to_bytes(4, "little"), (928).to_bytes(4, "little"))
+    assert lying != data
+    path.write_bytes(lying)
+    began = time.perf_counter()
+    with pytest.raises(ArchiveError, match="compressed in a way that NumPy does not write"):
+        read_arrays(path)
+    assert time.perf_counter() - began < 0.1
+
+
+def test_one_array_that_shrinks_too_well_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "some.npz"
+    np.savez_compressed(path, a=np.zeros(20_000_000, "u1"))
+    with pytest.raises(ArchiveError, match=r"unpacks to 1,0\d\d times its size"):
+        read_arrays(path)
+
+
+def test_fortran_order(tmp_path: Path) -> None:
+    array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    np.savez(tmp_path / "some.npz", a=array)
+    np.testing.assert_array_equal(read_arrays(tmp_path / "some.npz")["a"], array)
 
 
 def test_more_than_is_announced(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from ssrhmr_core.formats.trackers_csv import save_trackers
 from ssrhmr_core.model.weights import load_weights, weights_header
 from ssrhmr_core.streaming import ProtocolName, Receiver
 from ssrhmr_core.tracking.take import Take
+from tests.core.formats.tracker_files import NAMES, ROLES, Style, long_table, standing_take
 
 
 @pytest.fixture
@@ -32,10 +33,10 @@ def clip(tmp_path: Path, motion: Motion) -> Path:
 def test_reconstruct_from_a_motion(clip: Path, motion: Motion, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out.bvh"
     assert main(["reconstruct", str(clip), "-o", str(out)]) == 0
-    made = load_motion(out)
+    result = load_motion(out)
     ends = list(TRACKER_JOINTS)
-    away = np.linalg.norm(made.positions()[:, ends] - motion.positions()[:, ends], axis=-1)
-    assert 1000.0 * away.mean() < 1.0
+    distances = np.linalg.norm(result.positions()[:, ends] - motion.positions()[:, ends], axis=-1)
+    assert 1000.0 * distances.mean() < 1.0
 
 
 def test_reconstruct_from_trackers_needs_a_body(
@@ -47,6 +48,100 @@ def test_reconstruct_from_trackers_needs_a_body(
     assert "--skeleton" in capsys.readouterr().err
     assert main(["reconstruct", str(take), "-o", str(out), "--skeleton", str(clip)]) == 0
     assert len(load_motion(out)) == len(motion)
+
+
+def test_reconstruct_with_what_the_user_says_of_a_table(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table of serials in centimetres and milliseconds, Z up."""
+    truth, take, out = standing_take(60), tmp_path / "steam.csv", tmp_path / "out.bvh"
+    style = Style(
+        names=NAMES["serials"], up="-z", unit="cm", time=lambda seconds: f"{1e3 * seconds:.0f}"
+    )
+    header = "t,id,px,py,pz,rx,ry,rz"
+    take.write_text(long_table(truth, style, header, "euler yxz", valid=False))
+    command = ["reconstruct", str(take), "-o", str(out), "--skeleton", str(clip)]
+    said = ["--up", "-z", "--unit", "cm", "--columns", f"time=t:ms,order=yxz,{ROLES}"]
+    assert main([*command, *said]) == 0
+    assert "steam.csv" not in capsys.readouterr().err
+    ends = load_motion(out).positions()[:, list(TRACKER_JOINTS)]
+    assert 1000.0 * np.linalg.norm(ends - truth.positions, axis=-1).mean() < 5.0
+    assert main([*command, *said[4:]]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "steam.csv" in line]
+    assert len(lines) == 2
+    assert lines[0].startswith("steam.csv: the trackers are up to ") and "assumed cm" in lines[0]
+    assert lines[1].startswith("steam.csv: the body stands along -z: assumed that this is up")
+    assert main([*command, "--columns", "time=t:ms,order=yxz"]) == 1
+    assert "no device is named like a tracker" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--up", "w"], "choose one of"),
+        (["--unit", "ell"], "choose m, cm"),
+        (["--columns", "speed=v"], "'speed' is unknown"),
+    ],
+)
+def test_wrong_options(
+    clip: Path, option: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(["reconstruct", str(clip), "-o", "out.bvh", *option])
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def smpl_clip(path: Path, frames: int = 60) -> Path:
+    """Write somebody who stands in an archive of SMPL with Y up."""
+    poses = np.zeros((frames, 72))
+    np.savez(path, poses=poses, trans=poses[:, :3] + (0.0, 1.2, 0.0), mocap_framerate=60.0)
+    return path
+
+
+def test_evaluate_scores_what_it_can(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = clip.parent, tmp_path / "figures.json"
+    (folder / "broken.bvh").write_text("HIERARCHY\n")
+    np.savez(folder / "weights.npz", layer=np.zeros(3))
+    smpl_clip(folder / "smpl.npz")
+    command = ["evaluate", str(folder), "--preset", "ik", "--json", str(out)]
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("smpl.npz: the body stands along y: assumed") == 1
+    assert "2 clips" in captured.out and "2 files could not be read:" in captured.out
+    figures = json.loads(out.read_text())
+    unreadable = {Path(each["path"]).name: each["reason"] for each in figures["unreadable"]}
+    assert set(unreadable) == {"broken.bvh", "weights.npz"}
+    assert unreadable["weights.npz"].startswith("no SMPL motion; it holds layer")
+    assert all(
+        f"{each['path']}: {each['reason']}" in captured.out for each in figures["unreadable"]
+    )
+    assert main([*command, "--strict"]) == 1
+    assert json.loads(out.read_text())["clips"] == figures["clips"]
+    assert main(["evaluate", str(clip), "--preset", "ik", "--strict"]) == 0
+    assert main(["evaluate", str(folder / "weights.npz")]) == 1
+    assert "no file could be read; the first" in capsys.readouterr().err
+
+
+def test_evaluate_with_what_the_user_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = smpl_clip(tmp_path / "smpl.npz")
+    assert main(["evaluate", str(path), "--preset", "ik", "--up", "y", "--unit", "1.0"]) == 0
+    assert "smpl.npz" not in capsys.readouterr().err
+
+
+def test_the_name_of_the_program(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program, name in (("/bin/ssrhmr", "ssrhmr"), ("x/__main__.py", "python -m ssrhmr_core")):
+        monkeypatch.setattr("sys.argv", [program, "evaluate", "--help"])
+        with pytest.raises(SystemExit) as error:
+            main()
+        assert error.value.code == 0
+        assert capsys.readouterr().out.startswith(f"usage: {name} evaluate ")
 
 
 @pytest.mark.parametrize("preset", ["ssrhmr", "ik"])
@@ -100,7 +195,7 @@ def test_errors_are_explained(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_train_evaluate_and_go_on(clip: Path, tmp_path: Path) -> None:
+def test_train_evaluate_and_resume(clip: Path, tmp_path: Path) -> None:
     """A few steps of training give weights that load and can be scored and trained on."""
     out = tmp_path / "run" / "weights.npz"
     arguments = ["train", "--data", str(clip.parent), "--out", str(out), "--steps", "3"]
@@ -140,8 +235,8 @@ def test_a_performer_who_stands_first(clip: Path) -> None:
         assert main([*arguments, "--stand", "0.3", "--seconds", "0.6"]) == 0
         time.sleep(0.1)
         heads = [reading for reading in receiver.drain() if reading.device == "head"]
-    places = np.array([head.position for head in heads])
-    still = np.linalg.norm(np.diff(places, axis=0), axis=-1) == 0.0
+    positions = np.array([head.position for head in heads])
+    still = np.linalg.norm(np.diff(positions, axis=0), axis=-1) == 0.0
     rate = load_motion(clip).rate
     # The first frame itself comes once more after it.
     assert still.tolist() == [True] * round(0.3 * rate) + [False] * (len(still) - round(0.3 * rate))

@@ -21,7 +21,7 @@ import time
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ import numpy as np
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.formats import MotionFileError, find_motions
-from ssrhmr_core.formats.amass import AmassError, load_amass
 from ssrhmr_core.formats.bvh import BVHError, load_bvh, save_bvh
+from ssrhmr_core.formats.smpl import SmplError, load_smpl
 from ssrhmr_core.formats.trackers_csv import (
     Recorder,
     TrackerFileError,
@@ -43,6 +43,15 @@ from ssrhmr_core.tracking.calibration import Calibration
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_motion, make_skeleton
 from tests.core.formats.bvh_files import Convention, write
+from tests.core.formats.tracker_files import (
+    NAMES,
+    Style,
+    long_table,
+    matrix_table,
+    motive_table,
+    trc_table,
+    wide_table,
+)
 from tests.core.streaming.soak import resident
 
 TOO_LONG = 10.0
@@ -325,6 +334,33 @@ def read_calibration(path: Path) -> None:
     assert 0.0 < found.scale < np.inf, "scale"
 
 
+def keyword_names() -> dict[str, np.ndarray]:
+    """Return matrices in a group of arrays, and a shape."""
+    unit = np.tile(np.eye(3), (6, 1, 1))
+    return {
+        "smpl_params_global/global_orient": unit,
+        "smpl_params_global/body_pose": np.tile(unit[:, None], (1, 23, 1, 1)),
+        "smpl_params_global/transl": np.tile(np.array([0.0, 1.2, 0.0]), (6, 1)),
+        "smpl_params_global/betas": np.zeros((6, 10)),
+        "smpl_params_incam/transl": np.zeros((6, 3)),
+    }
+
+
+def tracker_tables(take: Take) -> dict[str, tuple[str, bytes]]:
+    """Return tables of other programs, each with the name of its files."""
+    style = Style(names=NAMES["title"], up="z", unit="cm")
+    spreadsheet = replace(style, delimiter=";", comma=",")
+    header = "Time (ms),Name,X,Y,Z,QX,QY,QZ,QW,Tracked"
+    tables = {
+        "long": ("x.csv", long_table(take, spreadsheet, header, "xyzw")),
+        "wide": ("x.tsv", wide_table(take, replace(style, delimiter="\t"))),
+        "matrices": ("x.csv", matrix_table(take, style)),
+        "motive": ("x.csv", motive_table(take, style)),
+        "trc": ("x.trc", trc_table(take, style)),
+    }
+    return {name: (file, text.encode()) for name, (file, text) in tables.items()}
+
+
 def targets(folder: Path) -> dict[str, Target]:
     """All readers, with good files made in ``folder``."""
     motion = make_motion(make_skeleton(), 8)
@@ -378,7 +414,14 @@ def targets(folder: Path) -> dict[str, Target]:
         "bvh.xz": Target(
             "x.bvh.xz", packed_text(bvh), read_motion(load_bvh), (BVHError, *readable)
         ),
-        "amass": Target("x.npz", arrays(amass), read_motion(load_amass), (AmassError, *readable)),
+        "smpl": Target("x.npz", arrays(amass), read_motion(load_smpl), (SmplError, *readable)),
+        "smpl groups": Target(
+            "x.npz", arrays(keyword_names()), read_motion(load_smpl), (SmplError, *readable)
+        ),
+        **{
+            name: Target(file, damaged_text(text), read_take, (TrackerFileError, *readable))
+            for name, (file, text) in tracker_tables(take).items()
+        },
         "frames": Target("x.csv", damaged_text(frames), read_take, (TrackerFileError, *readable)),
         "readings": Target(
             "x.csv", damaged_text(readings), read_take, (TrackerFileError, *readable)

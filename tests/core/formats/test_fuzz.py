@@ -13,15 +13,18 @@ from tests.core.formats.fuzz import run, targets
 @pytest.mark.parametrize(
     "name",
     [
-        "bvh",
-        "unusual bvh",
-        "bvh.xz",
-        "amass",
-        "frames",
-        "readings",
-        "weights",
-        "calibration",
-        "listing",
+        *(
+            "bvh",
+            "unusual bvh",
+            "bvh.xz",
+            "smpl",
+            "smpl groups",
+            "frames",
+            "readings",
+            "long",
+            "wide",
+        ),
+        *("matrices", "motive", "trc", "weights", "calibration", "listing"),
     ],
 )
 def test_hostile_files(tmp_path: Path, name: str) -> None:

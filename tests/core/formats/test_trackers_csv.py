@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS
+from ssrhmr_core.formats import MotionFileWarning
 from ssrhmr_core.formats.trackers_csv import (
     Recorder,
     TrackerFileError,
@@ -22,6 +24,8 @@ from ssrhmr_core.formats.trackers_csv import (
 )
 from ssrhmr_core.tracking.take import Take
 from tests.core.drawn import seeds, takes
+from tests.core.formats.table_trackers import is_same
+from tests.core.formats.tracker_files import NAMES, ROLES, Style, long_table, standing_take
 
 
 @pytest.fixture
@@ -98,7 +102,7 @@ def test_quaternions_are_normalised(tmp_path: Path, take: Take) -> None:
     assert np.allclose(np.linalg.norm(load_trackers(path).rotations, axis=-1), 1.0)
 
 
-def replace(line: int, old: str, new: str) -> Callable[[list[str]], list[str]]:
+def replace_in(line: int, old: str, new: str) -> Callable[[list[str]], list[str]]:
     """An edit of one line, counted from 1."""
 
     def edit(rows: list[str]) -> list[str]:
@@ -124,19 +128,19 @@ def number(line: int, column: int, new: str) -> Callable[[list[str]], list[str]]
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda rows: rows[1:], "line 1: the columns must be time,tracker"),
-        (lambda rows: rows[:1], "line 1: no frames"),
-        (lambda rows: [], "line 0: the columns"),
-        (replace(3, "head", "hat"), "line 3: unknown tracker 'hat'; known are pelvis"),
-        (replace(3, "head", "pelvis"), "line 3: a second row for pelvis at 0.01 s"),
-        (lambda rows: rows[:3] + rows[4:], "line 7: no row for left_hand at 0.01 s"),
+        (lambda rows: rows[1:], "no column of times among 0.01, pelvis"),
+        (lambda rows: rows[:1], "no readings: nothing was recorded"),
+        (lambda rows: [], "the file is empty"),
+        (replace_in(3, "head", "hat"), "line 7: no row for head at 0.01 s, but for 'hat'"),
+        (replace_in(3, "head", "pelvis"), "line 3: a second row for pelvis at 0.01 s"),
+        (lambda rows: rows[:3] + rows[4:], "line 6: no row for left_hand at 0.01 s"),
         (lambda rows: rows[:-1], "line 240: no row for right_foot at .* cut off"),
         (number(9, 2, "abc"), "line 9: .*'abc'"),
         (number(9, 2, "nan"), "line 9: head is marked as valid"),
         (number(9, 5, ""), "line 9: "),
-        (number(9, 9, "yes"), "line 9: valid is 'yes'"),
+        (number(9, 9, "maybe"), "line 9: valid is 'maybe'"),
         (number(9, 0, "nan"), "line 9: the time is 'nan'"),
-        (lambda rows: rows[:7] + rows[1:], "line 8: the time 0.01 s does not rise"),
+        (lambda rows: rows[:7] + rows[1:], "line 8: a second row for pelvis at 0.01 s"),
         (lambda rows: rows[:1] + rows[7:13] + rows[1:7], "line 8: the time 0.01 s does not rise"),
         (lambda rows: [*rows[:-1], rows[-1][:20]], "line 241: .* values where 10 belong"),
         (number(9, 2, "1e39"), "line 9: head is marked as valid"),
@@ -166,6 +170,103 @@ def test_not_text(tmp_path: Path) -> None:
     path.write_bytes(bytes(range(256)))
     with pytest.raises(TrackerFileError, match=r"take\.csv: not a text file"):
         load_trackers(path)
+
+
+# --- Tables of other programs; the table of files has more --------------------------------------
+
+OTHER = Style(names=NAMES["title"], delimiter=";", comma=",")
+HEADER = "Timestamp,Device,pos_x,pos_y,pos_z,rot_x,rot_y,rot_z,rot_w,Tracked"
+
+
+def read(folder: Path, text: str, **options: Any) -> Take:
+    path = folder / "take.csv"
+    path.write_text(text, encoding="utf-8")
+    return load_trackers(path, **options)
+
+
+def test_a_table_of_a_spreadsheet(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Semicolons, decimal commas, capitals, other names, quaternions with w last."""
+    take = standing_take()
+    loaded = read(tmp_path, long_table(take, OTHER, HEADER, "xyzw"))
+    assert is_same(loaded, take)
+    assert not recwarn.list
+
+
+def test_trackers_that_nobody_asked_for_are_left_out(tmp_path: Path) -> None:
+    take = standing_take()
+    text = long_table(take, OTHER, HEADER, "xyzw")
+    feet = [line for line in text.splitlines() if "LeftFoot" in line]
+    extra = [line.replace("LeftFoot", "LeftKnee") for line in feet]
+    with pytest.warns(MotionFileWarning, match=r"take\.csv: left out 'LeftKnee', which"):
+        assert is_same(read(tmp_path, text + "\n".join(extra)), take)
+
+
+def test_trackers_that_are_missing_were_never_seen(tmp_path: Path) -> None:
+    take = standing_take()
+    lines = long_table(take, Style()).splitlines()
+    kept = "\n".join(line for line in lines if "foot" not in line)
+    with pytest.warns(MotionFileWarning, match="no readings of left_foot, right_foot: assumed"):
+        loaded = read(tmp_path, kept)
+    assert loaded.valid.all(0).tolist() == [True, True, True, True, False, False]
+    assert not loaded.valid[:, 4:].any()
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("ms", 1e3), ("us", 1e6), ("ns", 1e9)])
+def test_times_that_are_no_seconds(tmp_path: Path, unit: str, scale: float) -> None:
+    """Ten seconds stay ten seconds: they were 16 hours once, or refused."""
+    take = standing_take(300)
+    text = long_table(take, Style(time=lambda seconds: f"{scale * seconds:.0f}"))
+    with pytest.warns(MotionFileWarning, match=rf"a frame: assumed {unit}; set the unit"):
+        loaded = read(tmp_path, text)
+    assert loaded.times[-1] - loaded.times[0] == pytest.approx(299 / 30, abs=2e-3)
+    named = read(tmp_path, text, columns=f"time=time:{unit}")
+    assert np.array_equal(named.times, loaded.times)
+
+
+def test_numbers_of_frames_need_a_rate(tmp_path: Path) -> None:
+    take = standing_take()
+    text = long_table(take, Style(time=lambda seconds: f"{30.0 * seconds:.0f}"))
+    with pytest.raises(TrackerFileError, match="times rise by 1 a frame, and must be in seconds"):
+        read(tmp_path, text)
+    assert is_same(read(tmp_path, text, columns="time=time:30fps"), take)
+
+
+@pytest.mark.parametrize(("up", "unit"), [("z", "m"), ("-x", "cm"), ("z", "mm"), ("y", "in")])
+def test_axes_and_units(tmp_path: Path, up: str, unit: str) -> None:
+    """What the body says, and what the user says."""
+    take = standing_take()
+    text = long_table(take, Style(up=up, unit=unit))
+    with pytest.warns(MotionFileWarning, match="assumed"):
+        assert is_same(read(tmp_path, text), take)
+    assert is_same(read(tmp_path, text, up=up, unit=unit), take)
+    assert not is_same(read(tmp_path, text, up="-y", unit=unit), take)
+    assert not is_same(read(tmp_path, text, up=up, unit="dm"), take)
+
+
+def test_devices_that_the_user_names(tmp_path: Path) -> None:
+    take = standing_take()
+    text = long_table(take, Style(names=NAMES["serials"]), HEADER, "xyzw")
+    with pytest.raises(TrackerFileError, match=r"no device is named like a tracker; .*'LHR-0A'"):
+        read(tmp_path, text)
+    assert is_same(read(tmp_path, text, columns=ROLES), take)
+    with pytest.raises(TrackerFileError, match="no device 'LHR-9' for head"):
+        read(tmp_path, text, columns="head=LHR-9")
+
+
+def test_devices_with_the_same_role(tmp_path: Path) -> None:
+    text = long_table(standing_take(), Style()).replace("right_foot", "left_ankle")
+    with pytest.raises(TrackerFileError, match="'left_foot' and 'left_ankle' both seem to be left"):
+        read(tmp_path, text)
+    with pytest.warns(MotionFileWarning, match="left out 'left_foot'"):
+        loaded = read(tmp_path, text, columns="left_foot=left_ankle")
+    assert loaded.valid[:, TRACKERS.index("left_foot")].all()
+
+
+def test_a_recording_with_times_that_the_user_names(tmp_path: Path, take: Take) -> None:
+    """The columns of the own formats keep their meaning."""
+    lines = record(tmp_path / "take.csv", take, all_readings(take))
+    loaded = read(tmp_path, "\n".join(lines), columns="time=time:s")
+    np.testing.assert_allclose(loaded.times, take.times, atol=1e-7)
 
 
 # --- Recordings: readings as they came ---------------------------------------------------------
@@ -214,9 +315,9 @@ def test_a_recording_comes_back(tmp_path: Path, take: Take) -> None:
     loaded = load_trackers(tmp_path / "take.csv")
     np.testing.assert_allclose(loaded.times, take.times, atol=1e-7)
     assert np.array_equal(loaded.valid, take.valid)
-    seen = take.valid
-    assert np.array_equal(loaded.positions[seen], take.positions[seen])
-    assert np.abs(loaded.rotations - take.rotations)[seen].max() < 3e-6
+    valid = take.valid
+    assert np.array_equal(loaded.positions[valid], take.positions[valid])
+    assert np.abs(loaded.rotations - take.rotations)[valid].max() < 3e-6
     assert np.isfinite(loaded.positions).all()
 
 
@@ -294,10 +395,10 @@ def test_the_same_reading_twice(tmp_path: Path, take: Take) -> None:
     ("edit", "message"),
     [
         (lambda rows: rows[:1], "no readings: nothing was recorded"),
-        (replace(3, "head", "hat"), "line 4: unknown tracker 'hat'.*; one line before this one"),
-        (replace(3, ",1,", ",2,"), "line 4: valid is '2'"),
-        (number(3, 2, "nan"), "line 4: head is marked as valid"),
-        (lambda rows: [*rows[:3], rows[3][:20], *rows[4:]], "line 5: .* values where 11 belong"),
+        (replace_in(3, "head", "h\u0444t,"), "line 3: 12 values where 11 belong"),
+        (replace_in(3, ",1,", ",2,"), "line 3: valid is '2'"),
+        (number(3, 2, "nan"), "line 3: head is marked as valid"),
+        (lambda rows: [*rows[:3], rows[3][:20], *rows[4:]], "line 4: .* values where 11 belong"),
     ],
 )
 def test_damages_of_recordings(

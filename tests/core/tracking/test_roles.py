@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ssrhmr_core.tracking.roles import assign, role_from_name
+from ssrhmr_core.tracking.roles import assign, role_from_name, strip_role
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,19 @@ from ssrhmr_core.tracking.roles import assign, role_from_name
         ("Left Ankle", "left_foot"),
         ("vive_r_foot.002", "right_foot"),
         ("rightfoot", "right_foot"),
+        ("Fred:LHand", "left_hand"),
+        ("RFoot", "right_foot"),
+        ("rankle_2", "right_foot"),
+        ("LeftHand für den Tänzer", "left_hand"),
+        ("left right hand", None),
+        ("lhead", None),
         ("Camera", None),
         ("hand", None),
         ("Left", None),
         ("forehead light", None),
     ],
 )
-def test_role_of(name: str, role: str | None) -> None:
+def test_role_from_name(name: str, role: str | None) -> None:
     assert role_from_name(name) == role
 
 
@@ -40,3 +46,16 @@ def test_assign_keeps_apart_what_is_clear_and_what_is_not() -> None:
     sure, unsure = assign(["Head", "HMD", "Left Foot", "Lamp"])
     assert sure == {"left_foot": "Left Foot"}
     assert unsure == {"head": ["Head", "HMD"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("Walk 2_LeftFoot", "walk 2"),
+        ("walk 2 head", "walk 2"),
+        ("Take1_RHand", "take1"),
+        ("left turn", "left turn"),
+    ],
+)
+def test_strip_role(name: str, rest: str) -> None:
+    assert strip_role(name) == rest

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text tables as programs and spreadsheets of any country write them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import lzma
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_MOST_BYTES = 1 << 28
+"""Limit for an unpacked file: six trackers for an hour at 120 frames a second need as much."""
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_DELIMITERS = ",;\t"
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+_CONTROLS = {chr(code) for code in range(32)} - set("\t\n\r\f\v\x1a")
+
+
+class LineError(ValueError):
+    """A line of a table is wrong.
+
+    Attributes:
+        line: Its number, from 1.
+    """
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table, read one by one.
+
+    Attributes:
+        header: Cells of the first row.
+        decimal_commas: Whether commas are free to separate decimals.
+        rows: Number of the line and cells of each further row that is not empty.
+    """
+
+    header: list[str]
+    decimal_commas: bool
+    rows: Iterator[tuple[int, list[str]]]
+
+    def number(self, word: str) -> float:
+        """Read a number, NaN from an empty cell.
+
+        Raises:
+            ValueError: The cell holds something else.
+        """
+        word = word.strip()
+        if not word:
+            return float("nan")
+        # Python takes underscores, and the digits of other scripts, for parts of numbers.
+        if "_" in word or not word.isascii():
+            raise ValueError(f"{word!r} is not a number")
+        if "," in word:
+            if not self.decimal_commas:
+                raise ValueError(
+                    f"{word!r} has a decimal comma in a table that commas separate: export it with"
+                    " decimal points, or with semicolons between the columns"
+                )
+            word = word.replace(",", ".")
+        try:
+            return float(word)
+        except ValueError:
+            raise ValueError(f"{word!r} is not a number") from None
+
+
+def read_text(path: Path) -> str:
+    """Read a text file in any usual encoding, packed by xz or not.
+
+    Raises:
+        ValueError: The file is not text, is damaged or too large.
+        OSError: The file cannot be opened.
+    """
+    content = _unpacked(path)
+    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), None)
+    if encoding is None and content[:2000].count(0) > len(content[:2000]) // 4:
+        # UTF-16 without its mark: every other byte of a table is zero.
+        encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
+    try:
+        try:
+            text = content.decode(encoding or "utf-8")
+        except UnicodeDecodeError:
+            if encoding:
+                raise
+            # Tables of older programs: only names of devices are not ASCII there.
+            text = content.decode("cp1252")
+            if not _CONTROLS.isdisjoint(text):
+                raise
+    except UnicodeDecodeError as error:
+        raise ValueError("not a text file: choose a table of trackers") from error
+    return text
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        with lzma.open(path) if path.suffix.lower() == ".xz" else path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except (lzma.LZMAError, EOFError, MemoryError) as error:
+        raise ValueError(f"damaged xz file ({error}): copy it again") from error
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"over {_MOST_BYTES / 1e6:.0f} MB: cut the take in two")
+    return content
+
+
+def read_table(text: str) -> Table:
+    """Find the header and the delimiter of a table.
+
+    Lines before the header that are empty or begin with ``#`` are left out, and a first line
+    ``sep=;`` as spreadsheets write it counts.
+
+    Raises:
+        ValueError: The table has no header.
+        LineError: The header is damaged.
+    """
+    delimiter = ""
+    for number, match in enumerate(_LINE.finditer(text), 1):
+        line = match[0].strip()
+        if line[:4].lower() == "sep=" and len(line) == 5:
+            delimiter = line[4]
+        elif line and not line.startswith("#"):
+            delimiter = delimiter or max(_DELIMITERS, key=line.count)
+            rows = split_rows(text[match.start() :], delimiter, first_line=number)
+            _, header = next(rows, (number, [line]))
+            return Table([cell.strip() for cell in header], delimiter != ",", rows)
+    raise ValueError("the file is empty: record or export it again")
+
+
+def split_rows(text: str, delimiter: str, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the line and the cells of each row that is not empty.
+
+    Raises:
+        LineError: Quotes do not match, or a cell is too long.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise LineError(str(error), first_line + reader.line_num - 1) from error
+        if any(cell.strip() for cell in row):
+            yield first_line + reader.line_num - 1, row

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the recorded devices of any tracking system to a take of six trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+from pymotion.rotations import quat_np as quat
+
+from ..body.skeleton import FOOT_TRACKERS, TRACKERS
+from ..geometry.rotations import rotate
+from ..tracking.reading_buffer import sample
+from ..tracking.roles import role_from_name
+from ..tracking.take import Take, usable
+from .columns import SECONDS
+from .orientation import rotation_to_y_up
+from .standing import infer_up
+from .units import UNITS
+
+_PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
+
+_TOGETHER = 0.5
+"""Share of the time between two frames within which readings belong to the same one."""
+_LONGEST = 24 * 3600.0
+"""Seconds of a take: more are times in another unit, or times of day of several days."""
+_SLOWEST_STEP, _COUNTED_STEP = 1.5, 0.5
+"""Seconds from frame to frame: from the first on they are another unit; whole ones from the second
+on may also be numbers of frames."""
+_STEPS = (1e-3, 0.2)
+"""Seconds between frames that trackers are recorded with."""
+_EXTENT = 2.6
+"""Most metres between the trackers that are farthest apart in most frames."""
+_SURE_EXTENT = 20.0
+"""Units from which on an extent is not in metres, however large a character."""
+_SET_UP = 'set the axis (up="z", --up=z) if that is wrong'
+_UNIT_LIMITS = ((8.5, "ft"), (_SURE_EXTENT, "dm"), (80.0, "in"), (260.0, "cm"))
+"""Extents below which a unit is the likeliest one; beyond the last, millimetres are."""
+_IDENTITY = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What one device reported.
+
+    Attributes:
+        name: The device.
+        times: (N,) float64, in the unit of the file, in any order.
+        positions: (N, 3) in the axes and the unit of the file.
+        rotations: (N, 4) quaternions w, x, y, z.
+        valid: (N,) bool, False where the device was not tracked.
+    """
+
+    name: str
+    times: np.ndarray
+    positions: np.ndarray
+    rotations: np.ndarray
+    valid: np.ndarray
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The contents of a file of trackers.
+
+    Attributes:
+        tracks: One for each device.
+        seconds: Length of its unit of time, or None if the file does not say.
+        metres: Length of its unit, or None if the file does not say.
+        framed: Whether all tracks have the same times, in order, one for each frame.
+        counted: Whether the times may be numbers of frames.
+        declared: Whether the file is in this project's own format: metres, seconds, Y up.
+        devices: Device by tracker, for those that the user named.
+        notes: Messages for the user.
+    """
+
+    tracks: Sequence[Track]
+    framed: bool
+    seconds: float | None = None
+    metres: float | None = None
+    counted: bool = False
+    declared: bool = False
+    devices: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple[Take, list[str]]:
+    """Make a take of six trackers, in metres, seconds and Y up.
+
+    Args:
+        recording: The contents of a file.
+        up: The up axis that the user names, or None.
+        metres: Length of the unit of positions that the user names, or None.
+
+    Returns:
+        The take, and messages for the user about what was assumed.
+
+    Raises:
+        ValueError: No device is a tracker, two are the same one, or the times make no sense.
+    """
+    notes = list(recording.notes)
+    tracks = _tracks_by_role(recording, notes)
+    seconds = recording.seconds or _infer_seconds(tracks, recording.counted, notes)
+    if seconds != 1.0:
+        tracks = [
+            replace(track, times=track.times * seconds) if track else None for track in tracks
+        ]
+    take = _assemble(tracks, framed=recording.framed)
+    metres = metres or recording.metres or _infer_metres(take, recording.declared, notes)
+    if metres != 1.0:
+        take = replace(take, positions=take.positions * np.float32(metres))
+    if up is None:
+        up = _infer_up(take, recording.declared, notes)
+    if up != "y":
+        take = _rotate_to_y_up(take, up)
+    return take, notes
+
+
+# --- Roles --------------------------------------------------------------------------------------
+
+
+def _tracks_by_role(recording: Recording, notes: list[str]) -> list[Track | None]:
+    """Return the track of each tracker, None for those that the recording lacks.
+
+    Raises:
+        ValueError: No device is a tracker, or two are the same one.
+    """
+    by_name = {track.name: track for track in recording.tracks}
+    chosen: dict[str, str] = {}
+    for role, name in recording.devices.items():
+        matching = [each for each in by_name if each.lower() == name.lower()]
+        if not matching:
+            raise ValueError(f"no device {name!r} for {role}; there are {_listed(by_name)}")
+        chosen[role] = matching[0]
+    extra = []
+    for name in by_name:
+        if name in chosen.values():
+            continue
+        named = role_of_device(name)
+        if named is None or named in recording.devices:
+            extra.append(name)
+        elif named in chosen:
+            raise ValueError(
+                f"{chosen[named]!r} and {name!r} both seem to be {named}: choose one"
+                f" ({_columns(f'{named}={name}')})"
+            )
+        else:
+            chosen[named] = name
+    if not chosen:
+        raise ValueError(
+            f"no device is named like a tracker; there are {_listed(by_name)}: say which is which"
+            f" ({_columns(f'head={next(iter(by_name))},left_hand=...')})"
+        )
+    if extra:
+        notes.append(f"left out {_listed(extra)}, which are not among the six trackers")
+    missing = [role for role in TRACKERS if role not in chosen]
+    if missing:
+        notes.append(f"no readings of {', '.join(missing)}: assumed never tracked")
+    return [by_name[chosen[role]] if role in chosen else None for role in TRACKERS]
+
+
+@lru_cache(maxsize=256)
+def role_of_device(name: str) -> str | None:
+    """Return the tracker that a device is named like, or None."""
+    return name if name in TRACKERS else role_from_name(name)
+
+
+def _columns(text: str) -> str:
+    return f'columns="{text}", --columns "{text}"'
+
+
+def _listed(names: Sequence[str] | Mapping[str, object]) -> str:
+    shown = [repr(name) for name in list(names)[:12]]
+    return ", ".join(shown) + (", ..." if len(names) > 12 else "")
+
+
+# --- Time ---------------------------------------------------------------------------------------
+
+
+def _infer_seconds(tracks: Sequence[Track | None], counted: bool, notes: list[str]) -> float:
+    """Return the length of the unit of time.
+
+    Raises:
+        ValueError: The steps of the times do not determine their unit.
+    """
+    densest = max((track for track in tracks if track), key=lambda track: len(track.times))
+    steps = np.diff(np.unique(densest.times))
+    step = float(np.median(steps)) if len(steps) else 0.0
+    if step < (_COUNTED_STEP if counted else _SLOWEST_STEP):
+        return 1.0
+    if step >= _SLOWEST_STEP:
+        for unit, seconds in SECONDS.items():
+            if unit != "s" and _STEPS[0] <= step * seconds <= _STEPS[1]:
+                notes.append(
+                    f"times rise by {step:g} a frame: assumed {unit}; set the unit"
+                    f" ({_columns('time=NAME:s')}) if that is wrong"
+                )
+                return seconds
+    raise ValueError(
+        f"times rise by {step:g} a frame, and must be in seconds: set their unit"
+        f' ({_columns("time=NAME:ms")}), or the rate of numbers of frames ("time=NAME:90fps")'
+    )
+
+
+def _check_span(seconds: float) -> None:
+    """Check the length of a take.
+
+    Raises:
+        ValueError: It is longer than a day.
+    """
+    if seconds > _LONGEST:
+        raise ValueError(
+            f"the take lasts {seconds / 3600.0:,.0f} hours: times must be given in seconds, or set"
+            f" their unit ({_columns('time=NAME:ms')})"
+        )
+
+
+# --- Frames -------------------------------------------------------------------------------------
+
+
+def _assemble(tracks: Sequence[Track | None], *, framed: bool) -> Take:
+    """Make frames of six trackers.
+
+    Of trackers that were recorded one by one, readings that are close together are a frame; its
+    time is theirs, or the mean of them where trackers are not sent together, and each tracker is
+    brought to that time from its own readings.
+
+    Raises:
+        ValueError: There are no readings, or times do not rise.
+    """
+    times = next(track.times for track in tracks if track) if framed else _frame_times(tracks)
+    if not len(times):
+        raise ValueError("no readings: nothing was recorded")
+    _check_span(float(times[-1] - times[0]))
+    columns = [_column(track, None if framed else times, times) for track in tracks]
+    return Take(
+        times,
+        np.stack([positions for positions, _, _ in columns], 1),
+        np.stack([rotations for _, rotations, _ in columns], 1),
+        np.stack([valid for _, _, valid in columns], 1),
+    )
+
+
+def _column(
+    track: Track | None, wanted: np.ndarray | None, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions (F, 3), rotations (F, 4) and validity (F,) of one tracker.
+
+    Args:
+        track: What was recorded, if anything.
+        wanted: (F,) times to bring it to; None if its own are those of the frames.
+        times: (F,) times of the frames.
+    """
+    if track is None or not len(track.times):
+        rotations = np.tile(_IDENTITY, (len(times), 1))
+        return np.zeros((len(times), 3), np.float32), rotations, np.zeros(len(times), bool)
+    if wanted is None:
+        positions, rotations = track.positions.astype(np.float32), track.rotations
+        return positions, rotations.astype(np.float32), track.valid
+    # Of readings at the same time the last one counts.
+    order = np.argsort(track.times, kind="stable")
+    last = np.append(np.diff(track.times[order]) > 0.0, True)
+    order = order[last]
+    valid = track.valid[order] & usable(track.positions[order], track.rotations[order])
+    positions = np.where(valid[:, None], track.positions[order], 0.0)
+    rotations = np.where(valid[:, None], track.rotations[order], _IDENTITY)
+    return sample(track.times[order], positions, rotations, valid, wanted)
+
+
+def _frame_times(tracks: Sequence[Track | None]) -> np.ndarray:
+    """Return the times (F,) of frames of readings that came one by one."""
+    readings = sorted(
+        ((time, index) for index, track in enumerate(tracks) if track for time in track.times),
+        key=lambda reading: reading[0],
+    )
+    if not readings:
+        return np.zeros(0)
+    densest = max((track for track in tracks if track), key=lambda track: len(track.times))
+    steps = np.diff(np.unique(densest.times))
+    together = _TOGETHER * float(np.median(steps)) if len(steps) else 0.0
+    frames: list[list[float]] = []
+    present: set[int] = set()
+    for time, index in readings:
+        apart = not frames or time - frames[-1][0] > together
+        again = index in present and time != frames[-1][-1]
+        if apart or again:
+            frames.append([])
+            present = set()
+        frames[-1].append(time)
+        present.add(index)
+    # Exactly their time where they have the same one, not a mean that is off by its rounding.
+    return np.array([each[0] if each[0] == each[-1] else sum(each) / len(each) for each in frames])
+
+
+# --- Unit and axes ------------------------------------------------------------------------------
+
+
+def _infer_metres(take: Take, declared: bool, notes: list[str]) -> float:
+    """Return the length of the unit of positions."""
+    extent = _extent(take.positions, take.valid)
+    if extent is None or extent <= _EXTENT:
+        return 1.0
+    unit = next((name for limit, name in _UNIT_LIMITS if extent < limit), "mm")
+    if declared and extent < _SURE_EXTENT:
+        # Takes in the own format may be scaled to a giant.
+        unit = "m"
+    other = "ft" if unit == "m" else "m"
+    notes.append(
+        f"the trackers are up to {extent:.4g} units apart: assumed {unit}, which makes it"
+        f' {extent * UNITS[unit]:.2f} m; set the unit (unit="{other}", --unit={other}) if that is'
+        " wrong"
+    )
+    return UNITS[unit]
+
+
+def _extent(positions: np.ndarray, valid: np.ndarray) -> float | None:
+    """Median over frames of the distance between the trackers that are farthest apart."""
+    known = np.where(valid[..., None], positions.astype(np.float64), np.nan)
+    known = known[valid.sum(1) >= 2]
+    known = known[:: max(len(known) // 2000, 1)]
+    if not len(known):
+        return None
+    apart = np.linalg.norm(known[:, :, None] - known[:, None], axis=-1)
+    return float(np.median(np.nanmax(apart.reshape(len(known), -1), 1)))
+
+
+def _infer_up(take: Take, declared: bool, notes: list[str]) -> str:
+    """Return the up axis."""
+    known = np.where(take.valid[..., None], take.positions.astype(np.float64), np.nan)
+    feet = known[:, list(FOOT_TRACKERS)]
+    tracked = np.isfinite(feet)
+    middle = np.where(
+        tracked.any(1), np.where(tracked, feet, 0.0).sum(1) / np.maximum(tracked.sum(1), 1), np.nan
+    )
+    directions = _directions(middle, known[:, _PELVIS], known[:, _HEAD])
+    up, agrees = infer_up(directions, known, "y", trusted=declared)
+    if up is None or up == "y":
+        if not agrees and np.isfinite(directions).all((1, 2)).any():
+            notes.append(f"the body hardly ever stands: assumed that y is up; {_SET_UP}")
+        return "y"
+    notes.append(f"the body stands along {up}: assumed that this is up, not y; {_SET_UP}")
+    return up
+
+
+def _directions(feet: np.ndarray, pelvis: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """Vectors (F, D, 3) that point up while a body stands, as far as it is tracked."""
+    legs, trunk, whole = pelvis - feet, head - pelvis, head - feet
+    if np.isfinite(np.concatenate([legs, trunk], 1)).all(1).any():
+        return np.stack([legs, trunk], 1)
+    best = max((whole, trunk, legs), key=lambda each: int(np.isfinite(each).all(1).sum()))
+    return best[:, None]
+
+
+def _rotate_to_y_up(take: Take, up: str) -> Take:
+    rotation = rotation_to_y_up(up)
+    rotations = quat.mul(quat.from_matrix(rotation), take.rotations.astype(np.float64))
+    return Take(
+        take.times,
+        rotate(rotation, take.positions).astype(np.float32),
+        rotations.astype(np.float32),
+        take.valid,
+    )
