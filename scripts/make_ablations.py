@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from ssrhmr_core.evaluation.evaluate import Disturbance, Scored, evaluate
+from ssrhmr_core.evaluation.evaluate import Disturbance, ScoredModel, evaluate
 from ssrhmr_core.files import atomic_write
 from ssrhmr_core.formats import find_motions
 from ssrhmr_core.training.augment import Augmentation
@@ -49,23 +49,24 @@ ROWS = {
 COLUMNS = ("mpjpe_mm", "network", "mpjre_deg", "jitter", "noisy", "pelvis lost", "bodies")
 
 
-def score(clips: list[Path], preset: Scored = "ssrhmr", weights: Path | None = None) -> dict:
+def score(clips: list[Path], model: ScoredModel) -> dict:
     """Measure the columns of one model; columns that take long use every third clip."""
     few = clips[::3]
 
     def pooled(paths: list[Path], **options: Any) -> dict:
-        return evaluate(paths, preset, weights=weights, **options)["pooled"]
+        return evaluate(paths, model, **options)["pooled"]
 
     ideal = pooled(clips)
+    network = evaluate(clips, replace(model, stage="network"))["pooled"]
     row = {
         "mpjpe_mm": ideal["mpjpe_mm"],
-        "network": pooled(clips, stage="network")["mpjpe_mm"],
+        "network": network["mpjpe_mm"],
         "mpjre_deg": ideal["mpjre_deg"],
         "jitter": ideal["jitter"],
         "noisy": pooled(few, disturbance=_NOISE)["mpjpe_mm"],
         "bodies": pooled(few, bodies=5)["mpjpe_mm"],
     }
-    if preset == "ssrhmr":  # The others cannot fill in lost trackers.
+    if model.preset == "ssrhmr":  # The others cannot fill in lost trackers.
         row["pelvis lost"] = pooled(few, disturbance=_LOSS)["lost_mpjpe_mm"]
     return row
 
@@ -96,15 +97,12 @@ class _Table:
 
 def score_finished(table: _Table, clips: list[Path], paper: Path | None) -> None:
     """Add the missing rows of models that need no training here."""
-    models: dict[str, tuple[Scored, Path | None]] = {
-        "shipped": ("ssrhmr", None),
-        "no network (ik)": ("ik", None),
-    }
+    models = {"shipped": ScoredModel(), "no network (ik)": ScoredModel(preset="ik")}
     if paper:
-        models["published architecture"] = ("paper", paper)
-    for name, (preset, weights) in models.items():
+        models["published architecture"] = ScoredModel(preset="paper", weights=paper)
+    for name, model in models.items():
         if name not in table.rows:
-            table.add(name, score(clips, preset, weights))
+            table.add(name, score(clips, model))
 
 
 def main() -> None:
@@ -130,7 +128,7 @@ def main() -> None:
             continue
         weights = chosen.out.with_name(f"{chosen.out.stem}-{number}.npz")
         train(clips, weights, replace(recipe, steps=chosen.steps), _show)
-        table.add(name, {"steps": chosen.steps, **score(unseen, weights=weights)})
+        table.add(name, {"steps": chosen.steps, **score(unseen, ScoredModel(weights=weights))})
     table.print()
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..evaluation.evaluate import Disturbance, evaluate
+from ..evaluation.evaluate import Disturbance, ScoredModel, evaluate
 from ..files import atomic_write
 from ..formats import MOTION_SUFFIXES, find_motions, load_motion
 from .arguments import add_file_arguments, drop, file_options, noise
@@ -80,12 +80,9 @@ def run(chosen: argparse.Namespace) -> int:
     disturbance = Disturbance(chosen.noise[0], chosen.noise[1], tuple(chosen.drop))
     figures = evaluate(
         find_motions(chosen.paths),
-        chosen.preset,
-        chosen.stage,
+        ScoredModel(chosen.preset, chosen.stage, chosen.weights, chosen.planting),
         disturbance,
-        chosen.weights,
         chosen.bodies,
-        chosen.planting,
         progress=lambda done, total: bar.show(done / total),
         load=partial(load_motion, **file_options(chosen)),
     )

@@ -29,12 +29,43 @@ from .metrics import (
 if TYPE_CHECKING:
     from .paper import PublishedReconstructor
 
-Scored = Preset | Literal["paper"]
-"""What can be scored: the presets and the published architecture."""
-
 _TIMED_FRAMES = 60
 """Number of frames of each clip that are also run one at a time, to measure their time."""
 _WARM_UP_FRAMES = 5
+
+
+@dataclass(frozen=True)
+class ScoredModel:
+    """The model to score.
+
+    Attributes:
+        preset: A preset, or "paper" for the published architecture.
+        stage: "network" leaves out the exact solve.
+        weights: A weights file instead of the one that comes with the package.
+        planting: How firmly standing feet are held, 0 to 1.
+    """
+
+    preset: Preset | Literal["paper"] = "ssrhmr"
+    stage: Stage = "exact"
+    weights: Path | None = None
+    planting: float = 0.0
+
+    def reconstructor(self, skeleton: Skeleton) -> Reconstructor | PublishedReconstructor:
+        """Return a reconstructor for a body.
+
+        Raises:
+            ValueError: The published architecture has no weights.
+            WeightsError: The weights cannot be used.
+        """
+        if self.preset != "paper":
+            return Reconstructor(
+                skeleton, self.weights, self.preset, self.stage, planting=self.planting
+            )
+        if self.weights is None:
+            raise ValueError("--preset paper needs --weights: train them with train --preset paper")
+        from .paper import PublishedReconstructor
+
+        return PublishedReconstructor(skeleton, self.weights, self.stage)
 
 
 @dataclass(frozen=True)
@@ -70,12 +101,9 @@ class Disturbance:
 
 def evaluate(
     paths: Sequence[Path],
-    preset: Scored = "ssrhmr",
-    stage: Stage = "exact",
+    model: ScoredModel | None = None,
     disturbance: Disturbance | None = None,
-    weights: Path | None = None,
     bodies: int = 0,
-    planting: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
     load: Callable[[Path], Motion] = load_motion,
 ) -> dict[str, Any]:
@@ -83,12 +111,9 @@ def evaluate(
 
     Args:
         paths: Motion files. Clips of at most 42 frames at 60 Hz are listed, not scored.
-        preset: The model to score.
-        stage: "network" leaves out the exact solve.
+        model: The model to score, by default the one that comes with the package.
         disturbance: How the trackers are disturbed first.
-        weights: A weights file instead of the one that comes with the package.
         bodies: Number of random bodies that replace each clip's own, see :func:`random_body`.
-        planting: How firmly standing feet are held, 0 to 1.
         progress: Function that is called with the number of clips done and of all clips.
         load: Function that reads a motion file.
 
@@ -100,13 +125,11 @@ def evaluate(
     Raises:
         ValueError: No file can be read, or no clip was long enough.
     """
+    model = model or ScoredModel()
     clips: list[tuple[Path, Errors]] = []
     seconds: list[float] = []
     short: list[str] = []
     unreadable: list[dict[str, str]] = []
-
-    def reconstructor(skeleton: Skeleton) -> Reconstructor | PublishedReconstructor:
-        return _reconstructor(skeleton, weights, preset, stage, planting)
 
     for number, path in enumerate(paths):
         try:
@@ -118,7 +141,7 @@ def evaluate(
         if len(clip) <= FIRST_FRAME:
             short.append(path.as_posix())
             continue
-        errors, times = _score_clip(clip, number, bodies, disturbance, reconstructor)
+        errors, times = _score_clip(clip, number, bodies, disturbance, model)
         clips.append((path, errors))
         seconds += times
         if progress:
@@ -140,7 +163,7 @@ def _score_clip(
     number: int,
     bodies: int,
     disturbance: Disturbance | None,
-    reconstructor: Callable[[Skeleton], Reconstructor | PublishedReconstructor],
+    model: ScoredModel,
 ) -> tuple[Errors, list[float]]:
     """Score a clip on its own body or on random ones.
 
@@ -149,7 +172,7 @@ def _score_clip(
         number: Number of the clip, for the seeds of bodies and disturbances.
         bodies: Number of random bodies, 0 for the clip's own.
         disturbance: How the trackers are disturbed.
-        reconstructor: Function that returns a reconstructor for a body.
+        model: The model to score.
 
     Returns:
         The errors, and the seconds that single frames took.
@@ -161,9 +184,9 @@ def _score_clip(
         take = Take.from_motion(truth)
         if disturbance:
             take = disturbance.apply(take, seed)
-        model = reconstructor(truth.skeleton)
-        parts.append(measure_errors(model.clip(take), truth, take.valid))
-    return pool_errors(parts), _time_frames(model, take)
+        reconstructor = model.reconstructor(truth.skeleton)
+        parts.append(measure_errors(reconstructor.clip(take), truth, take.valid))
+    return pool_errors(parts), _time_frames(reconstructor, take)
 
 
 def _report(clips: Sequence[tuple[Path, Errors]], milliseconds: np.ndarray) -> dict[str, Any]:
@@ -182,18 +205,6 @@ def _report(clips: Sequence[tuple[Path, Errors]], milliseconds: np.ndarray) -> d
         "sets": {name: summarize_errors(pool_errors(sets[name])) for name in sorted(sets)},
         "clips": [{"path": path.as_posix(), **summarize_errors(errors)} for path, errors in clips],
     }
-
-
-def _reconstructor(
-    skeleton: Skeleton, weights: Path | None, preset: Scored, stage: Stage, planting: float
-) -> Reconstructor | PublishedReconstructor:
-    if preset != "paper":
-        return Reconstructor(skeleton, weights, preset, stage, planting=planting)
-    if weights is None:
-        raise ValueError("--preset paper needs --weights: train them with train --preset paper")
-    from .paper import PublishedReconstructor
-
-    return PublishedReconstructor(skeleton, weights, stage)
 
 
 def random_body(skeleton: Skeleton, seed: int) -> Skeleton:
@@ -226,12 +237,12 @@ def _set_name(path: Path) -> str:
     return "/".join(path.parts[-3:-1])
 
 
-def _time_frames(model: Reconstructor | PublishedReconstructor, take: Take) -> list[float]:
+def _time_frames(reconstructor: Reconstructor | PublishedReconstructor, take: Take) -> list[float]:
     """Return the seconds that single frames take, as in live use."""
-    model.reset()
+    reconstructor.reset()
     seconds = []
     for frame in range(min(_TIMED_FRAMES, len(take))):
         begin = time.perf_counter()
-        model.frame(take.positions[frame], take.rotations[frame])
+        reconstructor.frame(take.positions[frame], take.rotations[frame])
         seconds.append(time.perf_counter() - begin)
     return seconds[_WARM_UP_FRAMES:]

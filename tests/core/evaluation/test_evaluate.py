@@ -10,12 +10,13 @@ import pytest
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS, Skeleton
-from ssrhmr_core.evaluation.evaluate import Disturbance, evaluate, random_body
+from ssrhmr_core.evaluation.evaluate import Disturbance, ScoredModel, evaluate, random_body
 from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 
 PELVIS = TRACKERS.index("pelvis")
+IK = ScoredModel(preset="ik")
 
 
 def test_trackers_are_lost_from_a_third_on_or_from_the_start(motion: Motion) -> None:
@@ -66,7 +67,7 @@ def test_the_report_of_some_clips(tmp_path: Path, skeleton: Skeleton) -> None:
         save_bvh(path, make_motion(skeleton, frames=frames, seed=number))
         paths.append(path)
     done: list[tuple[int, int]] = []
-    report = evaluate([*paths, paths[0]], "ik", progress=lambda *counts: done.append(counts))
+    report = evaluate([*paths, paths[0]], IK, progress=lambda *counts: done.append(counts))
     # The clip of 42 frames is listed; a clip that is named twice counts twice.
     assert report["too_short"] == [paths[2].as_posix()]
     names = [clip["path"] for clip in report["clips"]]
@@ -79,16 +80,16 @@ def test_the_report_of_some_clips(tmp_path: Path, skeleton: Skeleton) -> None:
     assert report["pooled"]["mpjpe_mm"] == pytest.approx(weighted / sum(scored.values()))
     assert report["pooled"]["ms_per_frame_median"] > 0.0
     with pytest.raises(ValueError, match="no clip is longer than 42 frames"):
-        evaluate(paths[2:3], "ik")
+        evaluate(paths[2:3], IK)
 
 
 def test_random_bodies_and_the_network_stage(tmp_path: Path, motion: Motion) -> None:
     path = tmp_path / "clip.bvh"
     save_bvh(path, motion)
-    own = evaluate([path], "ik")["pooled"]
-    others = evaluate([path], "ik", bodies=2)["pooled"]
+    own = evaluate([path], IK)["pooled"]
+    others = evaluate([path], IK, bodies=2)["pooled"]
     assert others["frames"] == 2 * own["frames"] and others["mpjpe_mm"] != own["mpjpe_mm"]
-    network = evaluate([path], "ik", stage="network")["pooled"]
+    network = evaluate([path], ScoredModel("ik", "network"))["pooled"]
     assert network["mpeepe_mm"] > 10.0 > own["mpeepe_mm"]
 
 
@@ -96,4 +97,4 @@ def test_the_published_architecture_needs_weights(tmp_path: Path, motion: Motion
     path = tmp_path / "clip.bvh"
     save_bvh(path, motion)
     with pytest.raises(ValueError, match="train --preset paper"):
-        evaluate([path], "paper")
+        evaluate([path], ScoredModel("paper"))
