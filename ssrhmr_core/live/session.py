@@ -395,9 +395,11 @@ class LiveSession:
         return self._recorder.stop()
 
     def _choose_message(self) -> str:
-        """Return what the user should know first."""
+        """Return what the user should know: what is wrong here, then what the source reports."""
+        message = self._recorder.error or self._scheduler.message or self._message
         notice = self._source.notice if isinstance(self._source, NotifyingSource) else ""
-        return self._recorder.error or self._scheduler.message or self._message or notice
+        # What a sender does not send is often why something is missing here.
+        return ". ".join(text for text in (message, notice) if text)
 
     def _apply_performer(self) -> None:
         """Reconstruct the body that the trackers were calibrated to."""

@@ -69,7 +69,7 @@ NO_LENGTHS = (
 )
 GLOBAL_BONES = (
     "the sender sends bones in room coordinates instead of relative to their parents (as ALVR"
-    " does): they cannot be used. Let it send trackers instead, or use another program"
+    " does): they cannot be used. Use a program that sends trackers, or bones as VMC defines them"
 )
 
 Transform = tuple[Vector, Quaternion]

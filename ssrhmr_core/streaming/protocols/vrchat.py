@@ -52,8 +52,8 @@ _OSC_TO_UNIX = 2208988800.0
 """Seconds from 1900, where OSC begins to count, to 1970."""
 
 NO_ROTATIONS = (
-    "the sender sends positions of trackers but no rotations (as ALVR does): bodies cannot be made"
-    " of those. Use its VMC output, or a program that sends rotations too"
+    "the sender sends positions of trackers but no rotations (as ALVR does), which are not enough"
+    " for a body: use a program that sends rotations too"
 )
 
 

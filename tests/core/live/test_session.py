@@ -494,7 +494,8 @@ def test_what_the_source_has_to_tell_is_shown() -> None:
     # What is wrong here comes first.
     session.bind({"left_hand": "left_hand"})
     stage.run(session, every(1.0 / 60.0, 1.0, 0.2))
-    assert "neither pelvis nor head" in session.status.message
+    message = session.status.message
+    assert message.startswith("neither pelvis nor head") and message.endswith(". two senders")
 
 
 def test_a_head_with_positions_only_follows_the_pelvis() -> None:
