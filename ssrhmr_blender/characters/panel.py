@@ -23,7 +23,7 @@ from ..translations import CONTEXT
 class SSRHMR_UL_characters(bpy.types.UIList):
     """The characters of a scene."""
 
-    def draw_item(
+    def draw_item(  # noqa: PLR0913 (Blender passes them)
         self,
         context: bpy.types.Context,
         layout: bpy.types.UILayout,

@@ -98,6 +98,9 @@ class ModalJob(OperatorMixin):
                 " the scene until it is done",
             )
             return {"CANCELLED"}
+        return self._step(context)
+
+    def _step(self, context: bpy.types.Context) -> OperatorResult:
         try:
             share, text = next(self._steps)
         except StopIteration as finished:

@@ -20,7 +20,7 @@ _SURE = 0.95
 class SSRHMR_UL_bones(bpy.types.UIList):
     """The 22 joints and their bones."""
 
-    def draw_item(
+    def draw_item(  # noqa: PLR0913 (Blender passes them)
         self,
         context: bpy.types.Context,
         layout: bpy.types.UILayout,

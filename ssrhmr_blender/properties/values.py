@@ -184,21 +184,28 @@ def _checked(prop: Any, value: object) -> Any:
 
 
 def _scalar(prop: Any, value: object) -> Any:
-    name = prop.identifier
     if prop.type == "BOOLEAN":
         if not isinstance(value, bool):
-            raise ValuesError(f"'{name}' must be true or false")
+            raise ValuesError(f"'{prop.identifier}' must be true or false")
         return value
-    if prop.type in ("INT", "FLOAT"):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValuesError(f"'{name}' must be a number")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValuesError(f"'{name}' must be a finite number")
-        if prop.type == "INT" and value != int(value):
-            raise ValuesError(f"'{name}' must be a whole number")
-        if not prop.hard_min <= value <= prop.hard_max:
-            raise ValuesError(f"'{name}' must be from {prop.hard_min:g} to {prop.hard_max:g}")
-        return int(value) if prop.type == "INT" else float(value)
+    return _number(prop, value) if prop.type in ("INT", "FLOAT") else _text(prop, value)
+
+
+def _number(prop: Any, value: object) -> int | float:
+    name = prop.identifier
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValuesError(f"'{name}' must be a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValuesError(f"'{name}' must be a finite number")
+    if prop.type == "INT" and value != int(value):
+        raise ValuesError(f"'{name}' must be a whole number")
+    if not prop.hard_min <= value <= prop.hard_max:
+        raise ValuesError(f"'{name}' must be from {prop.hard_min:g} to {prop.hard_max:g}")
+    return int(value) if prop.type == "INT" else float(value)
+
+
+def _text(prop: Any, value: object) -> str:
+    name = prop.identifier
     if not isinstance(value, str) or len(value) > _LONGEST:
         raise ValuesError(f"'{name}' must be text")
     try:
