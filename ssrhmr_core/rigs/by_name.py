@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mapping bones by one family's names.
+
+Names are compared as written and, less surely, without prefix, case, punctuation and the spelling
+of the side. Where several bones have a joint's name, their place in the hierarchy decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from ..body.skeleton import JOINTS, PARENTS
+from .bone_tree import WITHOUT_SIDE, BoneTree, key_of, split_words
+from .families import Family
+from .hierarchy import (
+    find_contradicted,
+    joints_above,
+    joints_by_bone,
+    may_hang,
+    nearest_joint_above,
+    place_spine,
+)
+from .mapping import CHEST, CONTRADICTED, NONE, SPINE, TOLERANT, BoneMapping
+
+
+def map_by_names(tree: BoneTree, family: Family) -> BoneMapping:
+    """Map a rig by one table, with the spine taken from the hierarchy."""
+    bones = np.full(len(JOINTS), NONE)
+    confidence = np.zeros(len(JOINTS), np.float32)
+    several: dict[int, list[int]] = {}
+    # From the ends of limbs upwards, so that the bone below is mapped already.
+    for joint in range(len(JOINTS) - 1, -1, -1):
+        candidates, sure = _candidates(tree, family, JOINTS[joint], _bone_below(bones, joint))
+        confidence[joint] = sure * family.confidence
+        if len(candidates) == 1 and candidates[0] not in bones:
+            bones[joint] = candidates[0]
+        elif len(candidates) > 1:
+            several[joint] = candidates
+    for joint, candidates in reversed(several.items()):
+        several[joint] = _best_placed(bones, tree, joint, candidates)
+        if len(several[joint]) == 1:
+            bones[joint] = several[joint][0]
+    confidence[bones == NONE] = 0.0
+    place_spine(bones, confidence, tree)
+    confidence[find_contradicted(bones, tree)] *= CONTRADICTED
+    placed = SPINE if bones[CHEST] != NONE else ()
+    ambiguous = {
+        joint: candidates
+        for joint, candidates in sorted(several.items())
+        if bones[joint] == NONE and joint not in placed and len(candidates) > 1
+    }
+    return BoneMapping(family.name, bones, confidence, ambiguous)
+
+
+@cache
+def _known_keys(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    words = split_words(name)
+    return key_of(words), (WITHOUT_SIDE, "".join(words))
+
+
+def _bone_below(bones: np.ndarray, joint: int) -> int:
+    """Return the bone of the joint that follows in a limb or along the trunk, or NONE."""
+    continues = joint + 1 < len(JOINTS) and PARENTS[joint + 1] == joint
+    return int(bones[joint + 1]) if continues else NONE
+
+
+def _candidates(tree: BoneTree, family: Family, joint: str, below: int) -> tuple[list[int], float]:
+    """Return the bones with the best of a joint's names, and the confidence in such a match.
+
+    Of several names, one whose bone carries the bone ``below`` precedes the others.
+    """
+    names, sure = family.joints.get(joint, []), 1.0
+    matches = [[tree.by_name[name]] for name in names if name in tree.by_name]
+    if not matches:
+        keys, sure = [key for name in names for key in _known_keys(name)], TOLERANT
+        matches = [tree.by_key[key] for key in keys if key in tree.by_key]
+    if not matches:
+        return [], 0.0
+    above = set(tree.ancestors(below)) if below != NONE and len(matches) > 1 else set()
+    return next((match for match in matches if not above.isdisjoint(match)), matches[0]), sure
+
+
+def _best_placed(
+    bones: np.ndarray, tree: BoneTree, joint: int, candidates: Sequence[int]
+) -> list[int]:
+    """Return those candidates that hang best between the bones of the joints around."""
+    joint_of = joints_by_bone(bones)
+    bone_below = _bone_below(bones, joint)
+    below = set(tree.ancestors(bone_below)) if bone_below != NONE else set()
+    scores: dict[int, float] = {}
+    for bone in candidates:
+        if bone not in joint_of:
+            above = nearest_joint_above(bone, joint_of, tree)
+            scores[bone] = _score_place(bones, joint, above) + (bone in below)
+    return [bone for bone in scores if scores[bone] == max(scores.values())]
+
+
+def _score_place(bones: np.ndarray, joint: int, above: int | None) -> float:
+    """Return how well a bone fits below the joint ``above``: the nearer the joints, the better."""
+    if above is None:
+        return 0.0
+    if not may_hang(joint, above):
+        return -1.0
+    joints = joints_above(joint)
+    skipped = joints[: joints.index(above)] if above in joints else ()
+    return 1.0 / (1.0 + sum(bones[j] != NONE for j in skipped))

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of detecting a rig's bones, and what its confidence means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..body.skeleton import INDEX, JOINTS, REQUIRED_JOINTS
+
+NONE = -1
+"""Stands in a mapping for a joint without a bone."""
+
+TOLERANT = 0.9
+"""Confidence in a bone whose name matches except for its prefix or spelling."""
+COUNTED = 0.8
+"""Confidence in a spine bone identified only by its place between hips and neck."""
+SHAPE = 0.5
+"""Confidence in a bone identified by hierarchy and position alone."""
+GUESSED = 0.2
+"""Confidence in limbs whose side follows from no name, no foot and no convention."""
+CONTRADICTED = 0.5
+"""Factor on the confidence in a bone whose place in the hierarchy does not fit."""
+
+TRUNK = tuple(INDEX[name] for name in ("hips", "lower_spine", "middle_spine", "chest", "neck"))
+SPINE = TRUNK[1:4]
+HIPS, CHEST, NECK, HEAD = (INDEX[name] for name in ("hips", "chest", "neck", "head"))
+
+
+@dataclass(frozen=True, eq=False)
+class BoneMapping:
+    """The bones of a rig that stand for the 22 joints.
+
+    Attributes:
+        family: Name of the table that fits best; "unknown" where shape alone decided.
+        bones: (22,) int, index of the bone of each joint, or :data:`NONE`.
+        confidence: (22,) float32 in 0..1, how sure each one is: 1 for a name of the family in its
+            right place, 0.9 for a name that had to be stripped, 0.8 for a spine bone identified by
+            its place only, 0.5 and less for a bone identified by shape or one whose place in the
+            hierarchy contradicts its name; 0.2 where left and right are a guess; 0 without a bone.
+        ambiguous: Joints without a bone because several fit equally well, with those bones.
+        mirrored: Whether the names call the body's left side right; the bones go by the body.
+    """
+
+    family: str
+    bones: np.ndarray
+    confidence: np.ndarray
+    ambiguous: dict[int, list[int]] = field(default_factory=dict)
+    mirrored: bool = False
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the required joints that have no bone."""
+        return [JOINTS[joint] for joint in REQUIRED_JOINTS if self.bones[joint] == NONE]
+
+
+def empty_mapping() -> BoneMapping:
+    """Return a mapping without any bone."""
+    return BoneMapping("unknown", np.full(len(JOINTS), NONE), np.zeros(len(JOINTS), np.float32))
