@@ -211,7 +211,7 @@ class _BoneChains:
         return self._segment(start, end, shares, line[None]) if shares else None
 
     def _along(self, bone: int, top: int, line: np.ndarray) -> float | None:
-        """Return the share of the line from ``top`` at which a bone lies; None if it lies off it."""
+        """Return the share of the line from ``top`` at which a bone lies; None if it is off it."""
         offset = self.heads[bone] - self.heads[top]
         share = float(offset @ line / (line @ line))
         off = float(np.linalg.norm(offset - share * line) / np.linalg.norm(line))
