@@ -9,16 +9,17 @@ name explains are identified by shape.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from ..body.skeleton import INDEX, JOINTS, MIRROR
+from ..body.skeleton import JOINTS, MIRROR
 from .bone_tree import BoneTree
-from .by_name import map_by_names
+from .by_name import count_names, map_by_names
 from .by_shape import map_by_shape
-from .families import Family, families
-from .hierarchy import find_contradicted, has_short_spine, place_spine
-from .mapping import CONTRADICTED, NONE, BoneMapping, empty_mapping
+from .combining import ask_about_doubtful, combine, fill_gaps
+from .families import Family, families, vocabulary
+from .mapping import CONTRADICTED, LEGS, NONE, BoneMapping, empty_mapping
 
 __all__ = ["NONE", "BoneMapping", "Family", "families", "map_bones"]
 
@@ -42,49 +43,61 @@ def map_bones(
     Returns:
         The best mapping; it may be incomplete (:attr:`BoneMapping.missing`).
     """
-    tree = BoneTree(names, parents)
-    best = _map_by_best_family(tree)
-    if positions is None:
-        return best
-    heads = np.asarray(positions, np.float64)
+    tree = BoneTree(names, parents, vocabulary())
+    heads = None if positions is None else np.asarray(positions, np.float64)
+    best = _map_by_best_family(tree, heads)
+    if heads is None:
+        return ask_about_doubtful(best, tree)
     if (best.bones == NONE).any():
-        shape = map_by_shape(tree, heads)
-        if shape.confidence.sum() > best.confidence.sum() and not best.ambiguous:
-            best = shape
-        else:
-            _fill_gaps(best, shape, tree)
-    return _mirror(best) if _do_toes_point_back(best.bones, heads) else best
+        best = combine(best, map_by_shape(tree, heads), tree, heads)
+    if _do_toes_point_back(best.bones, heads):
+        best = _mirror(best)
+    return ask_about_doubtful(best, tree)
 
 
-def _map_by_best_family(tree: BoneTree) -> BoneMapping:
+def _map_by_best_family(tree: BoneTree, heads: np.ndarray | None) -> BoneMapping:
     """Return the mapping of the family that explains most, completed by common words."""
-    # max() keeps the first of equals, so the order of the files settles ties.
-    mappings = [empty_mapping(), *(map_by_names(tree, family) for family in families())]
-    best = max(mappings, key=lambda mapping: (mapping.confidence.sum(), len(mapping.ambiguous)))
+    best = empty_mapping()
+    general: list[BoneMapping] = []
+    controls: dict[str, BoneMapping] = {}
+    for family in families():
+        mapping = _map_by_best_reading(tree, family, heads, _rate(best))
+        if mapping is None:
+            continue
+        if family.confidence < 1.0:
+            general.append(mapping)
+        if family.instead_of and not mapping.missing:
+            controls[family.instead_of] = mapping
+        # The first of equals wins, so the order of the files settles ties.
+        if _rate(mapping) > _rate(best):
+            best = mapping
+    best = controls.get(best.family, best)
     # A family may know fewer joints than words that are common everywhere.
-    for mapping, family in zip(mappings[1:], families(), strict=True):
-        if family.confidence < 1.0 and mapping is not best:
-            _fill_gaps(best, mapping, tree)
+    for mapping in general:
+        if mapping is not best:
+            fill_gaps(best, mapping, tree, heads)
     return best
 
 
-def _fill_gaps(best: BoneMapping, other: BoneMapping, tree: BoneTree) -> None:
-    """Give joints without a bone the one of another mapping, where it fits."""
-    for joint in np.flatnonzero(best.bones == NONE):
-        bone = other.bones[joint]
-        if (
-            bone == NONE
-            or bone in best.bones
-            or has_short_spine(joint, best.bones)
-            or joint in best.ambiguous
-        ):
-            continue
-        tried = best.bones.copy()
-        tried[joint] = bone
-        if not (find_contradicted(tried, tree) & ~find_contradicted(best.bones, tree)).any():
-            best.bones[joint] = bone
-            best.confidence[joint] = other.confidence[joint]
-    place_spine(best.bones, best.confidence, tree)
+def _map_by_best_reading(
+    tree: BoneTree, family: Family, heads: np.ndarray | None, best: tuple[float, int]
+) -> BoneMapping | None:
+    """Return a family's best mapping; None if its names are too few to be better than ``best``."""
+    mappings = []
+    for reading in tree.readings:
+        count = count_names(tree, reading, family)
+        if count and (count >= best[0] - _SPINE_BONUS or family.confidence < 1.0):
+            mappings.append(map_by_names(tree, reading, family, heads))
+    return max(mappings, key=_rate, default=None)
+
+
+_SPINE_BONUS = 3
+"""Joints of the spine that a table may not name and the hierarchy still gives."""
+
+
+def _rate(mapping: BoneMapping) -> tuple[float, int]:
+    """Return what makes a mapping better than another."""
+    return float(mapping.confidence.sum()), len(mapping.ambiguous)
 
 
 def _do_toes_point_back(bones: np.ndarray, heads: np.ndarray) -> bool:
@@ -92,13 +105,10 @@ def _do_toes_point_back(bones: np.ndarray, heads: np.ndarray) -> bool:
 
     However the legs are bent, toes are in front of a plane through the shin and the other leg.
     """
-    legs = [
-        [bones[INDEX[f"{side}_{part}"]] for part in ("hip", "knee", "ankle", "toe")]
-        for side in ("left", "right")
-    ]
-    if NONE in (*legs[0], *legs[1]):
+    legs = bones[np.array(LEGS)]
+    if NONE in legs:
         return False
-    across = heads[legs[0][0]] - heads[legs[1][0]]
+    across = heads[legs[0, 0]] - heads[legs[1, 0]]
     for _, knee, ankle, toe in legs:
         shin, foot = heads[knee] - heads[ankle], heads[toe] - heads[ankle]
         lengths = np.prod([np.linalg.norm(v) for v in (across, shin, foot)])
@@ -110,6 +120,12 @@ def _do_toes_point_back(bones: np.ndarray, heads: np.ndarray) -> bool:
 def _mirror(mapping: BoneMapping) -> BoneMapping:
     """Exchange left and right, and lower the confidence in all joints that have a side."""
     confidence = mapping.confidence[_MIRROR]
-    confidence[np.arange(len(JOINTS)) != _MIRROR] *= CONTRADICTED
-    ambiguous = {int(_MIRROR[joint]): bones for joint, bones in mapping.ambiguous.items()}
-    return BoneMapping(mapping.family, mapping.bones[_MIRROR], confidence, ambiguous, mirrored=True)
+    sided = np.arange(len(JOINTS)) != _MIRROR
+    confidence[sided] *= CONTRADICTED
+    bones = mapping.bones[_MIRROR]
+    ambiguous = {int(_MIRROR[joint]): choices for joint, choices in mapping.ambiguous.items()}
+    for joint in np.flatnonzero(sided & (bones != NONE)):
+        other = mapping.bones[joint]
+        choices = [int(bones[joint]), *([int(other)] if other != NONE else [])]
+        ambiguous[int(joint)] = choices
+    return replace(mapping, bones=bones, confidence=confidence, ambiguous=ambiguous, mirrored=True)

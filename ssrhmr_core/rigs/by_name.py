@@ -13,27 +13,35 @@ from functools import cache
 import numpy as np
 
 from ..body.skeleton import JOINTS, PARENTS
-from .bone_tree import WITHOUT_SIDE, BoneTree, key_of, split_words
+from .bone_tree import WITHOUT_SIDE, BoneTree, Reading, key_of, layer_of, split_words
 from .families import Family
-from .hierarchy import (
-    find_contradicted,
-    joints_above,
-    joints_by_bone,
-    may_hang,
-    nearest_joint_above,
-    place_spine,
-)
-from .mapping import CHEST, CONTRADICTED, NONE, SPINE, TOLERANT, BoneMapping
+from .hierarchy import joints_above, joints_by_bone, may_hang, nearest_joint_above, rate_places
+from .mapping import CHEST, NONE, SPINE, TOLERANT, BoneMapping
+from .trunk import place_trunk
 
 
-def map_by_names(tree: BoneTree, family: Family) -> BoneMapping:
-    """Map a rig by one table, with the spine taken from the hierarchy."""
+def count_names(tree: BoneTree, reading: Reading, family: Family) -> int:
+    """Return how many joints have a bone with one of the family's names."""
+    return sum(
+        any(
+            name in tree.by_name or not reading.by_key.keys().isdisjoint(_known_keys(name))
+            for name in names
+        )
+        for names in family.joints.values()
+    )
+
+
+def map_by_names(
+    tree: BoneTree, reading: Reading, family: Family, heads: np.ndarray | None
+) -> BoneMapping:
+    """Map a rig by one table, with the trunk corrected by what its bones carry."""
     bones = np.full(len(JOINTS), NONE)
     confidence = np.zeros(len(JOINTS), np.float32)
     several: dict[int, list[int]] = {}
     # From the ends of limbs upwards, so that the bone below is mapped already.
     for joint in range(len(JOINTS) - 1, -1, -1):
-        candidates, sure = _candidates(tree, family, JOINTS[joint], _bone_below(bones, joint))
+        names = family.joints.get(JOINTS[joint], [])
+        candidates, sure = _candidates(tree, reading, names, _bone_below(bones, joint))
         confidence[joint] = sure * family.confidence
         if len(candidates) == 1 and candidates[0] not in bones:
             bones[joint] = candidates[0]
@@ -44,8 +52,8 @@ def map_by_names(tree: BoneTree, family: Family) -> BoneMapping:
         if len(several[joint]) == 1:
             bones[joint] = several[joint][0]
     confidence[bones == NONE] = 0.0
-    place_spine(bones, confidence, tree)
-    confidence[find_contradicted(bones, tree)] *= CONTRADICTED
+    place_trunk(bones, confidence, tree, heads)
+    confidence *= rate_places(bones, tree).astype(np.float32)
     placed = SPINE if bones[CHEST] != NONE else ()
     ambiguous = {
         joint: candidates
@@ -67,20 +75,34 @@ def _bone_below(bones: np.ndarray, joint: int) -> int:
     return int(bones[joint + 1]) if continues else NONE
 
 
-def _candidates(tree: BoneTree, family: Family, joint: str, below: int) -> tuple[list[int], float]:
+def _candidates(
+    tree: BoneTree, reading: Reading, names: Sequence[str], below: int
+) -> tuple[list[int], float]:
     """Return the bones with the best of a joint's names, and the confidence in such a match.
 
     Of several names, one whose bone carries the bone ``below`` precedes the others.
     """
-    names, sure = family.joints.get(joint, []), 1.0
+    sure = 1.0
     matches = [[tree.by_name[name]] for name in names if name in tree.by_name]
     if not matches:
-        keys, sure = [key for name in names for key in _known_keys(name)], TOLERANT
-        matches = [tree.by_key[key] for key in keys if key in tree.by_key]
+        sure = TOLERANT
+        matches = [match for name in names for match in _match_tolerantly(tree, reading, name)]
     if not matches:
         return [], 0.0
     above = set(tree.ancestors(below)) if below != NONE and len(matches) > 1 else set()
     return next((match for match in matches if not above.isdisjoint(match)), matches[0]), sure
+
+
+def _match_tolerantly(tree: BoneTree, reading: Reading, name: str) -> list[list[int]]:
+    """Return the bones whose names equal a name except for prefix and spelling.
+
+    A name of a generated rig's layer stands for the bones in that layer, if the rig has it.
+    """
+    layer = layer_of(name)
+    matches = [reading.by_key[key] for key in _known_keys(name) if key in reading.by_key]
+    if layer and tree.has_layer(layer):
+        matches = [[bone for bone in match if tree.layers[bone] == layer] for match in matches]
+    return [match for match in matches if match]
 
 
 def _best_placed(

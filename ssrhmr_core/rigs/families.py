@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from .bone_tree import split_words
+
 
 @dataclass(frozen=True)
 class Family:
@@ -18,11 +20,14 @@ class Family:
         joints: The names of each joint's bone, best first.
         confidence: Factor on the confidence in its bones; below 1 for a table of words that are
             common everywhere.
+        instead_of: A family whose bones the bones of this one move: where both are there, this one
+            is keyed.
     """
 
     name: str
     joints: dict[str, list[str]]
     confidence: float = 1.0
+    instead_of: str = ""
 
 
 @cache
@@ -33,5 +38,19 @@ def families() -> tuple[Family, ...]:
     for entry in sorted(entries, key=lambda entry: entry.name):
         if entry.name.endswith(".json"):
             table = json.loads(entry.read_text(encoding="utf-8"))
-            tables.append(Family(table["family"], table["joints"], table.get("confidence", 1.0)))
+            tables.append(
+                Family(
+                    name=table["family"],
+                    joints=table["joints"],
+                    confidence=table.get("confidence", 1.0),
+                    instead_of=table.get("instead_of", ""),
+                )
+            )
     return tuple(tables)
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Return the words of all names in all tables."""
+    names = {name for family in families() for bones in family.joints.values() for name in bones}
+    return frozenset(word for name in names for word in split_words(name))

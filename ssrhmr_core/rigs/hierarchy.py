@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether bones hang where their joints do, and the spine between hips and neck."""
+"""Whether bones hang where their joints do."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..body.skeleton import INDEX, JOINTS, PARENTS
+from ..body.skeleton import INDEX, JOINTS, MIRROR, PARENTS, REQUIRED_JOINTS
 from .bone_tree import BoneTree
-from .mapping import CHEST, COUNTED, HEAD, HIPS, NECK, NONE, SPINE, TRUNK
+from .mapping import CHEST, CONTRADICTED, HEAD, LOOSE, NECK, NONE, SIDES, SPINE, TRUNK
 
 _LIMB_STARTS = tuple(
-    INDEX[f"{side}_{part}"]
-    for side in ("left", "right")
-    for part in ("hip", "clavicle", "shoulder")
+    INDEX[f"{side}_{part}"] for side in SIDES for part in ("hip", "clavicle", "shoulder")
 )
 _MOST_LOOSE = 4
 """Limb joints on no mapped bone above which the rig has no hierarchy to hold against names."""
@@ -27,8 +25,15 @@ def joints_above(joint: int) -> list[int]:
 
 
 def may_hang(joint: int, above: int) -> bool:
-    """Tell whether a joint's bone may hang on another's; limbs may on any bone of the trunk."""
-    return above in joints_above(joint) or (joint in _LIMB_STARTS and above in TRUNK)
+    """Tell whether a joint's bone may hang on another's.
+
+    Limbs may hang on any bone of the trunk, and hips on the one bone of a trunk that has no more.
+    """
+    return (
+        above in joints_above(joint)
+        or (joint in _LIMB_STARTS and above in TRUNK)
+        or (joint == TRUNK[0] and above == CHEST)
+    )
 
 
 def joints_by_bone(bones: np.ndarray) -> dict[int, int]:
@@ -41,12 +46,13 @@ def nearest_joint_above(bone: int, joint_of: dict[int, int], tree: BoneTree) -> 
     return next((joint_of[a] for a in tree.ancestors(bone) if a in joint_of), None)
 
 
-def find_contradicted(bones: np.ndarray, tree: BoneTree) -> np.ndarray:
-    """Return a mask (22,) of the bones that do not hang where their joints do.
+def rate_places(bones: np.ndarray, tree: BoneTree) -> np.ndarray:
+    """Return factors (22,) on the confidence in bones: 1 for those that hang where joints do.
 
     The nearest mapped bone above a joint's must belong to a joint above it; limbs may start from
     any bone of the trunk. A limb or a trunk that hangs on no mapped bone is no contradiction:
-    generated rigs hold their parts together through bones of their own.
+    generated rigs hold their parts together through bones of their own. Neither is the same part of
+    both limbs: the feet of game rigs may hang on the root, where IK wants them.
     """
     joint_of = joints_by_bone(bones)
     wrong = np.zeros(len(JOINTS), bool)
@@ -55,28 +61,32 @@ def find_contradicted(bones: np.ndarray, tree: BoneTree) -> np.ndarray:
         above = nearest_joint_above(bone, joint_of, tree)
         if above is None:
             loose[joint] = joint not in (*TRUNK, HEAD, *_LIMB_STARTS)
-        else:
-            wrong[joint] = not may_hang(joint, above)
-    return wrong | loose if loose.sum() <= _MOST_LOOSE else wrong
+        elif not may_hang(joint, above):
+            wrong[joint] = True
+        elif _skips_limb(joint, above, bones):
+            (loose if joint in REQUIRED_JOINTS else wrong)[joint] = True
+    wrong[NECK] |= _misses_head(bones, joint_of, tree)
+    factors = np.where(wrong, CONTRADICTED, 1.0)
+    if loose.sum() <= _MOST_LOOSE:
+        both = loose & loose[list(MIRROR)]
+        factors[loose] = np.where(both, LOOSE, CONTRADICTED)[loose]
+    return factors
 
 
-def place_spine(bones: np.ndarray, confidence: np.ndarray, tree: BoneTree) -> None:
-    """Put the bones between hips and neck on the three spine joints, whatever their number."""
-    top = NECK if bones[NECK] != NONE else HEAD
-    connected = bones[HIPS] != NONE and bones[top] != NONE
-    path = tree.path_between(bones[HIPS], bones[top]) if connected else None
-    if not path:
-        return
-    if len(path) < 3:
-        chosen = [path[0] if len(path) == 2 else NONE, NONE, path[-1]]
-    else:
-        chosen = [path[0], path[len(path) // 2], path[-1]]
-    for joint, bone in zip(SPINE, chosen, strict=True):
-        if bone != bones[joint]:
-            bones[joint] = bone
-            confidence[joint] = min(confidence[[HIPS, top]].min(), COUNTED)
-        if bone == NONE:
-            confidence[joint] = 0.0
+def _misses_head(bones: np.ndarray, joint_of: dict[int, int], tree: BoneTree) -> bool:
+    """Tell whether the head hangs on another mapped bone than the neck."""
+    if NONE in (bones[NECK], bones[HEAD]):
+        return False
+    return nearest_joint_above(int(bones[HEAD]), joint_of, tree) not in (NECK, None)
+
+
+def _skips_limb(joint: int, above: int, bones: np.ndarray) -> bool:
+    """Tell whether a joint of a limb hangs above a mapped joint of the same limb."""
+    joints = joints_above(joint)
+    if joint in (*TRUNK, HEAD) or above not in joints:
+        return False
+    between = joints[: joints.index(above)]
+    return any(bones[j] != NONE for j in between if j not in (*TRUNK, HEAD))
 
 
 def has_short_spine(joint: int, bones: np.ndarray) -> bool:

@@ -29,11 +29,49 @@ _ALIKE = 0.15
 """Greatest difference of mirrored segments, as a share of their length."""
 _SHORTEST_LIMB = 0.1
 """Least length of a limb, as a share of the longest chain."""
+_PRICE_OF_FINGERS = 0.5
+"""Price of each bone between a limb's end and the bone that carries fingers or toes."""
+_FINGERS = 3
+"""Least number of chains that hang on a hand."""
+_APART = 0.05
+"""Least distance of mirrored joints, as a share of a limb's length: copies lie closer."""
+
 _HELPERS = frozenset(
     {"adjust", "control", "corrective", "ctrl", "fk", "heel", "helper", "ik", "mch", "nub"}
     | {"pole", "roll", "socket", "target", "tweak", "twist", "vis", "weapon"}
 )
 """Words in the names of bones that are no part of a body."""
+_CLOTHES = frozenset(
+    {"accessory", "acc", "bag", "bang", "bangs", "belt", "boob", "braid", "breast", "bust", "cape"}
+    | {"cloak", "cloth", "coat", "collider", "dress", "dynamic", "ear", "ears", "feather", "hair"}
+    | {"hat", "hem", "hood", "jiggle", "pec", "pectoral", "phys", "physics", "ponytail", "ribbon"}
+    | {"scarf", "sec", "shield", "skirt", "sleeve", "sode", "spring", "strap", "sword", "tail"}
+    | {"tie", "twintail", "veil", "wing", "wings"}
+)
+"""Words in the names of bones that hang on a body."""
+_CLOTHES_ELSEWHERE = (
+    *("髪", "スカート", "リボン", "袖", "胸", "乳", "尻尾", "しっぽ", "翼", "羽", "耳", "マント"),
+    *("裙", "发", "尾", "ネクタイ", "ＩＫ", "捩", "キャンセル", "操作"),
+)
+"""The same in Japanese and Chinese, where words are not separated."""
+
+
+_ENDS = frozenset({"end", "tip", "ee", "nub", "top", "effector"})
+"""Words in the names of bones that mark the end of the one before."""
+
+
+def is_end(words: list[str]) -> bool:
+    """Tell whether a bone with these words in its name is only the end of the one before."""
+    return not _ENDS.isdisjoint(words)
+
+
+def is_body_part(words: list[str]) -> bool:
+    """Tell whether a bone with these words in its name may be a part of a body."""
+    return (
+        _HELPERS.isdisjoint(words)
+        and _CLOTHES.isdisjoint(words)
+        and not any(token in word for word in words for token in _CLOTHES_ELSEWHERE)
+    )
 
 
 @dataclass(frozen=True)
@@ -60,8 +98,21 @@ class Limb:
         rest = self.chain[self.places[2] + 1 :]
         return rest[0] if rest else NONE
 
-    def mirrors(self, other: Limb) -> bool:
-        """Tell whether both limbs have the same lengths."""
+    @property
+    def length(self) -> float:
+        """Length of both segments."""
+        return float(self.lengths.sum())
+
+
+@dataclass(frozen=True)
+class _Split:
+    """What speaks against a split of a chain, and the lengths of its two segments."""
+
+    price: float
+    lengths: np.ndarray
+
+    def mirrors(self, other: _Split) -> bool:
+        """Tell whether both splits give the same lengths."""
         return bool(np.abs(np.log(self.lengths / other.lengths)).max() < _ALIKE)
 
 
@@ -75,16 +126,16 @@ class LimbPair:
 
 
 class BodyGraph:
-    """A rig without its helper bones, with the lengths between bones."""
+    """A rig without helper bones and clothes, with the lengths between bones."""
 
     def __init__(self, tree: BoneTree, heads: np.ndarray) -> None:
         self.heads = heads
         self.sides = [side for side, _ in tree.keys]
-        helper = [not _HELPERS.isdisjoint(words) for words in tree.words]
-        self.bones = [bone for bone in range(len(tree)) if not helper[bone]]
+        self.words = tree.words
+        part = [is_body_part(words) for words in tree.words]
+        self.bones = [bone for bone in range(len(tree)) if part[bone]]
         self.parent = {
-            bone: next((a for a in tree.ancestors(bone) if not helper[a]), NONE)
-            for bone in self.bones
+            bone: next((a for a in tree.ancestors(bone) if part[a]), NONE) for bone in self.bones
         }
         self.children: dict[int, list[int]] = {bone: [] for bone in (NONE, *self.bones)}
         for bone in self.bones:
@@ -129,20 +180,21 @@ class BodyGraph:
             path.append(self.parent[path[-1]])
         return path
 
-    def find_limb(self, bone: int) -> Limb | None:
-        """Return the limb that starts at or below a bone, if its chain has two segments."""
-        chain = self.chain_down(bone)
+    def _find_splits(self, chain: list[int]) -> dict[tuple[int, int, int], _Split]:
+        """Return the ways to split a chain into the two segments of a limb."""
         # Hands and feet come soon after, however long tails and chains may be.
         steps = [self.step[below] for below in chain[1 : 2 * _FARTHEST]]
-        best, lowest = None, math.inf
-        for places in _splits(min(len(chain), _FARTHEST)):
+        hand = next(
+            (n for n, b in enumerate(chain) if n > 1 and len(self.children[b]) >= _FINGERS), None
+        )
+        splits = {}
+        for places in _places_of_joints(min(len(chain), _FARTHEST)):
             lengths = self._segment_lengths(chain, places, steps)
-            if lengths is None:
-                continue
-            price = _price_of_split(places, lengths, steps)
-            if price < lowest:
-                best, lowest = Limb(chain, places, np.array(lengths)), price
-        return best
+            if lengths is not None:
+                price = _price_of_split(places, lengths, steps)
+                price += _PRICE_OF_FINGERS * abs(hand - places[2]) if hand is not None else 0.0
+                splits[places] = _Split(price, np.array(lengths))
+        return splits
 
     def _segment_lengths(
         self, chain: list[int], places: tuple[int, int, int], steps: list[float]
@@ -161,15 +213,54 @@ class BodyGraph:
         pairs = []
         for bone in self.bones:
             starts = [child for child in self.children[bone] if self._reach_over(child) > shortest]
-            limbs = [limb for limb in map(self.find_limb, starts) if limb is not None]
-            for a, b in combinations(limbs, 2):
-                if a.mirrors(b):
-                    length = float(a.lengths.sum() + b.lengths.sum())
-                    pairs.append(LimbPair(length, bone, (a, b)))
+            if len(starts) < 2:
+                continue
+            chains = [self.chain_down(start) for start in starts]
+            splits = [self._find_splits(chain) for chain in chains]
+            for a, b in combinations(range(len(starts)), 2):
+                pair = self._pair_up(bone, (chains[a], splits[a]), (chains[b], splits[b]))
+                pairs += [pair] if pair is not None else []
         return sorted(pairs, key=lambda pair: -pair.length)
 
+    def _pair_up(
+        self,
+        carrier: int,
+        one: tuple[list[int], dict[tuple[int, int, int], _Split]],
+        other: tuple[list[int], dict[tuple[int, int, int], _Split]],
+    ) -> LimbPair | None:
+        """Return the mirrored limbs of two chains, split at the same places, or None."""
+        prices = {
+            places: split.price + other[1][places].price
+            for places, split in one[1].items()
+            if places in other[1] and split.mirrors(other[1][places])
+        }
+        for places in sorted(prices, key=prices.__getitem__)[:1]:
+            a, b = (Limb(chain, places, splits[places].lengths) for chain, splits in (one, other))
+            if self._are_apart(a, b) and self._have_two_sides(a, b):
+                return LimbPair(a.length + b.length, carrier, (a, b))
+        return None
 
-def _splits(count: int) -> Iterator[tuple[int, int, int]]:
+    def _are_apart(self, a: Limb, b: Limb) -> bool:
+        """Tell whether two limbs lie beside each other, not on top of each other."""
+        distances = [self.distance(i, j) for i, j in zip(a.joints[1:], b.joints[1:], strict=True)]
+        return min(distances) > _APART * a.length
+
+    def _have_two_sides(self, a: Limb, b: Limb) -> bool:
+        """Tell whether the names allow one limb to be left and the other to be right."""
+        sides = self.side_of(a), self.side_of(b)
+        return sides[0] != sides[1] or not sides[0]
+
+    def is_end(self, bone: int) -> bool:
+        """Tell whether a bone is only the end of the one before, by its name."""
+        return is_end(self.words[bone])
+
+    def side_of(self, limb: Limb) -> str:
+        """Return the side that a limb's names say: "l", "r", or "" if they say none."""
+        sides = {self.sides[joint] for joint in limb.joints} - {""}
+        return sides.pop() if len(sides) == 1 else ""
+
+
+def _places_of_joints(count: int) -> Iterator[tuple[int, int, int]]:
     """Yield places of a limb's three joints in a chain of ``count`` bones."""
     steps = range(1, _MOST_BETWEEN + 2)
     for start in range(count - 2):

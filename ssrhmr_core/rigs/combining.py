@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The better of a mapping by names and one by shape, and what to ask the user about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..body.skeleton import JOINTS, REQUIRED_JOINTS
+from .bone_tree import BoneTree
+from .hierarchy import has_short_spine, rate_places
+from .limbs import is_body_part, is_end
+from .mapping import (
+    ARMS,
+    ASKED,
+    DOUBTFUL,
+    HEAD,
+    HIPS,
+    LEGS,
+    NONE,
+    BoneMapping,
+)
+from .trunk import place_trunk
+
+_LIMBS = (*LEGS, *ARMS)
+_COMPARED = (HIPS, HEAD, *(joint for limb in _LIMBS for joint in limb if joint in REQUIRED_JOINTS))
+"""Joints whose bones names and shape should agree about."""
+
+
+def fill_gaps(
+    best: BoneMapping, other: BoneMapping, tree: BoneTree, heads: np.ndarray | None
+) -> None:
+    """Give joints without a bone, in place, the one of another mapping, where it fits."""
+    for joint in np.flatnonzero(best.bones == NONE):
+        bone = other.bones[joint]
+        if (
+            bone == NONE
+            or bone in best.bones
+            or has_short_spine(joint, best.bones)
+            or joint in best.ambiguous
+        ):
+            continue
+        tried = best.bones.copy()
+        tried[joint] = bone
+        worse = rate_places(tried, tree) < rate_places(best.bones, tree)
+        if not worse.any():
+            best.bones[joint] = bone
+            best.confidence[joint] = other.confidence[joint]
+    place_trunk(best.bones, best.confidence, tree, heads)
+
+
+def combine(
+    named: BoneMapping, shape: BoneMapping, tree: BoneTree, heads: np.ndarray
+) -> BoneMapping:
+    """Return the better of a mapping by names and one by shape, completed by the other.
+
+    Args:
+        named: The mapping by names.
+        shape: The mapping by shape.
+        tree: The rig.
+        heads: (bones, 3) heads of its bones.
+    """
+    if shape.bones[HIPS] == NONE:
+        return named
+    if not named.ambiguous and shape.confidence.sum() > named.confidence.sum():
+        best, other = shape, named
+    else:
+        best, other = named, shape
+        _fill_optional(best, shape, tree)
+        _fill_required(best, shape, tree, heads)
+    differing = [] if best is shape and not _is_telling(named) else _find_differing(best, other)
+    choices = {joint: [int(best.bones[joint]), int(other.bones[joint])] for joint in differing}
+    best.confidence[differing] = np.minimum(best.confidence[differing], DOUBTFUL)
+    return replace(
+        best,
+        ambiguous=best.ambiguous | choices,
+        warnings=tuple(_describe(joint, named, shape, tree) for joint in differing),
+    )
+
+
+def _is_telling(named: BoneMapping) -> bool:
+    """Tell whether names identify enough of a body to be heard where shape decides."""
+    return bool((named.bones != NONE).sum() >= len(JOINTS) / 3)
+
+
+def _fill_optional(named: BoneMapping, shape: BoneMapping, tree: BoneTree) -> None:
+    """Take clavicles, toes and neck from the shape, where it agrees about the joints around."""
+    for limb in _LIMBS:
+        required = [joint for joint in limb if joint in REQUIRED_JOINTS]
+        (optional,) = set(limb) - set(required)
+        bone = int(shape.bones[optional])
+        agree = (named.bones[required] == shape.bones[required]).all()
+        if named.bones[optional] == NONE and agree and _is_free(bone, named, tree):
+            named.bones[optional] = bone
+            named.confidence[optional] = shape.confidence[optional]
+
+
+def _is_free(bone: int, mapping: BoneMapping, tree: BoneTree) -> bool:
+    """Tell whether a bone stands for no joint yet and may be a part of a body."""
+    return (
+        bone != NONE
+        and bone not in mapping.bones
+        and is_body_part(tree.words[bone])
+        and not is_end(tree.words[bone])
+    )
+
+
+def _fill_required(
+    named: BoneMapping, shape: BoneMapping, tree: BoneTree, heads: np.ndarray
+) -> None:
+    """Take required joints without a bone from the shape: alone, or else their whole limb."""
+    required = np.zeros(len(JOINTS), bool)
+    required[list(REQUIRED_JOINTS)] = True
+    only_required = replace(shape, bones=np.where(required, shape.bones, NONE))
+    fill_gaps(named, only_required, tree, heads)
+    for limb in _LIMBS:
+        joints = list(limb)
+        lacks = [j for j in joints if j in REQUIRED_JOINTS and named.bones[j] == NONE]
+        taken = np.isin(shape.bones[joints], np.delete(named.bones, joints))
+        taken &= shape.bones[joints] != NONE
+        if lacks and not taken.any() and not any(joint in named.ambiguous for joint in joints):
+            agrees = named.bones[joints] == shape.bones[joints]
+            confidence = np.maximum(shape.confidence[joints], named.confidence[joints] * agrees)
+            named.bones[joints] = shape.bones[joints]
+            named.confidence[joints] = confidence
+    place_trunk(named.bones, named.confidence, tree, heads)
+
+
+def _find_differing(best: BoneMapping, other: BoneMapping) -> list[int]:
+    """Return the joints that both mappings have, with different bones."""
+    return [
+        joint
+        for joint in _COMPARED
+        if NONE not in (best.bones[joint], other.bones[joint])
+        and best.bones[joint] != other.bones[joint]
+    ]
+
+
+def _describe(joint: int, named: BoneMapping, shape: BoneMapping, tree: BoneTree) -> str:
+    label = JOINTS[joint].replace("_", " ")
+    by_name, by_shape = (tree.names[mapping.bones[joint]] for mapping in (named, shape))
+    return f"'{by_name}' is the {label} by its name, '{by_shape}' by the shape: check it"
+
+
+def ask_about_doubtful(mapping: BoneMapping, tree: BoneTree) -> BoneMapping:
+    """Add the joints of low confidence to those that the user is asked about."""
+    ambiguous = dict(mapping.ambiguous)
+    for joint, bone in enumerate(mapping.bones.tolist()):
+        if bone != NONE and mapping.confidence[joint] < ASKED:
+            others = [other for other in ambiguous.get(joint, []) if other != bone]
+            ambiguous[joint] = [bone, *(others or _neighbours(bone, mapping, tree))]
+    return replace(mapping, ambiguous=dict(sorted(ambiguous.items())))
+
+
+def _neighbours(bone: int, mapping: BoneMapping, tree: BoneTree) -> list[int]:
+    """Return the bones around a bone that stand for no joint."""
+    children = [child for child, parent in enumerate(tree.parents) if parent == bone]
+    around = [tree.parents[bone], *children]
+    return [other for other in around if other != NONE and other not in mapping.bones]
