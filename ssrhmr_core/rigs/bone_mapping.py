@@ -17,7 +17,7 @@ from ..body.skeleton import JOINTS, MIRROR
 from .bone_tree import BoneTree
 from .by_name import count_names, map_by_names
 from .by_shape import map_by_shape
-from .combining import ask_about_doubtful, combine, fill_gaps
+from .combining import ask_about_doubtful, combine, fill_from_other_side, fill_gaps
 from .families import Family, families, vocabulary
 from .mapping import CONTRADICTED, LEGS, NONE, BoneMapping, empty_mapping
 
@@ -25,6 +25,9 @@ __all__ = ["NONE", "BoneMapping", "Family", "families", "map_bones"]
 
 _CERTAINLY_BACKWARDS = 0.5
 """Of the volume that leg, shin and foot span at right angles, the share that leaves no doubt."""
+
+_MOST_CONTROLS = 0.7
+"""Share of joints that have a control above which controls are keyed, not what they move."""
 
 _MIRROR = np.array(MIRROR)
 
@@ -66,7 +69,7 @@ def _map_by_best_family(tree: BoneTree, heads: np.ndarray | None) -> BoneMapping
             continue
         if family.confidence < 1.0:
             general.append(mapping)
-        if family.instead_of and not mapping.missing:
+        if family.instead_of and (mapping.bones != NONE).mean() > _MOST_CONTROLS:
             controls[family.instead_of] = mapping
         # The first of equals wins, so the order of the files settles ties.
         if _rate(mapping) > _rate(best):
@@ -76,6 +79,7 @@ def _map_by_best_family(tree: BoneTree, heads: np.ndarray | None) -> BoneMapping
     for mapping in general:
         if mapping is not best:
             fill_gaps(best, mapping, tree, heads)
+    fill_from_other_side(best, tree)
     return best
 
 

@@ -109,6 +109,10 @@ class BoneTree:
             yield bone
             bone = self.parents[bone]
 
+    def children_of(self, bone: int) -> list[int]:
+        """Return the bones that hang on a bone."""
+        return [child for child, parent in enumerate(self.parents) if parent == bone]
+
     def path_up(self, bone: int) -> list[int]:
         """Return the bone and those above it, upwards."""
         return [bone, *self.ancestors(bone)]

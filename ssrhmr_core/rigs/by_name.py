@@ -12,11 +12,11 @@ from functools import cache
 
 import numpy as np
 
-from ..body.skeleton import JOINTS, PARENTS
+from ..body.skeleton import JOINTS, MIRROR, PARENTS
 from .bone_tree import WITHOUT_SIDE, BoneTree, Reading, key_of, layer_of, split_words
 from .families import Family
 from .hierarchy import joints_above, joints_by_bone, may_hang, nearest_joint_above, rate_places
-from .mapping import CHEST, NONE, SPINE, TOLERANT, BoneMapping
+from .mapping import CHEST, LOPSIDED, NONE, SPINE, TOLERANT, BoneMapping
 from .trunk import place_trunk
 
 
@@ -37,11 +37,14 @@ def map_by_names(
     """Map a rig by one table, with the trunk corrected by what its bones carry."""
     bones = np.full(len(JOINTS), NONE)
     confidence = np.zeros(len(JOINTS), np.float32)
+    ranks = np.full(len(JOINTS), NONE)
     several: dict[int, list[int]] = {}
     # From the ends of limbs upwards, so that the bone below is mapped already.
     for joint in range(len(JOINTS) - 1, -1, -1):
         names = family.joints.get(JOINTS[joint], [])
-        candidates, sure = _candidates(tree, reading, names, _bone_below(bones, joint))
+        candidates, sure, ranks[joint] = _candidates(
+            tree, reading, names, _bone_below(bones, joint)
+        )
         confidence[joint] = sure * family.confidence
         if len(candidates) == 1 and candidates[0] not in bones:
             bones[joint] = candidates[0]
@@ -52,6 +55,8 @@ def map_by_names(
         if len(several[joint]) == 1:
             bones[joint] = several[joint][0]
     confidence[bones == NONE] = 0.0
+    both = (bones != NONE) & (bones[list(MIRROR)] != NONE)
+    confidence[both & (ranks != ranks[list(MIRROR)])] *= LOPSIDED
     place_trunk(bones, confidence, tree, heads)
     confidence *= rate_places(bones, tree).astype(np.float32)
     placed = SPINE if bones[CHEST] != NONE else ()
@@ -77,20 +82,26 @@ def _bone_below(bones: np.ndarray, joint: int) -> int:
 
 def _candidates(
     tree: BoneTree, reading: Reading, names: Sequence[str], below: int
-) -> tuple[list[int], float]:
-    """Return the bones with the best of a joint's names, and the confidence in such a match.
+) -> tuple[list[int], float, int]:
+    """Return the bones with the best of a joint's names, how sure that is, and which name it is.
 
     Of several names, one whose bone carries the bone ``below`` precedes the others.
     """
     sure = 1.0
-    matches = [[tree.by_name[name]] for name in names if name in tree.by_name]
+    matches = [(n, [tree.by_name[name]]) for n, name in enumerate(names) if name in tree.by_name]
     if not matches:
         sure = TOLERANT
-        matches = [match for name in names for match in _match_tolerantly(tree, reading, name)]
+        matches = [
+            (n, match)
+            for n, name in enumerate(names)
+            for match in _match_tolerantly(tree, reading, name)
+        ]
     if not matches:
-        return [], 0.0
+        return [], 0.0, NONE
     above = set(tree.ancestors(below)) if below != NONE and len(matches) > 1 else set()
-    return next((match for match in matches if not above.isdisjoint(match)), matches[0]), sure
+    carrying = [entry for entry in matches if not above.isdisjoint(entry[1])]
+    rank, match = (carrying or matches)[0]
+    return match, sure, rank
 
 
 def _match_tolerantly(tree: BoneTree, reading: Reading, name: str) -> list[list[int]]:

@@ -84,7 +84,7 @@ def map_by_shape(tree: BoneTree, heads: np.ndarray) -> BoneMapping:
 def _find_body(graph: BodyGraph) -> tuple[_BodyShape | None, float]:
     """Return the likeliest body and the confidence in it."""
     pairs = graph.find_pairs()[:_MOST_PAIRS]
-    rated = []
+    rated: list[tuple[float, int, _BodyShape]] = []
     for legs, arms in permutations(pairs, 2):
         body = _make_body(graph, legs, arms)
         if body is not None:

@@ -14,6 +14,7 @@ from .limbs import is_body_part, is_end
 from .mapping import (
     ARMS,
     ASKED,
+    COUNTED,
     DOUBTFUL,
     HEAD,
     HIPS,
@@ -48,6 +49,56 @@ def fill_gaps(
             best.bones[joint] = bone
             best.confidence[joint] = other.confidence[joint]
     place_trunk(best.bones, best.confidence, tree, heads)
+
+
+def fill_from_other_side(mapping: BoneMapping, tree: BoneTree) -> None:
+    """Give joints of limbs without a bone, in place, the one where the other side has its own."""
+    for limb, other in (*zip(LEGS, LEGS[::-1], strict=True), *zip(ARMS, ARMS[::-1], strict=True)):
+        for place, joint in enumerate(limb):
+            if mapping.bones[joint] != NONE or mapping.bones[other[place]] == NONE:
+                continue
+            if joint in mapping.ambiguous:
+                continue
+            bone = _find_counterpart(place, limb, other, mapping, tree)
+            if bone != NONE and bone not in mapping.bones and not is_end(tree.words[bone]):
+                mapping.bones[joint] = bone
+                mapping.confidence[joint] = min(mapping.confidence[other[place]], COUNTED)
+
+
+def _find_counterpart(
+    place: int,
+    limb: tuple[int, ...],
+    other: tuple[int, ...],
+    mapping: BoneMapping,
+    tree: BoneTree,
+) -> int:
+    """Return the bone as far above or below the next joint as on the other side, or NONE."""
+    model = int(mapping.bones[other[place]])
+    if place + 1 < len(limb):
+        below, model_below = (int(mapping.bones[side[place + 1]]) for side in (limb, other))
+        if NONE not in (below, model_below) and model in tree.ancestors(model_below):
+            steps = list(tree.ancestors(model_below)).index(model)
+            above = list(tree.ancestors(below))
+            return above[steps] if steps < len(above) else NONE
+    elif NONE not in (mapping.bones[limb[place - 1]], mapping.bones[other[place - 1]]):
+        path = tree.path_between(int(mapping.bones[other[place - 1]]), model)
+        return _walk_down(int(mapping.bones[limb[place - 1]]), path, tree)
+    return NONE
+
+
+def _walk_down(bone: int, model: list[int] | None, tree: BoneTree) -> int:
+    """Return the only bone below those that are named as the ``model`` of the other side."""
+    for step in model or ():
+        key = _mirror_key(tree.keys[step])
+        named = [child for child in tree.children_of(bone) if tree.keys[child] == key]
+        bone = named[0] if len(named) == 1 else NONE
+    children = tree.children_of(bone) if bone != NONE and model is not None else []
+    return children[0] if len(children) == 1 else NONE
+
+
+def _mirror_key(key: tuple[str, str]) -> tuple[str, str]:
+    """Return the key of the same bone on the other side."""
+    return {"l": "r", "r": "l"}.get(key[0], ""), key[1]
 
 
 def combine(
@@ -155,6 +206,5 @@ def ask_about_doubtful(mapping: BoneMapping, tree: BoneTree) -> BoneMapping:
 
 def _neighbours(bone: int, mapping: BoneMapping, tree: BoneTree) -> list[int]:
     """Return the bones around a bone that stand for no joint."""
-    children = [child for child, parent in enumerate(tree.parents) if parent == bone]
-    around = [tree.parents[bone], *children]
+    around = [tree.parents[bone], *tree.children_of(bone)]
     return [other for other in around if other != NONE and other not in mapping.bones]

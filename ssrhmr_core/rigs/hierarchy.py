@@ -12,6 +12,11 @@ from .mapping import CHEST, CONTRADICTED, HEAD, LOOSE, NECK, NONE, SIDES, SPINE,
 _LIMB_STARTS = tuple(
     INDEX[f"{side}_{part}"] for side in SIDES for part in ("hip", "clavicle", "shoulder")
 )
+_CARRIERS = (
+    (NECK, HEAD),
+    *((INDEX[f"{side}_clavicle"], INDEX[f"{side}_shoulder"]) for side in SIDES),
+)
+"""Joints whose bones are there to carry another's: collision volumes of that name carry nothing."""
 _MOST_LOOSE = 4
 """Limb joints on no mapped bone above which the rig has no hierarchy to hold against names."""
 
@@ -65,7 +70,8 @@ def rate_places(bones: np.ndarray, tree: BoneTree) -> np.ndarray:
             wrong[joint] = True
         elif _skips_limb(joint, above, bones):
             (loose if joint in REQUIRED_JOINTS else wrong)[joint] = True
-    wrong[NECK] |= _misses_head(bones, joint_of, tree)
+    for joint, below in _CARRIERS:
+        wrong[joint] |= not _carries(joint, below, bones, joint_of, tree)
     factors = np.where(wrong, CONTRADICTED, 1.0)
     if loose.sum() <= _MOST_LOOSE:
         both = loose & loose[list(MIRROR)]
@@ -73,11 +79,13 @@ def rate_places(bones: np.ndarray, tree: BoneTree) -> np.ndarray:
     return factors
 
 
-def _misses_head(bones: np.ndarray, joint_of: dict[int, int], tree: BoneTree) -> bool:
-    """Tell whether the head hangs on another mapped bone than the neck."""
-    if NONE in (bones[NECK], bones[HEAD]):
-        return False
-    return nearest_joint_above(int(bones[HEAD]), joint_of, tree) not in (NECK, None)
+def _carries(
+    joint: int, below: int, bones: np.ndarray, joint_of: dict[int, int], tree: BoneTree
+) -> bool:
+    """Tell whether the bone of the joint ``below`` hangs on a joint's, if both have one."""
+    if NONE in (bones[joint], bones[below]):
+        return True
+    return nearest_joint_above(int(bones[below]), joint_of, tree) in (joint, None)
 
 
 def _skips_limb(joint: int, above: int, bones: np.ndarray) -> bool:

@@ -30,6 +30,9 @@ CONTRADICTED = 0.5
 LOOSE = 0.85
 """Factor on the confidence in limb bones of both sides that hang on no bone of their limb."""
 
+LOPSIDED = 0.65
+"""Factor on the confidence in bones whose names differ by more than the side."""
+
 TRUNK = tuple(INDEX[name] for name in ("hips", "lower_spine", "middle_spine", "chest", "neck"))
 SPINE = TRUNK[1:4]
 HIPS, CHEST, NECK, HEAD = (INDEX[name] for name in ("hips", "chest", "neck", "head"))

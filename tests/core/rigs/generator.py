@@ -17,9 +17,26 @@ import numpy as np
 from ssrhmr_core.body.skeleton import INDEX, JOINTS, Skeleton
 from ssrhmr_core.rigs.bone_mapping import NONE
 from tests.core.conftest import make_skeleton
-from tests.core.example_rigs import RIGS, Rig, place_bones
+from tests.core.example_rigs import ARM, LEG, RIGS, Rig, place_bones
 
 TRUNK = ("hips", "lower_spine", "middle_spine", "chest")
+HOMEMADE = "homemade names"
+_HOMEMADE = {
+    "hips": ("hips", "pelvis", "hip", "Hips", "Pelvis"),
+    "lower_spine": ("spine", "spine1", "abdomen", "lower_back", "belly", "stomach", "waist"),
+    "chest": ("chest", "spine2", "torso", "ribcage", "thorax", "upper_chest", "Chest"),
+    "neck": ("neck", "Neck", "neck1"),
+    "head": ("head", "Head"),
+    "clavicle": ("clavicle", "shoulder", "collar", "collarbone"),
+    "shoulder": ("upperarm", "upper_arm", "arm", "bicep", "uparm", "arm_upper", "shoulder"),
+    "elbow": ("forearm", "lowerarm", "lower_arm", "elbow", "arm_lower", "fore_arm"),
+    "wrist": ("hand", "wrist", "palm", "Hand"),
+    "hip": ("thigh", "upperleg", "upper_leg", "upleg", "leg", "leg_upper"),
+    "knee": ("shin", "calf", "lowerleg", "lower_leg", "knee", "leg_lower", "leg"),
+    "ankle": ("foot", "ankle", "Foot"),
+    "toe": ("toe", "toes", "ball", "toe_base"),
+}
+"""Words that people who name their own bones use."""
 _OPTIONAL = ("toe", "clavicle", "neck", "middle_spine")
 _SAME_PLACE = 0.012
 """Metres within which bones of one chain are the same joint to one who sees no names."""
@@ -105,19 +122,79 @@ class _Draft:
 
 
 def draw_rig(kind: str, seed: int) -> GeneratedRig:
-    """Draw a rig of a kind."""
+    """Draw a rig of a kind: an example rig's, or :data:`HOMEMADE`."""
     random = np.random.default_rng([seed, sum(map(ord, kind))])
-    rig, joints = RIGS[kind]
+    rig, joints = _make_homemade(random) if kind == HOMEMADE else RIGS[kind]
     draft = _begin(rig, joints, random)
     nameless = bool(random.random() < 0.2)
     if random.random() < 0.35:
         _leave_out(draft, random)
+    if random.random() < 0.15 and not nameless:
+        _scramble(draft, random)
+    if random.random() < 0.25 and not nameless:
+        _add_decoys(draft, random)
     if random.random() < 0.55:
         _dress(draft, random, nameless)
     if random.random() < 0.35:
         _add_extras(draft, random, nameless)
     _rename(draft, random, nameless)
     return _finish(kind, draft, random, nameless)
+
+
+def _make_homemade(random: np.random.Generator) -> tuple[Rig, dict[str, str]]:
+    """Return a rig with names that its maker thought of."""
+    form = str(random.choice(["{}.L", "{}_L", "L_{}", "left_{}", "{}_left", "Left{}", "{}_l"]))
+    words = {joint: str(random.choice(choices)) for joint, choices in _HOMEMADE.items()}
+    if words["knee"] == words["hip"] or words["elbow"] == words["shoulder"]:
+        words |= {"knee": "shin", "elbow": "forearm"}
+    if words["clavicle"] == "shoulder" and words["shoulder"] == "shoulder":
+        words["shoulder"] = "upperarm"
+    if form[0] == "L" and form[1] == "e":
+        words = {joint: word.title().replace("_", "") for joint, word in words.items()}
+
+    def name(joint: str, side: str) -> str:
+        swapped = {"L_": "R_", ".L": ".R", "_L": "_R", "_l": "_r"}
+        text = form if side == "left" else re.sub("left", "right", form).replace("Left", "Right")
+        if side == "right" and text == form:
+            text = next(form.replace(old, new) for old, new in swapped.items() if old in form)
+        return text.format(words[joint])
+
+    joints = {joint: words[joint] for joint in ("hips", "lower_spine", "chest", "neck", "head")}
+    chains = ["root " + " ".join(joints.values())]
+    for side in ("left", "right"):
+        leg, arm = ({f"{side}_{part}": name(part, side) for part in parts} for parts in (LEG, ARM))
+        chains += [f"{joints['hips']} " + " ".join(leg.values())]
+        chains += [f"{joints['chest']} " + " ".join(arm.values())]
+        for finger in ("index", "thumb"):
+            words |= {"1": f"{finger}1", "2": f"{finger}2"}
+            chains += [f"{arm[f'{side}_wrist']} {name('1', side)} {name('2', side)}"]
+        joints |= leg | arm
+    return Rig(*chains), joints
+
+
+def _scramble(draft: _Draft, random: np.random.Generator) -> None:
+    """Give some bones of the body names that mean nothing."""
+    for joint in random.choice(list(draft.joint_bones), int(random.integers(1, 5)), replace=False):
+        draft.names[draft.joint_bones[str(joint)]] = f"node{random.integers(100, 999)}"
+        draft.body.discard(draft.joint_bones[str(joint)])
+    draft.traits.append("scrambled")
+
+
+def _add_decoys(draft: _Draft, random: np.random.Generator) -> None:
+    """Add helpers whose names contain those of body parts."""
+    form = str(random.choice(["{}_ik", "IK_{}", "{}_twist", "ctrl_{}", "{}_weapon", "{}_offset"]))
+    for joint in ("ankle", "wrist", "elbow", "hip"):
+        for side in ("left", "right"):
+            bone = draft.joint_bones[f"{side}_{joint}"]
+            name = draft.names[bone]
+            if name is None or bone not in draft.body:
+                continue
+            match = re.fullmatch(r"(.*?)([._](?:l|r|L|R))?", name)
+            assert match is not None
+            parent = draft.parents[bone] if random.random() < 0.5 else NONE
+            decoy = form.format(match[1]) + (match[2] or "")
+            draft.body.add(draft.add(decoy, parent, draft.positions[bone].copy()))
+    draft.traits.append(form.replace("{}", "*"))
 
 
 def _begin(rig: Rig, joints: dict[str, str], random: np.random.Generator) -> _Draft:
@@ -167,9 +244,10 @@ def _hang_arms(draft: _Draft, angle: float) -> None:
 
 
 def _leave_out(draft: _Draft, random: np.random.Generator) -> None:
-    """Leave out toes, clavicles, neck or a spine bone, on both sides alike."""
+    """Leave out toes, clavicles, neck or a spine bone, most often on both sides."""
     part = str(random.choice(_OPTIONAL))
-    for joint in [joint for joint in draft.joint_bones if joint.endswith(part)]:
+    joints = [joint for joint in draft.joint_bones if joint.endswith(part)]
+    for joint in joints[: 1 if random.random() < 0.15 else None]:
         if part == "toe":  # and all that hangs on it
             for bone in range(len(draft.names)):
                 above = bone

@@ -16,7 +16,7 @@ import numpy as np
 from ssrhmr_core.body.skeleton import JOINTS, REQUIRED_JOINTS
 from ssrhmr_core.rigs.bone_mapping import NONE, BoneMapping, map_bones
 from tests.core.example_rigs import RIGS, family_of
-from tests.core.rigs.generator import GeneratedRig, draw_rig
+from tests.core.rigs.generator import HOMEMADE, GeneratedRig, draw_rig
 
 ASKED = 0.7
 """Confidence below which the user is asked."""
@@ -64,7 +64,7 @@ class Score:
 def score_rigs(rigs: int, asked_below: float = ASKED) -> dict[str, Score]:
     """Draw rigs of every kind and map them; return a score a family and one for all."""
     scores: dict[str, Score] = {"all": Score(), "all, named": Score(), "all, nameless": Score()}
-    for kind in sorted(RIGS):
+    for kind in (*sorted(RIGS), HOMEMADE):
         for seed in range(rigs):
             rig = draw_rig(kind, seed)
             mapping = map_bones(rig.names, rig.parents, rig.positions)
@@ -96,7 +96,7 @@ def main() -> None:
     options = parser.parse_args()
     scores = score_rigs(options.rigs, options.asked)
     titles = ("right", "asked", "asked, right", "wrong", "left empty", "wrong at 0.9")
-    print(f"{options.rigs * len(RIGS)} rigs, {len(JOINTS)} slots each")
+    print(f"{options.rigs * (len(RIGS) + 1)} rigs, {len(JOINTS)} slots each")
     print(f"{'family':38}" + "".join(f"{title:>13}" for title in titles))
     for title in (*sorted(set(scores) - {"all", "all, named", "all, nameless"}),):
         print(scores[title].row(title))

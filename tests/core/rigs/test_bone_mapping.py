@@ -17,7 +17,6 @@ from ssrhmr_core.rigs.bone_mapping import NONE, Family, families, map_bones
 from tests.core.drawn import seeds
 from tests.core.example_rigs import LONG, RIGS, Rig, both, family_of, place_bones
 
-
 # Kinds whose tables write their names with another prefix.
 PREFIXED = {"Mixamo and HumanIK: Decentraland", "Character Creator and AccuRig: iClone"}
 
@@ -224,9 +223,9 @@ def test_shape_fills_what_names_miss(skeleton: Skeleton) -> None:
     mapping = map_bones(names, parents, points)
     assert mapping.family == "SSR-HMR"
     assert mapping.bones.tolist() == list(range(22))
-    found_by_shape = [INDEX["left_knee"], INDEX["head"]]
-    assert np.allclose(mapping.confidence[found_by_shape], 0.75)
-    assert np.allclose(np.delete(mapping.confidence, found_by_shape), 1.0)
+    filled = [INDEX["left_knee"], INDEX["head"]]  # as on the right, and by shape
+    assert np.allclose(mapping.confidence[filled], [0.8, 0.75])
+    assert np.allclose(np.delete(mapping.confidence, filled), 1.0)
 
 
 def test_contradiction_lowers_confidence() -> None:
