@@ -114,20 +114,29 @@ def combine(
     """
     if shape.bones[HIPS] == NONE:
         return named
+    if not named.missing:
+        _fill_optional(named, shape, tree)
+        return named
     if not named.ambiguous and shape.confidence.sum() > named.confidence.sum():
-        best, other = shape, named
+        best = shape
     else:
-        best, other = named, shape
+        best = replace(named, bones=named.bones.copy(), confidence=named.confidence.copy())
         _fill_optional(best, shape, tree)
         _fill_required(best, shape, tree, heads)
-    differing = [] if best is shape and not _is_telling(named) else _find_differing(best, other)
-    choices = {joint: [int(best.bones[joint]), int(other.bones[joint])] for joint in differing}
+    differing = [] if best is shape and not _is_telling(named) else _find_differing(named, shape)
+    choices = {joint: _choices(joint, best, named, shape) for joint in differing}
     best.confidence[differing] = np.minimum(best.confidence[differing], DOUBTFUL)
     return replace(
         best,
         ambiguous=best.ambiguous | choices,
         warnings=tuple(_describe(joint, named, shape, tree) for joint in differing),
     )
+
+
+def _choices(joint: int, best: BoneMapping, named: BoneMapping, shape: BoneMapping) -> list[int]:
+    """Return the bones that names and shape propose for a joint, the better one first."""
+    proposed = [int(mapping.bones[joint]) for mapping in (best, named, shape)]
+    return list(dict.fromkeys(proposed))
 
 
 def _is_telling(named: BoneMapping) -> bool:
@@ -178,13 +187,13 @@ def _fill_required(
     place_trunk(named.bones, named.confidence, tree, heads)
 
 
-def _find_differing(best: BoneMapping, other: BoneMapping) -> list[int]:
-    """Return the joints that both mappings have, with different bones."""
+def _find_differing(named: BoneMapping, shape: BoneMapping) -> list[int]:
+    """Return the joints that names and shape have different bones for."""
     return [
         joint
         for joint in _COMPARED
-        if NONE not in (best.bones[joint], other.bones[joint])
-        and best.bones[joint] != other.bones[joint]
+        if NONE not in (named.bones[joint], shape.bones[joint])
+        and named.bones[joint] != shape.bones[joint]
     ]
 
 
