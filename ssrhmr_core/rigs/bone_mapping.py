@@ -26,6 +26,9 @@ __all__ = ["NONE", "BoneMapping", "Family", "families", "map_bones"]
 _CERTAINLY_BACKWARDS = 0.5
 """Of the volume that leg, shin and foot span at right angles, the share that leaves no doubt."""
 
+_FEWER = 5
+"""Names that the best family may know less than the one that knows most: names alone are not all.
+"""
 _MOST_CONTROLS = 0.7
 """Share of joints that have a control above which controls are keyed, not what they move."""
 
@@ -60,11 +63,12 @@ def map_bones(
 
 def _map_by_best_family(tree: BoneTree, heads: np.ndarray | None) -> BoneMapping:
     """Return the mapping of the family that explains most, completed by common words."""
+    mappings = _map_by_families(tree, heads)
     best = empty_mapping()
     general: list[BoneMapping] = []
     controls: dict[str, BoneMapping] = {}
     for family in families():
-        mapping = _map_by_best_reading(tree, family, heads, _rate(best))
+        mapping = mappings.get(family.name)
         if mapping is None:
             continue
         if family.confidence < 1.0:
@@ -83,20 +87,21 @@ def _map_by_best_family(tree: BoneTree, heads: np.ndarray | None) -> BoneMapping
     return best
 
 
-def _map_by_best_reading(
-    tree: BoneTree, family: Family, heads: np.ndarray | None, best: tuple[float, int]
-) -> BoneMapping | None:
-    """Return a family's best mapping; None if its names are too few to be better than ``best``."""
-    mappings = []
-    for reading in tree.readings:
-        count = count_names(tree, reading, family)
-        if count and (count >= best[0] - _SPINE_BONUS or family.confidence < 1.0):
-            mappings.append(map_by_names(tree, reading, family, heads))
-    return max(mappings, key=_rate, default=None)
-
-
-_SPINE_BONUS = 3
-"""Joints of the spine that a table may not name and the hierarchy still gives."""
+def _map_by_families(tree: BoneTree, heads: np.ndarray | None) -> dict[str, BoneMapping]:
+    """Return each family's best mapping, except for those that know far too few names."""
+    counted = [
+        (count_names(tree, reading, family), family, reading)
+        for family in families()
+        for reading in tree.readings
+    ]
+    most = max((count for count, _, _ in counted), default=0)
+    mappings: dict[str, BoneMapping] = {}
+    for count, family, reading in counted:
+        if count and (count >= most - _FEWER or family.confidence < 1.0 or family.instead_of):
+            mapping = map_by_names(tree, reading, family, heads)
+            if family.name not in mappings or _rate(mapping) > _rate(mappings[family.name]):
+                mappings[family.name] = mapping
+    return mappings
 
 
 def _rate(mapping: BoneMapping) -> tuple[float, int]:

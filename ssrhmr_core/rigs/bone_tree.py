@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from .mapping import NONE
 
@@ -33,6 +33,8 @@ WITHOUT_SIDE = "?"
 """Stands for the side in the key of a name that is compared as a whole."""
 
 Words = list[str]
+Key = tuple[str, str]
+"""The side and the rest of a name."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,14 @@ class Reading:
     words: tuple[Words, ...]
 
     @cached_property
-    def keys(self) -> list[tuple[str, str]]:
+    def keys(self) -> list[Key]:
         """The side and the rest of each name."""
         return [key_of(words) for words in self.words]
 
     @cached_property
-    def by_key(self) -> dict[tuple[str, str], list[int]]:
+    def by_key(self) -> dict[Key, list[int]]:
         """The bones with each key."""
-        bones: dict[tuple[str, str], list[int]] = {}
+        bones: dict[Key, list[int]] = {}
         for bone, key in enumerate(self.keys):
             bones.setdefault(key, []).append(bone)
             # Where capitals separate no words, the name is compared as a whole.
@@ -83,13 +85,16 @@ class BoneTree:
     def __len__(self) -> int:
         return len(self.names)
 
-    @property
-    def words(self) -> tuple[Words, ...]:
-        """The words of each bone's name where nothing but shared prefixes is left out."""
-        return self.readings[0].words
+    @cached_property
+    def words(self) -> list[Words]:
+        """The words of each bone's name, except for those that nearly all bones share."""
+        words = [split_words(name) for name in self.names]
+        counts = Counter(word for w in words for word in set(w))
+        shared = {word for word, count in counts.items() if count > _NEARLY_ALL * len(words)}
+        return [[word for word in w if word not in shared] for w in words]
 
     @property
-    def keys(self) -> list[tuple[str, str]]:
+    def keys(self) -> list[Key]:
         """The side and the rest of each bone's name."""
         return self.readings[0].keys
 
@@ -233,9 +238,16 @@ def split_words(name: str) -> Words:
     return [word.lower() for word in _WORD.findall(name)]
 
 
-def key_of(words: Sequence[str]) -> tuple[str, str]:
+def key_of(words: Sequence[str]) -> Key:
     """Return the side ("l", "r" or "") and the rest of a name, given in lower-case words."""
     for place, word in enumerate(words):
         if word in _SIDES:
             return _SIDES[word], "".join((*words[:place], *words[place + 1 :]))
     return "", "".join(words)
+
+
+@cache
+def keys_of_name(name: str) -> tuple[Key, Key]:
+    """Return the keys that a bone may have if it is named so: with its side, and as a whole."""
+    words = split_words(name)
+    return key_of(words), (WITHOUT_SIDE, "".join(words))

@@ -8,26 +8,23 @@ of the side. Where several bones have a joint's name, their place in the hierarc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
 from ..body.skeleton import JOINTS, MIRROR, PARENTS
-from .bone_tree import WITHOUT_SIDE, BoneTree, Reading, key_of, layer_of, split_words
+from .bone_tree import BoneTree, Reading, keys_of_name, layer_of
 from .families import Family
 from .hierarchy import joints_above, joints_by_bone, may_hang, nearest_joint_above, rate_places
-from .mapping import CHEST, LOPSIDED, NONE, SPINE, TOLERANT, BoneMapping
+from .limbs import is_body_part
+from .mapping import ARMS, CHEST, LOPSIDED, NONE, SPINE, TOLERANT, BoneMapping
 from .trunk import place_trunk
 
 
 def count_names(tree: BoneTree, reading: Reading, family: Family) -> int:
     """Return how many joints have a bone with one of the family's names."""
     return sum(
-        any(
-            name in tree.by_name or not reading.by_key.keys().isdisjoint(_known_keys(name))
-            for name in names
-        )
-        for names in family.joints.values()
+        not names.isdisjoint(tree.by_name) or not keys.isdisjoint(reading.by_key)
+        for names, keys in family.spellings
     )
 
 
@@ -54,6 +51,7 @@ def map_by_names(
         several[joint] = _best_placed(bones, tree, joint, candidates)
         if len(several[joint]) == 1:
             bones[joint] = several[joint][0]
+    _prefer_wrists(bones, tree)
     confidence[bones == NONE] = 0.0
     both = (bones != NONE) & (bones[list(MIRROR)] != NONE)
     confidence[both & (ranks != ranks[list(MIRROR)])] *= LOPSIDED
@@ -68,10 +66,20 @@ def map_by_names(
     return BoneMapping(family.name, bones, confidence, ambiguous)
 
 
-@cache
-def _known_keys(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    words = split_words(name)
-    return key_of(words), (WITHOUT_SIDE, "".join(words))
+def _prefer_wrists(bones: np.ndarray, tree: BoneTree) -> None:
+    """Take the wrist, in place, where a name means the hand that hangs on it."""
+    for elbow, hand in ((arm[2], arm[3]) for arm in ARMS):
+        if NONE in (bones[elbow], bones[hand]):
+            continue
+        path = tree.path_between(int(bones[elbow]), int(bones[hand])) or []
+        wrists = [bone for bone in path if _is_wrist(tree.words[bone])]
+        if wrists:
+            bones[hand] = wrists[0]
+
+
+def _is_wrist(words: list[str]) -> bool:
+    """Tell whether a bone with these words in its name is a wrist, and no twist bone before it."""
+    return any("wrist" in word for word in words) and is_body_part(words)
 
 
 def _bone_below(bones: np.ndarray, joint: int) -> int:
@@ -110,7 +118,7 @@ def _match_tolerantly(tree: BoneTree, reading: Reading, name: str) -> list[list[
     A name of a generated rig's layer stands for the bones in that layer, if the rig has it.
     """
     layer = layer_of(name)
-    matches = [reading.by_key[key] for key in _known_keys(name) if key in reading.by_key]
+    matches = [reading.by_key[key] for key in keys_of_name(name) if key in reading.by_key]
     if layer and tree.has_layer(layer):
         matches = [[bone for bone in match if tree.layers[bone] == layer] for match in matches]
     return [match for match in matches if match]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..body.skeleton import JOINTS, REQUIRED_JOINTS
-from .bone_tree import BoneTree
+from .bone_tree import BoneTree, Key
 from .hierarchy import has_short_spine, rate_places
 from .limbs import is_body_part, is_end
 from .mapping import (
@@ -96,7 +96,7 @@ def _walk_down(bone: int, model: list[int] | None, tree: BoneTree) -> int:
     return children[0] if len(children) == 1 else NONE
 
 
-def _mirror_key(key: tuple[str, str]) -> tuple[str, str]:
+def _mirror_key(key: Key) -> Key:
     """Return the key of the same bone on the other side."""
     return {"l": "r", "r": "l"}.get(key[0], ""), key[1]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 
-from .bone_tree import split_words
+from .bone_tree import Key, keys_of_name, split_words
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,14 @@ class Family:
     joints: dict[str, list[str]]
     confidence: float = 1.0
     instead_of: str = ""
+
+    @cached_property
+    def spellings(self) -> list[tuple[frozenset[str], frozenset[Key]]]:
+        """The names of each joint's bone, and the keys of these names."""
+        return [
+            (frozenset(names), frozenset(key for name in names for key in keys_of_name(name)))
+            for names in self.joints.values()
+        ]
 
 
 @cache

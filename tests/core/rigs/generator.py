@@ -52,7 +52,7 @@ SPELLINGS: dict[str, Rename] = {
     "blanks": lambda name: name.replace("_", " "),
     "underscores": lambda name: re.sub(r"[. -]", "_", name),
     "sides in front": lambda name: re.sub(
-        r"^((?:DEF-|ORG-|FK-|IK-)?)(.*?)[._]([lrLR])$", r"\1\3_\2", name
+        r"^((?:DEF-|ORG-|FK-|IK-|c_)?)(.*?)[._]([lrLR])$", r"\1\3_\2", name
     ),
     "sides in words": lambda name: re.sub(
         r"[._]([lrLR])$", lambda match: "_Left" if match[1] in "lL" else "_Right", name
