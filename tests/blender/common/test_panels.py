@@ -141,7 +141,7 @@ def test_a_suggestion_that_is_not_likely(full: None) -> None:
     assert "Is 'mixamorig:Head' the head?" in " ".join(draw())
     assert bpy.ops.ssrhmr.choose_bone(joint="head", bone="mixamorig:Head") == {"FINISHED"}
     assert "is the head?" not in " ".join(draw()) and slot.confidence == 1.0
-    slot.confidence, slot.choices = LIKELY, "mixamorig:Head\nmixamorig:Neck"
+    slot.confidence, slot.choices = LIKELY + 0.05, "mixamorig:Head\nmixamorig:Neck"
     assert asked not in " ".join(draw())
 
 
