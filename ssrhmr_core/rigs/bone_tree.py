@@ -181,10 +181,13 @@ def _strip_first(names: Sequence[str]) -> list[list[Words]]:
 
 def _after_word(name: str, words: Words) -> str:
     """Return what follows the first of a name's words, given as they were split."""
+    lowered = name.lower()
+    if len(lowered) != len(name):  # a few capitals have two small letters
+        return " ".join(words[1:])
     # Words are looked for from the end: prefixes of known programs stand before them.
     place = len(name)
     for word in words[:0:-1]:
-        place = name.lower().rindex(word, 0, place)
+        place = lowered.rindex(word, 0, place)
     return name[place:]
 
 

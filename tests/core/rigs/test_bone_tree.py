@@ -25,7 +25,7 @@ PLAIN = keys_of(BODY)[0]
     "form",
     [
         *("{}", "Hero_{}", "a|Hero:{}", "mixamorig:{}", "{}.001", "{}_jnt", "Hero_{}_bind"),
-        *("Unity Chan {}", "Rig007{}", "Hero_DEF-{}"),
+        *("Unity Chan {}", "Rig007{}", "Hero_DEF-{}", "İpek {}"),
     ],
 )
 def test_what_all_names_share_goes_first(form: str) -> None:
