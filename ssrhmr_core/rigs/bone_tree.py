@@ -63,6 +63,11 @@ class Reading:
                 bones.setdefault((WITHOUT_SIDE, key[1]), []).append(bone)
         return bones
 
+    @cached_property
+    def distinct_keys(self) -> frozenset[Key]:
+        """All keys; sets are compared faster with one another than with tables."""
+        return frozenset(self.by_key)
+
 
 class BoneTree:
     """Names and hierarchy of a rig, indexed for look-ups.
@@ -81,6 +86,11 @@ class BoneTree:
         # The first of equal names counts.
         self.by_name = {name: bone for bone, name in list(enumerate(self.names))[::-1]}
         self.readings = _read_names(self.names, frozenset(vocabulary))
+
+    @cached_property
+    def distinct_names(self) -> frozenset[str]:
+        """All names."""
+        return frozenset(self.by_name)
 
     def __len__(self) -> int:
         return len(self.names)

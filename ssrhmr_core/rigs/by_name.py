@@ -23,7 +23,7 @@ from .trunk import place_trunk
 def count_names(tree: BoneTree, reading: Reading, family: Family) -> int:
     """Return how many joints have a bone with one of the family's names."""
     return sum(
-        not names.isdisjoint(tree.by_name) or not keys.isdisjoint(reading.by_key)
+        not names.isdisjoint(tree.distinct_names) or not keys.isdisjoint(reading.distinct_keys)
         for names, keys in family.spellings
     )
 
