@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import bpy
 
 from ..common.typed import OperatorResult, armature_of, scene_of
-from ..properties.bones import LIKELY, bone_question, joint_label
+from ..properties.bones import bone_question, joint_label
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
 from ..rig.obstacles import find_obstacles
@@ -35,6 +35,8 @@ class SSRHMR_OT_detect_bones(bpy.types.Operator):
             return {"CANCELLED"}
         mapping = _map_bones(setup.armature)
         _fill_slots(setup, mapping, setup.armature)
+        for warning in mapping.warnings:
+            self.report({"WARNING"}, warning[:1].upper() + warning[1:])
         kinds, text = _describe(mapping, setup)
         self.report({*kinds}, text)
         return {"FINISHED"}
@@ -81,19 +83,17 @@ def _describe(
         bone_question(slot.name, slot.choices.splitlines()) for slot in setup.bones if slot.choices
     ]
     mapped = mapping.bones != NONE
+    if mapping.mirrored:
+        return {"WARNING"}, (
+            "The names of bones on the left of the body say right, so left and right follow the"
+            " direction of the toes instead: check both sides in the table of bones"
+        )
     if questions:
         more = f" ({len(questions) - 1} more below the table of bones)" if questions[1:] else ""
         return {"WARNING"}, questions[0] + more
     if mapping.missing:
         missing = ", ".join(joint_label(name) for name in mapping.missing)
         return {"WARNING"}, f"No bone found for {missing}: choose them in the table of bones"
-    if mapping.mirrored:
-        return {"WARNING"}, (
-            "The names of bones on the left of the body say right, so left and right follow the"
-            " direction of the toes instead: check both sides in the table of bones"
-        )
-    if mapping.confidence[mapped].min() < LIKELY:
-        return {"WARNING"}, "Some bones are guesses: check those marked in the table of bones"
     return {"INFO"}, f"{mapping.family} rig: {mapped.sum()} of {len(mapped)} joints found"
 
 

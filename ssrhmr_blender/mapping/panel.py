@@ -69,7 +69,7 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
             column.template_list(
                 "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=11
             )
-            unclear = next((slot for slot in setup.bones if slot.choices and not slot.bone), None)
+            unclear = next((slot for slot in setup.bones if slot.is_unclear), None)
             if unclear is not None:
                 _draw_question(column.box(), context, unclear)
             for line in setup.obstacles.splitlines():

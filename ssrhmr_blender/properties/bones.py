@@ -10,8 +10,8 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from .tracker import setup_holding
 
-LIKELY = 0.3
-"""Least confidence in a bone that is more than a guess."""
+LIKELY = 0.7
+"""Least confidence in a bone that the user is not asked about: the core's ``ASKED``."""
 
 
 def joint_label(joint: str) -> str:
@@ -21,8 +21,10 @@ def joint_label(joint: str) -> str:
 
 def bone_question(joint: str, bones: Sequence[str]) -> str:
     """Ask which of some bones represents a joint."""
-    names = ", ".join(f"'{bone}'" for bone in bones[:3]) + ", ..." * (len(bones) > 3)
     label = iface_(joint_label(joint)).lower()
+    if len(bones) == 1:
+        return iface_("Is '{bone}' the {joint}?").format(bone=bones[0], joint=label)
+    names = ", ".join(f"'{bone}'" for bone in bones[:3]) + ", ..." * (len(bones) > 3)
     return iface_("Which of {bones} is the {joint}?").format(bones=names, joint=label)
 
 
@@ -42,18 +44,23 @@ class SSRHMR_BoneSlot(bpy.types.PropertyGroup):
     )
     confidence: bpy.props.FloatProperty(
         name="Confidence",
-        description="Confidence of the detection: 1 if name and hierarchy agree, 0.5 by structure"
-        " alone",
+        description="Confidence of the detection: 1 if name and hierarchy agree, 0.75 by structure"
+        " alone; it asks below 0.7",
         min=0.0,
         max=1.0,
     )
     choices: bpy.props.StringProperty(
         name="Choices",
-        description="Candidate bones, one per line; empty if the detection is unambiguous",
+        description="Candidate bones, one per line; empty if the detection is confident",
     )
     required: bpy.props.BoolProperty(
         name="Required", description="Whether the character must have a bone for this joint"
     )
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether there are bones to choose from and none of them is likely."""
+        return bool(self.choices) and (not self.bone or self.confidence < LIKELY)
 
 
 CLASSES = (SSRHMR_BoneSlot,)

@@ -111,7 +111,7 @@ def pose_bones(
 def _find_targets(motion: Motion, character: Character, worlds: np.ndarray) -> _Targets:
     import numpy as np
 
-    from ssrhmr_core.rigs.twist_bones import spread
+    from ssrhmr_core.rigs.twist_bones import share_rotations
 
     axes = core_axes()
     origins, world_rotations, scales = split_transforms(worlds)
@@ -121,7 +121,7 @@ def _find_targets(motion: Motion, character: Character, worlds: np.ndarray) -> _
     rotations = character.rest.from_canonical(motion.matrices().astype(np.float64))
     since_rest = {name: rotations[:, joint] for name, joint in rotated_bones(character).items()}
     for segment in character.segments:
-        shared = spread(segment, rotations)
+        shared = share_rotations(segment, rotations)
         since_rest |= {name: shared[:, number] for number, name in enumerate(segment.bones)}
     return _Targets(
         positions=positions,

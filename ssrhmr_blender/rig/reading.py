@@ -150,7 +150,7 @@ def _find_segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[
     import numpy as np
 
     from ssrhmr_core.rigs.bone_mapping import NONE
-    from ssrhmr_core.rigs.twist_bones import find_segments, without
+    from ssrhmr_core.rigs.twist_bones import drop_bones, find_segments
 
     data = armature_of(armature).bones
     index = {bone.name: number for number, bone in enumerate(data)}
@@ -166,5 +166,5 @@ def _find_segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[
     for segment in find_segments(list(index), parents, heads, joints):
         # A bend shortens the way a little: the bone at its end has to be moved by as much.
         if not (segment.bends and data[bones[segment.end]].use_connect):
-            segments.append(without(segment, held))
+            segments.append(drop_bones(segment, held))
     return tuple(segment for segment in segments if segment is not None)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rigs that people have: their bones, hierarchy, and which bone is which joint."""
+"""Rigs as people have them: their bones, hierarchy, and which bone is which joint."""
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
-from ssrhmr_core.body.skeleton import JOINTS
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, Skeleton
 from ssrhmr_core.rigs.bone_mapping import NONE, BoneMapping, map_bones
 
 LEG = ("hip", "knee", "ankle", "toe")
@@ -13,27 +15,29 @@ ARM = ("clavicle", "shoulder", "elbow", "wrist")
 
 
 class Rig:
-    """Bones told as chains: each begins at a bone that is already there, or is a new root."""
+    """Bones given as chains: each begins at an existing bone or at a new root."""
 
     def __init__(self, *chains: str) -> None:
         self.names: list[str] = []
         self.parents: list[int] = []
         for chain in chains:
             first, *rest = [word.replace("~", " ") for word in chain.split()]
-            above = self.names.index(first) if first in self.names else self.add(first, NONE)
+            parent = self.names.index(first) if first in self.names else self.add(first, NONE)
             for name in rest:
-                above = self.add(name, above)
+                parent = self.add(name, parent)
 
     def add(self, name: str, parent: int) -> int:
+        """Add a bone and return its index."""
         self.names.append(name)
         self.parents.append(parent)
         return len(self.names) - 1
 
     def map(self, positions: np.ndarray | None = None) -> BoneMapping:
+        """Detect the joints' bones."""
         return map_bones(self.names, self.parents, positions)
 
     def named(self, mapping: BoneMapping) -> dict[str, str]:
-        """Joint -> name of its bone."""
+        """Return the name of each joint's bone."""
         return {
             joint: self.names[bone]
             for joint, bone in zip(JOINTS, mapping.bones, strict=True)
@@ -42,16 +46,17 @@ class Rig:
 
 
 def expected(trunk: str, leg: str, arm: str, sides: tuple[str, str]) -> dict[str, str]:
-    """Joints and bones; a "-" stands for a joint that the rig has not, "$" for the side."""
-    found = dict(zip(("hips", *JOINTS[9:14]), trunk.split(), strict=True))
+    """Return the bone of each joint; "-" stands for a missing joint, "$" for the side."""
+    joints = dict(zip(("hips", *JOINTS[9:14]), trunk.split(), strict=True))
     for side, mark in zip(("left", "right"), sides, strict=True):
         for parts, words in ((LEG, leg), (ARM, arm)):
             for part, word in zip(parts, words.split(), strict=True):
-                found[f"{side}_{part}"] = word.replace("$", mark)
-    return {joint: name.replace("~", " ") for joint, name in found.items() if name != "-"}
+                joints[f"{side}_{part}"] = word.replace("$", mark)
+    return {joint: name.replace("~", " ") for joint, name in joints.items() if name != "-"}
 
 
 def both(sides: tuple[str, str], *chains: str) -> list[str]:
+    """Return chains for both sides."""
     return [chain.replace("$", side) for chain in chains for side in sides]
 
 
@@ -60,8 +65,42 @@ LOW = ("l", "r")
 
 
 def family_of(kind: str) -> str:
-    """The family that a kind of rig belongs to: what stands before the colon."""
+    """Return the family that a kind of rig belongs to: the part before the colon."""
     return kind.partition(": ")[0]
+
+
+def mikumikudance(left: str, right: str) -> tuple[Rig, dict[str, str]]:
+    """Build the rig of MikuMikuDance with its semi-standard bones.
+
+    Args:
+        left: How the name of a left bone is made from that of the body part.
+        right: The same on the right side.
+    """
+    chains = [
+        "全ての親 センター グルーブ 腰 上半身 上半身2 首 頭 両目",
+        "腰 下半身",
+    ]
+    for form in (left, right):
+        chains += [
+            " ".join(form.format(part[1:]) if part[0] == "$" else part for part in chain.split())
+            for chain in (
+                "下半身 $腰キャンセル $足 $ひざ $足首 $つま先",
+                "$腰キャンセル $足D $ひざD $足首D $足先EX",
+                "全ての親 $足IK親 $足ＩＫ $つま先ＩＫ",
+                "上半身2 $肩P $肩 $肩C $腕 $腕捩 $ひじ $手捩 $手首 $人指１ $人指２ $人指３",
+                "$手首 $親指０ $親指１ $親指２",
+                "$手首 $中指１ $中指２ $中指３",
+                "$手首 $小指１ $小指２ $小指３",
+                "頭 $目",
+            )
+        ]
+    rig = Rig(*chains)
+    joints = {"hips": "腰", "lower_spine": "上半身", "chest": "上半身2", "neck": "首", "head": "頭"}
+    for side, form in (("left", left), ("right", right)):
+        for parts, words in ((LEG, "足 ひざ 足首 つま先"), (ARM, "肩 腕 ひじ 手首")):
+            for part, word in zip(parts, words.split(), strict=True):
+                joints[f"{side}_{part}"] = form.format(word)
+    return rig, joints
 
 
 # kind: rig, bones of the joints. Twist, IK, face and finger bones stand where the real rigs have
@@ -634,4 +673,612 @@ RIGS: dict[str, tuple[Rig, dict[str, str]]] = {
             ("left", "right"),
         ),
     ),
+    "SMPL: HumanML3D": (
+        Rig(
+            "pelvis spine1 spine2 spine3 neck head",
+            *both(
+                ("left", "right"),
+                "pelvis $_hip $_knee $_ankle $_foot",
+                "spine3 $_collar $_shoulder $_elbow $_wrist",
+            ),
+        ),
+        expected(
+            "pelvis spine1 spine2 spine3 neck head",
+            "$_hip $_knee $_ankle $_foot",
+            "$_collar $_shoulder $_elbow $_wrist",
+            ("left", "right"),
+        ),
+    ),
+    # Its "leg" is the thigh.
+    "SOMA (Kimodo)": (
+        Rig(
+            "Hips Spine1 Spine2 Chest Neck1 Neck2 Head HeadEnd",
+            "Head Jaw",
+            *both(
+                LONG,
+                "Head $Eye",
+                "Hips $Leg $Shin $Foot $ToeBase $ToeEnd",
+                "Chest $Shoulder $Arm $ForeArm $Hand $HandIndex1 $HandIndex2 $HandIndex3",
+                "$Hand $HandThumb1 $HandThumb2",
+                "$Hand $HandMiddle1 $HandMiddle2",
+            ),
+        ),
+        expected(
+            "Hips Spine1 Spine2 Chest Neck1 Head",
+            "$Leg $Shin $Foot $ToeBase",
+            "$Shoulder $Arm $ForeArm $Hand",
+            LONG,
+        ),
+    ),
+    "Sony mocopi": (
+        Rig(
+            "root torso_1 torso_2 torso_3 torso_4 torso_5 torso_6 torso_7 neck_1 neck_2 head",
+            *both(
+                LOW,
+                "root $_up_leg $_low_leg $_foot $_toes",
+                "torso_7 $_shoulder $_up_arm $_low_arm $_hand",
+            ),
+        ),
+        expected(
+            "root torso_1 torso_4 torso_7 neck_1 head",
+            "$_up_leg $_low_leg $_foot $_toes",
+            "$_shoulder $_up_arm $_low_arm $_hand",
+            LOW,
+        ),
+    ),
+    "Captury": (
+        Rig(
+            "Root Hips Spine Spine1 Spine2 Spine3 Spine4 Neck Head HeadEE",
+            *both(
+                LONG,
+                "Hips $UpLeg $Leg $Foot $ToeBase $FootEE",
+                "Spine4 $Shoulder $Arm $ForeArm $ForeArmRoll $Hand $HandEE",
+            ),
+        ),
+        expected(
+            "Hips Spine Spine2 Spine4 Neck Head",
+            "$UpLeg $Leg $Foot $ToeBase",
+            "$Shoulder $Arm $ForeArm $Hand",
+            LONG,
+        ),
+    ),
+    "Theia": (
+        Rig(
+            "worldbody pelvis abdomen torso neck head",
+            *both(
+                LOW,
+                "pelvis $_thigh $_shank $_foot $_toes",
+                "torso $_clavicle $_uarm $_larm $_hand",
+            ),
+        ),
+        expected(
+            "pelvis abdomen - torso neck head",
+            "$_thigh $_shank $_foot $_toes",
+            "$_clavicle $_uarm $_larm $_hand",
+            LOW,
+        ),
+    ),
+    # No toes, and a bone called pelvis on each side.
+    "FreeMoCap": (
+        Rig(
+            "root pelvis spine spine.001 neck face",
+            *both(
+                LR,
+                "pelvis pelvis.$ thigh.$ shin.$ foot.$",
+                "shin.$ heel.02.$",
+                "spine.001 shoulder.$ upper_arm.$ forearm.$ hand.$ palm.01.$ f_index.01.$",
+                "hand.$ thumb.carpal.$ thumb.01.$",
+            ),
+        ),
+        expected(
+            "pelvis spine - spine.001 neck face",
+            "thigh.$ shin.$ foot.$ -",
+            "shoulder.$ upper_arm.$ forearm.$ hand.$",
+            LR,
+        ),
+    ),
+    "OptiTrack Motive": (
+        Rig(
+            "Hip Ab Chest Neck Head",
+            *both(
+                LR,
+                "Hip $Thigh $Shin $Foot $Toe",
+                "Chest $Shoulder $UArm $FArm $Hand $Index1 $Index2",
+            ),
+        ),
+        expected(
+            "Hip Ab - Chest Neck Head",
+            "$Thigh $Shin $Foot $Toe",
+            "$Shoulder $UArm $FArm $Hand",
+            LR,
+        ),
+    ),
+    "iPi Mocap Studio": (
+        Rig(
+            "Hip LowerSpine MiddleSpine Chest Neck Head",
+            *both(
+                LR,
+                "Hip $Thigh $Shin $Foot $Toe",
+                "Chest $Clavicle $Shoulder $Forearm $Hand",
+            ),
+        ),
+        expected(
+            "Hip LowerSpine MiddleSpine Chest Neck Head",
+            "$Thigh $Shin $Foot $Toe",
+            "$Clavicle $Shoulder $Forearm $Hand",
+            LR,
+        ),
+    ),
+    "MocapNET": (
+        Rig(
+            "hip abdomen chest neck neck1 head",
+            *both(
+                LOW,
+                "hip $buttock $hip $knee $foot toe1-1.$ toe1-2.$",
+                "chest $collar $shoulder $elbow $hand",
+            ),
+        ),
+        expected(
+            "hip abdomen - chest neck head",
+            "$hip $knee $foot toe1-1.$",
+            "$collar $shoulder $elbow $hand",
+            LOW,
+        ),
+    ),
+    # Legs twice, on bones that cancel the waist; IK, twist and shadow bones.
+    "MikuMikuDance": mikumikudance("{}.L", "{}.R"),
+    "MikuMikuDance: Japanese sides": mikumikudance("左{}", "右{}"),
+    # Without the semi-standard bones.
+    "MikuMikuDance: plain": (
+        Rig(
+            "センター 上半身 首 頭",
+            "センター 下半身",
+            *both(
+                LR,
+                "下半身 足.$ ひざ.$ 足首.$",
+                "センター 足ＩＫ.$ つま先ＩＫ.$",
+                "上半身 肩.$ 腕.$ ひじ.$ 手首.$ 人指１.$ 人指２.$",
+                "手首.$ 親指１.$ 親指２.$",
+            ),
+        ),
+        expected(
+            "センター - - 上半身 首 頭",
+            "足.$ ひざ.$ 足首.$ -",
+            "肩.$ 腕.$ ひじ.$ 手首.$",
+            LR,
+        ),
+    ),
+    # Its pelvis is called spine.
+    "CloudRig meta-rig": (
+        Rig(
+            "Root Spine RibCage Chest Neck Head Jaw",
+            *both(
+                LR,
+                "Spine Thigh.$ Knee.$ Foot.$ Toes.$",
+                "Foot.$ HeelPivot.$",
+                "Chest Shoulder.$ UpperArm.$ Forearm.$ Wrist.$ Finger_Index1.$ Finger_Index2.$",
+                "Wrist.$ Finger_Thumb1.$",
+                "Head Eye.$",
+            ),
+        ),
+        expected(
+            "Spine RibCage - Chest Neck Head",
+            "Thigh.$ Knee.$ Foot.$ Toes.$",
+            "Shoulder.$ UpperArm.$ Forearm.$ Wrist.$",
+            LR,
+        ),
+    ),
+    # A generated rig: its FK controls are what is keyed.
+    "CloudRig": (
+        Rig(
+            "root MSTR-Spine_Torso MSTR-Spine_Hips FK-Spine FK-RibCage FK-Chest FK-Neck FK-Head",
+            "FK-Spine DEF-Spine",
+            "FK-RibCage DEF-RibCage",
+            "FK-Chest DEF-Chest",
+            "FK-Neck DEF-Neck",
+            "FK-Head DEF-Head",
+            *both(
+                LR,
+                "FK-Spine FK-P-Thigh.$ FK-Thigh.$ FK-Knee.$ FK-Foot.$ FK-Toes.$",
+                "FK-Thigh.$ DEF-Thigh_1.$ DEF-Thigh_2.$",
+                "FK-Knee.$ DEF-Knee_1.$ DEF-Knee_2.$",
+                "FK-Foot.$ DEF-Foot.$",
+                "root IK-MSTR-Foot.$ IK-Foot.$",
+                "root IK-POLE-Thigh.$",
+                "FK-Chest FK-Shoulder.$ FK-P-UpperArm.$ FK-UpperArm.$ FK-Forearm.$ FK-Wrist.$",
+                "FK-UpperArm.$ DEF-UpperArm_1.$ DEF-UpperArm_2.$",
+                "FK-Forearm.$ DEF-Forearm_1.$ DEF-Forearm_2.$",
+                "FK-Wrist.$ DEF-Wrist.$",
+                "root IK-MSTR-Wrist.$ IK-Wrist.$",
+            ),
+        ),
+        expected(
+            "FK-Spine FK-RibCage - FK-Chest FK-Neck FK-Head",
+            "FK-Thigh.$ FK-Knee.$ FK-Foot.$ FK-Toes.$",
+            "FK-Shoulder.$ FK-UpperArm.$ FK-Forearm.$ FK-Wrist.$",
+            LR,
+        ),
+    ),
+    "CloudRig: deform bones": (
+        Rig(
+            "root DEF-Hips DEF-Spine DEF-RibCage DEF-Chest DEF-Neck DEF-Head",
+            *both(
+                LR,
+                "DEF-Hips DEF-Thigh_1.$ DEF-Thigh_2.$ DEF-Knee_1.$ DEF-Knee_2.$ DEF-Foot.$"
+                " DEF-Toes.$",
+                "DEF-Chest DEF-Shoulder.$ DEF-UpperArm_1.$ DEF-UpperArm_2.$ DEF-Forearm_1.$"
+                " DEF-Forearm_2.$ DEF-Wrist.$ DEF-Finger_Index1.$",
+            ),
+        ),
+        expected(
+            "DEF-Hips DEF-Spine DEF-RibCage DEF-Chest DEF-Neck DEF-Head",
+            "DEF-Thigh_1.$ DEF-Knee_1.$ DEF-Foot.$ DEF-Toes.$",
+            "DEF-Shoulder.$ DEF-UpperArm_1.$ DEF-Forearm_1.$ DEF-Wrist.$",
+            LR,
+        ),
+    ),
+    # With its collision volumes, and the bones of wings and tails that most avatars leave alone.
+    "Second Life": (
+        Rig(
+            "mPelvis mSpine1 mSpine2 mTorso mSpine3 mSpine4 mChest mNeck mHead mSkull",
+            "mPelvis PELVIS",
+            "mPelvis BUTT",
+            "mTorso BELLY",
+            "mChest CHEST",
+            "mNeck NECK",
+            "mHead HEAD",
+            "mPelvis mTail1 mTail2 mTail3 mTail4",
+            "mPelvis mGroin",
+            "mChest mWingsRoot",
+            *both(
+                LONG,
+                "mPelvis mHip$ mKnee$ mAnkle$ mFoot$ mToe$",
+                "mPelvis mHindLimb1$ mHindLimb2$ mHindLimb3$ mHindLimb4$",
+                "mChest mCollar$ mShoulder$ mElbow$ mWrist$ mHandIndex1$ mHandIndex2$",
+                "mWrist$ mHandThumb1$",
+                "mWingsRoot mWing1$ mWing2$ mWing3$ mWing4$",
+                "mHead mEye$",
+            ),
+            *(
+                f"{bone} {volume}"
+                for side, mark in zip(LONG, LR, strict=True)
+                for bone, volume in (
+                    (f"mHip{side}", f"{mark}_UPPER_LEG"),
+                    (f"mKnee{side}", f"{mark}_LOWER_LEG"),
+                    (f"mAnkle{side}", f"{mark}_FOOT"),
+                    (f"mCollar{side}", f"{mark}_CLAVICLE"),
+                    (f"mShoulder{side}", f"{mark}_UPPER_ARM"),
+                    (f"mElbow{side}", f"{mark}_LOWER_ARM"),
+                    (f"mWrist{side}", f"{mark}_HAND"),
+                )
+            ),
+        ),
+        expected(
+            "mPelvis mSpine1 mSpine3 mChest mNeck mHead",
+            "mHip$ mKnee$ mAnkle$ mFoot$",
+            "mCollar$ mShoulder$ mElbow$ mWrist$",
+            LONG,
+        ),
+    ),
+    # Ruth2 without Bento: a spine of two bones.
+    "Second Life: Ruth2": (
+        Rig(
+            "mPelvis mTorso mChest mNeck mHead mSkull",
+            *both(
+                LONG,
+                "mPelvis mHip$ mKnee$ mAnkle$ mFoot$ mToe$",
+                "mChest mCollar$ mShoulder$ mElbow$ mWrist$",
+                "mHead mEye$",
+            ),
+        ),
+        expected(
+            "mPelvis mTorso - mChest mNeck mHead",
+            "mHip$ mKnee$ mAnkle$ mFoot$",
+            "mCollar$ mShoulder$ mElbow$ mWrist$",
+            LONG,
+        ),
+    ),
+    "Roblox R15": (
+        Rig(
+            "HumanoidRootPart LowerTorso UpperTorso Head",
+            *both(
+                LONG,
+                "LowerTorso $UpperLeg $LowerLeg $Foot",
+                "UpperTorso $UpperArm $LowerArm $Hand",
+            ),
+        ),
+        expected(
+            "LowerTorso - - UpperTorso - Head",
+            "$UpperLeg $LowerLeg $Foot -",
+            "- $UpperArm $LowerArm $Hand",
+            LONG,
+        ),
+    ),
+    # "Body" carries the legs and "Hips" only the spine; the feet hang on the root.
+    "Quaternius": (
+        Rig(
+            "Root Body Hips Abdomen Torso Neck Head",
+            *both(
+                LR,
+                "Body UpperLeg.$ LowerLeg.$",
+                "Root Foot.$ Foot.$_end",
+                "Root PT.$",
+                "Torso Shoulder.$ UpperArm.$ LowerArm.$ Wrist.$ Index1.$ Index2.$",
+                "Wrist.$ Thumb1.$ Thumb2.$",
+            ),
+        ),
+        expected(
+            "Body Hips Abdomen Torso Neck Head",
+            "UpperLeg.$ LowerLeg.$ Foot.$ -",
+            "Shoulder.$ UpperArm.$ LowerArm.$ Wrist.$",
+            LR,
+        ),
+    ),
+    "Kenney": (
+        Rig(
+            "Root HipsCtrl Hips Spine Chest Neck Head Head_end",
+            *both(
+                LONG,
+                "Root $FootCtrl $HeelRoll $ToeRoll $FootIK",
+                "$FootCtrl $FootRollCtrl",
+                "Root $KneeCtrl",
+                "Hips $UpLeg $Leg $Foot $Toes $Toes_end",
+                "Chest $Shoulder $Arm $ForeArm $Hand $HandIndex1 $HandIndex2 $HandIndex3",
+                "$Hand $HandThumb1 $HandThumb2",
+            ),
+        ),
+        expected(
+            "Hips Spine - Chest Neck Head",
+            "$UpLeg $Leg $Foot $Toes",
+            "$Shoulder $Arm $ForeArm $Hand",
+            LONG,
+        ),
+    ),
+    "KayKit": (
+        Rig(
+            "root hips spine chest head",
+            *both(
+                LOW,
+                "hips upperleg.$ lowerleg.$ foot.$ toes.$",
+                "root kneeIK.$",
+                "root control-toe-roll.$ control-heel-roll.$ control-foot-roll.$ heelIK.$"
+                " IK-foot.$",
+                "chest upperarm.$ lowerarm.$ wrist.$ hand.$ handslot.$",
+                "root handIK.$",
+                "root elbowIK.$",
+            ),
+        ),
+        expected(
+            "hips spine - chest - head",
+            "upperleg.$ lowerleg.$ foot.$ toes.$",
+            "- upperarm.$ lowerarm.$ wrist.$",
+            LOW,
+        ),
+    ),
+    # One bone for the trunk; the hips hang on it.
+    "GDQuest": (
+        Rig(
+            "root torso neck head",
+            "torso hips",
+            *both(
+                LR,
+                "hips upperleg.$ lowerleg.$ foot.$",
+                "torso upperarm.$ lowerarm.$ hand.$",
+            ),
+        ),
+        expected(
+            "hips - - torso neck head",
+            "upperleg.$ lowerleg.$ foot.$ -",
+            "- upperarm.$ lowerarm.$ hand.$",
+            LR,
+        ),
+    ),
+    "Mesh2Motion and Quaternius Universal": (
+        Rig(
+            "root DEF-hips DEF-spine.001 DEF-spine.002 DEF-spine.003 DEF-neck DEF-head",
+            *both(
+                LR,
+                "DEF-hips DEF-thigh.$ DEF-shin.$ DEF-foot.$ DEF-toe.$ DEF-toe.$_end",
+                "DEF-spine.003 DEF-shoulder.$ DEF-upper_arm.$ DEF-forearm.$ DEF-hand.$"
+                " DEF-f_index.01.$ DEF-f_index.02.$",
+                "DEF-hand.$ DEF-thumb.01.$",
+            ),
+        ),
+        expected(
+            "DEF-hips DEF-spine.001 DEF-spine.002 DEF-spine.003 DEF-neck DEF-head",
+            "DEF-thigh.$ DEF-shin.$ DEF-foot.$ DEF-toe.$",
+            "DEF-shoulder.$ DEF-upper_arm.$ DEF-forearm.$ DEF-hand.$",
+            LR,
+        ),
+    ),
+    # Controls and what they move, side by side.
+    "Auto-Rig Pro controls": (
+        Rig(
+            "c_pos c_traj c_root_master.x c_spine_01.x c_spine_02.x c_spine_03.x c_neck.x c_head.x",
+            "c_root_master.x c_root.x root.x",
+            "c_spine_01.x spine_01.x spine_02.x spine_03.x neck.x head.x",
+            *both(
+                LOW,
+                "root.x c_thigh_b.$ c_thigh_fk.$ c_leg_fk.$ c_foot_fk.$ c_toes_fk.$",
+                "c_thigh_b.$ thigh_stretch.$ leg_stretch.$ foot.$ toes_01.$",
+                "c_thigh_b.$ c_thigh_ik.$ c_leg_ik.$",
+                "c_traj c_foot_ik.$ c_foot_01.$",
+                "c_traj c_leg_pole.$",
+                "c_spine_03.x c_shoulder.$ c_arm_fk.$ c_forearm_fk.$ c_hand_fk.$",
+                "c_shoulder.$ shoulder.$ arm_stretch.$ forearm_stretch.$ hand.$ index1.$",
+                "c_traj c_hand_ik.$",
+                "c_traj c_arms_pole.$",
+            ),
+        ),
+        expected(
+            "c_root_master.x c_spine_01.x c_spine_02.x c_spine_03.x c_neck.x c_head.x",
+            "c_thigh_fk.$ c_leg_fk.$ c_foot_fk.$ c_toes_fk.$",
+            "c_shoulder.$ c_arm_fk.$ c_forearm_fk.$ c_hand_fk.$",
+            LOW,
+        ),
+    ),
+    "MB-Lab": (
+        Rig(
+            "root pelvis spine01 spine02 spine03 neck head",
+            *both(
+                LR,
+                "pelvis thigh_$ calf_$ foot_$ toes_$",
+                "thigh_$ thigh_twist_$",
+                "calf_$ calf_twist_$",
+                "spine03 breast_$",
+                "spine03 clavicle_$ upperarm_$ lowerarm_$ hand_$ index00_$ index01_$",
+                "upperarm_$ upperarm_twist_$",
+                "lowerarm_$ lowerarm_twist_$",
+                "hand_$ thumb01_$",
+            ),
+        ),
+        expected(
+            "pelvis spine01 spine02 spine03 neck head",
+            "thigh_$ calf_$ foot_$ toes_$",
+            "clavicle_$ upperarm_$ lowerarm_$ hand_$",
+            LR,
+        ),
+    ),
+    "Unity and Godot humanoid": (
+        Rig(
+            "Root Hips Spine Chest UpperChest Neck Head Jaw",
+            *both(
+                LONG,
+                "Hips $UpperLeg $LowerLeg $Foot $Toes",
+                "UpperChest $Shoulder $UpperArm $LowerArm $Hand $IndexProximal",
+                "$Hand $ThumbMetacarpal",
+                "Head $Eye",
+            ),
+        ),
+        expected(
+            "Hips Spine Chest UpperChest Neck Head",
+            "$UpperLeg $LowerLeg $Foot $Toes",
+            "$Shoulder $UpperArm $LowerArm $Hand",
+            LONG,
+        ),
+    ),
+    # Voxel avatars: no toes, no fingers.
+    "Unity and Godot humanoid: Meebits": (
+        Rig(
+            "Root Hips Spine Chest Neck Head",
+            *both(
+                LONG,
+                "Hips $UpperLeg $LowerLeg $Foot",
+                "Chest $Shoulder $UpperArm $LowerArm $Hand",
+            ),
+        ),
+        expected(
+            "Hips Spine - Chest Neck Head",
+            "$UpperLeg $LowerLeg $Foot -",
+            "$Shoulder $UpperArm $LowerArm $Hand",
+            LONG,
+        ),
+    ),
+    "Mixamo and HumanIK: Decentraland": (
+        Rig(
+            "Avatar_Hips Avatar_Spine Avatar_Spine1 Avatar_Spine2 Avatar_Neck Avatar_Head"
+            " Avatar_HeadTop_End",
+            *both(
+                LONG,
+                "Avatar_Hips Avatar_$UpLeg Avatar_$Leg Avatar_$Foot Avatar_$ToeBase",
+                "Avatar_Spine2 Avatar_$Shoulder Avatar_$Arm Avatar_$ForeArm Avatar_$Hand"
+                " Avatar_$HandIndex1",
+            ),
+        ),
+        expected(
+            "Avatar_Hips Avatar_Spine Avatar_Spine1 Avatar_Spine2 Avatar_Neck Avatar_Head",
+            "Avatar_$UpLeg Avatar_$Leg Avatar_$Foot Avatar_$ToeBase",
+            "Avatar_$Shoulder Avatar_$Arm Avatar_$ForeArm Avatar_$Hand",
+            LONG,
+        ),
+    ),
+    # A robot's links: three hinges where people have one ball joint.
+    "Unitree G1": (
+        Rig(
+            "pelvis waist_yaw_link waist_roll_link torso_link head_link",
+            "pelvis pelvis_contour_link",
+            *both(
+                ("left", "right"),
+                "pelvis $_hip_pitch_link $_hip_roll_link $_hip_yaw_link $_knee_link"
+                " $_ankle_pitch_link $_ankle_roll_link",
+                "torso_link $_shoulder_pitch_link $_shoulder_roll_link $_shoulder_yaw_link"
+                " $_elbow_link $_wrist_roll_link $_wrist_pitch_link $_wrist_yaw_link"
+                " $_rubber_hand",
+            ),
+        ),
+        expected(
+            "pelvis waist_yaw_link waist_roll_link torso_link - head_link",
+            "$_hip_pitch_link $_knee_link $_ankle_pitch_link -",
+            "- $_shoulder_pitch_link $_elbow_link $_wrist_roll_link",
+            ("left", "right"),
+        ),
+    ),
+    "Unitree H1": (
+        Rig(
+            "pelvis torso_link head_link",
+            *both(
+                ("left", "right"),
+                "pelvis $_hip_yaw_link $_hip_roll_link $_hip_pitch_link $_knee_link $_ankle_link",
+                "torso_link $_shoulder_pitch_link $_shoulder_roll_link $_shoulder_yaw_link"
+                " $_elbow_link $_hand_link",
+            ),
+        ),
+        expected(
+            "pelvis - - torso_link - head_link",
+            "$_hip_yaw_link $_knee_link $_ankle_link -",
+            "- $_shoulder_pitch_link $_elbow_link $_hand_link",
+            ("left", "right"),
+        ),
+    ),
+    "Character Creator and AccuRig: iClone": (
+        Rig(
+            "RL_BoneRoot Hip Pelvis",
+            "Hip Waist Spine01 Spine02 NeckTwist01 NeckTwist02 Head",
+            *both(
+                LR,
+                "Pelvis $_Thigh $_Calf $_Foot $_ToeBase",
+                "$_Thigh $_ThighTwist01 $_ThighTwist02",
+                "$_Calf $_CalfTwist01",
+                "Spine02 $_Clavicle $_Upperarm $_Forearm $_Hand $_Index1",
+                "Spine02 $_RibsTwist $_Breast",
+                "$_Upperarm $_UpperarmTwist01",
+                "$_Forearm $_ForearmTwist01",
+            ),
+        ),
+        expected(
+            "Hip Waist Spine01 Spine02 NeckTwist01 Head",
+            "$_Thigh $_Calf $_Foot $_ToeBase",
+            "$_Clavicle $_Upperarm $_Forearm $_Hand",
+            LR,
+        ),
+    ),
 }
+
+
+def _step_to(name: str, parent: np.ndarray) -> np.ndarray:
+    """Return the offset (3,) of a bone that is no joint: ends lie at the end of a body part."""
+    if re.search("end$|EE|Nub|Skull", name):
+        upper = parent[1] > 0.3
+        return np.array([0.0, 0.17, 0.0]) if upper else np.array([0.0, 0.0, 0.06])
+    return np.array([0.0, 0.02, 0.03])
+
+
+def place_bones(rig: Rig, joints: dict[str, str], skeleton: Skeleton) -> np.ndarray:
+    """Return heads (bones, 3) of a rig: joints in the T-pose, bones between them evenly on the way.
+
+    Other bones stick out a little from their parents.
+    """
+    rest = skeleton.t_pose().astype(float)
+    known = {rig.names.index(bone): rest[INDEX[joint]] for joint, bone in joints.items()}
+    heads = np.array([known.get(bone, [0.0, 0.0, 0.0]) for bone in range(len(rig.names))])
+    for bone, parent in enumerate(rig.parents):
+        if bone not in known and parent >= 0:
+            heads[bone] = heads[parent] + _step_to(rig.names[bone], heads[parent])
+        between: list[int] = []
+        while bone in known and parent >= 0 and parent not in known:
+            between.append(parent)
+            parent = rig.parents[parent]
+        if between and parent >= 0:
+            shares = np.linspace(1.0, 0.0, len(between) + 2)[1:-1, None]
+            heads[between] = heads[parent] + shares * (heads[bone] - heads[parent])
+    return heads

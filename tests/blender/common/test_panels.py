@@ -16,7 +16,9 @@ import bpy
 import pytest
 
 import ssrhmr_blender
+from ssrhmr_blender.properties.settings import LIKELY
 from ssrhmr_core import Motion, Take
+from ssrhmr_core.rigs.mapping import ASKED
 from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name
 
 PANELS = [cls for cls in ssrhmr_blender.CLASSES if issubclass(cls, bpy.types.Panel)]
@@ -127,6 +129,24 @@ def test_all_that_panels_show(full: None) -> None:
     bpy.context.scene.ssrhmr.bones["left_wrist"].choices = "Hand.L\nHand_L"
     bpy.context.scene.ssrhmr.bones["left_wrist"].bone = ""
     assert "Which of 'Hand.L', 'Hand_L' is the left wrist?" in " ".join(draw())
+
+
+def test_a_suggestion_that_is_not_likely(full: None) -> None:
+    """Its question shows until the user has chosen, if only to confirm it."""
+    slot = bpy.context.scene.ssrhmr.bones["head"]
+    slot.confidence, slot.choices = LIKELY - 0.1, "mixamorig:Head\nmixamorig:Neck"
+    asked = "Which of 'mixamorig:Head', 'mixamorig:Neck' is the head?"
+    assert asked in " ".join(draw())
+    slot.choices = "mixamorig:Head"
+    assert "Is 'mixamorig:Head' the head?" in " ".join(draw())
+    assert bpy.ops.ssrhmr.choose_bone(joint="head", bone="mixamorig:Head") == {"FINISHED"}
+    assert "is the head?" not in " ".join(draw()) and slot.confidence == 1.0
+    slot.confidence, slot.choices = LIKELY + 0.05, "mixamorig:Head\nmixamorig:Neck"
+    assert asked not in " ".join(draw())
+
+
+def test_likely_is_what_the_core_does_not_ask_about() -> None:
+    assert LIKELY == ASKED
 
 
 def test_cost_of_a_redraw(full: None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, Skeleton
 from ssrhmr_core.geometry.rotations import from_rotvec
 from ssrhmr_core.rigs.bone_mapping import NONE
-from ssrhmr_core.rigs.twist_bones import Segment, find_segments, spread, without
+from ssrhmr_core.rigs.twist_bones import Segment, drop_bones, find_segments, share_rotations
 
 ELBOW, WRIST, SHOULDER = (INDEX[f"left_{part}"] for part in ("elbow", "wrist", "shoulder"))
 
@@ -63,10 +63,10 @@ def test_bones_within_a_limb_and_a_spine(skeleton: Skeleton) -> None:
     np.testing.assert_allclose(arm.shares, [0.5, 1.0], atol=1e-6)
     assert neck.bones == ("neck", "neck.001") and neck.bends
     np.testing.assert_allclose(neck.shares, [0.0, 0.5], atol=1e-6)
-    fewer = without(arm, {"arm.001"})
+    fewer = drop_bones(arm, {"arm.001"})
     assert fewer is not None and fewer.bones == ("left_shoulder",)
-    assert without(neck, {"neck.001"}) is None
-    assert without(arm, {"head"}) is arm
+    assert drop_bones(neck, {"neck.001"}) is None
+    assert drop_bones(arm, {"head"}) is arm
     joints = np.arange(len(JOINTS))
     joints[[ELBOW, INDEX["neck"]]] = NONE
     # Without a neck all would start from the chest, which carries the arms.
@@ -79,11 +79,11 @@ def test_twists_come_whole_and_without_jumps() -> None:
     bend = from_rotvec(np.array([[0.0, 0.0, 0.9]]))
     elbow = from_rotvec(np.outer(np.sin(angles), [0.3, 1.0, -0.5]))
     x = np.array([1.0, 0.0, 0.0])
-    turned = np.tile(np.eye(3), (200, 22, 1, 1))
-    turned[:, ELBOW] = elbow
-    turned[:, WRIST] = elbow @ from_rotvec(angles[:, None] * x) @ bend
+    rotations = np.tile(np.eye(3), (200, 22, 1, 1))
+    rotations[:, ELBOW] = elbow
+    rotations[:, WRIST] = elbow @ from_rotvec(angles[:, None] * x) @ bend
     segment = Segment(ELBOW, WRIST, ("twist",), np.array([0.5]), 0.25 * x[None])
-    found = spread(segment, turned)[:, 0]
+    found = share_rotations(segment, rotations)[:, 0]
     np.testing.assert_allclose(found, elbow @ from_rotvec(0.5 * angles[:, None] * x), atol=1e-6)
 
 
@@ -91,22 +91,24 @@ def test_upper_arms_untwist_towards_the_shoulder() -> None:
     x = np.array([1.0, 0.0, 0.0])
     swing = from_rotvec(np.array([[0.0, 0.4, 0.7]]))
     clavicle = from_rotvec(np.array([[0.2, 0.1, 0.0]]))
-    turned = np.tile(np.eye(3), (1, 22, 1, 1))
-    turned[:, SHOULDER - 1] = clavicle
-    turned[:, SHOULDER] = clavicle @ swing @ from_rotvec(0.8 * x[None])
+    rotations = np.tile(np.eye(3), (1, 22, 1, 1))
+    rotations[:, SHOULDER - 1] = clavicle
+    rotations[:, SHOULDER] = clavicle @ swing @ from_rotvec(0.8 * x[None])
     segment = Segment(SHOULDER, ELBOW, ("a", "b"), np.array([0.0, 1.0]), 0.3 * x[None])
-    found = spread(segment, turned)[0]
+    found = share_rotations(segment, rotations)[0]
     np.testing.assert_allclose(found[0], (clavicle @ swing)[0], atol=1e-6)
-    np.testing.assert_allclose(found[1], turned[0, SHOULDER], atol=1e-6)
+    np.testing.assert_allclose(found[1], rotations[0, SHOULDER], atol=1e-6)
 
 
 def test_a_spine_bends_evenly_and_keeps_its_direction() -> None:
     low, high = INDEX["lower_spine"], INDEX["chest"]
-    turned = np.tile(np.eye(3), (1, 22, 1, 1))
-    turned[:, high] = from_rotvec(np.array([[0.6, 0.0, 0.0]]))
+    rotations = np.tile(np.eye(3), (1, 22, 1, 1))
+    rotations[:, high] = from_rotvec(np.array([[0.6, 0.0, 0.0]]))
     steps = np.tile([0.0, 0.1, 0.0], (3, 1))
-    found = spread(Segment(low, high, ("a", "b", "c"), np.arange(3) / 3.0, steps), turned)[0]
-    angles = np.arcsin([*found[:, 2, 1], turned[0, high, 2, 1]])
+    found = share_rotations(
+        Segment(low, high, ("a", "b", "c"), np.arange(3) / 3.0, steps), rotations
+    )[0]
+    angles = np.arcsin([*found[:, 2, 1], rotations[0, high, 2, 1]])
     np.testing.assert_allclose(np.diff(angles), 0.3, atol=1e-6)  # 0.6 in three equal bends, twice
     end = (found @ steps[..., None])[..., 0].sum(0)
     np.testing.assert_allclose(end[[0, 2]], 0.0, atol=1e-7)
