@@ -16,7 +16,7 @@ import bpy
 import pytest
 
 import ssrhmr_blender
-from ssrhmr_blender.properties.settings import LIKELY
+from ssrhmr_blender.properties.bones import LIKELY
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.rigs.mapping import ASKED
 from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name
