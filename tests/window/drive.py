@@ -131,68 +131,106 @@ def bone_heads() -> list[list[float]]:
     return [list(head) for head in heads]
 
 
-def obey(order: dict[str, Any]) -> None:
-    """Do one thing that the test asks for."""
-    scene = bpy.context.scene
-    if order["do"] == "protocol":
-        scene.ssrhmr_live.protocol = order["protocol"]
-        scene.ssrhmr_live.port = JOB["port"]
-        scene.ssrhmr_live.devices.clear()
-        for name, role in order["worn"].items():
-            device = scene.ssrhmr_live.devices.add()
-            device.name, device.role = name, role
-        STATE["samples"] = []
-    elif order["do"] == "operator":
-        module, _, name = order["name"].rpartition(".")
-        window, area, _ = view()
-        region = next(region for region in area.regions if region.type == "WINDOW")
-        with bpy.context.temp_override(window=window, area=area, region=region):
-            operator = getattr(getattr(bpy.ops, module or "ssrhmr"), name)
-            operator(order.get("how", "INVOKE_DEFAULT"), **order.get("values", {}))
-    elif order["do"] == "set":
-        for name, value in order["values"].items():
-            setattr(getattr(scene, order.get("of", "ssrhmr_live")), name, value)
-    elif order["do"] == "workspace":
-        bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces[order["name"]]
-    elif order["do"] == "scene":
-        bpy.context.window_manager.windows[0].scene = bpy.data.scenes.new("Other")
-    elif order["do"] == "delete":
-        bpy.data.objects.remove(bpy.data.objects["Hero"])
-    elif order["do"] == "disable":
-        show_panels()
-        bpy.ops.preferences.addon_disable(module=MODULE)
-    elif order["do"] == "enable":
-        bpy.ops.preferences.addon_enable(module=MODULE)
-        hide_panels(*LIVE_PANELS)
-    elif order["do"] == "panels":
-        show_panels()
-        hide_panels(*order["panels"])
-    elif order["do"] == "frame":
-        scene.frame_set(order["frame"])
-    elif order["do"] == "read action":
-        hero = bpy.data.objects["Hero"]
-        action = hero.animation_data.action
-        first, last = (round(frame) for frame in action.frame_range)
-        places = []
-        for frame in range(first, last + 1):
-            scene.frame_set(frame)
-            places.append(bone_heads())
-        STATE["action"] = {"name": action.name, "first": first, "places": places}
-    elif order["do"] == "look":
-        _, area, _ = view()
-        area.spaces.active.show_gizmo_navigate = False
-        space = area.spaces.active.region_3d
-        space.view_location, space.view_distance = (0.0, 0.0, 0.9), 4.2
-        space.view_rotation = order.get("turn", (0.77, 0.60, 0.14, 0.18))
-        hero = scene.ssrhmr.armature
-        if order.get("follow"):
-            bpy.context.view_layer.update()
-            hips = hero.matrix_world @ hero.pose.bones[0].head
-            space.view_location = [at + by for at, by in zip(hips, order["follow"], strict=True)]
-    elif order["do"] == "quit":
-        show_panels()
-        sys.stdout.flush()
-        bpy.ops.wm.quit_blender()
+def choose_protocol(order: dict[str, Any]) -> None:
+    live = bpy.context.scene.ssrhmr_live
+    live.protocol, live.port = order["protocol"], JOB["port"]
+    live.devices.clear()
+    for name, role in order["worn"].items():
+        device = live.devices.add()
+        device.name, device.role = name, role
+    STATE["samples"] = []
+
+
+def call_operator(order: dict[str, Any]) -> None:
+    module, _, name = order["name"].rpartition(".")
+    window, area, _ = view()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        operator = getattr(getattr(bpy.ops, module or "ssrhmr"), name)
+        operator(order.get("how", "INVOKE_DEFAULT"), **order.get("values", {}))
+
+
+def set_values(order: dict[str, Any]) -> None:
+    for name, value in order["values"].items():
+        setattr(getattr(bpy.context.scene, order.get("of", "ssrhmr_live")), name, value)
+
+
+def choose_workspace(order: dict[str, Any]) -> None:
+    bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces[order["name"]]
+
+
+def add_scene(order: dict[str, Any]) -> None:
+    bpy.context.window_manager.windows[0].scene = bpy.data.scenes.new("Other")
+
+
+def delete_character(order: dict[str, Any]) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Hero"])
+
+
+def disable_addon(order: dict[str, Any]) -> None:
+    show_panels()
+    bpy.ops.preferences.addon_disable(module=MODULE)
+
+
+def enable_addon(order: dict[str, Any]) -> None:
+    bpy.ops.preferences.addon_enable(module=MODULE)
+    hide_panels(*LIVE_PANELS)
+
+
+def choose_panels(order: dict[str, Any]) -> None:
+    show_panels()
+    hide_panels(*order["panels"])
+
+
+def go_to_frame(order: dict[str, Any]) -> None:
+    bpy.context.scene.frame_set(order["frame"])
+
+
+def read_action(order: dict[str, Any]) -> None:
+    action = bpy.data.objects["Hero"].animation_data.action
+    first, last = (round(frame) for frame in action.frame_range)
+    places = []
+    for frame in range(first, last + 1):
+        bpy.context.scene.frame_set(frame)
+        places.append(bone_heads())
+    STATE["action"] = {"name": action.name, "first": first, "places": places}
+
+
+def turn_view(order: dict[str, Any]) -> None:
+    _, area, _ = view()
+    area.spaces.active.show_gizmo_navigate = False
+    space = area.spaces.active.region_3d
+    space.view_location, space.view_distance = (0.0, 0.0, 0.9), 4.2
+    space.view_rotation = order.get("turn", (0.77, 0.60, 0.14, 0.18))
+    hero = bpy.context.scene.ssrhmr.armature
+    if order.get("follow"):
+        bpy.context.view_layer.update()
+        hips = hero.matrix_world @ hero.pose.bones[0].head
+        space.view_location = [at + by for at, by in zip(hips, order["follow"], strict=True)]
+
+
+def quit_blender(order: dict[str, Any]) -> None:
+    show_panels()
+    sys.stdout.flush()
+    bpy.ops.wm.quit_blender()
+
+
+ORDERS = {
+    "delete": delete_character,
+    "disable": disable_addon,
+    "enable": enable_addon,
+    "frame": go_to_frame,
+    "look": turn_view,
+    "operator": call_operator,
+    "panels": choose_panels,
+    "protocol": choose_protocol,
+    "quit": quit_blender,
+    "read action": read_action,
+    "scene": add_scene,
+    "set": set_values,
+    "workspace": choose_workspace,
+}
+"""What a test may ask for."""
 
 
 def look() -> None:
@@ -263,7 +301,7 @@ def step() -> float | None:
                 if order["do"] == "samples":
                     (FOLDER / "samples.json").write_text(json.dumps(STATE["samples"]))
                 else:
-                    obey(order)
+                    ORDERS[order["do"]](order)
                 STATE["done"] = order["number"]
         look()
         return 0.05

@@ -187,30 +187,30 @@ def odd_array(random: np.random.Generator, array: np.ndarray) -> np.ndarray:
     """Another array in its place: other numbers, types and shapes."""
     match int(random.integers(10)):
         case 0 if array.dtype.kind == "f":
-            return array.astype(
+            changed = array.astype(
                 ("f2", "f4", "i8", "u1", "c16", "?", "S8", "U8")[random.integers(8)]
             )
         case 1:
-            return array[..., : random.integers(1, 80)] if array.ndim else array[None]
+            changed = array[..., : random.integers(1, 80)] if array.ndim else array[None]
         case 2:
-            return array[: random.integers(4)] if array.ndim else array
+            changed = array[: random.integers(4)] if array.ndim else array
         case 3:
-            return array[None] if random.random() < 0.5 else array.T
+            changed = array[None] if random.random() < 0.5 else array.T
         case 4:
             factor = random.choice([np.nan, np.inf, 1e308, 1e39, 0.0, -1.0, 1e-320])
-            return array * factor if array.dtype.kind == "f" else array[None]
+            changed = array * factor if array.dtype.kind == "f" else array[None]
         case 5:
-            return np.array([{"a": 1}, "b"], dtype=object)
+            changed = np.array([{"a": 1}, "b"], dtype=object)
         case 6:
-            return np.zeros((0,) * int(random.integers(4)))
+            changed = np.zeros((0,) * int(random.integers(4)))
         case 7:
-            return np.array(random.choice(["text", "", "[" * 5000, "{}", '{"format": 2}']))
+            changed = np.array(random.choice(["text", "", "[" * 5000, "{}", '{"format": 2}']))
         case 8:
-            return np.zeros(3, [("x", "f8"), ("y", "O" if random.random() < 0.5 else "i4")])
+            changed = np.zeros(3, [("x", "f8"), ("y", "O" if random.random() < 0.5 else "i4")])
         case _:
             changed = array.astype(float) if array.dtype.kind in "fiu" else np.zeros((2, 2))
             changed.flat[random.integers(changed.size)] = random.choice([np.nan, np.inf, 1e300])
-            return changed
+    return changed
 
 
 def member(random: np.random.Generator, array: np.ndarray) -> bytes:
