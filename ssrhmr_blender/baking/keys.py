@@ -20,7 +20,7 @@ def write_bone_keys(writer: ActionWriter, channels: Channels, frames: np.ndarray
     Returns:
         The bone's data path.
     """
-    from ..animation.channels import rotation_values
+    from ..animation.rotation_values import rotation_values
 
     name = bpy.utils.escape_identifier(channels.bone)
     path = f'pose.bones["{name}"]'

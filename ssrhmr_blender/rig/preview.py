@@ -87,7 +87,7 @@ class Preview:
 
         from ssrhmr_core.geometry.rotations import to_quat
 
-        from ..animation.channels import rotation_values
+        from ..animation.rotation_values import rotation_values
 
         posed = list(pose_bones(motion, self._character, self._bones, world))
         # All at once: single ones would take as long each.

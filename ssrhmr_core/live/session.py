@@ -27,7 +27,7 @@ from ..tracking.calibration import (
 )
 from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
 from ..tracking.take import Take, TrackerError
-from .missing_trackers import HANDS, explain_missing, place_hands, rotate_head_with_pelvis
+from .assumed_hands import HANDS, explain_missing, place_hands, rotate_head_with_pelvis
 from .recording import RawTake, TakeRecorder
 from .scheduler import MAX_FRAMES, FrameScheduler, sample_trackers
 from .statistics import FrameStatistics, LiveStatus

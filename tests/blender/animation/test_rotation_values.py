@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mathutils import Euler, Quaternion
 
-from ssrhmr_blender.animation.channels import EULER_ORDERS, rotation_values, to_quaternions
+from ssrhmr_blender.animation.rotation_values import EULER_ORDERS, rotation_values, to_quaternions
 
 
 def spin(frames: int = 400) -> np.ndarray:

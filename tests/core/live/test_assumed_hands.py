@@ -8,7 +8,7 @@ import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS, TRACKERS
-from ssrhmr_core.live.missing_trackers import (
+from ssrhmr_core.live.assumed_hands import (
     explain_missing,
     place_hands,
     rotate_head_with_pelvis,
