@@ -89,18 +89,22 @@ def _map_by_best_family(tree: BoneTree, heads: np.ndarray | None) -> BoneMapping
 
 def _map_by_families(tree: BoneTree, heads: np.ndarray | None) -> dict[str, BoneMapping]:
     """Return each family's best mapping, except for those that know far too few names."""
-    counted = [
-        (count_names(tree, reading, family), family, reading)
+    counts = {
+        family.name: [count_names(tree, reading, family) for reading in tree.readings]
         for family in families()
-        for reading in tree.readings
-    ]
-    most = max((count for count, _, _ in counted), default=0)
+    }
+    most = max((max(count) for count in counts.values()), default=0)
     mappings: dict[str, BoneMapping] = {}
-    for count, family, reading in counted:
-        if count and (count >= most - _FEWER or family.confidence < 1.0 or family.instead_of):
-            mapping = map_by_names(tree, reading, family, heads)
-            if family.name not in mappings or _rate(mapping) > _rate(mappings[family.name]):
-                mappings[family.name] = mapping
+    for family in families():
+        count = counts[family.name]
+        enough = max(count) >= (most - _FEWER if family.confidence == 1.0 else 1)
+        if max(count) and (enough or family.instead_of):
+            candidates = [
+                map_by_names(tree, reading, family, heads)
+                for reading, known in zip(tree.readings, count, strict=True)
+                if known == max(count)
+            ]
+            mappings[family.name] = max(candidates, key=_rate)
     return mappings
 
 

@@ -26,6 +26,11 @@ _FEWEST_IN_GROUP = 8
 """Bones that share a word from which on it may be a character's name."""
 _MOST_GROUPS = 3
 """Groups of bones with a word of their own that are tried."""
+_RIGGING = frozenset(
+    {"def", "org", "mch", "str", "fk", "ik", "ctrl", "tweak", "parent", "target", "master", "pole"}
+    | {"end", "twist", "roll", "switch", "widget", "finger", "toe", "thumb", "hair", "skirt"}
+)
+"""Words that many bones of one rig share and that are no character's name."""
 _LAYER = re.compile(r"(?:^|[-_ .:|])(def|org|mch|str|fk)[-_ .]", re.IGNORECASE)
 """Marks of the layers that the bones of generated rigs are in."""
 
@@ -213,12 +218,12 @@ def _strip_last(words: list[Words]) -> list[list[Words]]:
 def _find_groups(words: list[Words], vocabulary: frozenset[str]) -> list[list[int]]:
     """Return groups of bones that share a first or last word which is no part of a body."""
     groups = []
-    known = {word for word in vocabulary if not word.isdigit()} | set(_SIDES)
+    known = {word for word in vocabulary if not word.isdigit()} | set(_SIDES) | _RIGGING
     for end in (0, -1):
         counts = Counter(
             w[end]
             for w in words
-            if len(w) > 1 and w[end] not in known and (len(w[end]) > 2 or not w[end].isdigit())
+            if len(w) > 1 and w[end] not in known and len(w[end]) > 1 + w[end].isdigit()
         )
         groups += [
             [bone for bone, w in enumerate(words) if len(w) > 1 and w[end] == word]

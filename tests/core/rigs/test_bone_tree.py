@@ -41,11 +41,10 @@ def test_what_a_part_of_the_names_shares_goes_in_a_later_reading(form: str) -> N
 
 
 def test_words_of_bodies_are_no_prefix() -> None:
-    fingers = [f"Finger{part}_{n}" for part in "ABC" for n in "abcd"]
-    names = [*BODY, *fingers, *(f"x{n}" for n in "abcdefghij")]
-    assert len(keys_of(names)) == 2  # as it is, and without "finger"
-    thighs = [f"Thigh{part}_{n}" for part in "ABC" for n in "abcd"]
-    assert len(keys_of([*BODY, *thighs, *(f"x{n}" for n in "abcdefghij")])) == 1
+    others = [f"x{n}" for n in "abcdefghijk"]
+    for word, readings in (("Gem", 2), ("Finger", 1), ("Thigh", 1), ("tweak", 1), ("L", 1)):
+        more = [f"{word}{part}_{n}" for part in "ABC" for n in "abcd"]
+        assert len(keys_of([*BODY, *more, *others])) == readings, word
 
 
 def test_layers_of_generated_rigs() -> None:
