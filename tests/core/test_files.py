@@ -108,7 +108,8 @@ def test_compression_without_a_limit_is_refused(tmp_path: Path, method: int) -> 
     began = time.perf_counter()
     with pytest.raises(ArchiveError, match="compressed in a way that NumPy does not write"):
         read_arrays(path)
-    assert time.perf_counter() - began < 0.1
+    # Milliseconds; unpacking it would take minutes.
+    assert time.perf_counter() - began < 2.0
 
 
 def test_one_array_that_shrinks_too_well_is_refused(tmp_path: Path) -> None:
