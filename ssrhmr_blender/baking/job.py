@@ -191,7 +191,7 @@ class _Plan:
             SetupError: if the setup is not calibrated.
             RigError: if the character cannot be used.
         """
-        from ssrhmr_core.pipeline import Reconstructor
+        from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
         from ssrhmr_core.tracking.denoising import Smoothing
 
         self.calibration = stored_calibration(setup)
@@ -204,12 +204,13 @@ class _Plan:
             auto=setup.smoothing == "AUTO",
             cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
         )
-        self.reconstructor = Reconstructor(
-            self.character.rest.skeleton,
+        options = ReconstructionOptions(
             smoothing=smoothing,
             planting=setup.planting,
-            trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
-            performer=self.calibration.performer,
+            tracker_weights=tuple(getattr(setup, f"{role}_weight") for role in TRACKERS),
+        )
+        self.reconstructor = Reconstructor(
+            self.character.rest.skeleton, options, performer=self.calibration.performer
         )
         self.report = BakeReport(
             bones=sum(bone.keyed for bone in self.bones),

@@ -123,11 +123,13 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
 
     from ssrhmr_core.body.skeleton import ADULT_SIZE
     from ssrhmr_core.tracking.calibration import (
+        CalibrationOptions,
         calibrate,
         calibrate_to_pose,
-        movement_warnings,
-        peak_speeds,
+        measure_peak_speeds,
+        warn_of_movement,
     )
+    from ssrhmr_core.tracking.reference_pose import ReferencePose
 
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
@@ -142,14 +144,15 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
         joints, rotations = _posed(scene, setup, character)
         found = calibrate_to_pose(joints, rotations, spots, turns, skeleton.size)
     else:
-        found = calibrate(
-            *(skeleton, spots, turns, setup.scale, setup.reference), setup.height or None
+        options = CalibrationOptions(
+            setup.scale, ReferencePose(setup.reference), setup.height or None
         )
-    speeds = peak_speeds(take, float(take.times[around]), _LOOK_AROUND)
+        found = calibrate(skeleton, spots, turns, options)
+    speeds = measure_peak_speeds(take, float(take.times[around]), _LOOK_AROUND)
     worn = found.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.
     speeds = speeds * ADULT_SIZE * found.scale / worn.size
-    store_calibration(setup, found, worn, speeds, (*found.warnings, *movement_warnings(speeds)))
+    store_calibration(setup, found, worn, speeds, (*found.warnings, *warn_of_movement(speeds)))
 
 
 def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
@@ -157,6 +160,7 @@ def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
     import numpy as np
 
     from ssrhmr_core.tracking.calibration import find_still_time
+    from ssrhmr_core.tracking.reference_pose import ReferencePose
 
     if setup.reference == "CHARACTER":
         raise SetupError("The character's pose can be any: choose the reference T-pose or another")
@@ -165,7 +169,8 @@ def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
     start, end = frame_range(scene, setup)
     frames = np.arange(start, end + 1, max(1, round(_rate(scene) / _LOOKS_PER_SECOND)))
     take = _sampled(scene, trackers, frames)
-    found = find_still_time(character.rest.skeleton, take, setup.reference, _LOOK_AROUND)
+    reference = ReferencePose(setup.reference)
+    found = find_still_time(character.rest.skeleton, take, reference, _LOOK_AROUND)
     return int(frames[np.abs(take.times - found).argmin()])
 
 

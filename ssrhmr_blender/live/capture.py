@@ -140,7 +140,7 @@ class Capture:
         Raises:
             UserError: if the character cannot be used.
         """
-        from ssrhmr_core.pipeline import Reconstructor
+        from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
         from ssrhmr_core.tracking.denoising import Smoothing
 
         self.pose = None
@@ -152,20 +152,21 @@ class Capture:
             return
         armature = check_character(setup)
         character = read_character(armature, tuple(slot.bone for slot in setup.bones))
-        self.session.reconstructor = Reconstructor(
-            character.rest.skeleton.scaled(1.0 / self.unit),
+        options = ReconstructionOptions(
             smoothing=Smoothing(cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0),
-            trust=[getattr(setup, f"{role}_weight") for role in TRACKERS],
+            tracker_weights=tuple(getattr(setup, f"{role}_weight") for role in TRACKERS),
         )
+        skeleton = character.rest.skeleton.scaled(1.0 / self.unit)
+        self.session.reconstructor = Reconstructor(skeleton, options)
         self.session.calibration = self._stored_calibration(setup)
         self._preview = Preview(armature, character)
 
     def _take_performer(self, calibration: Calibration | None) -> None:
         """Reconstruct the body that wears the trackers, as far as it is known."""
         from ssrhmr_core.pipeline import Reconstructor
-        from ssrhmr_core.tracking.proportions import adult
+        from ssrhmr_core.tracking.proportions import make_adult
 
-        body = (calibration and calibration.performer) or adult()
+        body = (calibration and calibration.performer) or make_adult()
         self.session.reconstructor = Reconstructor(body)
         self.session.calibration = calibration
 

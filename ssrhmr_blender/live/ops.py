@@ -149,6 +149,9 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Begin the countdown, or end the one that runs."""
+        from ssrhmr_core.tracking.calibration import CalibrationOptions
+        from ssrhmr_core.tracking.reference_pose import ReferencePose
+
         found = _running()
         setup, live = setup_of(context.scene), live_of(context.scene)
         try:
@@ -157,12 +160,13 @@ class SSRHMR_OT_live_calibrate(bpy.types.Operator):
             else:
                 if setup.reference == "CHARACTER":
                     raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
-                found.session.begin_calibration(
+                options = CalibrationOptions(
                     # Without a character there are no proportions but the performer's.
-                    *(live.countdown, setup.scale if found.has_character else "RETARGET"),
-                    reference=setup.reference,
-                    height=setup.height / found.unit or None,
+                    setup.scale if found.has_character else "RETARGET",
+                    ReferencePose(setup.reference),
+                    setup.height / found.unit or None,
                 )
+                found.session.begin_calibration(live.countdown, options)
         except _EXPLAINED as error:
             self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}

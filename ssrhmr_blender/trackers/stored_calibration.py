@@ -79,13 +79,14 @@ def store_calibration(
         warnings: in plain words, with the names of trackers as the core has them.
     """
     from ssrhmr_core.body.skeleton import unit_of
-    from ssrhmr_core.tracking.calibration import quality
+    from ssrhmr_core.tracking.calibration import rate_trackers
 
     setup.calibration = found.to_json()
     setup.fits.clear()
     misses = 100.0 * found.deviations / unit_of(skeleton.size / found.scale)
     values = zip(
-        *(TRACKERS, found.mount_distances, misses, speeds, quality(found, skeleton)), strict=True
+        *(TRACKERS, found.mount_distances, misses, speeds, rate_trackers(found, skeleton)),
+        strict=True,
     )
     for role, arm, miss, speed, fit in values:
         line = setup.fits.add()

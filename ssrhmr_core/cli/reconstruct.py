@@ -36,7 +36,7 @@ def run(chosen: argparse.Namespace) -> None:
     """
     take, skeleton = _inputs(chosen.take, chosen.skeleton)
     bar = Bar("reconstruct")
-    reconstructor = Reconstructor(skeleton, chosen.weights)
+    reconstructor = Reconstructor(skeleton, weights=chosen.weights)
     motion = reconstructor.clip(take, progress=lambda share: bar.show(min(share, 0.99)))
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     save_bvh(chosen.out, motion)

@@ -21,7 +21,7 @@ from pymotion.rotations import quat_np as quat
 from ..body.interpolation import MODEL_RATE
 from ..body.motion import Motion
 from ..body.skeleton import JOINTS, MIRROR, TRACKER_JOINTS, Skeleton
-from ..pipeline import Reconstructor
+from ..pipeline import ReconstructionOptions, Reconstructor
 from ..solver import solve, solver_skeleton
 from ..tracking.take import Take
 
@@ -151,7 +151,9 @@ def _streams(what: str, count: int) -> Iterator[Callable[[int], object]]:
 def _reconstructor(skeleton: Skeleton, what: str) -> Any:
     """A preset, or the published architecture as published: all of its 43 frames, every time."""
     if not what.startswith("paper"):
-        return Reconstructor(skeleton, preset="ik" if what == "ik" else "ssrhmr")
+        return Reconstructor(
+            skeleton, ReconstructionOptions(preset="ik" if what == "ik" else "ssrhmr")
+        )
     import torch
 
     from .paper import PublishedReconstructor

@@ -14,7 +14,7 @@ from pymotion.rotations import quat_np as quat
 
 from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
-from ..pipeline import Preset, Reconstructor, Stage
+from ..pipeline import Preset, ReconstructionOptions, Reconstructor, Stage
 from ..tracking.take import Take
 from .metrics import FIRST_FRAME, Errors, detail, measure, pool, summarize
 
@@ -137,7 +137,8 @@ def _reconstructor(
     skeleton: Skeleton, weights: Path | None, preset: Scored, stage: Stage, planting: float
 ) -> Reconstructor | PublishedReconstructor:
     if preset != "paper":
-        return Reconstructor(skeleton, weights, preset, stage, planting=planting)
+        options = ReconstructionOptions(preset=preset, stage=stage, planting=planting)
+        return Reconstructor(skeleton, options, weights=weights)
     if weights is None:
         raise ValueError("--preset paper needs --weights: train them with train --preset paper")
     from .paper import PublishedReconstructor

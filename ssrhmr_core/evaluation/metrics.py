@@ -11,7 +11,7 @@ import numpy as np
 from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS
 from ..geometry.rotations import transpose
-from ..tracking.foot_planting import TOES, detect_contacts, floor_under
+from ..tracking.foot_planting import TOES, detect_contacts, estimate_floor
 from ..tracking.take import Take
 
 FIRST_FRAME = 42
@@ -168,7 +168,7 @@ def _sunk(points: np.ndarray, wanted: np.ndarray, truth: Motion) -> np.ndarray:
     return np.concatenate(
         [
             np.maximum(
-                floor_under(wanted[:, toe, 1], contacts.ball[:, side]) - points[:, toe, 1], 0
+                estimate_floor(wanted[:, toe, 1], contacts.ball[:, side]) - points[:, toe, 1], 0
             )
             for side, toe in enumerate(TOES)
         ]

@@ -25,9 +25,9 @@ from ..streaming.devices import Device, DeviceTable, validate_roles
 from ..streaming.readings import Reading, StreamingError
 from ..tracking.calibration import (
     Calibration,
-    Proportions,
+    CalibrationOptions,
     calibrate_at_stillest,
-    movement_warnings,
+    warn_of_movement,
 )
 from ..tracking.reading_buffer import (
     MAX_GAP,
@@ -271,7 +271,7 @@ class LiveSession:
     def _dress(self) -> None:
         """Let the body be reconstructed that the trackers were calibrated to."""
         if self._reconstructor and self._calibration:
-            self._reconstructor.performer = self._calibration.performer
+            self._reconstructor.set_performer(self._calibration.performer)
 
     def tick(self, now: float | None = None) -> LivePose | None:
         """Take in all that came, compute all model frames that are due.
@@ -329,10 +329,8 @@ class LiveSession:
     def begin_calibration(
         self,
         seconds: float = 3.0,
-        proportions: Proportions = "MATCH",
+        options: CalibrationOptions | None = None,
         skeleton: Skeleton | None = None,
-        reference: str = "T_POSE",
-        height: float | None = None,
     ) -> None:
         """Calibrate after a countdown, from the stillest moment around its end.
 
@@ -341,10 +339,8 @@ class LiveSession:
 
         Args:
             seconds: to get into the reference pose.
-            proportions: what to do where performer and character differ.
+            options: How to calibrate; the defaults of :class:`CalibrationOptions` if None.
             skeleton: the character's; the reconstructor's if not given.
-            reference: the pose, one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
-            height: of the performer, metres, if known.
 
         Raises:
             TrackerError: if there is no character to calibrate to.
@@ -354,7 +350,7 @@ class LiveSession:
             raise TrackerError("choose a character before calibrating")
         self._message = ""
         end = self._now + seconds
-        self._countdown = _Countdown(end, body, proportions, reference, height)
+        self._countdown = _Countdown(end, body, options or CalibrationOptions())
 
     def cancel_calibration(self) -> None:
         """End the countdown."""
@@ -495,14 +491,11 @@ class LiveSession:
         # What is younger than `wait` may still be on its way.
         take = self._take(countdown.end - self._wait - steps[::-1])
         try:
-            found, speeds = calibrate_at_stillest(
-                *(countdown.skeleton, take, countdown.proportions),
-                *(countdown.reference, countdown.height),
-            )
+            found, speeds = calibrate_at_stillest(countdown.skeleton, take, countdown.options)
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
             return
-        self._speeds, self._warnings = speeds, (*found.warnings, *movement_warnings(speeds))
+        self._speeds, self._warnings = speeds, (*found.warnings, *warn_of_movement(speeds))
         self._calibrations += 1
         self.calibration = found
 
@@ -609,6 +602,4 @@ class LiveSession:
 class _Countdown:
     end: float
     skeleton: Skeleton
-    proportions: Proportions
-    reference: str
-    height: float | None
+    options: CalibrationOptions

@@ -15,7 +15,14 @@ from mathutils import Matrix, Quaternion
 
 from ssrhmr_blender.animation.actions import curves_of
 from ssrhmr_blender.baking.job import bake
-from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
+from ssrhmr_core import (
+    Calibration,
+    Motion,
+    ReconstructionOptions,
+    Reconstructor,
+    Skeleton,
+    Take,
+)
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.tracking.denoising import Smoothing
 from tests.blender.conftest import (
@@ -59,7 +66,7 @@ def core_result(
         np.array(turns, np.float32),
         np.ones((len(frames), 6), bool),
     )
-    reconstructor = Reconstructor(skeleton, **cleanup)
+    reconstructor = Reconstructor(skeleton, ReconstructionOptions(**cleanup))
     return reconstructor.clip(Calibration.from_json(setup.calibration).apply(take))
 
 
@@ -533,7 +540,7 @@ def test_keys_of_the_object_and_of_other_bones_go_on(performance: Motion, tmp_pa
         ),
         (
             {"left_hand_weight": 0.0, "pelvis_weight": 0.5},
-            {"trust": (0.5, 1.0, 0.0, 1.0, 1.0, 1.0)},
+            {"tracker_weights": (0.5, 1.0, 0.0, 1.0, 1.0, 1.0)},
         ),
     ],
 )
