@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SSR-HMR: a whole animated body from six tracked points. Runs on NumPy alone.
+"""SSR-HMR: reconstruct a whole animated body from six trackers, using NumPy alone.
 
 >>> from ssrhmr_core import Reconstructor, Take, load_motion
 >>> performance = load_motion("take.bvh")
@@ -10,8 +10,15 @@ from .body.motion import Motion
 from .body.skeleton import JOINTS, TRACKERS, Skeleton
 from .formats import load_motion
 from .model.weights import WeightsError, default_weights
-from .pipeline import Reconstructor
-from .tracking.calibration import Calibration, calibrate, calibrate_to_pose
+from .pipeline import ReconstructionOptions, Reconstructor
+from .tracking.calibration import (
+    Calibration,
+    CalibrationOptions,
+    calibrate,
+    calibrate_to_pose,
+)
+from .tracking.denoising import Smoothing
+from .tracking.reference_pose import ReferencePose
 from .tracking.take import Take, TrackerError
 
 __version__ = "0.1.0"
@@ -20,9 +27,13 @@ __all__ = [
     "JOINTS",
     "TRACKERS",
     "Calibration",
+    "CalibrationOptions",
     "Motion",
+    "ReconstructionOptions",
     "Reconstructor",
+    "ReferencePose",
     "Skeleton",
+    "Smoothing",
     "Take",
     "TrackerError",
     "WeightsError",

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From tracker frames to a pose: the one way that baking, live preview and evaluation go."""
+"""From tracker frames to poses: baking, live preview and evaluation all use this."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -21,123 +22,162 @@ from .model.weights import WeightsError, load_weights
 from .solver import LIMBS, solve
 from .tracking.denoising import Smoothing, smooth
 from .tracking.dropout import DropoutDetector, mark_dropouts
-from .tracking.foot_planting import detect_contacts, keep_toes_flat, plant_feet
-from .tracking.gap_filling import GapFiller
+from .tracking.foot_planting import Contacts, detect_contacts, keep_toes_flat, plant_feet
+from .tracking.gap_filling import ANCHORS, GapFiller
 from .tracking.one_euro import OneEuro
 from .tracking.take import Take, TrackerError
 
-__all__ = ["Preset", "Reconstructor", "Stage", "WeightsError"]
+__all__ = ["Preset", "ReconstructionOptions", "Reconstructor", "Stage", "WeightsError"]
 
 Preset = Literal["ssrhmr", "ik"]
 Stage = Literal["network", "exact"]
 
 _CHUNK = 1024
-"""Frames computed at once: fits the caches, and Esc is heard several times a second."""
+"""Frames computed at once: they fit the caches, and Esc is noticed several times per second."""
+
+
+@dataclass(frozen=True)
+class ReconstructionOptions:
+    """How to reconstruct bodies: what baking, live preview and evaluation may choose.
+
+    Attributes:
+        preset: The model, or "ik", which uses no network.
+        stage: "network" leaves out the exact solve of the last stage.
+        smoothing: How to smooth the trackers. By default the noise of whole takes is measured and
+            removed, and single frames are used as they come.
+        planting: How firmly feet on the floor are held in whole takes, 0 to 1. Single frames are
+            never planted.
+        tracker_weights: How much each of the six trackers counts, from 0 (as if it were missing)
+            to 1 (exactly). Pelvis or head must have the weight 1.
+    """
+
+    preset: Preset = "ssrhmr"
+    stage: Stage = "exact"
+    smoothing: Smoothing = field(default_factory=Smoothing)
+    planting: float = 0.0
+    tracker_weights: tuple[float, ...] = (1.0,) * len(TRACKERS)
+
+
+class _History(NamedTuple):
+    """What the network reads of the current frame and of the earlier ones in ``HISTORY``.
+
+    Attributes:
+        features: (F, 1 + H, n) features of the trackers.
+        roots: (F, 1 + H, 3) positions of the pelvis.
+        root_rotations: (F, 1 + H, 3, 3) rotations of the pelvis.
+    """
+
+    features: np.ndarray
+    roots: np.ndarray
+    root_rotations: np.ndarray
 
 
 class Reconstructor:
-    """Makes whole bodies out of six trackers, for one skeleton.
+    """Reconstructs whole bodies from six calibrated trackers, for one skeleton.
 
-    ``clip`` (or ``steps``) takes a whole take, ``frame`` one frame of the model's 60 Hz clock at a
-    time; both give the same poses. Trackers are joint frames here: calibrated ones.
+    Use :meth:`clip` (or :meth:`steps`) for a whole take, or :meth:`frame` for one frame of the
+    model's 60 Hz clock at a time. The same model computes both, and from clean trackers both give
+    the same poses. They differ in what only a whole take allows: ``clip`` looks ahead to smooth
+    trackers without lag, to leave out glitches from where they begin, and to plant feet, and it
+    resamples any rate. ``frame`` never looks ahead: it smooths with lag if asked to, notices a
+    glitch only when it becomes implausible, and plants nothing.
     """
 
     def __init__(
         self,
         skeleton: Skeleton,
+        options: ReconstructionOptions = ReconstructionOptions(),
+        *,
         weights: str | Path | None = None,
-        preset: Preset = "ssrhmr",
-        stage: Stage = "exact",
-        smoothing: Smoothing | None = None,
-        planting: float = 0.0,
-        trust: Sequence[float] = (1.0,) * 6,
         performer: Skeleton | None = None,
     ) -> None:
         """Read the weights.
 
         Args:
-            skeleton: the body to reconstruct.
-            weights: a weights file; the one that comes with the package if not given.
-            preset: the model, or "ik", which uses no network.
-            stage: "network" leaves out the exact solve of the last stage.
-            smoothing: of trackers; by default the noise of whole takes is found and removed, and
-                single frames are taken as they come.
-            planting: how firmly standing feet of whole takes are held, 0 to 1.
-            trust: how much each tracker counts, 0 (as if it were not worn) to 1 (exact).
-            performer: the body that wears the trackers, if the skeleton is to move as it does and
-                not to meet them.
+            skeleton: The skeleton to pose.
+            options: How to reconstruct.
+            weights: A weights file; None for the one that comes with the package.
+            performer: The performer's body, if the skeleton is to move like it rather than meet
+                the trackers.
 
         Raises:
-            WeightsError: if the weights cannot be used.
-            TrackerError: if neither pelvis nor head counts fully.
+            WeightsError: If the weights cannot be used.
+            TrackerError: If neither pelvis nor head has the weight 1.
         """
-        self.skeleton = skeleton
-        self._weights = load_weights(weights) if preset == "ssrhmr" else {}
-        self._preset, self._exact = preset, stage == "exact"
-        self._smoothing = smoothing or Smoothing()
-        self._planting, self._trust = planting, trust
-        self._filter = OneEuro(self._smoothing.cutoff)
-        self._watch = DropoutDetector()
-        self.performer = performer
+        self.skeleton, self.options = skeleton, options
+        self._weights = load_weights(weights) if options.preset == "ssrhmr" else {}
+        self._exact = options.stage == "exact"
+        self._filter = OneEuro(options.smoothing.cutoff)
+        self._detector = DropoutDetector()
+        self.set_performer(performer)
 
     @property
     def performer(self) -> Skeleton | None:
-        """The body that wears the trackers; None if it is the skeleton itself."""
+        """The performer's body; None if the skeleton itself meets the trackers."""
         return self._performer
 
-    @performer.setter
-    def performer(self, performer: Skeleton | None) -> None:
-        """Change it, and forget the past."""
+    def set_performer(self, performer: Skeleton | None) -> None:
+        """Change the performer and forget the past.
+
+        Args:
+            performer: The performer's body, or None to let the skeleton meet the trackers.
+        """
         self._performer = performer
-        worn = performer or self.skeleton
-        self._unit = np.float32(units_per_metre(worn.size))
-        # What counts as noise, as a jump or as standing is told in metres on a human body.
-        self._body = worn.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else worn
+        body = performer or self.skeleton
+        self._unit = np.float32(units_per_metre(body.size))
+        # Limits for noise, glitches and standing feet are in metres on a human body.
+        self._body = body.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else body
         self._proportions = body_features(self._body.offsets, np.float32(self._body.size))
-        self._completion = GapFiller(self._weights, self._body, self._trust)
+        self._gap_filler = GapFiller(self._weights, self._body, self.options.tracker_weights)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next frame is the first one of a take."""
         self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self._watch.reset()
+        self._detector.reset()
         self._filter.reset()
-        self._completion.reset()
+        self._gap_filler.reset()
 
     def frame(
         self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Reconstruct the next frame, 1/60 s after the last one.
 
+        The result depends on this and earlier frames only. It equals that of :meth:`clip` where
+        trackers are clean, and differs from it around noise, glitches and planted feet; see the
+        class.
+
         Args:
-            positions: (6, 3) of the tracked joints, metres, Y up.
-            rotations: (6, 4) of the tracked joints.
-            valid: (6,) bool, False where a tracker is not seen; all are if not given.
+            positions: (6, 3) positions of the tracked joints in metres, Y up.
+            rotations: (6, 4) rotations of the tracked joints.
+            valid: (6,) bool, False for trackers without a reading; None if all have one.
 
         Returns:
-            Global rotations (22, 4) and the hips' position (3,). The first frame of a take is a
-            pose already: the time before it counts as standing still.
+            Global rotations (22, 4) and the position (3,) of the hips. Even the first frame of a
+            take is a full pose: the body counts as having stood still before it.
         """
         positions = np.asarray(positions, np.float32) / self._unit
         rotations = np.asarray(rotations, np.float32)
-        known = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
-        known = self._watch.frame(positions, rotations, known)
-        positions, rotations = self._filter.frame(positions, rotations, known)
-        spots, turns = self._completion.frame(positions, from_quat(rotations), known)
-        spots, turns = spots[None], turns[None].astype(np.float32)
-        now = (frame_features(spots, turns, self._proportions.size), spots[:, 0], turns[:, 0])
-        self._past = [now, *self._past[: max(HISTORY)]]
-        oldest = len(self._past) - 1
-        pasts = [self._past[min(ago, oldest)] for ago in (0, *HISTORY)]
-        features, roots, roots_turned = (
-            np.concatenate(table)[None] for table in zip(*pasts, strict=True)
-        )
-        body = self._predict((features, roots, roots_turned), spots, turns)
-        rotations, root = self._finished(body), spots[:, 0] * self._unit
+        valid = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
+        valid = self._detector.frame(positions, rotations, valid)
+        positions, rotations = self._filter.frame(positions, rotations, valid)
+        positions, matrices = self._gap_filler.frame(positions, from_quat(rotations), valid)
+        positions, matrices = positions[None], matrices[None].astype(np.float32)
+        body = self._predict(self._remember(positions, matrices), positions, matrices)
+        quats, root = self._to_rotations(body), positions[:, 0] * self._unit
         if self._performer is None:
-            return rotations[0], root[0]
-        moved = retarget(Motion(self._performer, np.zeros(1), rotations, root), self.skeleton)
-        return moved.rotations[0], moved.root[0]
+            return quats[0], root[0]
+        retargeted = retarget(Motion(self._performer, np.zeros(1), quats, root), self.skeleton)
+        return retargeted.rotations[0], retargeted.root[0]
+
+    def _remember(self, positions: np.ndarray, matrices: np.ndarray) -> _History:
+        """Add a frame, (1, 6, 3) and (1, 6, 3, 3), to the past and return its history."""
+        features = frame_features(positions, matrices, self._proportions.size)
+        current = (features, positions[:, 0], matrices[:, 0])
+        self._past = [current, *self._past[: max(HISTORY)]]
+        oldest = len(self._past) - 1
+        frames = [self._past[min(ago, oldest)] for ago in (0, *HISTORY)]
+        return _History(*(np.concatenate(table)[None] for table in zip(*frames, strict=True)))
 
     def clip(
         self,
@@ -145,133 +185,164 @@ class Reconstructor:
         times: np.ndarray | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Motion:
-        """Reconstruct a whole take; see :meth:`steps`."""
-        steps = self.steps(take, times)
-        while True:
-            try:
-                done = next(steps)
-            except StopIteration as finished:
-                return finished.value
+        """Reconstruct a whole take; see :meth:`steps`.
+
+        Args:
+            take: Calibrated trackers at any rate.
+            times: (G,) seconds at which poses are wanted; None for those of the take.
+            progress: Called with the share done, 0 to 1, after every slice.
+        """
+        motions: list[Motion] = []
+
+        def shares() -> Iterator[float]:
+            motions.append((yield from self.steps(take, times)))
+
+        for share in shares():
             if progress:
-                progress(done)
+                progress(share)
+        return motions[0]
 
     def steps(self, take: Take, times: np.ndarray | None = None) -> Generator[float, None, Motion]:
         """Reconstruct a whole take in slices.
 
+        Unlike :meth:`frame` this looks ahead: noise is removed without lag, glitches are left out
+        from where they begin, and feet are planted if the options say so.
+
         Args:
-            take: calibrated trackers at any rate.
-            times: (G,) seconds at which poses are wanted; those of the take if not given.
+            take: Calibrated trackers at any rate.
+            times: (G,) seconds at which poses are wanted; None for those of the take.
 
         Yields:
-            The share done, 0..1, after every slice.
+            The share done, 0 to 1, after every slice.
 
         Returns:
-            The motion at ``times``, ends exactly on the trackers as they are then.
+            The motion at ``times``. Its end effectors are exactly on the trackers as they are
+            there after smoothing, gap filling and planting.
+
+        Raises:
+            TrackerError: If too few trackers are valid to reconstruct a body.
         """
         if self._unit != 1.0:
             take = Take(take.times, take.positions / self._unit, take.rotations, take.valid)
-        take = smooth(mark_dropouts(take), self._smoothing)
+        take = smooth(mark_dropouts(take), self.options.smoothing)
         raw = take.resampled()
-        clock = self._completed(raw)
-        contacts = detect_contacts(clock, self._body) if self._planting > 0.0 else None
+        clock = self._fill_gaps(raw)
+        contacts: Contacts | None = None
+        if self.options.planting > 0.0:
+            contacts = detect_contacts(clock, self._body)
+            clock = plant_feet(clock, contacts, self._body, self.options.planting)
+        rotations = yield from self._pose_slices(clock)
         if contacts:
-            clock = plant_feet(clock, contacts, self._body, self._planting)
-        turns = quat.to_matrix(clock.rotations).astype(np.float32)
-        features = frame_features(clock.positions, turns, self._proportions.size)
-        parts = []
-        for begin in range(0, len(clock), _CHUNK):
-            now = np.arange(begin, min(begin + _CHUNK, len(clock)))
-            then = np.maximum(now[:, None] - np.array([0, *HISTORY]), 0)
-            seen = (features[then], clock.positions[then, 0], turns[then, 0])
-            body = self._predict(seen, clock.positions[now], turns[now])
-            parts.append(self._finished(body))
-            yield (now[-1] + 1) / len(clock)
-        rotations = np.concatenate(parts)
-        if contacts:
-            keep_toes_flat(rotations, contacts, self._planting)
+            keep_toes_flat(rotations, contacts, self.options.planting)
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
-        found = self._at(motion, _changed_at(take, raw, clock, times))
-        root = found.root * self._unit
+        result = self._resample(motion, _transfer_changes(take, raw, clock, times))
+        root = result.root * self._unit
         if self._performer is None:
-            return Motion(self.skeleton, found.times, found.rotations, root)
-        whole = Motion(self._performer, found.times, found.rotations, root)
-        return retarget(whole, self.skeleton)
+            return Motion(self.skeleton, result.times, result.rotations, root)
+        performance = Motion(self._performer, result.times, result.rotations, root)
+        return retarget(performance, self.skeleton)
 
-    def _completed(self, take: Take) -> Take:
-        """Fill in what is not seen.
+    def _pose_slices(self, clock: Take) -> Generator[float, None, np.ndarray]:
+        """Pose a take on the model's clock: yield the share done, return rotations (F, 22, 4)."""
+        matrices = quat.to_matrix(clock.rotations).astype(np.float32)
+        features = frame_features(clock.positions, matrices, self._proportions.size)
+        parts = []
+        for begin in range(0, len(clock), _CHUNK):
+            frames = np.arange(begin, min(begin + _CHUNK, len(clock)))
+            past = np.maximum(frames[:, None] - np.array([0, *HISTORY]), 0)
+            history = _History(features[past], clock.positions[past, 0], matrices[past, 0])
+            body = self._predict(history, clock.positions[frames], matrices[frames])
+            parts.append(self._to_rotations(body))
+            yield (frames[-1] + 1) / len(clock)
+        return np.concatenate(parts)
+
+    def _fill_gaps(self, take: Take) -> Take:
+        """Fill in trackers that are not valid.
 
         Raises:
-            TrackerError: if too little was seen to do that.
+            TrackerError: If too few trackers are valid.
         """
-        unseen = [name for name, seen in zip(TRACKERS, take.valid.any(0), strict=True) if not seen]
-        if not take.valid[:, :2].any():
+        missing = [
+            name for name, valid in zip(TRACKERS, take.valid.any(0), strict=True) if not valid
+        ]
+        if not take.valid[:, ANCHORS].any():
             raise TrackerError(
-                f"never seen in this take: {' and '.join(TRACKERS[:2])}: one of them is"
-                " needed, record again"
+                f"never seen in this take: {' and '.join(TRACKERS[a] for a in ANCHORS)}: one of"
+                " them is needed, record again"
             )
-        if self._preset == "ssrhmr":
-            return self._completion.clip(take)
-        if unseen:
+        if self.options.preset == "ssrhmr":
+            return self._gap_filler.clip(take)
+        if missing:
             raise TrackerError(
-                f"never seen in this take: {', '.join(unseen)}:"
+                f"never seen in this take: {', '.join(missing)}:"
                 " only the preset ssrhmr fills in trackers"
             )
         return take
 
     def _predict(
-        self,
-        seen: tuple[np.ndarray, np.ndarray, np.ndarray],
-        positions: np.ndarray,
-        turns: np.ndarray,
+        self, history: _History, positions: np.ndarray, matrices: np.ndarray
     ) -> np.ndarray:
-        """Global rotations (F, 22, 3, 3) of some frames."""
-        if self._preset == "ik":
-            guess, poles = predict_without_network(quat.from_matrix(turns))
+        """Predict global rotations (F, 22, 3, 3) from trackers (F, 6, 3) and (F, 6, 3, 3)."""
+        if self.options.preset == "ik":
+            guess, poles = predict_without_network(quat.from_matrix(matrices))
             if not self._exact:
                 return guess
-            return solve(guess, poles, positions, turns, self._proportions.skeleton)
-        features, roots, turns_of_roots = seen
-        now = features[:, 0]
-        steps = step_features(now, features[:, 1:], roots, turns_of_roots, self._proportions.size)
-        found = predict(self._weights, now, steps, positions, turns, self._proportions)
-        return found.exact if self._exact else found.learned
+            return solve(guess, poles, positions, matrices, self._proportions.skeleton)
+        features = history.features[:, 0]
+        steps = step_features(
+            features,
+            history.features[:, 1:],
+            history.roots,
+            history.root_rotations,
+            self._proportions.size,
+        )
+        prediction = predict(self._weights, features, steps, positions, matrices, self._proportions)
+        return prediction.exact if self._exact else prediction.learned
 
-    def _finished(self, body: np.ndarray) -> np.ndarray:
+    def _to_rotations(self, body: np.ndarray) -> np.ndarray:
+        """Convert matrices (F, 22, 3, 3) to quaternions; missing joints inherit from parents."""
         inherit_missing(body, self._body.present)
         return to_quat(body)
 
-    def _at(self, motion: Motion, wanted: Take) -> Motion:
-        """Bring the motion from the model's clock to other times, ends exact there too."""
-        result = motion.at(wanted.times)
+    def _resample(self, motion: Motion, trackers: Take) -> Motion:
+        """Resample a motion to the times of its trackers, with exact end effectors there too."""
+        result = motion.at(trackers.times)
         if result.rotations is motion.rotations or not self._exact:
             return result
-        turned, root = result.matrices(), wanted.positions[:, 0]
-        points = forward_kinematics(turned, result.root, self._body.offsets)
-        # Where knees and elbows are between two frames is the side to which they bend.
+        guess, root = result.matrices(), trackers.positions[:, 0]
+        joints = forward_kinematics(guess, result.root, self._body.offsets)
+        # The position of a knee or elbow between two frames is the side to which it bends.
         poles = np.stack(
             [
-                points[:, limb.lower] - 0.5 * (points[:, limb.upper] + points[:, limb.end])
+                joints[:, limb.lower] - 0.5 * (joints[:, limb.upper] + joints[:, limb.end])
                 for limb in LIMBS
             ],
             1,
         )
-        measured = quat.to_matrix(wanted.rotations).astype(np.float32)
-        body = solve(turned, poles, wanted.positions, measured, self._proportions.skeleton)
-        return Motion(self._body, wanted.times, self._finished(body), root)
+        measured = quat.to_matrix(trackers.rotations).astype(np.float32)
+        body = solve(guess, poles, trackers.positions, measured, self._proportions.skeleton)
+        return Motion(self._body, trackers.times, self._to_rotations(body), root)
 
 
-def _changed_at(take: Take, raw: Take, clock: Take, times: np.ndarray) -> Take:
-    """Return the take at other times, with what was done to it on the model's clock."""
-    wanted = take.at(times)
+def _transfer_changes(take: Take, raw: Take, clock: Take, times: np.ndarray) -> Take:
+    """Return a take at other times, with the changes made to it on the model's clock.
+
+    Args:
+        take: The take at its own rate.
+        raw: The same take on the model's clock.
+        clock: The take on the model's clock after gap filling and planting.
+        times: (G,) seconds.
+    """
+    result = take.at(times)
     if clock is raw:
-        return wanted
-    moved = interpolate(clock.times, clock.positions - raw.positions, times)
-    turn = quat.mul(clock.rotations, quat.inverse(raw.rotations))
-    turned = interpolate_rotations(clock.times, turn, times)
+        return result
+    offsets = interpolate(clock.times, clock.positions - raw.positions, times)
+    changes = quat.mul(clock.rotations, quat.inverse(raw.rotations))
+    changes = interpolate_rotations(clock.times, changes, times)
     return Take(
         times,
-        wanted.positions + moved,
-        quat.normalize(quat.mul(turned, wanted.rotations)).astype(np.float32),
-        np.ones_like(wanted.valid),
+        result.positions + offsets,
+        quat.normalize(quat.mul(changes, result.rotations)).astype(np.float32),
+        np.ones_like(result.valid),
     )

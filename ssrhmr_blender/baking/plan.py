@@ -109,7 +109,7 @@ class BakePlan:
             SetupError: if the setup is not calibrated.
             RigError: if the character cannot be used.
         """
-        from ssrhmr_core.pipeline import Reconstructor
+        from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
         from ssrhmr_core.tracking.denoising import Smoothing
 
         self.calibration = stored_calibration(setup)
@@ -122,12 +122,13 @@ class BakePlan:
             auto=setup.smoothing == "AUTO",
             cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
         )
-        self.reconstructor = Reconstructor(
-            self.character.rest.skeleton,
+        options = ReconstructionOptions(
             smoothing=smoothing,
             planting=setup.planting,
-            trust=setup.weights(),
-            performer=self.calibration.performer,
+            tracker_weights=tuple(setup.weights()),
+        )
+        self.reconstructor = Reconstructor(
+            self.character.rest.skeleton, options, performer=self.calibration.performer
         )
         self.report = BakeReport(
             bones=sum(bone.keyed for bone in self.bones),

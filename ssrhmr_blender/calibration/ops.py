@@ -129,11 +129,13 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
 
     from ssrhmr_core.body.skeleton import ADULT_SIZE
     from ssrhmr_core.tracking.calibration import (
+        CalibrationOptions,
         calibrate,
         calibrate_to_pose,
-        movement_warnings,
-        peak_speeds,
+        measure_peak_speeds,
+        warn_of_movement,
     )
+    from ssrhmr_core.tracking.reference_pose import ReferencePose
 
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
@@ -150,19 +152,15 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
             joint_positions, joint_rotations, positions, rotations, skeleton.size
         )
     else:
-        calibration = calibrate(
-            skeleton,
-            positions,
-            rotations,
-            proportions=setup.proportions,
-            reference=setup.reference,
-            height=setup.height or None,
+        options = CalibrationOptions(
+            setup.proportions, ReferencePose(setup.reference), setup.height or None
         )
-    speeds = peak_speeds(take, float(take.times[around]), _STILL_WINDOW)
+        calibration = calibrate(skeleton, positions, rotations, options)
+    speeds = measure_peak_speeds(take, float(take.times[around]), _STILL_WINDOW)
     body = calibration.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.
     speeds = speeds * ADULT_SIZE * calibration.scale / body.size
-    warnings = (*calibration.warnings, *movement_warnings(speeds))
+    warnings = (*calibration.warnings, *warn_of_movement(speeds))
     store_calibration(setup, calibration, body, speeds, warnings)
 
 
@@ -171,6 +169,7 @@ def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
     import numpy as np
 
     from ssrhmr_core.tracking.calibration import find_still_time
+    from ssrhmr_core.tracking.reference_pose import ReferencePose
 
     if setup.reference == "CHARACTER":
         raise SetupError(
@@ -182,7 +181,8 @@ def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
     start, end = frame_range(scene, setup)
     frames = np.arange(start, end + 1, max(1, round(_frame_rate(scene) / _SEARCH_RATE)))
     take = _read_take(scene, trackers, frames)
-    time = find_still_time(character.rest.skeleton, take, setup.reference, _STILL_WINDOW)
+    reference = ReferencePose(setup.reference)
+    time = find_still_time(character.rest.skeleton, take, reference, _STILL_WINDOW)
     return int(frames[np.abs(take.times - time).argmin()])
 
 

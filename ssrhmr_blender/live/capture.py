@@ -145,7 +145,7 @@ class Capture:
         Raises:
             UserError: if the character cannot be used.
         """
-        from ssrhmr_core.pipeline import Reconstructor
+        from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
         from ssrhmr_core.tracking.denoising import Smoothing
 
         self.pose = None
@@ -157,21 +157,21 @@ class Capture:
             return
         armature = check_character(setup)
         character = read_character(armature, tuple(slot.bone for slot in setup.bones))
-        reconstructor = Reconstructor(
-            character.rest.skeleton.scaled(1.0 / self.unit),
+        options = ReconstructionOptions(
             smoothing=Smoothing(cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0),
-            trust=setup.weights(),
+            tracker_weights=tuple(setup.weights()),
         )
-        self.session.set_reconstructor(reconstructor)
+        skeleton = character.rest.skeleton.scaled(1.0 / self.unit)
+        self.session.set_reconstructor(Reconstructor(skeleton, options))
         self.session.set_calibration(self._calibration.read(setup))
         self._preview = Preview(armature, character)
 
     def _take_performer(self, calibration: Calibration | None) -> None:
         """Reconstruct the body that wears the trackers, as far as it was measured."""
         from ssrhmr_core.pipeline import Reconstructor
-        from ssrhmr_core.tracking.proportions import adult
+        from ssrhmr_core.tracking.proportions import make_adult
 
-        body = (calibration and calibration.performer) or adult()
+        body = (calibration and calibration.performer) or make_adult()
         self.session.set_reconstructor(Reconstructor(body))
         self.session.set_calibration(calibration)
 

@@ -158,16 +158,19 @@ class SSRHMR_OT_live_calibrate(_WhileRunning, bpy.types.Operator):
         return {"FINISHED"}
 
     def _begin(self, scene: bpy.types.Scene, current: capture.Capture) -> None:
+        from ssrhmr_core.tracking.calibration import CalibrationOptions
+        from ssrhmr_core.tracking.reference_pose import ReferencePose
+
         setup = setup_of(scene)
         if setup.reference == "CHARACTER":
             raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
-        current.session.begin_calibration(
-            seconds=live_of(scene).countdown,
+        options = CalibrationOptions(
             # Without a character there are no proportions but the performer's.
             proportions=setup.proportions if current.has_character else "RETARGET",
-            reference=setup.reference,
+            reference=ReferencePose(setup.reference),
             height=setup.height / current.unit or None,
         )
+        current.session.begin_calibration(live_of(scene).countdown, options)
 
 
 class SSRHMR_OT_live_pause(_WhileRunning, bpy.types.Operator):

@@ -80,12 +80,12 @@ def store_calibration(
         warnings: Sentences with the names of trackers as the core has them.
     """
     from ssrhmr_core.body.skeleton import units_per_metre
-    from ssrhmr_core.tracking.calibration import quality
+    from ssrhmr_core.tracking.calibration import rate_trackers
 
     setup.calibration = calibration.to_json()
     setup.fits.clear()
     errors = 100.0 * calibration.deviations / units_per_metre(skeleton.size / calibration.scale)
-    qualities = quality(calibration, skeleton)
+    qualities = rate_trackers(calibration, skeleton)
     for tracker, role in enumerate(TRACKERS):
         fit = setup.fits.add()
         fit.name = TRACKER_LABELS[role]

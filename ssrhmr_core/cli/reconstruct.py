@@ -39,7 +39,7 @@ def run(chosen: argparse.Namespace) -> int:
     if skeleton is None:
         raise ValueError("a table of trackers says nothing about the body: add --skeleton FILE")
     bar = Bar("reconstruct")
-    reconstructor = Reconstructor(skeleton, chosen.weights)
+    reconstructor = Reconstructor(skeleton, weights=chosen.weights)
     motion = reconstructor.clip(take, progress=lambda share: bar.show(min(share, 0.99)))
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     save_bvh(chosen.out, motion)

@@ -21,7 +21,7 @@ from pymotion.rotations import quat_np as quat
 from ..body.interpolation import MODEL_RATE
 from ..body.motion import Motion
 from ..body.skeleton import JOINTS, MIRROR, TRACKER_JOINTS, Skeleton
-from ..pipeline import Reconstructor
+from ..pipeline import ReconstructionOptions, Reconstructor
 from ..solver import solve, solver_skeleton
 from ..tracking.take import Take
 
@@ -132,7 +132,8 @@ def _frame_function(model: str) -> Callable[[int], object]:
 def _reconstructor(skeleton: Skeleton, model: str) -> Any:
     """Return a preset, or the published architecture with all of its 43 frames every time."""
     if not model.startswith("paper"):
-        return Reconstructor(skeleton, preset="ik" if model == "ik" else "ssrhmr")
+        options = ReconstructionOptions(preset="ik" if model == "ik" else "ssrhmr")
+        return Reconstructor(skeleton, options)
     import torch
 
     from .paper import PublishedReconstructor

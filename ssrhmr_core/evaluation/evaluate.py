@@ -15,7 +15,7 @@ from pymotion.rotations import quat_np as quat
 from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
-from ..pipeline import Preset, Reconstructor, Stage
+from ..pipeline import Preset, ReconstructionOptions, Reconstructor, Stage
 from ..tracking.take import Take
 from .metrics import (
     FIRST_FRAME,
@@ -58,9 +58,8 @@ class ScoredModel:
             WeightsError: The weights cannot be used.
         """
         if self.preset != "paper":
-            return Reconstructor(
-                skeleton, self.weights, self.preset, self.stage, planting=self.planting
-            )
+            options = ReconstructionOptions(self.preset, self.stage, planting=self.planting)
+            return Reconstructor(skeleton, options, weights=self.weights)
         if self.weights is None:
             raise ValueError("--preset paper needs --weights: train them with train --preset paper")
         from .paper import PublishedReconstructor

@@ -12,7 +12,7 @@ import numpy as np
 from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS
 from ..geometry.rotations import rotation_angle, transpose
-from ..tracking.foot_planting import TOES, detect_contacts, floor_under
+from ..tracking.foot_planting import TOES, detect_contacts, estimate_floor
 from ..tracking.take import Take
 
 FIRST_FRAME = 42
@@ -164,7 +164,7 @@ def _foot_depths(positions: np.ndarray, true_positions: np.ndarray, truth: Motio
     contacts = detect_contacts(Take.from_motion(truth), truth.skeleton)
     depths = []
     for side, toe in enumerate(TOES):
-        floor = floor_under(true_positions[:, toe, 1], contacts.ball[:, side])
+        floor = estimate_floor(true_positions[:, toe, 1], contacts.ball[:, side])
         depths.append(np.maximum(floor - positions[:, toe, 1], 0))
     return np.concatenate(depths)
 

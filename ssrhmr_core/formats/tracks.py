@@ -14,7 +14,7 @@ from ..body.skeleton import FOOT_TRACKERS, TRACKERS
 from ..geometry.rotations import rotate
 from ..tracking.reading_buffer import sample
 from ..tracking.roles import role_from_name
-from ..tracking.take import Take, usable
+from ..tracking.take import Take, has_usable_values
 from .columns import SECONDS
 from .orientation import rotation_to_y_up
 from .standing import infer_up
@@ -262,7 +262,7 @@ def _column(
     order = np.argsort(track.times, kind="stable")
     last = np.append(np.diff(track.times[order]) > 0.0, True)
     order = order[last]
-    valid = track.valid[order] & usable(track.positions[order], track.rotations[order])
+    valid = track.valid[order] & has_usable_values(track.positions[order], track.rotations[order])
     positions = np.where(valid[:, None], track.positions[order], 0.0)
     rotations = np.where(valid[:, None], track.rotations[order], _IDENTITY)
     return sample(track.times[order], positions, rotations, valid, wanted)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from ..body.skeleton import INDEX, TRACKERS, Skeleton
-from ..tracking.reference_pose import ELEVATIONS
+from ..tracking.reference_pose import ReferencePose
 from ..tracking.take import Take
 
 HANDS = ("left_hand", "right_hand")
@@ -39,13 +39,15 @@ def explain_missing(roles: Mapping[str, str]) -> str:
     )
 
 
-def place_hands(take: Take, skeleton: Skeleton, reference: str, missing: Collection[str]) -> Take:
+def place_hands(
+    take: Take, skeleton: Skeleton, reference: ReferencePose, missing: Collection[str]
+) -> Take:
     """Place the hands that have no tracker where the reference pose has them.
 
     Args:
         take: Frames of a performer who stands in the reference pose.
         skeleton: The character, whose proportions are used.
-        reference: The pose, one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
+        reference: The pose.
         missing: Roles of the hands that have no tracker.
 
     Returns:
@@ -63,7 +65,7 @@ def place_hands(take: Take, skeleton: Skeleton, reference: str, missing: Collect
     for role in missing:
         side = role.removesuffix("_hand")
         shoulder, wrist = rest[INDEX[f"{side}_shoulder"]], rest[INDEX[f"{side}_wrist"]]
-        angle = np.radians(ELEVATIONS[reference])
+        angle = np.radians(reference.arm_elevation)
         reach = np.linalg.norm(wrist - shoulder)
         outwards = abs(shoulder[0]) + reach * np.cos(angle)
         height = shoulder[1] + reach * np.sin(angle) - ground

@@ -21,9 +21,9 @@ from ..streaming.devices import MAX_DEVICES, Device, DeviceTable, validate_roles
 from ..streaming.readings import Reading, StreamingError
 from ..tracking.calibration import (
     Calibration,
-    Proportions,
+    CalibrationOptions,
     calibrate_at_stillest,
-    movement_warnings,
+    warn_of_movement,
 )
 from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
 from ..tracking.take import Take, TrackerError
@@ -32,6 +32,7 @@ from .recording import RawTake, TakeRecorder
 from .scheduler import MAX_FRAMES, FrameScheduler, sample_trackers
 from .statistics import FrameStatistics, LiveStatus
 
+_DEFAULT_OPTIONS = CalibrationOptions()
 _STILL_WINDOW = 1.0
 """Seconds before the end of a countdown in which the stillest moment is searched."""
 _BUFFERED = MAX_FRAMES / MODEL_RATE + 0.5
@@ -106,16 +107,12 @@ class _CalibrationCountdown:
     Attributes:
         end: Seconds on the session's clock at which the countdown reaches zero.
         skeleton: The character.
-        proportions: What to do where performer and character differ.
-        reference: The reference pose.
-        height: Height of the performer in metres, None if unknown.
+        options: How to calibrate.
     """
 
     end: float
     skeleton: Skeleton
-    proportions: Proportions
-    reference: str
-    height: float | None
+    options: CalibrationOptions
 
     def remaining(self, now: float) -> float:
         """Return the seconds until the end, 0 after it."""
@@ -132,13 +129,7 @@ class _CalibrationCountdown:
 
     def calibrate(self, take: Take) -> tuple[Calibration, np.ndarray]:
         """Calibrate from the stillest moment; see :func:`calibrate_at_stillest`."""
-        return calibrate_at_stillest(
-            self.skeleton,
-            take,
-            proportions=self.proportions,
-            reference=self.reference,
-            height=self.height,
-        )
+        return calibrate_at_stillest(self.skeleton, take, self.options)
 
 
 @dataclass(eq=False)
@@ -152,7 +143,7 @@ class _CalibrationHistory:
     def add(self, calibration: Calibration, speeds: np.ndarray, missing: str) -> None:
         self.count += 1
         self.speeds = speeds
-        warnings = (*calibration.warnings, *movement_warnings(speeds), missing)
+        warnings = (*calibration.warnings, *warn_of_movement(speeds), missing)
         self.warnings = tuple(warning for warning in warnings if warning)
 
 
@@ -306,10 +297,8 @@ class LiveSession:
     def begin_calibration(
         self,
         seconds: float = 3.0,
-        proportions: Proportions = "MATCH",
+        options: CalibrationOptions = _DEFAULT_OPTIONS,
         skeleton: Skeleton | None = None,
-        reference: str = "T_POSE",
-        height: float | None = None,
     ) -> None:
         """Calibrate after a countdown, from the stillest moment around its end.
 
@@ -318,10 +307,8 @@ class LiveSession:
 
         Args:
             seconds: Seconds that the performer has to get into the reference pose.
-            proportions: What to do where performer and character differ.
+            options: How to calibrate.
             skeleton: The character; the reconstructor's if not given.
-            reference: The pose, one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
-            height: Height of the performer in metres, if known.
 
         Raises:
             TrackerError: if there is no character to calibrate to.
@@ -332,7 +319,7 @@ class LiveSession:
         # Said at once, while there is time to do something about it.
         self._message, self._recorder.error = explain_missing(self._roles), ""
         end = self._now + seconds
-        self._countdown = _CalibrationCountdown(end, body, proportions, reference, height)
+        self._countdown = _CalibrationCountdown(end, body, options)
 
     def cancel_calibration(self) -> None:
         """End the countdown."""
@@ -404,7 +391,7 @@ class LiveSession:
     def _apply_performer(self) -> None:
         """Reconstruct the body that the trackers were calibrated to."""
         if self._reconstructor and self._calibration:
-            self._reconstructor.performer = self._calibration.performer
+            self._reconstructor.set_performer(self._calibration.performer)
 
     def _restart(self) -> None:
         """Start the model again with the next readings."""
@@ -466,7 +453,7 @@ class LiveSession:
         self._countdown = None
         take = self._sample_take(countdown.sample_times(self._wait))
         missing = [role for role in HANDS if role not in self._roles]
-        take = place_hands(take, countdown.skeleton, countdown.reference, missing)
+        take = place_hands(take, countdown.skeleton, countdown.options.reference, missing)
         try:
             calibration, speeds = countdown.calibrate(take)
         except TrackerError as error:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trackers over time: takes, roles, calibration, and clean-up of what sensors report."""
+"""Trackers over time: takes, roles, calibration, and clean-up of sensor readings."""

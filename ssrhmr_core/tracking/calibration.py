@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How each tracker sits on its joint, found from a pose that is known."""
+"""How each tracker is mounted on its joint, measured in a pose that is known."""
 
 from __future__ import annotations
 
@@ -10,70 +10,93 @@ from typing import Any, Literal
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton, units_per_metre
+from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKERS, Skeleton, units_per_metre
 from .proportions import estimate_proportions
 from .reference_pose import (
-    ELEVATIONS,
+    ReferencePose,
     Stance,
-    ankle_height,
     compare_with_pose,
     estimate_stance,
+    measure_ankle_height,
     stands_on_ground,
 )
-from .take import Take, TrackerError, usable
+from .take import Take, TrackerError, has_usable_values
 
 Proportions = Literal["MATCH", "RETARGET", "FIT"]
-"""What to do where performer and character differ: hands and feet meet the trackers ("MATCH"),
-limbs turn as the performer's do ("RETARGET"), or trackers are scaled to the character ("FIT")."""
+"""What to do if performer and character differ: hands and feet meet the trackers ("MATCH"), limbs
+rotate like the performer's ("RETARGET"), or trackers are scaled to the character ("FIT")."""
 
-_STRANGE_ARM = 0.22
-"""Metres on an adult beyond which a tracker is not where the reference pose has it."""
-_STRANGE_SCALE = 0.12
-_OTHER_PLACE = 0.5
+_PAIRS = {
+    "hands": (TRACKERS.index("left_hand"), TRACKERS.index("right_hand")),
+    "feet": FOOT_TRACKERS,
+}
+_HANDS = list(_PAIRS["hands"])
+_ARM_BONES = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("elbow", "wrist")]
+
+_LARGEST_DEVIATION = 0.22
+"""Metres on an adult beyond which a tracker contradicts the reference pose."""
+_LARGEST_SCALE = 0.12
+"""Logarithm of the size ratio beyond which performer and character have different sizes."""
+_LARGEST_MOUNT = 0.5
 """Metres on an adult beyond which a tracker is not on a character that was posed to meet it."""
-_OTHER_POSE = 11.0
-"""Degrees by which arms seem to be off the reference pose before that is said. They are off by
-more: trackers of hands count as partly misplaced."""
-_SURELY_SWAPPED = 9.0
-"""By how much more probable one exchange of labels is than the other: three to sigma's square."""
-_POSE_NAMES = {"T_POSE": "T-pose", "A_POSE": "A-pose", "ARMS_DOWN": "pose with arms down"}
+_LARGEST_ARM_DEVIATION = 11.0
+"""Degrees by which arms may seem to deviate from the reference pose before a warning. The real
+deviation is larger, because hand trackers count as partly misplaced."""
+_CLEARLY_SWAPPED = 9.0
+"""Difference in cost that decides which pair of labels is swapped: three sigma squared."""
 _NO_BODY = (
     "the trackers do not look like a standing body at this frame: choose one at which the performer"
-    " stands upright, and check which tracker is worn where"
+    " stands upright, and check the role of each tracker"
 )
-_PAIRS = {"hands": (2, 3), "feet": (4, 5)}
-_LOOKS_PER_SECOND, _TRIED = 10.0, 8
-_CALM_SPEED, _ALIKE = 0.05, 0.05
-"""Metres a second and metres off the reference pose that count alike for a still frame."""
+_NOT_READABLE = "the stored calibration cannot be read: calibrate again"
+_CANDIDATES_PER_SECOND, _CANDIDATES = 10.0, 8
+_CALM_SPEED, _CALM_DISTANCE = 0.05, 0.05
+"""Metres per second, and metres off the reference pose, that count alike in a still frame."""
 _STILL_SPEED = 0.15
-"""Metres a second below which a tracker counts as still."""
+"""Metres per second below which a tracker counts as still."""
 _LEAP, _LEAP_RATIO = 0.15, 5.0
 """Least step of a leap as a share of the trackers' height, and how many times faster it is than the
 steps before and after."""
 _AVERAGED = 3
-"""Frames before and after a moment that the noise of trackers is averaged over."""
+"""Frames before and after a moment over which the noise of trackers is averaged."""
 _AROUND = 9
-"""Frames before and after in which they must be still too: where a hand turns back it is not."""
+"""Frames before and after in which trackers must be still too: a hand that turns back is not."""
+
+
+@dataclass(frozen=True)
+class CalibrationOptions:
+    """How to calibrate.
+
+    Attributes:
+        proportions: What to do if performer and character differ, see :data:`Proportions`.
+        reference: The pose in which the performer stands.
+        height: The performer's height in metres, or None. It improves the estimate of the
+            performer's proportions.
+    """
+
+    proportions: Proportions = "MATCH"
+    reference: ReferencePose = ReferencePose.T_POSE
+    height: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """How six trackers sit on their joints.
+    """How six trackers are mounted on their joints.
 
-    A joint's rotation is ``tracker rotation * rotations``; its position is ``scale * tracker
-    position + (arm turned by the tracker's rotation)``.
+    A joint's rotation is ``tracker rotation * mount rotation``; its position is ``scale * tracker
+    position + tracker rotation * mount offset``.
 
     Attributes:
         mount_rotations: (6, 4) float32 quaternions.
-        mount_offsets: (6, 3) float32 lever arms in the tracker's axes, metres on the character.
-        scale: size of the character over that of the performer.
-        deviations: (6,) float32 how far each tracker was from where people wear it in the reference
+        mount_offsets: (6, 3) float32 offsets in the tracker's axes, metres on the character.
+        scale: Size of the character relative to the performer.
+        deviations: (6,) float32 distance of each tracker from its usual mount in the reference
             pose, metres on the performer.
-        warnings: what looks wrong, in plain words.
-        swapped: pairs whose left and right look exchanged: "hands", "feet"; both if it is one of
-            them and cannot be told which.
-        performer: the body that wears the trackers, where the character is not to meet them but
-            to move alike; None where the character itself wears them.
+        warnings: Problems to report, in plain words.
+        swapped: Pairs whose left and right look swapped: "hands", "feet", or both if it is
+            unclear which of them is.
+        performer: The performer's body, if the character is to move like it rather than meet the
+            trackers; None otherwise.
     """
 
     mount_rotations: np.ndarray
@@ -86,142 +109,130 @@ class Calibration:
 
     @classmethod
     def none(cls) -> Calibration:
-        """Trackers that are the joints already."""
-        unit = np.tile(np.array([1, 0, 0, 0], np.float32), (6, 1))
-        return cls(unit, np.zeros((6, 3), np.float32))
+        """Return the calibration of trackers that are the joints themselves."""
+        identity = np.tile(np.array([1, 0, 0, 0], np.float32), (6, 1))
+        return cls(identity, np.zeros((6, 3), np.float32))
 
     @property
     def mount_distances(self) -> np.ndarray:
-        """Lengths of the lever arms (6,), metres."""
+        """Distances (6,) of the joints from their trackers in metres."""
         return np.linalg.norm(self.mount_offsets, axis=-1)
 
     def apply(self, take: Take) -> Take:
-        """Turn tracker frames into joint frames."""
-        turns = take.rotations.astype(np.float64)
-        turns = quat.normalize(turns)
-        arms = np.broadcast_to(self.mount_offsets, take.positions.shape).astype(np.float64)
+        """Convert trackers to the joints they are mounted on."""
+        rotations = quat.normalize(take.rotations.astype(np.float64))
+        offsets = np.broadcast_to(self.mount_offsets, take.positions.shape).astype(np.float64)
         mounts = np.broadcast_to(self.mount_rotations, take.rotations.shape).astype(np.float64)
-        positions = self.scale * take.positions + quat.mul_vec(turns, arms)
-        rotations = quat.mul(turns, mounts)
+        positions = self.scale * take.positions + quat.mul_vec(rotations, offsets)
         return Take(
-            take.times, positions.astype(np.float32), rotations.astype(np.float32), take.valid
+            take.times,
+            positions.astype(np.float32),
+            quat.mul(rotations, mounts).astype(np.float32),
+            take.valid,
         )
 
-    def adjusted(self, offsets: np.ndarray, turns: np.ndarray) -> Calibration:
-        """Return a calibration whose joints are moved and turned by hand.
+    def adjusted(self, offsets: np.ndarray, rotations: np.ndarray) -> Calibration:
+        """Return a calibration with joints moved and rotated by hand.
 
         Args:
             offsets: (6, 3) metres along each joint's own axes: left, up and front in the T-pose.
-            turns: (6, 4) quaternions about the same axes.
+            rotations: (6, 4) quaternions about the same axes.
         """
         mounts = self.mount_rotations.astype(np.float64)
-        arms = self.mount_offsets + quat.mul_vec(mounts, np.asarray(offsets, np.float64))
-        rotations = quat.normalize(quat.mul(mounts, np.asarray(turns, np.float64)))
+        moved = self.mount_offsets + quat.mul_vec(mounts, np.asarray(offsets, np.float64))
+        rotated = quat.normalize(quat.mul(mounts, np.asarray(rotations, np.float64)))
         return replace(
             self,
-            mount_offsets=arms.astype(np.float32),
-            mount_rotations=rotations.astype(np.float32),
+            mount_offsets=moved.astype(np.float32),
+            mount_rotations=rotated.astype(np.float32),
         )
 
     def to_json(self) -> str:
-        """Text that :meth:`from_json` reads."""
-        values = {key: _plain(value) for key, value in vars(self).items()}
+        """Return JSON text that :meth:`from_json` reads."""
+        values = {key: _to_plain(value) for key, value in vars(self).items()}
         values["performer"] = self.performer.offsets.tolist() if self.performer else None
         return json.dumps(values)
 
     @classmethod
     def from_json(cls, text: str) -> Calibration:
-        """Read what :meth:`to_json` wrote.
+        """Read the text that :meth:`to_json` returned.
 
         Raises:
-            TrackerError: if the text is not a calibration.
+            TrackerError: If the text is not a calibration.
         """
         try:
             values = json.loads(text)
-            made = cls(
+            calibration = cls(
                 np.array(_either(values, "mount_rotations", "rotations"), np.float32).reshape(6, 4),
                 np.array(_either(values, "mount_offsets", "arms"), np.float32).reshape(6, 3),
                 float(values["scale"]),
                 np.array(_either(values, "deviations", "misses"), np.float32).reshape(6),
                 tuple(str(warning) for warning in values["warnings"]),
-                # Older ones do not have these.
+                # Calibrations of earlier versions lack these two.
                 tuple(pair for pair in values.get("swapped", ()) if pair in _PAIRS),
                 Skeleton(np.array(values["performer"])) if values.get("performer") else None,
             )
         except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
-            raise TrackerError("the stored calibration cannot be read: calibrate again") from error
-        if not (
-            usable(made.mount_offsets, made.mount_rotations).all() and 0.0 < made.scale < np.inf
-        ):
-            raise TrackerError("the stored calibration cannot be read: calibrate again")
-        return made
+            raise TrackerError(_NOT_READABLE) from error
+        usable = has_usable_values(calibration.mount_offsets, calibration.mount_rotations)
+        if not (usable.all() and 0.0 < calibration.scale < np.inf):
+            raise TrackerError(_NOT_READABLE)
+        return calibration
 
 
 def calibrate(
     skeleton: Skeleton,
     positions: np.ndarray,
     rotations: np.ndarray,
-    proportions: Proportions = "MATCH",
-    reference: str = "T_POSE",
-    height: float | None = None,
+    options: CalibrationOptions = CalibrationOptions(),
 ) -> Calibration:
     """Calibrate from a frame in which the performer stands still in a reference pose.
 
-    Heading, place and size of the performer are the most probable ones given where people wear
-    trackers (:mod:`ssrhmr_core.tracking.reference_pose`); what is left between each tracker
-    and its joint is its lever arm.
+    The performer's heading, position and size are the most probable ones given how people mount
+    trackers (:mod:`ssrhmr_core.tracking.reference_pose`); what remains between each tracker and
+    its joint is its mount.
 
     Args:
-        skeleton: the character.
-        positions: (6, 3) of the trackers, metres, Y up.
-        rotations: (6, 4) of the trackers.
-        proportions: what to do where performer and character differ, see :data:`Proportions`.
-        reference: the pose, one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
-        height: of the performer, metres, if known; used to tell the performer's proportions.
+        skeleton: The character's skeleton.
+        positions: (6, 3) positions of the trackers in metres, Y up.
+        rotations: (6, 4) rotations of the trackers.
+        options: How to calibrate.
 
     Raises:
-        TrackerError: if the trackers lie on one spot or are not finite.
+        TrackerError: If the trackers share one position, are not finite, or look nothing like a
+            standing body.
     """
-    points = _checked(positions)
-    if ((points - points.mean(0)) ** 2).sum() < 1e-6:
-        raise TrackerError("all trackers are at one place: choose a frame with the performer in it")
-    if proportions == "RETARGET":
-        performer = estimate_proportions(points, reference, height)
+    measured = _check_positions(positions)
+    reference = options.reference
+    if options.proportions == "RETARGET":
+        performer = estimate_proportions(measured, reference, options.height)
         if performer is None:
             raise TrackerError(_NO_BODY)
-        found = calibrate(performer, positions, rotations, "MATCH", reference)
-        return replace(found, performer=performer)
-    fit_scale = proportions == "FIT"
-    size = compare_with_pose(skeleton, points, reference)[0]
-    same = not fit_scale and abs(np.log(size)) <= _STRANGE_SCALE
-    stance = estimate_stance(skeleton, points, reference, 1.0 if same else None)
+        matched = calibrate(performer, positions, rotations, replace(options, proportions="MATCH"))
+        return replace(matched, performer=performer)
+    fit_scale = options.proportions == "FIT"
+    size = compare_with_pose(skeleton, measured, reference)[0]
+    same_size = not fit_scale and abs(np.log(size)) <= _LARGEST_SCALE
+    stance = estimate_stance(skeleton, measured, reference, 1.0 if same_size else None)
     if stance is None:
         raise TrackerError(_NO_BODY)
     joints = stance.positions
-    if not (same or fit_scale):
-        # The character stands on the floor that the performer stands on, at its own size.
-        pivot = joints.mean(0)
-        pivot[1] = joints[4:, 1].mean() - stance.size * ankle_height(skeleton)
-        joints = pivot + (joints - pivot) / stance.size
-    elif fit_scale and stands_on_ground(skeleton, points, stance):
-        # A body that is built otherwise hangs between its trackers: it stands where the feet do.
-        rise = stance.size * ankle_height(skeleton) - joints[4:, 1].mean()
-        joints = joints + np.array([0.0, rise, 0.0])
-    turns = quat.from_matrix(stance.rotations)
-    found = calibrate_to_pose(joints, turns, positions, rotations)
+    if not same_size:
+        joints = _place_on_floor(skeleton, measured, stance, fit_scale)
+    mounted = calibrate_to_pose(joints, quat.from_matrix(stance.rotations), positions, rotations)
     scale = 1.0 / stance.size if fit_scale else 1.0
-    off = stance.elevations - ELEVATIONS[reference]
-    misses = stance.deviations.copy()
-    # An arm that is held elsewhere is a miss of its hand.
-    lengths = np.linalg.norm(skeleton.offsets[[16, 17, 20, 21]], axis=-1).reshape(2, 2).sum(-1)
-    misses[2:4] = np.maximum(misses[2:4], np.abs(np.radians(off)) * lengths * stance.size)
-    swapped = _swapped(skeleton, points, reference, stance)
+    deviations = _measure_deviations(skeleton, stance, reference)
+    swapped = _find_swapped_pairs(skeleton, measured, stance, reference)
     return Calibration(
-        found.mount_rotations,
-        (found.mount_offsets * scale).astype(np.float32),
+        mounted.mount_rotations,
+        (mounted.mount_offsets * scale).astype(np.float32),
         scale,
-        misses.astype(np.float32),
-        _warnings(skeleton, points, stance, misses, reference, fit_scale, swapped),
+        deviations.astype(np.float32),
+        _describe_swap(swapped)
+        or (
+            *_describe_deviations(skeleton, measured, stance, deviations, reference),
+            *(() if fit_scale else _describe_size(stance.size)),
+        ),
         swapped,
     )
 
@@ -236,34 +247,38 @@ def calibrate_to_pose(
     """Calibrate against a character that was posed where the performer stands.
 
     Args:
-        joint_positions: (6, 3) of the tracked joints, metres.
-        joint_rotations: (6, 4) their canonical global rotations.
-        positions: (6, 3) of the trackers.
-        rotations: (6, 4) of the trackers.
-        size: of the character (:attr:`Skeleton.size`), to tell what is far away.
+        joint_positions: (6, 3) positions of the tracked joints in metres.
+        joint_rotations: (6, 4) canonical global rotations of the tracked joints.
+        positions: (6, 3) positions of the trackers.
+        rotations: (6, 4) rotations of the trackers.
+        size: The character's size (:attr:`Skeleton.size`), which decides what is far away.
 
     Raises:
-        TrackerError: if a tracker is not finite.
+        TrackerError: If a tracker is not finite.
     """
-    points = _checked(positions)
+    measured = _require_finite(positions)
     inverse = quat.inverse(quat.normalize(np.asarray(rotations, np.float64)))
-    away = np.asarray(joint_positions, np.float64) - points
-    arms = quat.mul_vec(inverse, away)
+    to_joint = np.asarray(joint_positions, np.float64) - measured
+    offsets = quat.mul_vec(inverse, to_joint)
     mounts = quat.mul(inverse, np.asarray(joint_rotations, np.float64))
-    misses = np.linalg.norm(away, axis=-1)
-    shown = misses / units_per_metre(size)
+    distances = np.linalg.norm(to_joint, axis=-1)
+    metres = distances / units_per_metre(size)
     warnings = tuple(
-        f"{TRACKERS[tracker]} is {100.0 * shown[tracker]:.0f} cm away from its joint: put the"
+        f"{TRACKERS[tracker]} is {100.0 * metres[tracker]:.0f} cm away from its joint: put the"
         " character where the performer stands, or choose another reference"
-        for tracker in np.flatnonzero(misses > _OTHER_PLACE * size / ADULT_SIZE)
+        for tracker in np.flatnonzero(distances > _LARGEST_MOUNT * size / ADULT_SIZE)
     )
     return Calibration(
-        mounts.astype(np.float32), arms.astype(np.float32), 1.0, misses.astype("f4"), warnings
+        mounts.astype(np.float32),
+        offsets.astype(np.float32),
+        1.0,
+        distances.astype(np.float32),
+        warnings,
     )
 
 
-def peak_speeds(take: Take, time: float, window: float = 0.25) -> np.ndarray:
-    """Return the fastest speed of each tracker (6,) around a time, in metres per second.
+def measure_peak_speeds(take: Take, time: float, window: float = 0.25) -> np.ndarray:
+    """Measure the highest speed of each tracker (6,) around a time, in metres per second.
 
     Only the frames on the same side of a cut count: many files begin with a single frame of the
     T-pose, from which trackers leap to where the performance begins.
@@ -302,8 +317,12 @@ def _find_leaps(steps: np.ndarray, speeds: np.ndarray, positions: np.ndarray) ->
     return ((steps > _LEAP * height) & (speeds > _LEAP_RATIO * neighbours)).any(-1)
 
 
-def movement_warnings(speeds: np.ndarray) -> tuple[str, ...]:
-    """Warnings about trackers that move at the calibration frame; speeds (6,) in metres/second."""
+def warn_of_movement(speeds: np.ndarray) -> tuple[str, ...]:
+    """Return warnings about trackers that move while they are calibrated.
+
+    Args:
+        speeds: (6,) speeds in metres per second.
+    """
     return tuple(
         f"{TRACKERS[tracker]} moves at {100.0 * speeds[tracker]:.0f} cm/s there:"
         " choose a frame where the performer stands still"
@@ -312,82 +331,86 @@ def movement_warnings(speeds: np.ndarray) -> tuple[str, ...]:
 
 
 def find_still_time(
-    skeleton: Skeleton, take: Take, reference: str = "T_POSE", window: float = 0.25
+    skeleton: Skeleton,
+    take: Take,
+    reference: ReferencePose = ReferencePose.T_POSE,
+    window: float = 0.25,
 ) -> float:
-    """Find the time, in seconds, at which a performer stands still and most like a reference pose.
+    """Find the time in seconds at which a performer stands stillest and most like a pose.
 
     Args:
-        skeleton: the character.
-        take: raw trackers at any rate.
-        reference: one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
-        window: seconds before and after in which trackers should be still.
+        skeleton: The character's skeleton.
+        take: Trackers at any rate, not calibrated.
+        reference: The reference pose.
+        window: Seconds before and after in which trackers should be still.
 
     Raises:
-        TrackerError: if there is no moment at which all trackers look like a standing body.
+        TrackerError: If the trackers never look like a standing body.
     """
-    rate = (len(take) - 1) / float(take.times[-1] - take.times[0]) if len(take) > 1 else 1.0
-    frames = np.flatnonzero(take.valid.all(-1))
-    frames = frames[frames % max(1, round(rate / _LOOKS_PER_SECOND)) == 0]
-    looks: list[tuple[float, float, float]] = []
-    for frame in frames:
-        size, away = compare_with_pose(
-            skeleton, take.positions[frame].astype(np.float64), reference
-        )
-        if np.isfinite(away):
-            time = float(take.times[frame])
-            speed = peak_speeds(take, time, window).max() * ADULT_SIZE / (size * skeleton.size)
-            looks.append((away / _ALIKE + speed / _CALM_SPEED, time, float(speed)))
-    # A body of any size resembles much: of the best moments the most probable stance decides.
-    best, moment = np.inf, None
+    candidates = _rank_still_frames(skeleton, take, reference, window)
+    # Bodies of any size resemble many poses: among the best moments the likelihood decides.
+    best, best_time = np.inf, None
     tried: list[float] = []
-    for _, time, speed in sorted(looks):
+    for frame, speed in candidates:
+        time = float(take.times[frame])
         if any(abs(time - other) < 2.0 * window for other in tried):
             continue
         tried.append(time)
-        frame = int(np.abs(take.times - time).argmin())
-        stance = estimate_stance(
-            skeleton, take.positions[frame].astype(np.float64), reference, None
-        )
-        if stance is not None and stance.cost + (speed / _CALM_SPEED) ** 2 < best:
-            best, moment = stance.cost + (speed / _CALM_SPEED) ** 2, time
-        if len(tried) == _TRIED:
+        positions = take.positions[frame].astype(np.float64)
+        stance = estimate_stance(skeleton, positions, reference, None)
+        cost = np.inf if stance is None else stance.cost + (speed / _CALM_SPEED) ** 2
+        if cost < best:
+            best, best_time = cost, time
+        if len(tried) == _CANDIDATES:
             break
-    if moment is None:
+    if best_time is None:
         raise TrackerError(
             "there is no moment at which all trackers look like a standing body: search a longer"
-            " range, or choose the frame yourself and check which tracker is worn where"
+            " range, or choose the frame yourself and check the role of each tracker"
         )
-    return moment
+    return best_time
+
+
+def _rank_still_frames(
+    skeleton: Skeleton, take: Take, reference: ReferencePose, window: float
+) -> list[tuple[int, float]]:
+    """Return frames and their highest speeds, those most like the pose and stillest first."""
+    rate = (len(take) - 1) / float(take.times[-1] - take.times[0]) if len(take) > 1 else 1.0
+    frames = np.flatnonzero(take.valid.all(-1))
+    frames = frames[frames % max(1, round(rate / _CANDIDATES_PER_SECOND)) == 0]
+    ranked: list[tuple[float, int, float]] = []
+    for frame in frames.tolist():
+        positions = take.positions[frame].astype(np.float64)
+        size, distance = compare_with_pose(skeleton, positions, reference)
+        if np.isfinite(distance):
+            peak = measure_peak_speeds(take, float(take.times[frame]), window).max()
+            speed = float(peak) * ADULT_SIZE / (size * skeleton.size)
+            ranked.append((distance / _CALM_DISTANCE + speed / _CALM_SPEED, frame, speed))
+    return [(frame, speed) for _, frame, speed in sorted(ranked)]
 
 
 def calibrate_at_stillest(
-    skeleton: Skeleton,
-    take: Take,
-    proportions: Proportions = "MATCH",
-    reference: str = "T_POSE",
-    height: float | None = None,
+    skeleton: Skeleton, take: Take, options: CalibrationOptions = CalibrationOptions()
 ) -> tuple[Calibration, np.ndarray]:
     """Calibrate from the moment of a take in which the performer stands stillest.
 
     Args:
-        skeleton: the character.
-        take: a second or so in the reference pose, on an even clock.
-        proportions: what to do where performer and character differ, see :data:`Proportions`.
-        reference: the pose, one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
-        height: of the performer, metres, if known.
+        skeleton: The character's skeleton.
+        take: A second or so in the reference pose, on an even clock.
+        options: How to calibrate.
 
     Returns:
-        The calibration, and the speed of each tracker (6,) at that moment, metres a second.
+        The calibration, and the speed (6,) of each tracker at that moment in metres per second.
 
     Raises:
-        TrackerError: if the trackers are never all seen for a tenth of a second, or do not look
-            like a body.
+        TrackerError: If the trackers are never all valid for a tenth of a second, or look nothing
+            like a standing body.
     """
-    unseen = [name for name, seen in zip(TRACKERS, take.valid.any(0), strict=True) if not seen]
-    if unseen:
+    missing = [name for name, valid in zip(TRACKERS, take.valid.any(0), strict=True) if not valid]
+    if missing:
         raise TrackerError(
-            f"not seen: {', '.join(unseen)}; calibration needs all six trackers: switch them on,"
-            " and say which device is worn there"
+            f"not seen: {', '.join(missing)}; calibration needs all six trackers: switch them on,"
+            " and choose a device for each"
         )
     width = 2 * _AVERAGED + 1
     begins = [b for b in range(len(take) - width + 1) if take.valid[b : b + width].all()]
@@ -396,101 +419,158 @@ def calibrate_at_stillest(
         raise TrackerError(
             "the trackers were not all seen at once: stand where they are, try again"
         )
-    drifts = [_drift(take.times[near], take.positions[near]) for near in moments]
+    drifts = [_measure_drift(take.times[near], take.positions[near]) for near in moments]
     speeds = [
         np.max(drifts[max(moment - _AROUND, 0) : moment + _AROUND + 1], 0)
         for moment in range(len(moments))
     ]
     best = min(range(len(moments)), key=lambda moment: speeds[moment].max())
-    spots = take.positions[moments[best]].mean(0)
-    turns = take.rotations[moments[best]]
-    turns = turns * np.where((turns * turns[_AVERAGED]).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
-    middle = quat.normalize(turns.mean(0))
-    found = calibrate(skeleton, spots, middle, proportions, reference, height)
-    return found, speeds[best]
+    positions = take.positions[moments[best]].mean(0)
+    quats = take.rotations[moments[best]]
+    quats = quats * np.where((quats * quats[_AVERAGED]).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
+    return calibrate(skeleton, positions, quat.normalize(quats.mean(0)), options), speeds[best]
 
 
-def _drift(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Speed (6,) of the straight line that fits positions (F, 6, 3) best: noise averages out."""
-    away = times - times.mean()
-    slope = np.tensordot(away, positions, 1) / (away * away).sum()
+def _measure_drift(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Measure the speed (6,) of the straight line that fits positions (F, 6, 3) best.
+
+    Unlike a difference between frames it averages out noise.
+    """
+    centred = times - times.mean()
+    slope = np.tensordot(centred, positions, 1) / (centred * centred).sum()
     return np.linalg.norm(slope, axis=-1).astype(np.float32)
 
 
-def quality(calibration: Calibration, skeleton: Skeleton) -> np.ndarray:
-    """How well each tracker (6,) fitted the reference pose: 1 on its joint, 0 not believable."""
+def rate_trackers(calibration: Calibration, skeleton: Skeleton) -> np.ndarray:
+    """Rate how well each tracker (6,) fits the reference pose: 1 is perfect, 0 not believable."""
     size = skeleton.size / (calibration.scale * ADULT_SIZE)
-    return np.clip(1.0 - calibration.deviations / (2.0 * _STRANGE_ARM * size), 0.0, 1.0)
+    return np.clip(1.0 - calibration.deviations / (2.0 * _LARGEST_DEVIATION * size), 0.0, 1.0)
 
 
-def _swapped(
-    skeleton: Skeleton, points: np.ndarray, reference: str, stance: Stance
+def _place_on_floor(
+    skeleton: Skeleton, positions: np.ndarray, stance: Stance, fit_scale: bool
+) -> np.ndarray:
+    """Put a character of another size on the floor that the performer stands on.
+
+    Returns:
+        (6, 3) positions of its tracked joints; with ``fit_scale`` at the performer's size.
+    """
+    joints = stance.positions
+    if not fit_scale:
+        pivot = joints.mean(0)
+        ankles = joints[list(FOOT_TRACKERS), 1].mean()
+        pivot[1] = ankles - stance.size * measure_ankle_height(skeleton)
+        return pivot + (joints - pivot) / stance.size
+    if stands_on_ground(skeleton, positions, stance):
+        # A body of another build hangs between its trackers; stand it where the feet are.
+        rise = stance.size * measure_ankle_height(skeleton) - joints[list(FOOT_TRACKERS), 1].mean()
+        joints = joints + np.array([0.0, rise, 0.0])
+    return joints
+
+
+def _measure_deviations(skeleton: Skeleton, stance: Stance, reference: ReferencePose) -> np.ndarray:
+    """Measure how far trackers (6,) are from where the reference pose has them in metres."""
+    deviations = stance.deviations.copy()
+    # An arm that is held elsewhere counts as a deviation of its hand.
+    angles = np.abs(np.radians(stance.elevations - reference.arm_elevation))
+    bones = np.linalg.norm(skeleton.offsets[_ARM_BONES], axis=-1)
+    lengths = bones.reshape(2, 2).sum(-1)
+    deviations[_HANDS] = np.maximum(deviations[_HANDS], angles * lengths * stance.size)
+    return deviations
+
+
+def _find_swapped_pairs(
+    skeleton: Skeleton, positions: np.ndarray, stance: Stance, reference: ReferencePose
 ) -> tuple[str, ...]:
-    """Which pair has left and right exchanged: hands and feet then disagree on the front."""
-    hands, feet = (points[left, [0, 2]] - points[right, [0, 2]] for left, right in _PAIRS.values())
+    """Find the pair with left and right swapped: hands and feet then disagree on the front."""
+    hands, feet = (
+        positions[left, [0, 2]] - positions[right, [0, 2]] for left, right in _PAIRS.values()
+    )
     if hands @ feet >= 0.0:
         return ()
     costs = {}
     for pair, (left, right) in _PAIRS.items():
         order = list(range(6))
         order[left], order[right] = right, left
-        found = estimate_stance(skeleton, points[order], reference, stance.size)
-        costs[pair] = np.inf if found is None else found.cost
+        exchanged = estimate_stance(skeleton, positions[order], reference, stance.size)
+        costs[pair] = np.inf if exchanged is None else exchanged.cost
     best = min(costs.values())
-    return tuple(pair for pair, cost in costs.items() if cost <= best + _SURELY_SWAPPED)
+    return tuple(pair for pair, cost in costs.items() if cost <= best + _CLEARLY_SWAPPED)
 
 
-def _warnings(
+def _describe_swap(swapped: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the one warning about swapped pairs: other warnings would only follow from it."""
+    if not swapped:
+        return ()
+    pairs = " or on the ".join(swapped)
+    return (f"left and right look swapped on the {pairs}: exchange the two trackers",)
+
+
+def _describe_deviations(
     skeleton: Skeleton,
-    points: np.ndarray,
+    positions: np.ndarray,
     stance: Stance,
-    misses: np.ndarray,
-    reference: str,
-    fit_scale: bool,
-    swapped: tuple[str, ...],
+    deviations: np.ndarray,
+    reference: ReferencePose,
 ) -> tuple[str, ...]:
-    asked = _POSE_NAMES[reference]
-    size = skeleton.size * stance.size
-    if swapped:
-        # Anything else would only be what follows from it.
-        pairs = " or on the ".join(swapped)
-        return (f"left and right look swapped on the {pairs}: exchange the two trackers",)
-    found = []
-    off = np.abs(stance.elevations - ELEVATIONS[reference]).max()
-    if off > _OTHER_POSE:
-        others = {name: estimate_stance(skeleton, points, name, None) for name in ELEVATIONS}
-        costs = {name: np.inf if other is None else other.cost for name, other in others.items()}
-        nearest = min(costs, key=lambda name: costs[name])
+    """Return warnings about arms and trackers that deviate from the reference pose."""
+    if np.abs(stance.elevations - reference.arm_elevation).max() > _LARGEST_ARM_DEVIATION:
+        costs = {}
+        for pose in ReferencePose:
+            other = estimate_stance(skeleton, positions, pose, None)
+            costs[pose] = np.inf if other is None else other.cost
+        nearest = min(costs, key=lambda pose: costs[pose])
         hint = "choose the frame of the pose"
         if nearest != reference:
-            hint = f"choose the {_POSE_NAMES[nearest]} if it is that one"
-        found.append(f"the arms are not held as in the {asked}: {hint}")
-    else:
-        found += [
-            f"{TRACKERS[tracker]} is {100.0 * misses[tracker] / units_per_metre(size):.0f} cm away"
-            f" from where it is worn in the {asked}: choose the frame of the pose, or another"
-            " tracker"
-            for tracker in np.flatnonzero(misses > _STRANGE_ARM * size / ADULT_SIZE)
-        ]
-    if not fit_scale and abs(np.log(stance.size)) > _STRANGE_SCALE:
-        found.append(
-            f"the character is {1.0 / stance.size:.2f} times the performer's size: choose the"
-            " proportions Retarget, or Match Hands and Feet"
-        )
-    return tuple(found)
+            hint = f"choose the {nearest.label} if it is that one"
+        return (f"the arms are not held as in the {reference.label}: {hint}",)
+    size = skeleton.size * stance.size
+    return tuple(
+        f"{TRACKERS[tracker]} is {100.0 * deviations[tracker] / units_per_metre(size):.0f} cm away"
+        f" from its usual place in the {reference.label}: choose the frame of the pose, or another"
+        " tracker"
+        for tracker in np.flatnonzero(deviations > _LARGEST_DEVIATION * size / ADULT_SIZE)
+    )
 
 
-def _checked(positions: np.ndarray) -> np.ndarray:
-    points = np.asarray(positions, np.float64)
-    if points.shape != (6, 3):
-        raise TrackerError(f"calibration needs the positions of six trackers, not {points.shape}")
-    for tracker, point in enumerate(points):
-        if not np.isfinite(point).all():
+def _describe_size(size: float) -> tuple[str, ...]:
+    """Return a warning if the performer's size relative to the character is far from one."""
+    if abs(np.log(size)) <= _LARGEST_SCALE:
+        return ()
+    return (
+        f"the character is {1.0 / size:.2f} times the performer's size: choose the proportions"
+        " Retarget, or Match Hands and Feet",
+    )
+
+
+def _check_positions(positions: np.ndarray) -> np.ndarray:
+    """Return positions (6, 3) of a performer in float64.
+
+    Raises:
+        TrackerError: If they are not finite or all the same.
+    """
+    measured = _require_finite(positions)
+    if ((measured - measured.mean(0)) ** 2).sum() < 1e-6:
+        raise TrackerError("all trackers are at one place: choose a frame with the performer in it")
+    return measured
+
+
+def _require_finite(positions: np.ndarray) -> np.ndarray:
+    """Return positions (6, 3) in float64.
+
+    Raises:
+        TrackerError: If the shape differs or a position is not finite.
+    """
+    measured = np.asarray(positions, np.float64)
+    if measured.shape != (6, 3):
+        raise TrackerError(f"calibration needs the positions of six trackers, not {measured.shape}")
+    for tracker, position in enumerate(measured):
+        if not np.isfinite(position).all():
             raise TrackerError(
                 f"{TRACKERS[tracker]} has no position at the calibration frame: choose one at"
                 " which all trackers are seen"
             )
-    return points
+    return measured
 
 
 def _either(values: dict[str, Any], name: str, former: str) -> Any:
@@ -498,5 +578,5 @@ def _either(values: dict[str, Any], name: str, former: str) -> Any:
     return values[name if name in values else former]
 
 
-def _plain(value: object) -> object:
+def _to_plain(value: object) -> object:
     return value.tolist() if isinstance(value, np.ndarray) else value

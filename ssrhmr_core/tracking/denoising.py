@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking the noise out of trackers, without lag where the future is known.
+"""Noise removal for trackers, without lag where the future is available.
 
-Two filters with one measure of strength, a cutoff in Hz, and nothing done at zero:
+Two filters share one measure of strength, a cutoff in Hz, and do nothing at zero:
 
-* :func:`smooth` for a whole take: kernels that look as far ahead as back, so that nothing is late.
-  Each moment has its own width, the one that balances what noise is left against what motion is
-  lost (a plug-in bandwidth for a kernel of fourth order: Fan and Gijbels, "Local Polynomial
-  Modelling and Its Applications", 1996). On motion capture with 5 mm of noise this leaves 3.7 mm,
-  a 1-euro filter run forth and back 5.0 mm at best;
-* :class:`OneEuro` for live use: Casiez, Roussel and Vogel, "1 € Filter", CHI 2012.
+* :func:`smooth` for a whole take: kernels that look as far ahead as back and therefore do not lag.
+  Each moment has its own kernel width, which balances the noise that remains against the motion
+  that is lost (a plug-in bandwidth for a kernel of fourth order: Fan and Gijbels, "Local Polynomial
+  Modelling and Its Applications", 1996). On motion capture with 5 mm of noise this leaves 3.7 mm;
+  a 1-euro filter run forwards and backwards leaves 5.0 mm at best.
+* :class:`~ssrhmr_core.tracking.one_euro.OneEuro` for live use.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from ..body.interpolation import MODEL_RATE, find_runs
 from .take import Take
 
 _WIDTHS = np.geomspace(0.004, 0.16, 12)
-"""Spread of the kernels that are blended, seconds."""
+"""Standard deviations in seconds of the kernels that are blended."""
 _PILOT = 0.05
-"""Spread of the kernel that a first look at the motion is taken with, seconds."""
-_SHARE = 0.8
-"""Width of kernels beside the best one for the eye of a mean error: a little more detail."""
+"""Standard deviation in seconds of the kernel that gives a first estimate of the motion."""
+_WIDTH_SHARE = 0.8
+"""Kernel width relative to the one with the least mean error: keeps a little more detail."""
 _LEAST_MOTION = 0.02
-"""Energy of a motion that cannot be seen any more, as a share of that of the noise."""
-_CUTOFF_SPREAD = 0.234
-"""Spread, in seconds times Hz, of a fourth-order Gaussian that passes half the power at 1 Hz."""
+"""Least energy of motion that can be told from noise, as a share of the noise's energy."""
+_CUTOFF_WIDTH = 0.234
+"""Standard deviation, in seconds times Hz, of a fourth-order Gaussian that halves power at 1 Hz."""
 _FOURTH_NOISE = 27.0 / (32.0 * np.sqrt(np.pi))
-"""What is left of the power of white noise: over the kernel's spread in frames."""
+"""Power of white noise that remains, times the kernel's standard deviation in frames."""
 _QUIET = 0.3
-"""Share of frames that the noise is measured in: those where the performer moves least."""
+"""Share of frames in which the noise is measured: those in which the performer moves least."""
 _UNEVEN = 0.1
 _QUIET_LENGTH = 1.193
-"""Length that this share of normal vectors of three numbers does not reach."""
+"""This share of normal vectors of three numbers is shorter than this length."""
 _DIFFERENCES = ((2, 6.0**0.5), (6, 924.0**0.5))
-"""Orders of differences that noise is read from, and how many times it is larger in them."""
-_FEWEST = 13
-_SLOWEST = 50.0
-"""Frames a second below which what changes from frame to frame may as well be motion."""
+"""Orders of the differences that reveal noise, and the factors by which they magnify it."""
+_FEWEST_FRAMES = 13
+_SLOWEST_RATE = 50.0
+"""Frames per second below which changes from frame to frame may as well be motion."""
 _CLEAN = (0.0018, np.radians(0.6))
-"""Metres and radians: what looks like that much noise may be motion and is left alone."""
-_SENSORS = (0.0007, np.radians(0.3))
-"""Metres and radians of noise, above which what all trackers have is of the sensors: one of six is
-always quiet, and of 540 takes of the training corpus only one is as noisy everywhere."""
+"""Metres and radians: apparent noise up to this may be motion and is left alone."""
+_SENSOR_NOISE = (0.0007, np.radians(0.3))
+"""Metres and radians: above this, noise that all trackers share comes from the sensors. One of six
+trackers is always quiet: of 540 training takes only one is as noisy on all of them."""
 _ENOUGH_TRACKERS = 4
 
 
@@ -56,9 +56,10 @@ class Smoothing:
     """How trackers are smoothed.
 
     Attributes:
-        auto: find the noise of each tracker and remove it; clean ones, and takes of fewer than 50
-            frames a second, stay as they are.
-        cutoff: where not auto, how fast a motion must be to be lost, Hz; 0 is off.
+        auto: Whether to measure the noise of each tracker and remove it. Clean trackers, and takes
+            below 50 frames per second, stay as they are.
+        cutoff: Cutoff in Hz of a fixed filter, used when ``auto`` is off; 0 smooths nothing. Live
+            frames use it as the cutoff for trackers at rest, whatever ``auto`` says.
     """
 
     auto: bool = True
@@ -66,124 +67,154 @@ class Smoothing:
 
 
 def smooth(take: Take, smoothing: Smoothing) -> Take:
-    """Smooth a whole take with no lag.
+    """Smooth a whole take without lag.
 
     Args:
-        take: trackers.
-        smoothing: how.
+        take: The trackers at any rate.
+        smoothing: How to smooth them.
 
     Returns:
-        The take, on an even clock where its own was not; the same object where there is nothing
-        to do.
+        The smoothed take, on an even clock if its own was uneven; the same object if there is
+        nothing to smooth.
     """
-    if len(take) < _FEWEST or not (smoothing.auto or smoothing.cutoff > 0.0):
+    if len(take) < _FEWEST_FRAMES or not (smoothing.auto or smoothing.cutoff > 0.0):
         return take
     steps = np.diff(take.times)
     rate = 1.0 / float(steps.mean())
-    if smoothing.auto and rate < _SLOWEST:
+    if smoothing.auto and rate < _SLOWEST_RATE:
         return take
     if np.ptp(steps) > _UNEVEN * steps.mean():
         even = take.resampled(max(rate, MODEL_RATE))
         smoothed = smooth(even, smoothing)
         return take if smoothed is even else smoothed
-    positions = take.positions.copy()
-    # Twice a quaternion moves by the angle in radians.
-    turns = 2.0 * quat.unroll(np.where(take.valid[..., None], take.rotations, 1.0), 0)
-    changed = False
-    for values, clean, of_sensors in zip((positions, turns), _CLEAN, _SENSORS, strict=True):
-        shared = _shared_noise(values, take.valid) if smoothing.auto else 0.0
-        least = shared if shared > of_sensors else 0.0
-        for tracker in range(6):
-            for begin, end in find_runs(take.valid[:, tracker]):
-                track = values[begin:end, tracker].astype(np.float64)
-                if smoothing.auto:
-                    noise = np.sqrt(max(noise_of(track) ** 2 - clean**2, least**2))
-                    found = _denoised(track, rate, noise) if noise > 0.0 else None
-                else:
-                    found = _filtered(track, _kernel(_CUTOFF_SPREAD / smoothing.cutoff * rate))
-                if found is not None:
-                    values[begin:end, tracker] = found
-                    changed = True
-    if not changed:
+    # Twice a quaternion changes by the angle in radians.
+    doubled = 2.0 * quat.unroll(np.where(take.valid[..., None], take.rotations, 1.0), 0)
+    positions = _smooth_values(take.positions, take.valid, rate, smoothing, 0)
+    doubled_smooth = _smooth_values(doubled, take.valid, rate, smoothing, 1)
+    if positions is take.positions and doubled_smooth is doubled:
         return take
-    rotations = np.where(take.valid[..., None], quat.normalize(turns), take.rotations)
+    rotations = np.where(take.valid[..., None], quat.normalize(doubled_smooth), take.rotations)
     return Take(take.times, positions, rotations.astype(np.float32), take.valid)
 
 
-def _shared_noise(values: np.ndarray, valid: np.ndarray) -> float:
-    """Noise (F, 6, n) that the quietest of the trackers has, 0 where there are few of them."""
-    found = [
-        noise_of(values[seen, tracker].astype(np.float64))
-        for tracker, seen in enumerate(valid.T)
-        if seen.any()
-    ]
-    return min(found) if len(found) >= _ENOUGH_TRACKERS else 0.0
-
-
-def noise_of(track: np.ndarray) -> float:
-    """Spread of white noise along each of three directions, in the unit of the values.
-
-    Read from the frames in which differences are smallest, where least is motion. Sixth differences
-    tell noise from motion; second ones are nothing between the keys of a slower take that was
-    resampled, whose corners sixth ones take for noise.
+def _smooth_values(
+    values: np.ndarray, valid: np.ndarray, rate: float, smoothing: Smoothing, kind: int
+) -> np.ndarray:
+    """Smooth (F, 6, n) values; return the same array if there is nothing to smooth.
 
     Args:
-        track: (F, 3) positions, or (F, 4) twice the quaternions: those move in three directions.
+        values: Positions, or twice the quaternions.
+        valid: (F, 6) bool.
+        rate: Frames per second.
+        smoothing: How to smooth.
+        kind: 0 for positions, 1 for rotations.
     """
-    found = []
+    result = values
+    shared = _estimate_shared_noise(values, valid) if smoothing.auto else 0.0
+    least = shared if shared > _SENSOR_NOISE[kind] else 0.0
+    for tracker in range(6):
+        for begin, end in find_runs(valid[:, tracker]):
+            track = values[begin:end, tracker].astype(np.float64)
+            if smoothing.auto:
+                noise = np.sqrt(max(estimate_noise(track) ** 2 - _CLEAN[kind] ** 2, least**2))
+                if noise == 0.0:
+                    continue
+                smoothed = _remove_noise(track, rate, noise)
+            else:
+                smoothed = _convolve(track, _fourth_order(_CUTOFF_WIDTH / smoothing.cutoff * rate))
+            if result is values:
+                result = values.copy()
+            result[begin:end, tracker] = smoothed
+    return result
+
+
+def _estimate_shared_noise(values: np.ndarray, valid: np.ndarray) -> float:
+    """Estimate the noise of the quietest tracker; return 0 if too few trackers are valid.
+
+    Args:
+        values: (F, 6, n) positions, or twice the quaternions.
+        valid: (F, 6) bool.
+    """
+    levels = [
+        estimate_noise(values[frames, tracker].astype(np.float64))
+        for tracker, frames in enumerate(valid.T)
+        if frames.any()
+    ]
+    return min(levels) if len(levels) >= _ENOUGH_TRACKERS else 0.0
+
+
+def estimate_noise(track: np.ndarray) -> float:
+    """Estimate the standard deviation of white noise along each direction of a track.
+
+    Only the frames with the smallest differences count, because they hold the least motion. Sixth
+    differences tell noise from motion. Second differences guard against slower takes that were
+    resampled: they vanish between keys, whose corners would pass for noise in sixth differences.
+
+    Args:
+        track: (F, 3) positions, or (F, 4) twice the quaternions, which vary in three directions.
+
+    Returns:
+        The standard deviation in the unit of the values.
+    """
+    levels = []
     for order, gain in _DIFFERENCES:
         if len(track) <= 2 * order:
             return 0.0
         steps = np.linalg.norm(np.diff(track, order, axis=0), axis=-1)
-        found.append(float(np.quantile(steps, _QUIET)) / (gain * _QUIET_LENGTH))
-    return min(found)
+        levels.append(float(np.quantile(steps, _QUIET)) / (gain * _QUIET_LENGTH))
+    return min(levels)
 
 
-def _denoised(track: np.ndarray, rate: float, noise: float) -> np.ndarray:
-    """Smooth (F, n) values as much as suits their noise."""
-    pilot = _gauss(_PILOT * rate)
-    # Fourth derivative of the motion, without the share that noise has in it.
-    bend, shaken = _filtered(track, pilot), np.pad(pilot, 8)[:, None]
+def _remove_noise(track: np.ndarray, rate: float, noise: float) -> np.ndarray:
+    """Smooth (F, n) values as strongly as their noise requires."""
+    pilot = _gaussian(_PILOT * rate)
+    # The fourth derivative of the motion, without the share that noise has in it.
+    bend, noise_bend = _convolve(track, pilot), np.pad(pilot, 8)[:, None]
     for _ in range(4):
         bend = np.gradient(bend, axis=0) * rate
-        shaken = np.gradient(shaken, axis=0) * rate
-    energy = _filtered((bend * bend).sum(-1, keepdims=True), _gauss(2.0 * _PILOT * rate))
-    of_noise = 3.0 * noise * noise * float((shaken * shaken).sum())
-    energy = np.maximum(energy - of_noise, _LEAST_MOTION * of_noise)
-    # Squared bias (w^4 f'''' / 8)^2 against variance n noise^2 K / (w rate): the best width.
+        noise_bend = np.gradient(noise_bend, axis=0) * rate
+    energy = _convolve((bend * bend).sum(-1, keepdims=True), _gaussian(2.0 * _PILOT * rate))
+    noise_energy = 3.0 * noise * noise * float((noise_bend * noise_bend).sum())
+    energy = np.maximum(energy - noise_energy, _LEAST_MOTION * noise_energy)
+    # The best width w balances the squared bias (w^4 d / 8)^2, with d the fourth derivative,
+    # against the variance n noise^2 K / (w rate).
     power = 3.0 * noise * noise * _FOURTH_NOISE / rate
-    widths = _SHARE * (8.0 * power / energy) ** (1.0 / 9.0)
-    place = np.interp(np.log(widths[:, 0]), np.log(_WIDTHS), np.arange(len(_WIDTHS)))
-    place = np.clip(_filtered(place[:, None], pilot), 0.0, len(_WIDTHS) - 1.0)
+    widths = _WIDTH_SHARE * (8.0 * power / energy) ** (1.0 / 9.0)
+    level = np.interp(np.log(widths[:, 0]), np.log(_WIDTHS), np.arange(len(_WIDTHS)))
+    level = np.clip(_convolve(level[:, None], pilot), 0.0, len(_WIDTHS) - 1.0)
     result = np.zeros_like(track)
     for number, width in enumerate(_WIDTHS):
-        share = np.maximum(0.0, 1.0 - np.abs(place - number))
+        share = np.maximum(0.0, 1.0 - np.abs(level - number))
         if share.any():
-            result += share * _filtered(track, _kernel(width * rate))
+            result += share * _convolve(track, _fourth_order(width * rate))
     return result
 
 
-def _kernel(spread: float) -> np.ndarray:
-    """Gaussian of fourth order: keeps curves of third degree as they are."""
-    half = max(1, int(np.ceil(4.5 * spread)))
-    x = np.arange(-half, half + 1) / spread
+def _fourth_order(width: float) -> np.ndarray:
+    """Return a fourth-order Gaussian kernel, which preserves polynomials of degree three.
+
+    Args:
+        width: The standard deviation in frames.
+    """
+    half = max(1, int(np.ceil(4.5 * width)))
+    x = np.arange(-half, half + 1) / width
     weights = (1.5 - 0.5 * x * x) * np.exp(-0.5 * x * x)
     return weights / weights.sum()
 
 
-def _gauss(spread: float) -> np.ndarray:
-    half = max(1, int(np.ceil(4.0 * spread)))
-    weights = np.exp(-0.5 * (np.arange(-half, half + 1) / spread) ** 2)
+def _gaussian(width: float) -> np.ndarray:
+    half = max(1, int(np.ceil(4.0 * width)))
+    weights = np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
     return weights / weights.sum()
 
 
-def _filtered(track: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Convolve (F, n) values; beyond the ends they go on as their point reflection."""
+def _convolve(track: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Convolve (F, n) values with a kernel, extending both ends by point reflection."""
     half = len(kernel) // 2
     before = np.minimum(np.arange(half, 0, -1), len(track) - 1)
     after = np.maximum(len(track) - 2 - np.arange(half), 0)
-    longer = np.concatenate(
+    extended = np.concatenate(
         [2.0 * track[:1] - track[before], track, 2.0 * track[-1:] - track[after]]
     )
-    columns = [np.convolve(column, kernel, "valid") for column in longer.T]
+    columns = [np.convolve(column, kernel, "valid") for column in extended.T]
     return np.stack(columns, 1)

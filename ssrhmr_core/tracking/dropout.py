@@ -9,7 +9,7 @@ import numpy as np
 
 from ..body.interpolation import MODEL_RATE, find_runs
 from ..geometry.arrays import Array
-from .take import Take, usable
+from .take import Take, has_usable_values
 
 _JUMP_SPEED = 20.0
 """Metres a second that no hand or foot reaches, of an adult."""
@@ -111,7 +111,7 @@ class DropoutDetector:
             rotations: (6, 4) quaternions.
             known: (6,) bool, what the source says.
         """
-        believed = (known & usable(positions, rotations)).tolist()
+        believed = (known & has_usable_values(positions, rotations)).tolist()
         spots = positions.tolist()
         readings = zip(self._watched, spots, rotations.tolist(), strict=True)
         leaps = [tracker.note(spot, turn) for tracker, spot, turn in readings]

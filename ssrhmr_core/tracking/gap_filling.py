@@ -16,11 +16,14 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import MODEL_RATE
-from ..body.skeleton import FOOT_TRACKERS, Skeleton
+from ..body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
 from ..geometry.rotations import heading, rotate, transpose
 from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
 from .take import Take, TrackerError
+
+ANCHORS = (TRACKERS.index("pelvis"), TRACKERS.index("head"))
+"""Trackers of which one is needed: the others are filled in relative to it."""
 
 _BLEND_RATE = 18.0
 """Of the blends' decay (1 + wt) exp(-wt), 1/s: nearly over after a quarter of a second."""

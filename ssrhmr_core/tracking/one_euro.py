@@ -10,18 +10,22 @@ from ..body.interpolation import MODEL_RATE
 
 
 class OneEuro:
-    """Causal smoothing of six trackers, one frame of the model's clock after the other.
+    """Smooth six trackers causally, one frame of the model's clock after the other.
 
     Source: Casiez, Roussel and Vogel, "1 € Filter", CHI 2012: a low pass whose cutoff rises with
-    speed, so that still trackers do not shake and fast ones are not late.
+    speed, so that still trackers do not shake and fast ones do not lag.
     """
 
     _SPEED_CUTOFF = 1.0
     _PER_METRE, _PER_RADIAN = 12.0, 4.0
-    """Hz by which the cutoff rises with each metre or radian a second."""
+    """Hz by which the cutoff rises with each metre or radian per second."""
 
     def __init__(self, cutoff: float) -> None:
-        """Begin with nothing seen; ``cutoff`` in Hz is that of still trackers, 0 is off."""
+        """Create a filter without a past.
+
+        Args:
+            cutoff: The cutoff for trackers at rest in Hz; 0 turns the filter off.
+        """
         self._cutoff = cutoff
         self.reset()
 
@@ -31,17 +35,17 @@ class OneEuro:
         self._speeds = (np.zeros((6, 3)), np.zeros((6, 4)))
 
     def frame(
-        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray
+        self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Smooth the next frame.
 
         Args:
-            positions: (6, 3), metres.
+            positions: (6, 3) positions in metres.
             rotations: (6, 4) quaternions.
-            known: (6,) bool; what is not known starts anew when it is.
+            valid: (6,) bool. The filter of a tracker restarts when it becomes valid again.
 
         Returns:
-            Both, smoothed.
+            The smoothed positions and rotations.
         """
         if self._cutoff <= 0.0:
             return positions, rotations
@@ -51,11 +55,11 @@ class OneEuro:
         values = (np.asarray(positions, np.float64), np.asarray(rotations, np.float64))
         if self._last is None:
             self._last = values
-            self._known = known
+            self._valid = valid
             return positions, rotations
-        found = []
-        fresh = (~self._known | ~known)[:, None]
-        slow = self._alpha(np.array(self._SPEED_CUTOFF))
+        smoothed = []
+        restarts = (~self._valid | ~valid)[:, None]
+        speed_share = self._smoothing_share(np.array(self._SPEED_CUTOFF))
         for value, last, speed, rise in zip(
             values,
             self._last,
@@ -63,15 +67,16 @@ class OneEuro:
             (self._PER_METRE, 2.0 * self._PER_RADIAN),
             strict=True,
         ):
-            speed += slow * ((value - last) * MODEL_RATE - speed)
-            speed[fresh[:, 0]] = 0.0
+            speed += speed_share * ((value - last) * MODEL_RATE - speed)
+            speed[restarts[:, 0]] = 0.0
             pace = np.linalg.norm(speed, axis=-1, keepdims=True)
-            share = np.where(fresh, 1.0, self._alpha(self._cutoff + rise * pace))
-            found.append(last + share * (value - last))
-        self._last = (found[0], quat.normalize(found[1]))
-        self._known = known
+            share = np.where(restarts, 1.0, self._smoothing_share(self._cutoff + rise * pace))
+            smoothed.append(last + share * (value - last))
+        self._last = (smoothed[0], quat.normalize(smoothed[1]))
+        self._valid = valid
         return self._last[0].astype(np.float32), self._last[1].astype(np.float32)
 
     @staticmethod
-    def _alpha(cutoff: np.ndarray) -> np.ndarray:
+    def _smoothing_share(cutoff: np.ndarray) -> np.ndarray:
+        """Return the share of a new value that a low pass with this cutoff lets through."""
         return 1.0 / (1.0 + MODEL_RATE / (2.0 * np.pi * cutoff))

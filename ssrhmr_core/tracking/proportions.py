@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The performer's own proportions, told from trackers in a pose, and what to do with them.
+"""The performer's proportions, estimated from trackers in a reference pose.
 
-A character with other proportions than the performer's can be posed in two ways: its hands and feet
-go where the performer's are, or its limbs turn as the performer's do. For the second the body is
-reconstructed as the performer's own and then given to the character.
+A character whose proportions differ from the performer's can be posed in two ways: its hands and
+feet reach the performer's, or its limbs rotate like the performer's. The second way needs the
+performer's own body: it is reconstructed first and then retargeted to the character.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..body.skeleton import ADULT_SIZE, INDEX, Skeleton
-from .reference_pose import estimate_stance
+from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKERS, Skeleton
+from .reference_pose import ReferencePose, Stance, estimate_stance
 
 _OFFSETS = {
     "hip": (0.085, -0.08, 0.0),
@@ -28,18 +28,21 @@ _OFFSETS = {
     "elbow": (0.28, 0.0, 0.0),
     "wrist": (0.25, 0.0, 0.0),
 }
-"""A grown-up of 1.75 m, metres: left side."""
+"""Offsets in metres of an adult of 1.75 m, left side."""
+
+_HEAD = TRACKERS.index("head")
+_HANDS = [TRACKERS.index("left_hand"), TRACKERS.index("right_hand")]
 
 _ROUNDS = 4
-_MOST = 1.25
-"""By what factor a part may differ from the rest of the body."""
-_TRUST = (0.7, 0.4, 0.35)
-"""How far the measures of legs, trunk and arms are trusted against an adult's proportions: people's
-differ by some 4 %, and what trackers tell is off by 3, 6 and 7 %."""
+_LARGEST_FACTOR = 1.25
+"""Largest factor by which a part may differ from the rest of the body."""
+_RELIABILITY = (0.7, 0.4, 0.35)
+"""Weights of the measured legs, trunk and arms against an adult's proportions: people differ by
+some 4 %, and the measurements are off by 3, 6 and 7 %."""
 _HEAD_HEIGHT = 0.88
-"""Height of the head joint over that of the body."""
+"""Height of the head joint as a share of the body's height."""
 _ANKLE = 0.08
-"""Height of the ankle over the floor, metres on an adult."""
+"""Height of the ankle above the floor, metres on an adult."""
 _ANKLES, _SHOULDERS, _WRISTS = (
     [INDEX[f"left_{part}"], INDEX[f"right_{part}"]] for part in ("ankle", "shoulder", "wrist")
 )
@@ -51,8 +54,8 @@ _TRUNK = [
 _ARMS = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("elbow", "wrist")]
 
 
-def adult() -> Skeleton:
-    """Return the skeleton of a grown-up."""
+def make_adult() -> Skeleton:
+    """Return the skeleton of an adult of average proportions."""
     offsets = np.zeros((22, 3), np.float32)
     for name, offset in _OFFSETS.items():
         for side, sign in (("left_", 1.0), ("right_", -1.0)):
@@ -64,52 +67,59 @@ def adult() -> Skeleton:
 
 
 def estimate_proportions(
-    points: np.ndarray, reference: str = "T_POSE", height: float | None = None
+    positions: np.ndarray,
+    reference: ReferencePose = ReferencePose.T_POSE,
+    height: float | None = None,
 ) -> Skeleton | None:
-    """Tell the lengths of a performer's legs, trunk and arms.
+    """Estimate the lengths of a performer's legs, trunk and arms.
 
-    The whole body's height is taken as the trackers tell it, that of its parts somewhere between
-    what they tell and what is usual: trackers are worn by some centimetres elsewhere.
+    The overall height is the measured one. Each part lies between its measured length and the
+    usual one, because trackers are mounted some centimetres off their joints.
 
     Args:
-        points: (6, 3) of the trackers, metres, Y up, in the reference pose.
-        reference: one of :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
-        height: of the performer, metres; None to tell it too.
+        positions: (6, 3) positions of the trackers in the reference pose, metres, Y up.
+        reference: The pose in which the performer stands.
+        height: The performer's height in metres; None to estimate it.
 
     Returns:
-        The performer's skeleton; None if trackers are nothing like a standing body.
+        The performer's skeleton; None if the trackers look nothing like a standing body.
     """
-    model = adult()
-    rest = model.t_pose().astype(np.float64)
+    model = make_adult()
     body, size = model, None
     for _ in range(_ROUNDS):
-        stance = estimate_stance(body, points, reference, size)
-        if stance is None:
+        stance = estimate_stance(body, positions, reference, size)
+        factors = _measure_factors(model, stance) if stance else None
+        if factors is None:
             return None
-        joints = (stance.alone - stance.alone[0]) @ stance.rotations[0]
-        legs = joints[4:, 1].mean() / rest[_ANKLES, 1].mean()
-        trunk = joints[1, 1] / rest[INDEX["head"], 1]
-        reached = np.linalg.norm(joints[2:4] - trunk * rest[_SHOULDERS], axis=-1)
-        arms = (reached / np.linalg.norm(rest[_WRISTS] - rest[_SHOULDERS], axis=-1)).mean()
-        whole = (joints[1, 1] - joints[4:, 1].mean()) / (
-            rest[INDEX["head"], 1] - rest[_ANKLES, 1].mean()
-        )
-        if min(legs, trunk, arms, whole) <= 0.0:
-            return None
+        whole, *parts = factors
         offsets = model.offsets * np.float32(whole)
-        for part, factor, trust in zip(
-            (_LEGS, _TRUNK, _ARMS), (legs, trunk, arms), _TRUST, strict=True
+        for joints, factor, reliability in zip(
+            (_LEGS, _TRUNK, _ARMS), parts, _RELIABILITY, strict=True
         ):
-            own = np.clip((factor / whole) ** trust, 1.0 / _MOST, _MOST)
-            offsets[part] *= np.float32(own)
+            own = np.clip((factor / whole) ** reliability, 1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
+            offsets[joints] *= np.float32(own)
         body, size = Skeleton(offsets), 1.0
         if height is not None:
-            body = body.scaled(height / height_of(body))
+            body = body.scaled(height / measure_height(body))
     return body
 
 
-def height_of(body: Skeleton) -> float:
-    """Return how tall a body stands, metres."""
+def _measure_factors(model: Skeleton, stance: Stance) -> tuple[float, ...] | None:
+    """Measure body, legs, trunk and arms relative to a model; None if one is not positive."""
+    rest = model.t_pose().astype(np.float64)
+    joints = (stance.independent_positions - stance.independent_positions[0]) @ stance.rotations[0]
+    feet, head = joints[list(FOOT_TRACKERS), 1].mean(), joints[_HEAD, 1]
+    legs = feet / rest[_ANKLES, 1].mean()
+    trunk = head / rest[INDEX["head"], 1]
+    reach = np.linalg.norm(joints[_HANDS] - trunk * rest[_SHOULDERS], axis=-1)
+    arms = (reach / np.linalg.norm(rest[_WRISTS] - rest[_SHOULDERS], axis=-1)).mean()
+    whole = (head - feet) / (rest[INDEX["head"], 1] - rest[_ANKLES, 1].mean())
+    factors = (whole, legs, trunk, arms)
+    return factors if min(factors) > 0.0 else None
+
+
+def measure_height(body: Skeleton) -> float:
+    """Return the standing height of a body in metres."""
     rest = body.t_pose()
     ankle = _ANKLE * body.size / ADULT_SIZE
-    return float(rest[INDEX["head"], 1] - rest[[3, 7], 1].mean() + ankle) / _HEAD_HEIGHT
+    return float(rest[INDEX["head"], 1] - rest[_ANKLES, 1].mean() + ankle) / _HEAD_HEIGHT

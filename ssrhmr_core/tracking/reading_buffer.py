@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Readings of one tracker over time, each with a time of its own."""
+"""Timestamped readings of one tracker, and their interpolation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 MAX_GAP = 0.25
-"""Seconds between two readings beyond which a tracker counts as not seen in between.
+"""Longest gap in seconds between two readings that is interpolated.
 
-Less than it takes to do anything that a straight line between both would miss by much, more than
-lost packets make.
+A straight line across such a gap stays close to any human motion, and gaps from lost packets are
+shorter.
 """
 SAME_TIME = 1e-7
-"""Seconds by which two times may differ and still be the same."""
+"""Times that differ by no more than this, in seconds, are equal."""
 
 
 def sample(
@@ -27,31 +27,31 @@ def sample(
     valid: np.ndarray,
     wanted: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bring readings of a tracker to other times.
+    """Interpolate the readings of one tracker.
 
     Args:
-        times: (N,) seconds, rising, at least one.
-        positions: (N, 3).
+        times: (N,) increasing seconds, at least one.
+        positions: (N, 3) positions.
         rotations: (N, 4) unit quaternions.
-        valid: (N,) bool.
-        wanted: (G,) seconds.
+        valid: (N,) bool, False where a reading does not count.
+        wanted: (G,) seconds to interpolate at.
 
     Returns:
-        Positions (G, 3), rotations (G, 4) and validity (G,): a tracker is seen at the time of a
-        valid reading, and between two of them that are not far apart. What is not seen has some
-        finite numbers.
+        Positions (G, 3), rotations (G, 4) and validity (G,). A tracker is valid at the time of a
+        valid reading and between two valid readings at most :data:`MAX_GAP` apart; elsewhere its
+        values are finite but meaningless.
     """
     last = len(times) - 1
     ends = (
         np.clip(np.searchsorted(times, wanted + SAME_TIME, side="right") - 1, 0, last),
         np.clip(np.searchsorted(times, wanted - SAME_TIME), 0, last),
     )
-    before, after = (_Moments(times[e], positions[e], rotations[e], valid[e]) for e in ends)
-    return _between(before, after, wanted)
+    before, after = (_Readings(times[e], positions[e], rotations[e], valid[e]) for e in ends)
+    return _interpolate_between(before, after, wanted)
 
 
-class _Moments(NamedTuple):
-    """Readings at one side of wanted times: (G,), (G, 3), (G, 4), (G,)."""
+class _Readings(NamedTuple):
+    """The readings on one side of G wanted times: (G,), (G, 3), (G, 4), (G,)."""
 
     times: np.ndarray
     positions: np.ndarray
@@ -59,21 +59,21 @@ class _Moments(NamedTuple):
     valid: np.ndarray
 
 
-def _between(
-    before: _Moments, after: _Moments, wanted: np.ndarray
+def _interpolate_between(
+    before: _Readings, after: _Readings, wanted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    apart = after.times - before.times
-    share = np.clip((wanted - before.times) / np.where(apart > 0.0, apart, 1.0), 0.0, 1.0)
-    share = np.where(apart > 0.0, share, 0.0)[:, None]
+    gap = after.times - before.times
+    share = np.clip((wanted - before.times) / np.where(gap > 0.0, gap, 1.0), 0.0, 1.0)
+    share = np.where(gap > 0.0, share, 0.0)[:, None]
     inside = (before.times <= wanted + SAME_TIME) & (after.times >= wanted - SAME_TIME)
     return (
         (before.positions * (1.0 - share) + after.positions * share).astype(np.float32),
-        _turned(before.rotations, after.rotations, share),
-        before.valid & after.valid & (apart <= MAX_GAP) & inside,
+        _interpolate_rotations(before.rotations, after.rotations, share),
+        before.valid & after.valid & (gap <= MAX_GAP) & inside,
     )
 
 
-def _turned(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndarray:
+def _interpolate_rotations(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndarray:
     if not share.any():
         return before.astype(np.float32)
     # In double precision: the arc cosine of nearly equal quaternions is noise in single.
@@ -82,7 +82,7 @@ def _turned(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndar
 
 
 class BufferedReading(NamedTuple):
-    """One reading, as a track keeps it; sorted by time."""
+    """One reading of one tracker, as a :class:`ReadingBuffer` keeps it."""
 
     time: float
     position: tuple[float, float, float]
@@ -91,89 +91,91 @@ class BufferedReading(NamedTuple):
     arrival: float
 
 
-_NEVER = BufferedReading(-np.inf, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), False, -np.inf)
+_NO_READING = BufferedReading(-np.inf, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), False, -np.inf)
 
 
 def sample_buffers(
-    tracks: Sequence[ReadingBuffer | None], times: np.ndarray
+    buffers: Sequence[ReadingBuffer | None], times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bring several trackers to the same times, as :func:`sample` does with one.
+    """Interpolate several trackers at the same times; see :func:`sample`.
 
     Args:
-        tracks: T of them; None for one that there is not.
+        buffers: T buffers; None for a tracker without one.
         times: (G,) seconds.
 
     Returns:
         Positions (G, T, 3), rotations (G, T, 4) and validity (G, T).
     """
-    nothing = (_NEVER, _NEVER)
-    pairs = [track.around(t) if track else nothing for t in times.tolist() for track in tracks]
+    missing = (_NO_READING, _NO_READING)
+    pairs = [
+        buffer.around(time) if buffer else missing for time in times.tolist() for buffer in buffers
+    ]
     before, after = (
-        _Moments(*(np.array(column) for column in list(zip(*side, strict=True))[:4]))
+        _Readings(*(np.array(column) for column in list(zip(*side, strict=True))[:4]))
         for side in zip(*pairs, strict=True)
     )
     with np.errstate(invalid="ignore"):
-        found = _between(before, after, np.repeat(times, len(tracks)))
-    shape = (len(times), len(tracks))
-    positions, rotations, valid = (values.reshape(*shape, *values.shape[1:]) for values in found)
+        flat = _interpolate_between(before, after, np.repeat(times, len(buffers)))
+    shape = (len(times), len(buffers))
+    positions, rotations, valid = (values.reshape(*shape, *values.shape[1:]) for values in flat)
     return positions, rotations, valid
 
 
 class ReadingBuffer:
-    """The latest readings of one tracker, in order of their times, however they came in."""
+    """The latest readings of one tracker, sorted by time whatever order they arrive in."""
 
     def __init__(self, seconds: float) -> None:
-        """Begin empty.
+        """Create an empty buffer.
 
         Args:
-            seconds: to keep.
+            seconds: The least span of time to keep.
         """
         self._seconds = seconds
-        self._samples: list[BufferedReading] = []
+        self._readings: list[BufferedReading] = []
         self.last_valid: BufferedReading | None = None
-        """The newest valid one; kept when all others are forgotten."""
+        """The newest valid reading, kept even after it is too old for the buffer."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._samples)
+        """Return the number of readings."""
+        return len(self._readings)
 
-    def add(self, sample: BufferedReading) -> None:
-        """Take in a reading; one of the same time is replaced."""
-        at = bisect_left(self._samples, sample.time, key=_time)
-        if at < len(self._samples) and self._samples[at].time == sample.time:
-            self._samples[at] = sample
+    def add(self, reading: BufferedReading) -> None:
+        """Add a reading, replacing one with the same time."""
+        at = bisect_left(self._readings, reading.time, key=_time)
+        if at < len(self._readings) and self._readings[at].time == reading.time:
+            self._readings[at] = reading
         else:
-            self._samples.insert(at, sample)
-        if sample.valid and (self.last_valid is None or sample.time >= self.last_valid.time):
-            self.last_valid = sample
-        # Not one at a time, which would move the others each time.
-        if self._samples[-1].time - self._samples[0].time > 2.0 * self._seconds:
-            oldest = self._samples[-1].time - self._seconds
-            del self._samples[: bisect_left(self._samples, oldest, key=_time)]
+            self._readings.insert(at, reading)
+        if reading.valid and (self.last_valid is None or reading.time >= self.last_valid.time):
+            self.last_valid = reading
+        # Deleting one reading at a time would move all the others every time.
+        if self._readings[-1].time - self._readings[0].time > 2.0 * self._seconds:
+            oldest = self._readings[-1].time - self._seconds
+            del self._readings[: bisect_left(self._readings, oldest, key=_time)]
 
     @property
     def first(self) -> float:
-        """Time of the oldest reading; infinite if there is none."""
-        return self._samples[0].time if self._samples else np.inf
+        """Time of the oldest reading; infinity if there is none."""
+        return self._readings[0].time if self._readings else np.inf
 
     @property
     def newest(self) -> float:
         """Time of the newest reading; minus infinity if there is none."""
-        return self._samples[-1].time if self._samples else -np.inf
+        return self._readings[-1].time if self._readings else -np.inf
 
     def after(self, time: float) -> BufferedReading | None:
-        """Return the first reading at or after a time."""
-        at = bisect_left(self._samples, time - SAME_TIME, key=_time)
-        return self._samples[at] if at < len(self._samples) else None
+        """Return the first reading at or after a time, or None."""
+        at = bisect_left(self._readings, time - SAME_TIME, key=_time)
+        return self._readings[at] if at < len(self._readings) else None
 
     def around(self, time: float) -> tuple[BufferedReading, BufferedReading]:
-        """Return the readings at or before and at or after a time; at the ends the last one."""
-        if not self._samples:
-            return _NEVER, _NEVER
-        before = bisect_right(self._samples, time + SAME_TIME, key=_time) - 1
-        after = bisect_left(self._samples, time - SAME_TIME, key=_time)
-        return self._samples[max(before, 0)], self._samples[min(after, len(self._samples) - 1)]
+        """Return the readings at or before and at or after a time; or the last one twice."""
+        if not self._readings:
+            return _NO_READING, _NO_READING
+        before = bisect_right(self._readings, time + SAME_TIME, key=_time) - 1
+        after = bisect_left(self._readings, time - SAME_TIME, key=_time)
+        return self._readings[max(before, 0)], self._readings[min(after, len(self._readings) - 1)]
 
 
-def _time(sample: BufferedReading) -> float:
-    return sample.time
+def _time(reading: BufferedReading) -> float:
+    return reading.time

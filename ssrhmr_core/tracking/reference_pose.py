@@ -1,48 +1,81 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a performer stands in a reference pose, told from the trackers alone.
+"""The reference poses, and how a performer stands in one, estimated from the trackers alone.
 
-Each tracker sits some centimetres off its joint, and nobody stands exactly as asked. Where people
-usually wear trackers and how far off they stand are normal distributions here; the stance is the
-most probable one (Gauss-Newton, from several ways of wearing trackers). Soles count as being on
-the ground, height 0, where trackers of feet are near it; not where trackers are the joints.
+Each tracker sits some centimetres off its joint, and nobody stands exactly as asked. How people
+usually mount trackers and how far they deviate from a pose are normal distributions here; the
+stance is the most probable one (Gauss-Newton, started from several ways of mounting trackers).
+The soles are assumed to be on the ground, height 0, if foot trackers are near it, but not if the
+trackers are the joints themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
-from ..body.skeleton import ADULT_SIZE, INDEX, TRACKER_JOINTS, Skeleton
+from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKER_JOINTS, TRACKERS, Skeleton
 
-ELEVATIONS: dict[str, float] = {"T_POSE": 0.0, "A_POSE": -45.0, "ARMS_DOWN": -80.0}
-"""Degrees of the arms over the horizontal in each reference pose."""
 
+class ReferencePose(StrEnum):
+    """A pose in which a performer stands to be calibrated."""
+
+    T_POSE = "T_POSE"
+    A_POSE = "A_POSE"
+    ARMS_DOWN = "ARMS_DOWN"
+
+    @property
+    def arm_elevation(self) -> float:
+        """Angle of the arms above the horizontal in degrees."""
+        return _ARM_ELEVATIONS[self]
+
+    @property
+    def label(self) -> str:
+        """The pose in words, as messages name it."""
+        return _LABELS[self]
+
+
+_ARM_ELEVATIONS = {
+    ReferencePose.T_POSE: 0.0,
+    ReferencePose.A_POSE: -45.0,
+    ReferencePose.ARMS_DOWN: -80.0,
+}
+_LABELS = {
+    ReferencePose.T_POSE: "T-pose",
+    ReferencePose.A_POSE: "A-pose",
+    ReferencePose.ARMS_DOWN: "pose with arms down",
+}
+
+_HANDS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
+_TOES = [INDEX["left_toe"], INDEX["right_toe"]]
+
+# How trackers are mounted: mean offset from the joint in its axes (outwards, up, to the front) and
+# standard deviations, metres on an adult.
 _ON_JOINTS = np.zeros((6, 3)), np.full((6, 3), 0.02)
-_PELVIS = {
+_PELVIS_MOUNTS = {
     "in front": ((0.0, 0.02, 0.12), (0.03, 0.04, 0.03)),
     "behind": ((0.0, 0.02, -0.12), (0.03, 0.04, 0.03)),
-    "beside": ((0.0, 0.0, 0.0), (0.12, 0.05, 0.05)),
+    "at the side": ((0.0, 0.0, 0.0), (0.12, 0.05, 0.05)),
 }
-_HEAD = (0.0, 0.08, 0.08), (0.02, 0.04, 0.05)
-_HAND = (0.05, 0.0, 0.0), (0.045, 0.04, 0.025)
-_FOOT = (0.01, 0.01, 0.06), (0.03, 0.03, 0.04)
-"""Where trackers are worn: from the joint in its axes (outwards, up, to the front) and standard
-deviations, metres on an adult."""
+_HEAD_MOUNT = (0.0, 0.08, 0.08), (0.02, 0.04, 0.05)
+_HAND_MOUNT = (0.05, 0.0, 0.0), (0.045, 0.04, 0.025)
+_FOOT_MOUNT = (0.01, 0.01, 0.06), (0.03, 0.03, 0.04)
 
-# What is searched for: place of the hips, heading, logarithm of the size, and radians by which
-# arms (up, to the front) and legs (apart) are off the reference pose.
-_PLACE, _HEADING, _SIZE, _RAISE, _SWEEP, _SPREAD = slice(0, 3), 3, 4, slice(5, 7), slice(7, 9), 9
+# Parameters of a stance: position of the hips, heading, logarithm of the size, and deviations in
+# radians of the arms (up, to the front) and the legs (apart) from the reference pose.
+_POSITION, _HEADING, _SIZE, _RAISE, _SWEEP, _SPREAD = slice(0, 3), 3, 4, slice(5, 7), slice(7, 9), 9
+_POSE = slice(5, 10)
 _COUNT = 10
-_USUAL_SPREAD = np.radians([4.0, 4.0, 4.0, 4.0, 3.0])
+_POSE_SPREAD = np.radians([4.0, 4.0, 4.0, 4.0, 3.0])
 _SOLE = 0.02
-"""Thickness under the ball of the foot, metres on an adult."""
+"""Thickness of the sole under the ball of the foot, metres on an adult."""
 _GROUND_SPREAD = 0.02
 _NEAR_GROUND = (-0.05, 0.25)
-"""Metres over the ground, on an adult, between which trackers of standing feet are."""
+"""Heights in metres, on an adult, between which trackers of standing feet are."""
 _EXACT = 0.01
-"""Metres on an adult by which trackers of feet that are the joints may be off them."""
+"""Largest deviation in metres, on an adult, of foot trackers that are the joints themselves."""
 _STEPS = 12
 _LARGEST_STEP = 0.3
 _SETTLED = 1e-7
@@ -50,20 +83,21 @@ _SETTLED = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Stance:
-    """Where the performer's tracked joints are.
+    """How a performer stands.
 
     Attributes:
-        positions: (6, 3) of the tracked joints, metres as the trackers.
-        alone: (6, 3) where each of these joints is, told from its own tracker only.
-        rotations: (6, 3, 3) their canonical global rotations.
-        size: of the performer's body over that of the skeleton.
-        deviations: (6,) how far each tracker is from where it is usually worn, metres.
-        elevations: (2,) of the arms over the horizontal, degrees.
-        cost: twice the negative logarithm of how probable all of it is.
+        positions: (6, 3) positions of the tracked joints in metres, in the trackers' space.
+        independent_positions: (6, 3) position of each tracked joint, estimated from its own
+            tracker only.
+        rotations: (6, 3, 3) canonical global rotations of the tracked joints.
+        size: Size of the performer's body relative to the skeleton.
+        deviations: (6,) distance of each tracker from its usual mount in metres.
+        elevations: (2,) angles of the arms above the horizontal in degrees.
+        cost: Twice the negative log-likelihood of the stance.
     """
 
     positions: np.ndarray
-    alone: np.ndarray
+    independent_positions: np.ndarray
     rotations: np.ndarray
     size: float
     deviations: np.ndarray
@@ -73,177 +107,215 @@ class Stance:
 
 def estimate_stance(
     skeleton: Skeleton,
-    points: np.ndarray,
-    reference: str = "T_POSE",
+    positions: np.ndarray,
+    reference: ReferencePose = ReferencePose.T_POSE,
     size: float | None = 1.0,
 ) -> Stance | None:
-    """Tell how the performer stands.
+    """Estimate how the performer stands.
 
     Args:
-        skeleton: the character's.
-        points: (6, 3) of the trackers, metres, Y up.
-        reference: one of :data:`ELEVATIONS`, what the performer was asked for.
-        size: of the performer's body over the skeleton's, None to find it.
+        skeleton: The character's skeleton.
+        positions: (6, 3) positions of the trackers in metres, Y up.
+        reference: The pose that the performer was asked for.
+        size: Size of the performer's body relative to the skeleton; None to estimate it.
 
     Returns:
-        The most probable stance; None if trackers are nothing like a standing body.
+        The most probable stance; None if the trackers look nothing like a standing body.
     """
-    elevation = np.radians(ELEVATIONS[reference])
-    start = _start(skeleton, points, elevation)
+    elevation = np.radians(reference.arm_elevation)
+    start = _fit_rigidly(skeleton, positions, elevation)
     if start is None:
         return None
     adult = float(np.exp(start[_SIZE]) if size is None else size) * skeleton.size / ADULT_SIZE
     if size is not None:
         start[_SIZE] = np.log(size)
-    ground = _GROUND_SPREAD * adult if _near_ground(points, adult) else np.inf
+    ground = _GROUND_SPREAD * adult if _is_near_ground(positions, adult) else np.inf
+    stances = []
+    for number, (offsets, spreads) in enumerate(_mount_priors()):
+        # The first prior puts trackers on the joints, which says nothing about the ground.
+        spread = ground if number else np.inf
+        likelihood = _Likelihood(
+            skeleton, positions, elevation, adult * offsets, adult * spreads, spread
+        )
+        stances.append(_maximise(likelihood, start, fixed_size=size is not None))
+    return min(stances, key=lambda stance: stance.cost)
 
-    def fitted(worn: tuple[np.ndarray, np.ndarray], ground: float) -> Stance:
-        places, spreads = (adult * values for values in worn)
-        return _fit(skeleton, points, elevation, start, places, spreads, size is not None, ground)
 
-    on_joints, *others = _ways_to_wear()
-    tries = [fitted(on_joints, np.inf), *(fitted(worn, ground) for worn in others)]
-    return min(tries, key=lambda attempt: attempt.cost)
-
-
-def ankle_height(skeleton: Skeleton) -> float:
-    """Return how high ankles are over the ground in standing, metres."""
-    toes = skeleton.offsets[[INDEX["left_toe"], INDEX["right_toe"]], 1]
+def measure_ankle_height(skeleton: Skeleton) -> float:
+    """Return the height of the ankles of a standing body above the ground in metres."""
+    toes = skeleton.offsets[_TOES, 1]
     return max(-float(toes.mean()), 0.0) + _SOLE * skeleton.size / ADULT_SIZE
 
 
-def stands_on_ground(skeleton: Skeleton, points: np.ndarray, stance: Stance) -> bool:
-    """Tell whether the performer's feet stand on the ground, height 0.
+def stands_on_ground(skeleton: Skeleton, positions: np.ndarray, stance: Stance) -> bool:
+    """Return whether the performer's feet stand on the ground, height 0.
+
+    Foot trackers that are the joints of this very body say nothing about the ground.
 
     Args:
-        skeleton: the character's.
-        points: (6, 3) of the trackers, metres, Y up.
-        stance: that was found for them. Where trackers of feet are the joints of this very body,
-            nothing is known of the ground.
+        skeleton: The character's skeleton.
+        positions: (6, 3) positions of the trackers in metres, Y up.
+        stance: The stance estimated from these positions.
     """
     adult = stance.size * skeleton.size / ADULT_SIZE
-    return _near_ground(points, adult) and bool(stance.deviations[4:].max() > _EXACT * adult)
+    on_joints = stance.deviations[list(FOOT_TRACKERS)].max() <= _EXACT * adult
+    return _is_near_ground(positions, adult) and not on_joints
 
 
 def compare_with_pose(
-    skeleton: Skeleton, points: np.ndarray, reference: str = "T_POSE"
+    skeleton: Skeleton,
+    positions: np.ndarray,
+    reference: ReferencePose = ReferencePose.T_POSE,
 ) -> tuple[float, float]:
-    """Compare trackers with the reference pose, wherever they are worn: a quick look.
+    """Compare trackers quickly with the reference pose, however they are mounted.
 
     Args:
-        skeleton: the character's.
-        points: (6, 3) of the trackers, metres, Y up.
-        reference: one of :data:`ELEVATIONS`.
+        skeleton: The character's skeleton.
+        positions: (6, 3) positions of the trackers in metres, Y up.
+        reference: The reference pose.
 
     Returns:
-        Size of the performer's body over the skeleton's, and how far trackers are from the joints
-        (root of the mean square, metres on an adult). Infinite if nothing like a standing body.
+        Size of the performer's body relative to the skeleton, and the root mean square distance
+        of the trackers from the joints, metres on an adult. Both are infinite if the trackers look
+        nothing like a standing body.
     """
-    elevation = np.radians(ELEVATIONS[reference])
-    start = _start(skeleton, points, elevation)
+    elevation = np.radians(reference.arm_elevation)
+    start = _fit_rigidly(skeleton, positions, elevation)
     if start is None:
         return np.inf, np.inf
     size = float(np.exp(start[_SIZE]))
-    away = points - _joints(skeleton, start, elevation)[0]
-    rms = float(np.sqrt((away * away).sum(-1).mean()))
+    residual = positions - _pose_joints(skeleton, start, elevation)[0]
+    rms = float(np.sqrt((residual * residual).sum(-1).mean()))
     return size, rms * ADULT_SIZE / (size * skeleton.size)
 
 
-def _ways_to_wear() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places and their standard deviations, (6, 3) each; first for trackers on the joints."""
+def _mount_priors() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield mean offsets and standard deviations, (6, 3) each; trackers on the joints first."""
     yield _ON_JOINTS
     mirror = np.array([-1.0, 1.0, 1.0])
-    for pelvis in _PELVIS.values():
-        groups = (pelvis, _HEAD, _HAND, _HAND, _FOOT, _FOOT)
-        places = np.array([place for place, _ in groups])
-        places[[3, 5]] *= mirror
-        yield places, np.array([spread for _, spread in groups])
+    for pelvis in _PELVIS_MOUNTS.values():
+        mounts = (pelvis, _HEAD_MOUNT, _HAND_MOUNT, _HAND_MOUNT, _FOOT_MOUNT, _FOOT_MOUNT)
+        offsets = np.array([offset for offset, _ in mounts])
+        offsets[[_HANDS[1], FOOT_TRACKERS[1]]] *= mirror
+        yield offsets, np.array([spread for _, spread in mounts])
 
 
-def _near_ground(points: np.ndarray, adult: float) -> bool:
+def _is_near_ground(positions: np.ndarray, adult: float) -> bool:
     low, high = (adult * height for height in _NEAR_GROUND)
-    return bool(low < points[4:, 1].min() < high)
+    return bool(low < positions[list(FOOT_TRACKERS), 1].min() < high)
 
 
-def _start(skeleton: Skeleton, points: np.ndarray, elevation: float) -> np.ndarray | None:
-    """Procrustes fit of the reference pose that turns about the vertical only."""
+def _fit_rigidly(skeleton: Skeleton, positions: np.ndarray, elevation: float) -> np.ndarray | None:
+    """Fit the reference pose by Procrustes analysis that rotates about the vertical only.
+
+    Returns:
+        The parameters of the stance; None if no size fits.
+    """
     start = np.zeros(_COUNT)
-    wanted = _joints(skeleton, start, elevation)[0]
-    a, b = wanted - wanted.mean(0), points - points.mean(0)
+    pose = _pose_joints(skeleton, start, elevation)[0]
+    a, b = pose - pose.mean(0), positions - positions.mean(0)
     across = (a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]).sum()
     along = (a[:, 0] * b[:, 0] + a[:, 2] * b[:, 2]).sum()
     size = (np.hypot(across, along) + (a[:, 1] * b[:, 1]).sum()) / (a * a).sum()
     if not size > 0.0:
         return None
     start[_HEADING], start[_SIZE] = np.arctan2(across, along), np.log(size)
-    start[_PLACE] = points.mean(0) - _joints(skeleton, start, elevation)[0].mean(0)
+    start[_POSITION] = positions.mean(0) - _pose_joints(skeleton, start, elevation)[0].mean(0)
     return start
 
 
-def _fit(
-    skeleton: Skeleton,
-    points: np.ndarray,
-    elevation: float,
-    start: np.ndarray,
-    places: np.ndarray,
-    spreads: np.ndarray,
-    fixed_size: bool,
-    ground_spread: float,
-) -> Stance:
-    """Most probable stance for trackers worn in one way."""
-    ankles = ankle_height(skeleton)
-    free = np.array([n for n in range(_COUNT) if not (fixed_size and n == _SIZE)])
+@dataclass(frozen=True, eq=False)
+class _Likelihood:
+    """The likelihood of stances for one way of mounting trackers.
 
-    def residuals(x: np.ndarray) -> np.ndarray:
-        joints, turns = _joints(skeleton, x, elevation)
-        own = np.einsum("tji,tj->ti", turns, points - joints)
-        pose = x[5:] / _USUAL_SPREAD
-        ground = (joints[4:, 1].mean() - np.exp(x[_SIZE]) * ankles) / ground_spread
-        return np.concatenate([((own - places) / spreads).ravel(), pose, [ground]])
+    Attributes:
+        skeleton: The character's skeleton.
+        positions: (6, 3) positions of the trackers.
+        elevation: Arm elevation of the reference pose in radians.
+        offsets: (6, 3) usual mount offsets in metres.
+        spreads: (6, 3) their standard deviations.
+        ground_spread: Standard deviation of the ground's height; infinite if it is unknown.
+    """
 
-    x = start.copy()
-    # Metres and radians alike: small against both.
-    step = 1e-6 * np.where(np.arange(_COUNT) < 3, np.exp(start[_SIZE]) * skeleton.size, 1.0)
-    for _ in range(_STEPS):
-        now = residuals(x)
-        slopes = np.array(
-            [(residuals(x + step[n] * np.eye(_COUNT)[n]) - now) / step[n] for n in free]
+    skeleton: Skeleton
+    positions: np.ndarray
+    elevation: float
+    offsets: np.ndarray
+    spreads: np.ndarray
+    ground_spread: float
+
+    def residuals(self, x: np.ndarray) -> np.ndarray:
+        """Return all deviations, each divided by its standard deviation, for parameters (10,)."""
+        joints, rotations = _pose_joints(self.skeleton, x, self.elevation)
+        mounts = np.einsum("tji,tj->ti", rotations, self.positions - joints)
+        height = joints[list(FOOT_TRACKERS), 1].mean() - np.exp(x[_SIZE]) * measure_ankle_height(
+            self.skeleton
         )
-        moved = -np.linalg.lstsq(slopes.T, now, rcond=None)[0]
-        turned = free >= 3
-        moved[turned] = np.clip(moved[turned], -_LARGEST_STEP, _LARGEST_STEP)
-        x[free] += moved
-        if np.abs(moved / step[free]).max() * 1e-6 < _SETTLED:
+        return np.concatenate(
+            [
+                ((mounts - self.offsets) / self.spreads).ravel(),
+                x[_POSE] / _POSE_SPREAD,
+                [height / self.ground_spread],
+            ]
+        )
+
+    def stance(self, x: np.ndarray) -> Stance:
+        """Return the stance that parameters (10,) describe."""
+        joints, rotations = _pose_joints(self.skeleton, x, self.elevation)
+        mounts = np.einsum("tji,tj->ti", rotations, self.positions - joints)
+        return Stance(
+            positions=joints,
+            independent_positions=self.positions - np.einsum("tij,tj->ti", rotations, self.offsets),
+            rotations=rotations,
+            size=float(np.exp(x[_SIZE])),
+            deviations=np.linalg.norm(mounts - self.offsets, axis=-1),
+            elevations=np.degrees(self.elevation + x[_RAISE]),
+            cost=float((self.residuals(x) ** 2).sum() + 2.0 * np.log(self.spreads).sum()),
+        )
+
+
+def _maximise(likelihood: _Likelihood, start: np.ndarray, fixed_size: bool) -> Stance:
+    """Find the most probable stance by Gauss-Newton."""
+    free = np.array([n for n in range(_COUNT) if not (fixed_size and n == _SIZE)])
+    size = np.exp(start[_SIZE]) * likelihood.skeleton.size
+    x = start.copy()
+    # Small against metres and radians alike.
+    step = 1e-6 * np.where(np.arange(_COUNT) < _HEADING, size, 1.0)
+    for _ in range(_STEPS):
+        residuals = likelihood.residuals(x)
+        slopes = np.array(
+            [
+                (likelihood.residuals(x + step[n] * np.eye(_COUNT)[n]) - residuals) / step[n]
+                for n in free
+            ]
+        )
+        change = -np.linalg.lstsq(slopes.T, residuals, rcond=None)[0]
+        angles = free >= _HEADING
+        change[angles] = np.clip(change[angles], -_LARGEST_STEP, _LARGEST_STEP)
+        x[free] += change
+        if np.abs(change / step[free]).max() * 1e-6 < _SETTLED:
             break
-    joints, turns = _joints(skeleton, x, elevation)
-    own = np.einsum("tji,tj->ti", turns, points - joints)
-    return Stance(
-        joints,
-        points - np.einsum("tij,tj->ti", turns, places),
-        turns,
-        float(np.exp(x[_SIZE])),
-        np.linalg.norm(own - places, axis=-1),
-        np.degrees(elevation + x[_RAISE]),
-        float((residuals(x) ** 2).sum() + 2.0 * np.log(spreads).sum()),
-    )
+    return likelihood.stance(x)
 
 
-def _joints(skeleton: Skeleton, x: np.ndarray, elevation: float) -> tuple[np.ndarray, np.ndarray]:
-    """Tracked joints (6, 3) and their rotations (6, 3, 3) of one stance (10,)."""
+def _pose_joints(
+    skeleton: Skeleton, x: np.ndarray, elevation: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions (6, 3) and rotations (6, 3, 3) of the tracked joints for a stance."""
     rest = skeleton.t_pose().astype(np.float64)
-    points = rest[list(TRACKER_JOINTS)]
-    turns = np.tile(np.eye(3), (6, 1, 1))
-    for number, (side, sign) in enumerate((("left", 1.0), ("right", -1.0))):
-        hand, foot = 2 + number, 4 + number
+    positions = rest[list(TRACKER_JOINTS)]
+    rotations = np.tile(np.eye(3), (6, 1, 1))
+    sides = zip(("left", "right"), (1.0, -1.0), _HANDS, FOOT_TRACKERS, strict=True)
+    for number, (side, sign, hand, foot) in enumerate(sides):
         raised, swept = sign * (elevation + x[_RAISE][number]), -sign * x[_SWEEP][number]
-        turns[hand] = _about_y(swept) @ _about_z(raised)
+        rotations[hand] = _about_y(swept) @ _about_z(raised)
         shoulder = rest[INDEX[f"{side}_shoulder"]]
-        points[hand] = shoulder + turns[hand] @ (points[hand] - shoulder)
-        # Feet stay flat and ahead where legs are apart.
+        positions[hand] = shoulder + rotations[hand] @ (positions[hand] - shoulder)
+        # Feet stay flat and point ahead when the legs are apart.
         hip = rest[INDEX[f"{side}_hip"]]
-        points[foot] = hip + _about_z(sign * x[_SPREAD]) @ (points[foot] - hip)
-    about = _about_y(x[_HEADING])
-    return np.exp(x[_SIZE]) * points @ about.T + x[_PLACE], about @ turns
+        positions[foot] = hip + _about_z(sign * x[_SPREAD]) @ (positions[foot] - hip)
+    heading = _about_y(x[_HEADING])
+    return np.exp(x[_SIZE]) * positions @ heading.T + x[_POSITION], heading @ rotations
 
 
 def _about_y(angle: float) -> np.ndarray:

@@ -12,12 +12,12 @@ from ..body.interpolation import MODEL_RATE, interpolate, interpolate_rotations,
 from ..body.motion import Motion
 from ..body.skeleton import TRACKER_JOINTS
 
-_NO_TURN = 1e-6
-"""Quaternions shorter than this are no rotation."""
+_ZERO_QUAT = 1e-6
+"""Quaternions shorter than this do not describe a rotation."""
 
 
 class TrackerError(ValueError):
-    """Trackers that cannot be used; the message names the tracker."""
+    """The trackers cannot be used; the message names the tracker and says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +25,11 @@ class Take:
     """Frames of six trackers, in the order of :data:`ssrhmr_core.body.skeleton.TRACKERS`.
 
     Attributes:
-        times: (F,) float64, seconds, rising.
-        positions: (F, 6, 3) float32, metres, Y up.
+        times: (F,) float64 seconds, strictly increasing.
+        positions: (F, 6, 3) float32 positions in metres, Y up.
         rotations: (F, 6, 4) float32 quaternions w, x, y, z.
-        valid: (F, 6) bool, False where a tracker was not seen. Numbers that are not finite count
-            as not seen.
+        valid: (F, 6) bool, False where a tracker has no reading. Non-finite values and zero
+            quaternions are treated as not valid, whatever the caller passes.
     """
 
     times: np.ndarray
@@ -38,10 +38,10 @@ class Take:
     valid: np.ndarray
 
     def __post_init__(self) -> None:
-        """Check shapes and values.
+        """Check shapes and times, and mark unusable readings as not valid.
 
         Raises:
-            TrackerError: if shapes or times are wrong.
+            TrackerError: If the arrays do not fit each other or the times do not increase.
         """
         frames = len(self.times)
         shapes = ((frames, 6, 3), (frames, 6, 4), (frames, 6))
@@ -49,8 +49,8 @@ class Take:
             raise TrackerError("a take needs at least one frame, and six trackers in each")
         if not np.isfinite(self.times).all() or (np.diff(self.times) <= 0.0).any():
             raise TrackerError("the times of a take must rise from frame to frame: sort its frames")
-        # What is no number, or no turn, was not seen, whatever the source says.
-        object.__setattr__(self, "valid", self.valid & usable(self.positions, self.rotations))
+        valid = self.valid & has_usable_values(self.positions, self.rotations)
+        object.__setattr__(self, "valid", valid)
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -58,7 +58,7 @@ class Take:
 
     @classmethod
     def from_motion(cls, motion: Motion) -> Take:
-        """Six ideal trackers: the tracked joints themselves."""
+        """Return six ideal trackers: the tracked joints of a motion."""
         joints = list(TRACKER_JOINTS)
         return cls(
             motion.times,
@@ -68,35 +68,47 @@ class Take:
         )
 
     def at(self, times: np.ndarray) -> Take:
-        """Return the take at other times (G,), in seconds; gaps are bridged from end to end.
+        """Return the take at other times, interpolating across gaps.
 
-        A frame counts as valid where both frames around it are.
+        Args:
+            times: (G,) seconds.
+
+        Returns:
+            A take of G frames. A tracker is valid at a time if it is valid in both frames around
+            it; elsewhere its values run straight from one end of the gap to the other.
         """
         times = np.asarray(times, np.float64)
         positions = np.empty((len(times), 6, 3), np.float32)
         rotations = np.empty((len(times), 6, 4), np.float32)
         valid = np.empty((len(times), 6), bool)
         for tracker in range(6):
-            seen = self.valid[:, tracker]
-            if not seen.any():
+            valid_frames = self.valid[:, tracker]
+            if not valid_frames.any():
                 positions[:, tracker], rotations[:, tracker] = 0.0, (1.0, 0.0, 0.0, 0.0)
                 valid[:, tracker] = False
                 continue
-            known = self.times[seen]
-            positions[:, tracker] = interpolate(known, self.positions[seen, tracker], times)
-            rotations[:, tracker] = interpolate_rotations(
-                known, self.rotations[seen, tracker], times
+            valid_times = self.times[valid_frames]
+            positions[:, tracker] = interpolate(
+                valid_times, self.positions[valid_frames, tracker], times
             )
-            share = interpolate(self.times, seen.astype(np.float32), times)
+            rotations[:, tracker] = interpolate_rotations(
+                valid_times, self.rotations[valid_frames, tracker], times
+            )
+            share = interpolate(self.times, valid_frames.astype(np.float32), times)
             valid[:, tracker] = share > 0.999
         return Take(times, positions, quat.normalize(rotations).astype(np.float32), valid)
 
     def resampled(self, rate: float = MODEL_RATE) -> Take:
-        """Return the take on an even clock of ``rate`` frames a second from its first frame."""
+        """Resample the take to ``rate`` frames per second, starting at its first frame."""
         return self.at(regular_times(self.times, rate))
 
 
-def usable(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-    """Whether positions (..., 3) and quaternions (..., 4) are a place and a turn: (...) bool."""
+def has_usable_values(positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+    """Return (...) bool: True where all numbers are finite and the quaternion is not zero.
+
+    Args:
+        positions: (..., 3) positions.
+        rotations: (..., 4) quaternions.
+    """
     finite = np.isfinite(positions).all(-1) & np.isfinite(rotations).all(-1)
-    return finite & (np.abs(rotations) > _NO_TURN).any(-1)
+    return finite & (np.abs(rotations) > _ZERO_QUAT).any(-1)

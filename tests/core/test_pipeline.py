@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one way from tracker frames to a pose."""
+"""From tracker frames to poses."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, Skeleton
-from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.pipeline import Preset, ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 
-ENDS = list(TRACKER_JOINTS)
+END_EFFECTORS = list(TRACKER_JOINTS)
 
 
 def test_frame_by_frame_equals_the_whole_clip(motion: Motion) -> None:
@@ -38,10 +38,13 @@ def test_reset_forgets(motion: Motion) -> None:
 
 
 @pytest.mark.parametrize("preset", ["ssrhmr", "ik"])
-def test_ends_are_on_their_trackers(motion: Motion, preset: str) -> None:
-    body = Reconstructor(motion.skeleton, preset=preset).clip(Take.from_motion(motion))  # type: ignore[arg-type]
-    missed = np.linalg.norm(body.positions()[:, ENDS] - motion.positions()[:, ENDS], axis=-1)
-    assert 1000.0 * missed.mean() < 0.5
+def test_ends_are_on_their_trackers(motion: Motion, preset: Preset) -> None:
+    options = ReconstructionOptions(preset=preset)
+    body = Reconstructor(motion.skeleton, options).clip(Take.from_motion(motion))
+    distances = np.linalg.norm(
+        body.positions()[:, END_EFFECTORS] - motion.positions()[:, END_EFFECTORS], axis=-1
+    )
+    assert 1000.0 * distances.mean() < 0.5
     assert np.isfinite(body.rotations).all()
 
 
@@ -52,8 +55,10 @@ def test_any_rate_comes_back_at_its_own_times_with_exact_ends(
     motion = make_motion(skeleton, frames=int(3 * rate), rate=rate)
     body = Reconstructor(skeleton).clip(Take.from_motion(motion))
     np.testing.assert_array_equal(body.times, motion.times)
-    missed = np.linalg.norm(body.positions()[:, ENDS] - motion.positions()[:, ENDS], axis=-1)
-    assert 1000.0 * missed.mean() < 0.5
+    distances = np.linalg.norm(
+        body.positions()[:, END_EFFECTORS] - motion.positions()[:, END_EFFECTORS], axis=-1
+    )
+    assert 1000.0 * distances.mean() < 0.5
 
 
 def test_wanted_times_may_differ_from_the_take(motion: Motion) -> None:
@@ -89,9 +94,11 @@ def test_joints_that_a_body_lacks_turn_with_their_parent(motion: Motion) -> None
 
 def test_stage_network_leaves_the_ends_free(motion: Motion) -> None:
     take = Take.from_motion(motion)
-    free = Reconstructor(motion.skeleton, stage="network").clip(take)
-    missed = np.linalg.norm(free.positions()[:, ENDS] - motion.positions()[:, ENDS], axis=-1)
-    assert missed.mean() > 1e-3
+    free = Reconstructor(motion.skeleton, ReconstructionOptions(stage="network")).clip(take)
+    distances = np.linalg.norm(
+        free.positions()[:, END_EFFECTORS] - motion.positions()[:, END_EFFECTORS], axis=-1
+    )
+    assert distances.mean() > 1e-3
 
 
 def test_no_sign_flips_in_time(motion: Motion) -> None:
@@ -106,16 +113,16 @@ def test_units_other_than_metres(motion: Motion, unit: float) -> None:
     """Scenes in centimetres or inches give the same body, with lost and noisy trackers too."""
     take = Take.from_motion(motion)
     rng = np.random.default_rng(3)
-    spots = take.positions + rng.normal(0.0, 0.004, take.positions.shape).astype(np.float32)
+    positions = take.positions + rng.normal(0.0, 0.004, take.positions.shape).astype(np.float32)
     valid = take.valid.copy()
     valid[30:60, 3] = False
-    scaled = Take(take.times, spots * np.float32(unit), take.rotations, valid)
-    reconstructor = Reconstructor(motion.skeleton.scaled(unit), planting=1.0)
-    found = reconstructor.clip(scaled).positions() / unit
-    same = Reconstructor(motion.skeleton, planting=1.0).clip(
-        Take(take.times, spots, take.rotations, valid)
+    scaled = Take(take.times, positions * np.float32(unit), take.rotations, valid)
+    reconstructor = Reconstructor(motion.skeleton.scaled(unit), ReconstructionOptions(planting=1.0))
+    result = reconstructor.clip(scaled).positions() / unit
+    same = Reconstructor(motion.skeleton, ReconstructionOptions(planting=1.0)).clip(
+        Take(take.times, positions, take.rotations, valid)
     )
     # Noise is told from motion by millimetres on an adult, which this body is not quite.
-    assert np.linalg.norm(found - same.positions(), axis=-1).mean() < 5e-3
+    assert np.linalg.norm(result - same.positions(), axis=-1).mean() < 5e-3
     root = reconstructor.frame(scaled.positions[0], scaled.rotations[0])[1]
     np.testing.assert_allclose(root, scaled.positions[0, 0], rtol=1e-5)

@@ -8,7 +8,7 @@ import pytest
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS
-from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.solver import ARMS, LEGS
 from ssrhmr_core.tracking.denoising import Smoothing
 from ssrhmr_core.tracking.take import Take
@@ -21,7 +21,9 @@ ENDS = list(TRACKER_JOINTS)
 def case(request: pytest.FixtureRequest) -> tuple[str, Motion, Take, Motion]:
     motion, take = CASES[request.param]()
     # Without smoothing, so that the solve has to bear the noise.
-    body = Reconstructor(motion.skeleton, smoothing=Smoothing(auto=False)).clip(take)
+    body = Reconstructor(
+        motion.skeleton, ReconstructionOptions(smoothing=Smoothing(auto=False))
+    ).clip(take)
     return request.param, motion, take, body
 
 
@@ -77,7 +79,9 @@ def bend_of(motion: Motion, upper: int, lower: int, end: int) -> np.ndarray:
 
 def test_a_millimetre_of_noise_turns_an_elbow_little() -> None:
     motion, noisy = CASES["arms through full extension, 1 mm noise"]()
-    unsmoothed = Reconstructor(motion.skeleton, smoothing=Smoothing(auto=False))
+    unsmoothed = Reconstructor(
+        motion.skeleton, ReconstructionOptions(smoothing=Smoothing(auto=False))
+    )
     ideal, shaken = unsmoothed.clip(Take.from_motion(motion)), unsmoothed.clip(noisy)
     same = np.abs((ideal.rotations * shaken.rotations).sum(-1))
     degrees = np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0)))

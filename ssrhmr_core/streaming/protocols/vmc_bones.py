@@ -8,7 +8,7 @@ from functools import cache
 
 from ...body.skeleton import INDEX
 from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, add, multiply, rotate
-from ...tracking.proportions import adult
+from ...tracking.proportions import make_adult
 from ..readings import ORIGIN, Reading, is_in_room
 
 ENDS = ("Hips", "Head", "LeftHand", "RightHand", "LeftFoot", "RightFoot")
@@ -244,7 +244,7 @@ class Avatar:
 @cache
 def _usual_offset(bone: str) -> Vector:
     """Return the offset of a bone from its parent, of an adult in the T-pose."""
-    body = adult()
+    body = make_adult()
     x, y, z = body.offsets[INDEX[_JOINTS[bone]]].tolist()
     if bone == "Hips":
         return 0.0, float(-body.t_pose()[[INDEX["left_toe"], INDEX["right_toe"]], 1].mean()), 0.0

@@ -17,7 +17,7 @@ from ssrhmr_blender.animation.actions import curves_of
 from ssrhmr_blender.baking.job import bake
 from ssrhmr_blender.common.typed import action_of, scene_of
 from ssrhmr_blender.properties.values import write_values
-from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
+from ssrhmr_core import Calibration, Motion, ReconstructionOptions, Reconstructor, Skeleton, Take
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.tracking.denoising import Smoothing
 from tests.blender.conftest import (
@@ -62,7 +62,7 @@ def core_result(
         np.array(quats, np.float32),
         np.ones((len(frames), 6), bool),
     )
-    reconstructor = Reconstructor(skeleton, **cleanup)
+    reconstructor = Reconstructor(skeleton, ReconstructionOptions(**cleanup))
     return reconstructor.clip(Calibration.from_json(setup.calibration).apply(take))
 
 
@@ -553,7 +553,7 @@ def test_keys_of_the_object_and_of_other_bones_go_on(performance: Motion, tmp_pa
         ),
         (
             {"trackers": {"left_hand": {"weight": 0.0}, "pelvis": {"weight": 0.5}}},
-            {"trust": (0.5, 1.0, 0.0, 1.0, 1.0, 1.0)},
+            {"tracker_weights": (0.5, 1.0, 0.0, 1.0, 1.0, 1.0)},
         ),
     ],
 )

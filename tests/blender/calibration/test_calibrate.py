@@ -11,16 +11,18 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_blender.trackers.stored_calibration import stored_calibration
 from ssrhmr_core import Motion, Skeleton, Take
 from ssrhmr_core.body.skeleton import INDEX
-from ssrhmr_core.tracking.reference_pose import ELEVATIONS
+from ssrhmr_core.tracking.reference_pose import ReferencePose
 from tests.blender.conftest import TO_BLENDER, choose, joint_worlds, make_armature, make_trackers
-from tests.core.mounts import SETS, Worn, wear
+from tests.core.mounts import MOUNT_SETS, MountedTrackers, mount_trackers
 
 _FRAMES = 40
 
 
-def stand(skeleton: Skeleton, reference: str, seed: int = 1) -> tuple[Worn, Take]:
+def stand(
+    skeleton: Skeleton, reference: ReferencePose, seed: int = 1
+) -> tuple[MountedTrackers, Take]:
     """A performer who stands still in a pose for some frames."""
-    worn = wear(skeleton, SETS[0], seed, reference)
+    worn = mount_trackers(skeleton, MOUNT_SETS[0], seed, reference)
     take = Take(
         np.arange(_FRAMES) / 60.0,
         np.tile(worn.positions, (_FRAMES, 1, 1)).astype(np.float32),
@@ -30,8 +32,8 @@ def stand(skeleton: Skeleton, reference: str, seed: int = 1) -> tuple[Worn, Take
     return worn, take
 
 
-@pytest.mark.parametrize("reference", sorted(ELEVATIONS))
-def test_a_performer_in_each_pose(skeleton: Skeleton, reference: str) -> None:
+@pytest.mark.parametrize("reference", list(ReferencePose))
+def test_a_performer_in_each_pose(skeleton: Skeleton, reference: ReferencePose) -> None:
     worn, take = stand(skeleton, reference)
     choose(make_armature("Hero", skeleton), make_trackers(take, mounted=False))
     setup = bpy.context.scene.ssrhmr
@@ -39,8 +41,8 @@ def test_a_performer_in_each_pose(skeleton: Skeleton, reference: str) -> None:
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     assert not setup.warnings, [warning.name for warning in setup.warnings]
     found = stored_calibration(setup).apply(take)
-    assert np.linalg.norm(found.positions[20] - worn.joints, axis=-1).mean() < 0.06
-    cosine = np.abs((found.rotations[20] * worn.turns).sum(-1))
+    assert np.linalg.norm(found.positions[20] - worn.joint_positions, axis=-1).mean() < 0.06
+    cosine = np.abs((found.rotations[20] * worn.joint_rotations).sum(-1))
     # Feet are turned out by up to 14 degrees, which no tracker's place tells.
     assert np.degrees(2.0 * np.arccos(np.clip(cosine, 0.0, 1.0))).max() < 20.0
     assert len(setup.fits) == 6 and all(fit.speed < 0.01 for fit in setup.fits)
@@ -92,7 +94,7 @@ def test_the_still_frame_is_found(performance: Motion) -> None:
 def test_exchanged_trackers_are_named_and_put_right(
     skeleton: Skeleton, pair: str, part: str
 ) -> None:
-    _, take = stand(skeleton, "T_POSE")
+    _, take = stand(skeleton, ReferencePose.T_POSE)
     trackers = make_trackers(take, mounted=False)
     left, right = f"left_{part}", f"right_{part}"
     trackers[left], trackers[right] = trackers[right], trackers[left]

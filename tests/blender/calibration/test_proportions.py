@@ -15,7 +15,7 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core import Motion, Skeleton, Take
 from ssrhmr_core.body.skeleton import INDEX
-from ssrhmr_core.tracking.proportions import adult
+from ssrhmr_core.tracking.proportions import make_adult
 from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers, mixamo_name
 
 _STAND, _CLAP, _FRAMES = 40, 70, 80
@@ -40,7 +40,7 @@ def table() -> Iterator[None]:
 
 def clapping() -> Motion:
     """A performer who stands in a T-pose, then brings the hands together in front."""
-    body = adult()
+    body = make_adult()
     share = np.clip((np.arange(_FRAMES) - _STAND) / (_CLAP - _STAND), 0.0, 1.0)
     share = share * share * (3.0 - 2.0 * share)
     turns = np.tile(np.array([1.0, 0.0, 0.0, 0.0]), (_FRAMES, 22, 1))
@@ -55,7 +55,7 @@ def clapping() -> Motion:
 
 
 def character(name: str) -> Skeleton:
-    offsets = adult().offsets.copy()
+    offsets = make_adult().offsets.copy()
     if name == "twice as large":
         offsets *= 2.0
     if name == "legs half as long":
@@ -106,7 +106,9 @@ def test_feet_on_the_floor_and_hands_together(name: str, mode: str) -> None:
         f" {lowest.min():11.1f} to {lowest.max():5.1f}"
         f"  ({1000.0 * wanted:.0f}, {1000.0 * together:.0f}, {truth.mean():.1f})"
     )
-    scale = {"FIT": body.size / adult().size, "MATCH": 1.0}.get(mode, body.offsets[16, 0] / 0.28)
+    scale = {"FIT": body.size / make_adult().size, "MATCH": 1.0}.get(
+        mode, body.offsets[16, 0] / 0.28
+    )
     if mode != "MATCH" or name == "as the performer":
         # As high over the floor as the performer's, in the character's own size.
         assert np.abs(lowest - truth * (lowest.mean() / truth.mean())).max() < 5.0 * scale

@@ -13,6 +13,7 @@ from ssrhmr_core.live.assumed_hands import (
     place_hands,
     rotate_head_with_pelvis,
 )
+from ssrhmr_core.tracking.reference_pose import ReferencePose
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_skeleton
 
@@ -41,7 +42,7 @@ def test_hands_are_placed_where_the_t_pose_has_them(heading: float, size: float)
     positions[:, HANDS], valid[:, HANDS] = 0.0, False
     valid[4, PELVIS] = False
     without = Take(whole.times, positions, whole.rotations, valid)
-    placed = place_hands(without, BODY, "T_POSE", ["left_hand", "right_hand"])
+    placed = place_hands(without, BODY, ReferencePose.T_POSE, ["left_hand", "right_hand"])
     missed = np.linalg.norm(placed.positions - whole.positions, axis=-1)
     # Whether the shoulders are over the ankles is not known.
     assert missed[:, HANDS].max() < 0.08 * size
@@ -50,9 +51,9 @@ def test_hands_are_placed_where_the_t_pose_has_them(heading: float, size: float)
         tracker not in (*HANDS, PELVIS) for tracker in range(6)
     ]
     # Only those that are missing.
-    one = place_hands(without, BODY, "T_POSE", ["left_hand"])
+    one = place_hands(without, BODY, ReferencePose.T_POSE, ["left_hand"])
     assert one.valid[0].tolist() == [True, True, True, False, True, True]
-    down = place_hands(without, BODY, "ARMS_DOWN", ["left_hand", "right_hand"])
+    down = place_hands(without, BODY, ReferencePose.ARMS_DOWN, ["left_hand", "right_hand"])
     assert (down.positions[:, HANDS, 1] < placed.positions[:, HANDS, 1] - 0.4 * size).all()
 
 

@@ -21,11 +21,11 @@ from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS
 from ssrhmr_core.formats.trackers_csv import Recorder, load_trackers
 from ssrhmr_core.live import LivePose, LiveSession
-from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.streaming import ProtocolName, Reading, Receiver, StreamingError
 from ssrhmr_core.streaming.decoding import ReadingQueue
 from ssrhmr_core.streaming.sender import Conditions, device_names, packets, play
-from ssrhmr_core.tracking.calibration import Calibration, calibrate
+from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions, calibrate
 from ssrhmr_core.tracking.denoising import Smoothing
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_motion, make_skeleton
@@ -93,7 +93,7 @@ def session_on(stage: Stage, calibration: Calibration | None, **more: object) ->
     roles = device_names("json")
     return LiveSession(
         stage,
-        Reconstructor(BODY, smoothing=RAW),
+        Reconstructor(BODY, ReconstructionOptions(smoothing=RAW)),
         roles,
         calibration,
         clock=stage.clock,
@@ -105,7 +105,7 @@ def baked(take: Take, poses: list[LivePose]) -> Motion:
     """The same take as a whole, on the clock that the session has."""
     first = poses[0].time - np.ceil((poses[0].time - take.times[0]) * 60.0) / 60.0 + 1.0 / 60.0
     times = np.arange(first, take.times[-1] + 1e-6, 1.0 / 60.0)
-    return Reconstructor(BODY, smoothing=RAW).clip(take.at(times))
+    return Reconstructor(BODY, ReconstructionOptions(smoothing=RAW)).clip(take.at(times))
 
 
 def away(poses: list[LivePose], motion: Motion) -> np.ndarray:
@@ -392,7 +392,7 @@ def test_calibrating_while_moving_warns() -> None:
     stage = Stage(standing(moves=0.3, begin=9.0))
     session = session_on(stage, None)
     stage.run(session, every(1.0 / 60.0, 0.5))
-    session.begin_calibration(1.0, proportions="FIT")
+    session.begin_calibration(1.0, CalibrationOptions("FIT"))
     stage.run(session, every(1.0 / 60.0, 2.0, 0.5))
     assert session.calibrations == 1
     assert any("moves at" in warning for warning in session.calibration_warnings)
@@ -693,7 +693,7 @@ def test_over_a_real_socket_live_recorded_and_baked_are_one(tmp_path: Path) -> N
     with Receiver("vmc", 0) as receiver:
         session = LiveSession(
             receiver,
-            Reconstructor(BODY, smoothing=RAW),
+            Reconstructor(BODY, ReconstructionOptions(smoothing=RAW)),
             device_names("vmc"),
             Calibration.none(),
             budget=np.inf,

@@ -12,47 +12,66 @@ from hypothesis import strategies as st
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import ADULT_SIZE, TRACKER_JOINTS, Skeleton
+from ssrhmr_core.body.skeleton import (
+    ADULT_SIZE,
+    FOOT_TRACKERS,
+    INDEX,
+    TRACKER_JOINTS,
+    TRACKERS,
+    Skeleton,
+)
 from ssrhmr_core.tracking.calibration import (
     Calibration,
+    CalibrationOptions,
     Proportions,
     calibrate,
     calibrate_at_stillest,
     calibrate_to_pose,
     find_still_time,
-    movement_warnings,
-    peak_speeds,
-    quality,
+    measure_peak_speeds,
+    rate_trackers,
+    warn_of_movement,
 )
-from ssrhmr_core.tracking.reference_pose import ELEVATIONS, ankle_height
+from ssrhmr_core.tracking.reference_pose import ReferencePose, measure_ankle_height
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.drawn import bodies, headings, motions, numbers, seeds
-from tests.core.mounts import SETS, mean_of_trackers, wear
+from tests.core.mounts import MOUNT_SETS, mount_trackers, place_at_mean
 
-ENDS = list(TRACKER_JOINTS)
-NAMES = {"T_POSE": "choose the T-pose", "A_POSE": "A-pose if", "ARMS_DOWN": "arms down if"}
+END_EFFECTORS = list(TRACKER_JOINTS)
+PELVIS, HEAD, LEFT_HAND, RIGHT_HAND = (
+    TRACKERS.index(name) for name in ("pelvis", "head", "left_hand", "right_hand")
+)
+POSE_HINTS = {
+    ReferencePose.T_POSE: "choose the T-pose",
+    ReferencePose.A_POSE: "A-pose if",
+    ReferencePose.ARMS_DOWN: "arms down if",
+}
 RANDOM = np.random.default_rng(2)
-UNTURNED = np.tile([1.0, 0.0, 0.0, 0.0], (6, 1))
-MOUNTS = quat.normalize(RANDOM.standard_normal((6, 4)))
-ARMS = 0.025 * RANDOM.standard_normal((6, 3))
+IDENTITIES = np.tile([1.0, 0.0, 0.0, 0.0], (6, 1))
+MOUNT_ROTATIONS = quat.normalize(RANDOM.standard_normal((6, 4)))
+MOUNT_OFFSETS = 0.025 * RANDOM.standard_normal((6, 3))
+
+LEG_BONES = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("knee", "ankle")]
 
 
 def mounted(take: Take) -> Take:
-    """The same take as seen by trackers that sit oddly on their joints."""
-    mounts = np.broadcast_to(quat.inverse(MOUNTS), take.rotations.shape)
-    turns = quat.mul(take.rotations.astype(float), mounts)
-    spots = take.positions - quat.mul_vec(turns, np.broadcast_to(ARMS, take.positions.shape))
-    return Take(take.times, spots.astype("f4"), turns.astype("f4"), take.valid)
+    """The same take as seen by trackers with arbitrary mounts."""
+    mounts = np.broadcast_to(quat.inverse(MOUNT_ROTATIONS), take.rotations.shape)
+    rotations = quat.mul(take.rotations.astype(float), mounts)
+    positions = take.positions - quat.mul_vec(
+        rotations, np.broadcast_to(MOUNT_OFFSETS, take.positions.shape)
+    )
+    return Take(take.times, positions.astype("f4"), rotations.astype("f4"), take.valid)
 
 
 def t_pose(skeleton: Skeleton, heading: float = 0.0, factor: float = 1.0) -> Take:
     """One frame of a performer ``factor`` times as large, somewhere in the room."""
     turn = quat.from_angle_axis(np.array([heading]), np.array([0.0, 1.0, 0.0]))
-    spots = quat.mul_vec(np.tile(turn, (6, 1)), skeleton.t_pose()[ENDS]) * factor
-    place = np.array([1.0, 0.9 * factor, -2.0])
+    positions = quat.mul_vec(np.tile(turn, (6, 1)), skeleton.t_pose()[END_EFFECTORS]) * factor
+    position = np.array([1.0, 0.9 * factor, -2.0])
     return Take(
         np.zeros(1),
-        (spots + place)[None].astype("f4"),
+        (positions + position)[None].astype("f4"),
         np.tile(turn, (6, 1))[None].astype("f4"),
         np.ones((1, 6), bool),
     )
@@ -64,11 +83,11 @@ def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def test_calibrating_to_a_pose_undoes_any_mount(motion: Motion) -> None:
     take = Take.from_motion(motion)
-    worn = mounted(take)
-    found = calibrate_to_pose(
-        take.positions[7], take.rotations[7], worn.positions[7], worn.rotations[7]
+    trackers = mounted(take)
+    calibration = calibrate_to_pose(
+        take.positions[7], take.rotations[7], trackers.positions[7], trackers.rotations[7]
     )
-    applied = found.apply(worn)
+    applied = calibration.apply(trackers)
     np.testing.assert_allclose(applied.positions, take.positions, atol=1e-5)
     assert angle(applied.rotations, take.rotations).max() < 0.1
 
@@ -76,96 +95,115 @@ def test_calibrating_to_a_pose_undoes_any_mount(motion: Motion) -> None:
 @pytest.mark.parametrize("heading", [0.0, 1.0, 3.0, -2.0])
 def test_t_pose_calibration_finds_heading_and_mounts(skeleton: Skeleton, heading: float) -> None:
     truth = t_pose(skeleton, heading)
-    worn = mounted(truth)
-    found = calibrate(skeleton, worn.positions[0], worn.rotations[0])
-    applied = found.apply(worn)
+    trackers = mounted(truth)
+    calibration = calibrate(skeleton, trackers.positions[0], trackers.rotations[0])
+    applied = calibration.apply(trackers)
     turned = angle(applied.rotations, truth.rotations)[0]
     # Whether a tracker is 5 cm too high or the arm is, nobody can tell.
-    assert turned[[0, 1, 4, 5]].max() < 1.0 and turned[2:4].max() < 8.0
+    assert (
+        turned[[PELVIS, HEAD, *FOOT_TRACKERS]].max() < 1.0
+        and turned[[LEFT_HAND, RIGHT_HAND]].max() < 8.0
+    )
     assert np.linalg.norm(applied.positions - truth.positions, axis=-1).max() < 0.06
-    assert not found.warnings
-    assert quality(found, skeleton).min() > 0.5
+    assert not calibration.warnings
+    assert rate_trackers(calibration, skeleton).min() > 0.5
 
 
 def test_t_pose_calibration_without_mounts_is_exact(skeleton: Skeleton) -> None:
     truth = t_pose(skeleton, 0.7)
-    found = calibrate(skeleton, truth.positions[0], truth.rotations[0])
-    np.testing.assert_allclose(found.mount_distances, 0.0, atol=1e-5)
-    assert angle(found.apply(truth).rotations, truth.rotations).max() < 0.1
+    calibration = calibrate(skeleton, truth.positions[0], truth.rotations[0])
+    np.testing.assert_allclose(calibration.mount_distances, 0.0, atol=1e-5)
+    assert angle(calibration.apply(truth).rotations, truth.rotations).max() < 0.1
 
 
 def test_a_performer_of_another_size(skeleton: Skeleton) -> None:
-    worn = t_pose(skeleton, 0.3, factor=0.8)
-    plain = calibrate(skeleton, worn.positions[0], worn.rotations[0])
+    trackers = t_pose(skeleton, 0.3, factor=0.8)
+    plain = calibrate(skeleton, trackers.positions[0], trackers.rotations[0])
     assert any("1.25 times" in warning for warning in plain.warnings)
-    fitted = calibrate(skeleton, worn.positions[0], worn.rotations[0], proportions="FIT")
+    fitted = calibrate(
+        skeleton, trackers.positions[0], trackers.rotations[0], CalibrationOptions("FIT")
+    )
     assert fitted.scale == pytest.approx(1.25, abs=1e-3)
     assert fitted.warnings == ()
     np.testing.assert_allclose(fitted.mount_distances, 0.0, atol=1e-4)
 
 
-@pytest.mark.parametrize("worn_by", [None, *range(4)])
+@pytest.mark.parametrize("mount_set", [None, *range(4)])
 @pytest.mark.parametrize("legs", [0.5, 1.0, 1.4])
 def test_scaled_trackers_keep_the_soles_on_the_floor(
-    skeleton: Skeleton, legs: float, worn_by: int | None
+    skeleton: Skeleton, legs: float, mount_set: int | None
 ) -> None:
-    """Whatever the character's build, and wherever the performer wears the trackers."""
+    """Whatever the character's build, and wherever the trackers are mounted."""
     offsets = skeleton.offsets.copy()
-    offsets[[2, 3, 6, 7]] *= np.float32(legs)
+    offsets[LEG_BONES] *= np.float32(legs)
     character = Skeleton(offsets)
-    if worn_by is None:
-        worn = t_pose(skeleton)
-        worn.positions[..., 1] += ankle_height(skeleton) - worn.positions[0, 4, 1]
-    else:
-        put_on = wear(skeleton, SETS[worn_by], worn_by, "T_POSE")
-        worn = Take(
-            np.zeros(1), put_on.positions[None], put_on.rotations[None], np.ones((1, 6), bool)
+    if mount_set is None:
+        trackers = t_pose(skeleton)
+        trackers.positions[..., 1] += (
+            measure_ankle_height(skeleton) - trackers.positions[0, FOOT_TRACKERS[0], 1]
         )
-    found = calibrate(character, worn.positions[0], worn.rotations[0], proportions="FIT")
-    ankles = found.apply(worn).positions[0, 4:, 1].mean()
-    assert ankles == pytest.approx(ankle_height(character), abs=2e-3)
+    else:
+        mounted_trackers = mount_trackers(
+            skeleton, MOUNT_SETS[mount_set], mount_set, ReferencePose.T_POSE
+        )
+        trackers = Take(
+            np.zeros(1),
+            mounted_trackers.positions[None],
+            mounted_trackers.rotations[None],
+            np.ones((1, 6), bool),
+        )
+    calibration = calibrate(
+        character, trackers.positions[0], trackers.rotations[0], CalibrationOptions("FIT")
+    )
+    ankles = calibration.apply(trackers).positions[0, FOOT_TRACKERS, 1].mean()
+    assert ankles == pytest.approx(measure_ankle_height(character), abs=2e-3)
 
 
 def test_swapped_feet_are_noticed(skeleton: Skeleton) -> None:
-    worn = t_pose(skeleton)
+    trackers = t_pose(skeleton)
     order = [0, 1, 2, 3, 5, 4]
-    found = calibrate(skeleton, worn.positions[0, order], worn.rotations[0, order])
-    assert any("swapped" in warning for warning in found.warnings)
+    calibration = calibrate(skeleton, trackers.positions[0, order], trackers.rotations[0, order])
+    assert any("swapped" in warning for warning in calibration.warnings)
 
 
 def test_swapped_hands_are_noticed(skeleton: Skeleton) -> None:
-    worn = t_pose(skeleton)
+    trackers = t_pose(skeleton)
     order = [0, 1, 3, 2, 4, 5]
-    found = calibrate(skeleton, worn.positions[0, order], worn.rotations[0, order])
-    assert any("swapped" in warning for warning in found.warnings)
+    calibration = calibrate(skeleton, trackers.positions[0, order], trackers.rotations[0, order])
+    assert any("swapped" in warning for warning in calibration.warnings)
 
 
 def test_arms_down_is_not_a_t_pose(skeleton: Skeleton) -> None:
-    worn = t_pose(skeleton)
-    for hand, shoulder in ((2, 15), (3, 19)):
-        worn.positions[0, hand] = worn.positions[0, 0] + skeleton.t_pose()[shoulder]
-        worn.positions[0, hand, 1] -= 0.53
-    found = calibrate(skeleton, worn.positions[0], worn.rotations[0])
-    assert any("T-pose" in warning for warning in found.warnings)
-    assert quality(found, skeleton).min() < 0.5
+    trackers = t_pose(skeleton)
+    for hand, shoulder in (
+        (LEFT_HAND, INDEX["left_shoulder"]),
+        (RIGHT_HAND, INDEX["right_shoulder"]),
+    ):
+        trackers.positions[0, hand] = trackers.positions[0, PELVIS] + skeleton.t_pose()[shoulder]
+        trackers.positions[0, hand, 1] -= 0.53
+    calibration = calibrate(skeleton, trackers.positions[0], trackers.rotations[0])
+    assert any("T-pose" in warning for warning in calibration.warnings)
+    assert rate_trackers(calibration, skeleton).min() < 0.5
 
 
 def test_moving_trackers_are_named(motion: Motion) -> None:
     take = Take.from_motion(motion)
-    warnings = movement_warnings(peak_speeds(take, 1.0))
+    warnings = warn_of_movement(measure_peak_speeds(take, 1.0))
     assert warnings and all("cm/s" in warning for warning in warnings)
     still = Take(take.times, take.positions * 0 + 1, take.rotations, take.valid)
-    assert movement_warnings(peak_speeds(still, 1.0)) == ()
+    assert warn_of_movement(measure_peak_speeds(still, 1.0)) == ()
 
 
 def test_json_round_trip(skeleton: Skeleton) -> None:
-    worn = mounted(t_pose(skeleton))
-    found = calibrate(skeleton, worn.positions[0], worn.rotations[0], proportions="FIT")
-    again = Calibration.from_json(found.to_json())
-    np.testing.assert_allclose(again.mount_offsets, found.mount_offsets)
-    np.testing.assert_allclose(again.mount_rotations, found.mount_rotations)
-    assert (again.scale, again.warnings) == (found.scale, found.warnings)
-    values = json.loads(found.to_json())
+    trackers = mounted(t_pose(skeleton))
+    calibration = calibrate(
+        skeleton, trackers.positions[0], trackers.rotations[0], CalibrationOptions("FIT")
+    )
+    again = Calibration.from_json(calibration.to_json())
+    np.testing.assert_allclose(again.mount_offsets, calibration.mount_offsets)
+    np.testing.assert_allclose(again.mount_rotations, calibration.mount_rotations)
+    assert (again.scale, again.warnings) == (calibration.scale, calibration.warnings)
+    values = json.loads(calibration.to_json())
     damaged: list[dict[str, object]] = [
         {"scale": 10**400},
         {"scale": 0.0},
@@ -176,20 +214,20 @@ def test_json_round_trip(skeleton: Skeleton) -> None:
         {"swapped": [{}]},
     ]
     texts = [json.dumps({**values, **damage}) for damage in damaged]
-    without_offsets = found.to_json().replace("mount_offsets", "legs")
+    without_offsets = calibration.to_json().replace("mount_offsets", "legs")
     texts += ["", "{}", "[1]", without_offsets, "null", "[" * 100_000]
     for text in texts:
         with pytest.raises(TrackerError, match="calibrate again"):
             Calibration.from_json(text)
 
 
-def test_a_tracker_without_a_place_is_named(motion: Motion) -> None:
-    turns = Take.from_motion(motion).rotations[0]
-    unseen = np.where(np.arange(6)[:, None] == 1, np.nan, np.ones((6, 3)))
+def test_a_tracker_without_a_position_is_named(motion: Motion) -> None:
+    rotations = Take.from_motion(motion).rotations[0]
+    positions = np.where(np.arange(6)[:, None] == HEAD, np.nan, np.ones((6, 3)))
     with pytest.raises(TrackerError, match="head has no position"):
-        calibrate(motion.skeleton, unseen, turns)
+        calibrate(motion.skeleton, positions, rotations)
     with pytest.raises(TrackerError, match="one place"):
-        calibrate(motion.skeleton, np.ones((6, 3)), turns)
+        calibrate(motion.skeleton, np.ones((6, 3)), rotations)
 
 
 def second(skeleton: Skeleton, sway: np.ndarray, noise: float = 0.0) -> Take:
@@ -209,122 +247,140 @@ def test_the_stillest_moment_is_found(skeleton: Skeleton) -> None:
     # Comes to rest at the second third.
     sway = 0.3 * np.where(times < 0.66, np.sin(9.0 * (times - 0.66)), 0.0)
     take = second(skeleton, sway, noise=0.002)
-    found, speeds = calibrate_at_stillest(skeleton, take)
+    calibration, speeds = calibrate_at_stillest(skeleton, take)
     expected = calibrate(skeleton, t_pose(skeleton).positions[0], t_pose(skeleton).rotations[0])
-    np.testing.assert_allclose(found.mount_offsets, expected.mount_offsets, atol=0.004)
-    assert angle(found.mount_rotations, expected.mount_rotations).max() < 0.2
+    np.testing.assert_allclose(calibration.mount_offsets, expected.mount_offsets, atol=0.004)
+    assert angle(calibration.mount_rotations, expected.mount_rotations).max() < 0.2
     # Noise of 2 mm is no movement.
-    assert movement_warnings(speeds) == ()
+    assert warn_of_movement(speeds) == ()
 
 
 def test_a_hand_that_turns_back_is_not_still(skeleton: Skeleton) -> None:
     take = second(skeleton, 0.3 * np.sin(7.0 * np.arange(61) / 60.0))
     _, speeds = calibrate_at_stillest(skeleton, take)
-    assert len(movement_warnings(speeds)) == 6
+    assert len(warn_of_movement(speeds)) == 6
 
 
-def test_trackers_that_are_not_seen_cannot_be_calibrated(skeleton: Skeleton) -> None:
+def test_trackers_that_are_not_valid_cannot_be_calibrated(skeleton: Skeleton) -> None:
     take = second(skeleton, np.zeros(61))
-    take.valid[:, 2] = False
+    take.valid[:, LEFT_HAND] = False
     with pytest.raises(TrackerError, match="not seen: left_hand; calibration needs all six"):
         calibrate_at_stillest(skeleton, take)
-    take.valid[:, 2] = np.arange(61) % 5 > 0
+    take.valid[:, LEFT_HAND] = np.arange(61) % 5 > 0
     with pytest.raises(TrackerError, match="not all seen at once"):
         calibrate_at_stillest(skeleton, take)
-    take.valid[20:30, 2] = True
+    take.valid[20:30, LEFT_HAND] = True
     calibrate_at_stillest(skeleton, take)
 
 
-WORN = [(worn, reference) for worn in SETS for reference in ELEVATIONS]
+CASES = [(mounts, reference) for mounts in MOUNT_SETS for reference in ReferencePose]
 
 
-def errors(skeleton: Skeleton, worn: tuple[str, ...], reference: str) -> tuple[float, float]:
+def errors(
+    skeleton: Skeleton, mounts: tuple[str, ...], reference: ReferencePose
+) -> tuple[float, float]:
     """Mean error of joints, mm, of the calibration and of the plain mean of trackers."""
-    found, plain = [], []
+    calibrated, plain = [], []
     for seed in range(4):
-        seen = wear(skeleton, worn, seed, reference)
-        made = calibrate(skeleton, seen.positions, seen.rotations, reference=reference)
-        assert not made.swapped
+        trackers = mount_trackers(skeleton, mounts, seed, reference)
+        calibration = calibrate(
+            skeleton,
+            trackers.positions,
+            trackers.rotations,
+            CalibrationOptions(reference=reference),
+        )
+        assert not calibration.swapped
         take = Take(
             np.zeros(1),
-            seen.positions[None].astype("f4"),
-            seen.rotations[None].astype("f4"),
+            trackers.positions[None].astype("f4"),
+            trackers.rotations[None].astype("f4"),
             np.ones((1, 6), bool),
         )
-        joints = made.apply(take).positions[0]
-        found.append(np.linalg.norm(joints - seen.joints, axis=-1).mean())
-        guess = mean_of_trackers(skeleton, seen, reference)
-        plain.append(np.linalg.norm(guess - seen.joints, axis=-1).mean())
-    return 1000.0 * float(np.mean(found)), 1000.0 * float(np.mean(plain))
+        joints = calibration.apply(take).positions[0]
+        calibrated.append(np.linalg.norm(joints - trackers.joint_positions, axis=-1).mean())
+        guess = place_at_mean(skeleton, trackers, reference)
+        plain.append(np.linalg.norm(guess - trackers.joint_positions, axis=-1).mean())
+    return 1000.0 * float(np.mean(calibrated)), 1000.0 * float(np.mean(plain))
 
 
-@pytest.mark.parametrize(("worn", "reference"), WORN)
-def test_how_trackers_are_worn_is_known(
-    skeleton: Skeleton, worn: tuple[str, ...], reference: str
+@pytest.mark.parametrize(("mounts", "reference"), CASES)
+def test_usual_mounts_are_known(
+    skeleton: Skeleton, mounts: tuple[str, ...], reference: ReferencePose
 ) -> None:
-    found, plain = errors(skeleton, worn, reference)
-    assert found < 0.75 * plain and found < 52.0
+    calibrated, plain = errors(skeleton, mounts, reference)
+    assert calibrated < 0.75 * plain and calibrated < 52.0
 
 
-def test_what_is_gained_by_knowing_how_trackers_are_worn(
+def test_knowing_usual_mounts_beats_the_mean_of_trackers(
     skeleton: Skeleton,
 ) -> None:
-    print(f"\n{'worn':62} {'pose':10} {'mean of trackers':>16} {'calibrated':>11}   mm")
-    found = np.zeros((len(WORN), 2))
-    for row, (worn, reference) in zip(found, WORN, strict=True):
-        row[:] = errors(skeleton, worn, reference)
-        print(f"{', '.join(worn):62} {reference:10} {row[1]:16.1f} {row[0]:11.1f}")
-    mean, before = found.mean(0)
+    print(f"\n{'mounts':62} {'pose':10} {'mean of trackers':>16} {'calibrated':>11}   mm")
+    figures = np.zeros((len(CASES), 2))
+    for row, (mounts, reference) in zip(figures, CASES, strict=True):
+        row[:] = errors(skeleton, mounts, reference)
+        print(f"{', '.join(mounts):62} {reference:10} {row[1]:16.1f} {row[0]:11.1f}")
+    mean, before = figures.mean(0)
     print(f"{'mean':73} {before:16.1f} {mean:11.1f}")
     assert mean < 40.0 and mean < 0.6 * before
 
 
-@pytest.mark.parametrize("reference", sorted(ELEVATIONS))
-def test_another_pose_than_the_chosen_one_is_named(skeleton: Skeleton, reference: str) -> None:
-    seen = wear(skeleton, SETS[0], 1, reference)
-    for asked in ELEVATIONS:
-        found = calibrate(skeleton, seen.positions, seen.rotations, reference=asked)
-        told = [warning for warning in found.warnings if "arms are not held" in warning]
-        assert bool(told) == (asked != reference)
-        assert all(NAMES[reference] in warning for warning in told)
+@pytest.mark.parametrize("reference", list(ReferencePose))
+def test_another_pose_than_the_chosen_one_is_named(
+    skeleton: Skeleton, reference: ReferencePose
+) -> None:
+    trackers = mount_trackers(skeleton, MOUNT_SETS[0], 1, reference)
+    for asked in ReferencePose:
+        calibration = calibrate(
+            skeleton, trackers.positions, trackers.rotations, CalibrationOptions(reference=asked)
+        )
+        arm_warnings = [
+            warning for warning in calibration.warnings if "arms are not held" in warning
+        ]
+        assert bool(arm_warnings) == (asked != reference)
+        assert all(POSE_HINTS[reference] in warning for warning in arm_warnings)
 
 
-@pytest.mark.parametrize("reference", ["T_POSE", "A_POSE"])
-@pytest.mark.parametrize("worn", SETS)
-@pytest.mark.parametrize(("pair", "left"), [("hands", 2), ("feet", 4)])
+@pytest.mark.parametrize("reference", [ReferencePose.T_POSE, ReferencePose.A_POSE])
+@pytest.mark.parametrize("mounts", MOUNT_SETS)
+@pytest.mark.parametrize(("pair", "left"), [("hands", LEFT_HAND), ("feet", FOOT_TRACKERS[0])])
 def test_swapped_labels_are_named(
-    skeleton: Skeleton, worn: tuple[str, ...], reference: str, pair: str, left: int
+    skeleton: Skeleton, mounts: tuple[str, ...], reference: ReferencePose, pair: str, left: int
 ) -> None:
     order = list(range(6))
     order[left], order[left + 1] = left + 1, left
     for seed in range(4):
-        seen = wear(skeleton, worn, seed, reference)
-        found = calibrate(
-            skeleton, seen.positions[order], seen.rotations[order], reference=reference
+        trackers = mount_trackers(skeleton, mounts, seed, reference)
+        calibration = calibrate(
+            skeleton,
+            trackers.positions[order],
+            trackers.rotations[order],
+            CalibrationOptions(reference=reference),
         )
-        assert pair in found.swapped, seed
-        assert pair in found.warnings[0]
+        assert pair in calibration.swapped, seed
+        assert pair in calibration.warnings[0]
 
 
 def test_nudges_move_and_turn_joints_along_the_bodys_axes(skeleton: Skeleton) -> None:
     truth = t_pose(skeleton)
-    worn = mounted(truth)
-    made = calibrate_to_pose(
-        truth.positions[0], truth.rotations[0], worn.positions[0], worn.rotations[0]
+    trackers = mounted(truth)
+    calibration = calibrate_to_pose(
+        truth.positions[0], truth.rotations[0], trackers.positions[0], trackers.rotations[0]
     )
     offsets = np.zeros((6, 3))
-    offsets[2] = 0.01, 0.02, 0.03
-    turns = np.tile([1.0, 0.0, 0.0, 0.0], (6, 1))
-    turns[3] = quat.from_angle_axis(np.array([0.5]), np.array([0.0, 1.0, 0.0])).reshape(4)
-    applied = made.adjusted(offsets, turns).apply(worn)
+    offsets[LEFT_HAND] = 0.01, 0.02, 0.03
+    rotations = np.tile([1.0, 0.0, 0.0, 0.0], (6, 1))
+    rotations[RIGHT_HAND] = quat.from_angle_axis(
+        np.array([0.5]), np.array([0.0, 1.0, 0.0])
+    ).reshape(4)
+    applied = calibration.adjusted(offsets, rotations).apply(trackers)
     np.testing.assert_allclose(applied.positions[0] - truth.positions[0], offsets, atol=1e-5)
-    assert angle(applied.rotations[0], turns).max() < 0.1
+    assert angle(applied.rotations[0], rotations).max() < 0.1
 
 
 def test_calibrations_of_earlier_versions_are_read(skeleton: Skeleton) -> None:
-    worn = t_pose(skeleton)
-    found = calibrate(skeleton, worn.positions[0], worn.rotations[0])
-    values = json.loads(found.to_json())
+    trackers = t_pose(skeleton)
+    calibration = calibrate(skeleton, trackers.positions[0], trackers.rotations[0])
+    values = json.loads(calibration.to_json())
     del values["swapped"]
     assert Calibration.from_json(json.dumps(values)).swapped == ()
 
@@ -333,13 +389,13 @@ def test_calibrations_of_earlier_versions_are_read(skeleton: Skeleton) -> None:
 def test_bodies_in_other_units_are_warned_of_in_centimetres(
     skeleton: Skeleton, size: float
 ) -> None:
-    body, worn = skeleton.scaled(size), t_pose(skeleton, factor=size)
-    joints, turns = worn.positions[0].astype(float), worn.rotations[0]
+    body, trackers = skeleton.scaled(size), t_pose(skeleton, factor=size)
+    joints, rotations = trackers.positions[0].astype(float), trackers.rotations[0]
 
     def warnings(away: float) -> tuple[str, ...]:
         moved = joints.copy()
-        moved[2, 2] += away * size
-        return calibrate_to_pose(joints, turns, moved, turns, body.size).warnings
+        moved[LEFT_HAND, 2] += away * size
+        return calibrate_to_pose(joints, rotations, moved, rotations, body.size).warnings
 
     assert warnings(0.3) == ()
     said = 70.0 if size == 1.0 else 70.0 * ADULT_SIZE / skeleton.size
@@ -350,7 +406,10 @@ def test_bodies_in_other_units_are_warned_of_in_centimetres(
 def test_the_still_frame_of_the_pose_is_found(motion: Motion) -> None:
     """A second of T-pose, half of it in motion, between a second of A-pose and a dance."""
     body, times = motion.skeleton, np.arange(301) / 60.0
-    t, a = (wear(body, SETS[0], 3, pose) for pose in ("T_POSE", "A_POSE"))
+    t, a = (
+        mount_trackers(body, MOUNT_SETS[0], 3, pose)
+        for pose in (ReferencePose.T_POSE, ReferencePose.A_POSE)
+    )
     positions = np.concatenate([np.tile(a.positions, (60, 1, 1)), np.tile(t.positions, (91, 1, 1))])
     sway = np.where(np.arange(91) < 45, 0.2 * np.sin(np.arange(91) * 0.2), 0.0)
     positions[60:] += sway[:, None, None]
@@ -358,9 +417,9 @@ def test_the_still_frame_of_the_pose_is_found(motion: Motion) -> None:
     positions = np.concatenate([positions, dance])
     rotations = np.tile(t.rotations, (301, 1, 1))
     take = Take(times, positions.astype("f4"), rotations.astype("f4"), np.ones((301, 6), bool))
-    assert 105 / 60 < find_still_time(body, take, "T_POSE") < 2.5
-    assert find_still_time(body, take, "A_POSE") < 1.0
-    take.valid[:, 0] = False
+    assert 105 / 60 < find_still_time(body, take, ReferencePose.T_POSE) < 2.5
+    assert find_still_time(body, take, ReferencePose.A_POSE) < 1.0
+    take.valid[:, PELVIS] = False
     with pytest.raises(TrackerError, match="no moment"):
         find_still_time(body, take)
 
@@ -370,7 +429,7 @@ def test_the_still_frame_of_the_pose_is_found(motion: Motion) -> None:
 def test_a_pose_that_lasts_one_frame_is_found(motion: Motion, rate: float, size: float) -> None:
     """Many files begin with one frame of the T-pose, and with the performance in the next."""
     body = motion.skeleton.scaled(size)
-    pose = wear(motion.skeleton, SETS[0], 3, "T_POSE")
+    pose = mount_trackers(motion.skeleton, MOUNT_SETS[0], 3, ReferencePose.T_POSE)
     dance = Take.from_motion(motion).positions
     take = Take(
         np.arange(1 + len(dance)) / rate,
@@ -379,7 +438,7 @@ def test_a_pose_that_lasts_one_frame_is_found(motion: Motion, rate: float, size:
         np.ones((1 + len(dance), 6), bool),
     )
     assert find_still_time(body, take) == 0.0
-    assert peak_speeds(take, 0.0).max() == 0.0
+    assert measure_peak_speeds(take, 0.0).max() == 0.0
 
 
 def test_speeds_across_a_cut_do_not_count() -> None:
@@ -392,12 +451,12 @@ def test_speeds_across_a_cut_do_not_count() -> None:
     take = Take(
         np.arange(60) / 60.0, positions.astype("f4"), rotations.astype("f4"), np.ones((60, 6), bool)
     )
-    assert peak_speeds(take, 29 / 60).max() == pytest.approx(0.6, rel=1e-3)
-    assert peak_speeds(take, 30 / 60).max() == pytest.approx(1.2, rel=1e-3)
+    assert measure_peak_speeds(take, 29 / 60).max() == pytest.approx(0.6, rel=1e-3)
+    assert measure_peak_speeds(take, 30 / 60).max() == pytest.approx(1.2, rel=1e-3)
     # A blow of 8 m/s that builds up over four frames.
     speeds = np.array([0.5, 2.0, 5.0, 8.0, 5.0, 2.0, 0.5]) / 60.0
     take.positions[:, 3, 0] = np.concatenate([np.zeros(27), np.cumsum(speeds), np.full(26, 0.4)])
-    assert peak_speeds(take, 27 / 60).max() == pytest.approx(8.0, rel=1e-3)
+    assert measure_peak_speeds(take, 27 / 60).max() == pytest.approx(8.0, rel=1e-3)
 
 
 @given(motion=motions(), seed=seeds(), size=st.sampled_from([0.01, 1.0, 100.0]))
@@ -406,57 +465,73 @@ def test_any_mounts_on_any_body_are_undone(motion: Motion, seed: int, size: floa
     random = np.random.default_rng(seed)
     truth = Take.from_motion(motion)
     mounts = quat.normalize(random.standard_normal((6, 4)))
-    arms = 0.1 * size * random.standard_normal((6, 3))
-    turns = quat.mul(truth.rotations.astype(float), np.tile(mounts, (len(truth), 1, 1)))
-    spots = size * truth.positions + quat.mul_vec(turns, np.tile(arms, (len(truth), 1, 1)))
-    worn = Take(truth.times, spots.astype("f4"), turns.astype("f4"), truth.valid)
-    frame = int(random.integers(len(truth)))
-    made = calibrate_to_pose(
-        size * truth.positions[frame], truth.rotations[frame], spots[frame], turns[frame], size
+    offsets = 0.1 * size * random.standard_normal((6, 3))
+    rotations = quat.mul(truth.rotations.astype(float), np.tile(mounts, (len(truth), 1, 1)))
+    positions = size * truth.positions + quat.mul_vec(
+        rotations, np.tile(offsets, (len(truth), 1, 1))
     )
-    for found in (made, Calibration.from_json(made.to_json()), made.adjusted(0 * arms, UNTURNED)):
-        applied = found.apply(worn)
+    trackers = Take(truth.times, positions.astype("f4"), rotations.astype("f4"), truth.valid)
+    frame = int(random.integers(len(truth)))
+    calibration = calibrate_to_pose(
+        size * truth.positions[frame],
+        truth.rotations[frame],
+        positions[frame],
+        rotations[frame],
+        size,
+    )
+    copies = (
+        calibration,
+        Calibration.from_json(calibration.to_json()),
+        calibration.adjusted(0 * offsets, IDENTITIES),
+    )
+    for each in copies:
+        applied = each.apply(trackers)
         away = np.abs(applied.positions - size * truth.positions).max()
         assert away < 1e-5 * size * (1.0 + np.abs(truth.positions).max())
         assert angle(applied.rotations, truth.rotations).max() < 0.2
 
 
-@given(body=bodies(small=0.7, large=1.2), heading=headings(), place=numbers(3, 5.0))
+@given(body=bodies(small=0.7, large=1.2), heading=headings(), position=numbers(3, 5.0))
 def test_any_body_without_mounts_is_found(
-    body: Skeleton, heading: np.ndarray, place: np.ndarray
+    body: Skeleton, heading: np.ndarray, position: np.ndarray
 ) -> None:
-    turns = np.tile(heading, (6, 1))
-    joints = quat.mul_vec(turns, body.t_pose()[ENDS].astype(float)) + place
+    rotations = np.tile(heading, (6, 1))
+    joints = quat.mul_vec(rotations, body.t_pose()[END_EFFECTORS].astype(float)) + position
     # In the air: trackers that are the joints themselves do not say where the floor is.
-    found = calibrate(body, joints, turns)
-    assert found.mount_distances.max() < 2e-3 and not found.swapped and not found.warnings
-    assert angle(found.mount_rotations, UNTURNED).max() < 0.5
+    calibration = calibrate(body, joints, rotations)
+    assert (
+        calibration.mount_distances.max() < 2e-3
+        and not calibration.swapped
+        and not calibration.warnings
+    )
+    assert angle(calibration.mount_rotations, IDENTITIES).max() < 0.5
 
 
 @given(
     body=bodies(small=0.7, large=1.2),
-    mounts=st.sampled_from(SETS),
+    mounts=st.sampled_from(MOUNT_SETS),
     seed=seeds(),
-    reference=st.sampled_from(sorted(ELEVATIONS)),
+    reference=st.sampled_from(list(ReferencePose)),
     heading=headings(),
-    place=numbers(2, 5.0),
+    position=numbers(2, 5.0),
     proportions=st.sampled_from(["MATCH", "FIT", "RETARGET"]),
 )
 def test_heading_and_place_in_the_room_mean_nothing(
     body: Skeleton,
     mounts: tuple[str, ...],
     seed: int,
-    reference: str,
+    reference: ReferencePose,
     heading: np.ndarray,
-    place: np.ndarray,
+    position: np.ndarray,
     proportions: Proportions,
 ) -> None:
-    """Nor do the mounts' own turns: what is found is the same, seen from the tracker."""
-    worn = wear(body, mounts, seed, reference)
+    """Nor do the mount rotations: seen from the trackers, the calibration is the same."""
+    trackers = mount_trackers(body, mounts, seed, reference)
     turn = np.tile(heading, (6, 1))
-    spots = quat.mul_vec(turn, worn.positions) + np.array([place[0], 0.0, place[1]])
-    one = calibrate(body, worn.positions, worn.rotations, proportions, reference)
-    other = calibrate(body, spots, quat.mul(turn, worn.rotations), proportions, reference)
+    positions = quat.mul_vec(turn, trackers.positions) + np.array([position[0], 0.0, position[1]])
+    options = CalibrationOptions(proportions, reference)
+    one = calibrate(body, trackers.positions, trackers.rotations, options)
+    other = calibrate(body, positions, quat.mul(turn, trackers.rotations), options)
     np.testing.assert_allclose(other.mount_offsets, one.mount_offsets, atol=1e-3)
     assert angle(other.mount_rotations, one.mount_rotations).max() < 0.2
     assert other.scale == pytest.approx(one.scale, abs=1e-3)

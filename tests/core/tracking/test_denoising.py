@@ -10,7 +10,7 @@ import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.skeleton import Skeleton
-from ssrhmr_core.tracking.denoising import Smoothing, noise_of, smooth
+from ssrhmr_core.tracking.denoising import Smoothing, estimate_noise, smooth
 from ssrhmr_core.tracking.one_euro import OneEuro
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
@@ -23,25 +23,25 @@ def take(skeleton: Skeleton) -> Take:
     return Take.from_motion(make_motion(skeleton, frames=600))
 
 
-def shaken(take: Take, millimetres: float = 5.0, degrees: float = 1.0) -> Take:
-    spots = take.positions + 0.001 * millimetres * RANDOM.standard_normal(take.positions.shape)
-    turns = quat.from_scaled_angle_axis(
+def add_noise(take: Take, millimetres: float = 5.0, degrees: float = 1.0) -> Take:
+    positions = take.positions + 0.001 * millimetres * RANDOM.standard_normal(take.positions.shape)
+    noise = quat.from_scaled_angle_axis(
         np.radians(degrees) * RANDOM.standard_normal(take.positions.shape)
     )
-    rotations = quat.mul(take.rotations.astype(float), turns)
-    return replace(take, positions=spots.astype("f4"), rotations=rotations.astype("f4"))
+    rotations = quat.mul(take.rotations.astype(float), noise)
+    return replace(take, positions=positions.astype("f4"), rotations=rotations.astype("f4"))
 
 
-def missed(take: Take, truth: Take) -> float:
+def position_error(take: Take, truth: Take) -> float:
     return 1000.0 * float(np.linalg.norm(take.positions - truth.positions, axis=-1).mean())
 
 
-def turned(take: Take, truth: Take) -> float:
+def rotation_error(take: Take, truth: Take) -> float:
     same = np.abs((take.rotations * truth.rotations).sum(-1))
     return float(np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0))).mean())
 
 
-def shake(take: Take) -> float:
+def measure_jitter(take: Take) -> float:
     return float(np.linalg.norm(np.diff(take.positions, 3, axis=0), axis=-1).mean())
 
 
@@ -63,30 +63,32 @@ def test_the_corners_of_a_slower_take_are_no_noise(skeleton: Skeleton, rate: flo
 
 
 def test_noise_is_measured(take: Take) -> None:
-    noisy = shaken(take)
+    noisy = add_noise(take)
     for tracker in range(6):
-        assert noise_of(noisy.positions[:, tracker].astype(float)) == pytest.approx(0.005, rel=0.2)
+        assert estimate_noise(noisy.positions[:, tracker].astype(float)) == pytest.approx(
+            0.005, rel=0.2
+        )
 
 
 def test_noise_goes_and_motion_stays(take: Take) -> None:
-    noisy = shaken(take)
+    noisy = add_noise(take)
     smoothed = smooth(noisy, Smoothing())
-    assert missed(smoothed, take) < 0.45 * missed(noisy, take)
-    assert turned(smoothed, take) < 0.5 * turned(noisy, take)
-    assert shake(smoothed) < 0.05 * shake(noisy)
+    assert position_error(smoothed, take) < 0.45 * position_error(noisy, take)
+    assert rotation_error(smoothed, take) < 0.5 * rotation_error(noisy, take)
+    assert measure_jitter(smoothed) < 0.05 * measure_jitter(noisy)
     np.testing.assert_allclose(np.linalg.norm(smoothed.rotations, axis=-1), 1.0, atol=1e-5)
 
 
 def test_small_noise_goes_where_all_trackers_have_it(take: Take) -> None:
     """Of one tracker, or of few, as much may be motion."""
-    noisy = shaken(take, 1.0, 0.4)
+    noisy = add_noise(take, 1.0, 0.4)
     smoothed = smooth(noisy, Smoothing())
-    assert missed(smoothed, take) < 0.6 * missed(noisy, take)
-    assert turned(smoothed, take) < 0.6 * turned(noisy, take)
-    assert shake(smoothed) < 0.1 * shake(noisy)
-    spots, turns = take.positions.copy(), take.rotations.copy()
-    spots[:, 2], turns[:, 2] = noisy.positions[:, 2], noisy.rotations[:, 2]
-    one = replace(take, positions=spots, rotations=turns)
+    assert position_error(smoothed, take) < 0.6 * position_error(noisy, take)
+    assert rotation_error(smoothed, take) < 0.6 * rotation_error(noisy, take)
+    assert measure_jitter(smoothed) < 0.1 * measure_jitter(noisy)
+    positions, rotations = take.positions.copy(), take.rotations.copy()
+    positions[:, 2], rotations[:, 2] = noisy.positions[:, 2], noisy.rotations[:, 2]
+    one = replace(take, positions=positions, rotations=rotations)
     assert smooth(one, Smoothing()) is one
     valid = take.valid.copy()
     valid[:, [0, 4, 5]] = False
@@ -97,64 +99,64 @@ def test_small_noise_goes_where_all_trackers_have_it(take: Take) -> None:
 @pytest.mark.parametrize("cutoff", [3.0, 6.0])
 def test_the_cutoff_is_where_half_the_power_is_left_and_nothing_is_late(cutoff: float) -> None:
     times = np.arange(1200) / 60.0
-    spots = np.zeros((1200, 6, 3), np.float32)
-    spots[:, 0, 0] = np.sin(2.0 * np.pi * cutoff * times)
+    positions = np.zeros((1200, 6, 3), np.float32)
+    positions[:, 0, 0] = np.sin(2.0 * np.pi * cutoff * times)
     still = np.tile(np.array([1, 0, 0, 0], np.float32), (1200, 6, 1))
-    take = Take(times, spots, still, np.ones((1200, 6), bool))
-    found = smooth(take, Smoothing(auto=False, cutoff=cutoff)).positions[200:-200, 0, 0]
-    wanted = spots[200:-200, 0, 0]
-    gain = (found @ wanted) / (wanted @ wanted)
+    take = Take(times, positions, still, np.ones((1200, 6), bool))
+    smoothed = smooth(take, Smoothing(auto=False, cutoff=cutoff)).positions[200:-200, 0, 0]
+    expected = positions[200:-200, 0, 0]
+    gain = (smoothed @ expected) / (expected @ expected)
     assert gain == pytest.approx(0.5**0.5, abs=0.02)
-    np.testing.assert_allclose(found, gain * wanted, atol=5e-3)
+    np.testing.assert_allclose(smoothed, gain * expected, atol=5e-3)
 
 
 def test_gaps_and_signs_do_no_harm(take: Take) -> None:
-    noisy = shaken(take)
+    noisy = add_noise(take)
     flipped = noisy.rotations.copy()
     flipped[::2] *= -1.0
     valid = noisy.valid.copy()
     valid[200:260, 2] = False
-    spots = noisy.positions.copy()
-    spots[200:260, 2] = np.nan
-    found = smooth(Take(take.times, spots, flipped, valid), Smoothing())
-    assert turned(found, take) < turned(noisy, take)
-    assert np.isfinite(found.positions[found.valid]).all()
-    np.testing.assert_array_equal(found.valid, valid)
+    positions = noisy.positions.copy()
+    positions[200:260, 2] = np.nan
+    smoothed = smooth(Take(take.times, positions, flipped, valid), Smoothing())
+    assert rotation_error(smoothed, take) < rotation_error(noisy, take)
+    assert np.isfinite(smoothed.positions[smoothed.valid]).all()
+    np.testing.assert_array_equal(smoothed.valid, valid)
 
 
 def test_uneven_times(take: Take) -> None:
     times = take.times + RANDOM.uniform(-0.004, 0.004, len(take))
-    noisy = shaken(take.at(np.clip(times, 0.0, None)))
-    found = smooth(noisy, Smoothing())
-    assert missed(found.at(noisy.times), take.at(noisy.times)) < 0.5 * missed(
+    noisy = add_noise(take.at(np.clip(times, 0.0, None)))
+    smoothed = smooth(noisy, Smoothing())
+    assert position_error(smoothed.at(noisy.times), take.at(noisy.times)) < 0.5 * position_error(
         noisy, take.at(noisy.times)
     )
 
 
 def test_one_euro_calms_still_trackers_and_follows_fast_ones() -> None:
     still = np.tile(np.array([1, 0, 0, 0], np.float32), (6, 1))
-    known = np.ones(6, bool)
+    valid = np.ones(6, bool)
     fast = OneEuro(1.0)
-    found = []
+    smoothed = []
     for _ in range(240):
-        spots = 0.005 * RANDOM.standard_normal((6, 3))
-        found.append(fast.frame(spots, still, known)[0])
-    assert np.std(found[60:]) < 0.4 * 0.005
+        positions = 0.005 * RANDOM.standard_normal((6, 3))
+        smoothed.append(fast.frame(positions, still, valid)[0])
+    assert np.std(smoothed[60:]) < 0.4 * 0.005
     fast.reset()
     for frame in range(240):
-        spots = np.full((6, 3), 2.0 * frame / 60.0)
-        late = spots - fast.frame(spots, still, known)[0]
+        positions = np.full((6, 3), 2.0 * frame / 60.0)
+        late = positions - fast.frame(positions, still, valid)[0]
     # 2 m/s on each axis: late by less than 4 ms.
     assert np.abs(late).max() / 2.0 < 0.004
 
 
-def test_one_euro_is_off_at_zero_and_starts_anew_after_a_loss() -> None:
+def test_one_euro_is_off_at_zero_and_restarts_after_a_loss() -> None:
     still = np.tile(np.array([1, 0, 0, 0], np.float32), (6, 1))
-    spots = np.ones((6, 3), np.float32)
-    assert OneEuro(0.0).frame(spots, still, np.ones(6, bool))[0] is spots
-    seen = OneEuro(1.0)
-    seen.frame(spots, still, np.ones(6, bool))
-    lost = np.arange(6) != 2
-    seen.frame(spots + 9.0, still, lost)
-    again, _ = seen.frame(spots + 1.0, still, np.ones(6, bool))
+    positions = np.ones((6, 3), np.float32)
+    assert OneEuro(0.0).frame(positions, still, np.ones(6, bool))[0] is positions
+    euro = OneEuro(1.0)
+    euro.frame(positions, still, np.ones(6, bool))
+    without_hand = np.arange(6) != 2
+    euro.frame(positions + 9.0, still, without_hand)
+    again, _ = euro.frame(positions + 1.0, still, np.ones(6, bool))
     np.testing.assert_allclose(again[2], 2.0)

@@ -8,10 +8,10 @@ import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.skeleton import FOOT_TRACKERS, TRACKER_JOINTS, Skeleton
-from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.foot_planting import (
     detect_contacts,
-    floor_under,
+    estimate_floor,
     keep_toes_flat,
     plant_feet,
 )
@@ -22,44 +22,44 @@ SWING, STAND = 24, 36
 
 
 def walk(skeleton: Skeleton, rise: float = 0.0, drift: float = 0.02) -> tuple[Take, np.ndarray]:
-    """Steps whose standing foot slides (m/s) and shakes; and which frames each foot stands."""
+    """Steps whose standing foot slides (m/s) and shakes; and which frames each foot standing."""
     random = np.random.default_rng(3)
     frames = 6 * (SWING + STAND)
     times = np.arange(frames) / 60.0
     pose = skeleton.t_pose()[list(TRACKER_JOINTS)]
-    spots = np.tile(pose + np.array([0.0, 0.9, 0.0]), (frames, 1, 1))
-    stands = np.zeros((frames, 2), bool)
+    positions = np.tile(pose + np.array([0.0, 0.9, 0.0]), (frames, 1, 1))
+    standing = np.zeros((frames, 2), bool)
     for side, foot in enumerate(FOOT_TRACKERS):
-        place, height = 0.0, 0.0
+        forward, height = 0.0, 0.0
         for frame in range(frames):
             phase = (frame + side * (SWING + STAND) // 2) % (SWING + STAND)
             swings = phase < SWING
-            stands[frame, side] = not swings
+            standing[frame, side] = not swings
             if swings:
                 share = (phase + 1) / SWING
                 ease = share * share * (3.0 - 2.0 * share)
-                spots[frame, foot] += (
+                positions[frame, foot] += (
                     0.0,
                     height + rise * ease + 0.12 * np.sin(np.pi * share),
-                    place + 0.6 * ease,
+                    forward + 0.6 * ease,
                 )
                 if phase == SWING - 1:
-                    place, height = place + 0.6, height + rise
+                    forward, height = forward + 0.6, height + rise
             else:
-                place += drift / 60.0
-                spots[frame, foot] += (0.0, height, place)
-                spots[frame, foot] += 0.0005 * random.standard_normal(3)
-    turns = np.tile(np.array([1.0, 0, 0, 0]), (frames, 6, 1))
-    take = Take(times, spots.astype("f4"), turns.astype("f4"), np.ones((frames, 6), bool))
-    return take, stands
+                forward += drift / 60.0
+                positions[frame, foot] += (0.0, height, forward)
+                positions[frame, foot] += 0.0005 * random.standard_normal(3)
+    rotations = np.tile(np.array([1.0, 0, 0, 0]), (frames, 6, 1))
+    take = Take(times, positions.astype("f4"), rotations.astype("f4"), np.ones((frames, 6), bool))
+    return take, standing
 
 
-def inner(stands: np.ndarray) -> np.ndarray:
+def inner(standing: np.ndarray) -> np.ndarray:
     """Frames well inside of a stance."""
-    kept = stands.copy()
+    kept = standing.copy()
     for shift in range(1, 7):
-        kept[shift:] &= stands[:-shift]
-        kept[:-shift] &= stands[shift:]
+        kept[shift:] &= standing[:-shift]
+        kept[:-shift] &= standing[shift:]
     return kept
 
 
@@ -70,19 +70,19 @@ def speed(take: Take, foot: int) -> np.ndarray:
 
 @pytest.mark.parametrize("rise", [0.0, 0.18, -0.18])
 def test_contacts_are_found_also_on_stairs(skeleton: Skeleton, rise: float) -> None:
-    take, stands = walk(skeleton, rise)
+    take, standing = walk(skeleton, rise)
     contacts = detect_contacts(take, skeleton)
-    assert contacts.flat[inner(stands)].mean() > 0.97
-    assert contacts.flat[~stands].mean() < 0.15
+    assert contacts.flat[inner(standing)].mean() > 0.97
+    assert contacts.flat[~standing].mean() < 0.15
 
 
 @pytest.mark.parametrize("rise", [0.0, 0.18])
 def test_standing_feet_stop_sliding(skeleton: Skeleton, rise: float) -> None:
-    take, stands = walk(skeleton, rise, drift=0.05)
+    take, standing = walk(skeleton, rise, drift=0.05)
     contacts = detect_contacts(take, skeleton)
     held = plant_feet(take, contacts, skeleton, 1.0)
     for side, foot in enumerate(FOOT_TRACKERS):
-        inside = inner(stands)[:, side]
+        inside = inner(standing)[:, side]
         assert speed(held, foot)[inside].mean() < 0.2 * speed(take, foot)[inside].mean()
         assert speed(held, foot)[inside].mean() < 0.01
         moved = np.linalg.norm(held.positions[:, foot] - take.positions[:, foot], axis=-1)
@@ -107,14 +107,14 @@ def test_strength_is_a_share(skeleton: Skeleton) -> None:
 
 
 def test_feet_do_not_sink(skeleton: Skeleton) -> None:
-    take, stands = walk(skeleton)
+    take, standing = walk(skeleton)
     sunk = take.positions.copy()
-    middle = np.flatnonzero(stands[:, 0])[40]
+    middle = np.flatnonzero(standing[:, 0])[40]
     sunk[middle - 2 : middle + 3, FOOT_TRACKERS[0], 1] -= 0.02
     worse = Take(take.times, sunk, take.rotations, take.valid)
     contacts = detect_contacts(worse, skeleton)
     held = plant_feet(worse, contacts, skeleton, 1.0)
-    floor = np.median(take.positions[stands[:, 0], FOOT_TRACKERS[0], 1])
+    floor = np.median(take.positions[standing[:, 0], FOOT_TRACKERS[0], 1])
     assert held.positions[:, FOOT_TRACKERS[0], 1].min() > floor - 0.002
 
 
@@ -137,18 +137,18 @@ def test_toes_stay_flat_while_the_heel_rises(skeleton: Skeleton) -> None:
 def test_floor_between_two_contacts_is_the_lower_one() -> None:
     heights = np.array([0.2, 0.2, 0.9, 0.9, 0.5, 0.5])
     contact = np.array([True, True, False, False, True, True])
-    np.testing.assert_allclose(floor_under(heights, contact), [0.2, 0.2, 0.2, 0.2, 0.5, 0.5])
-    assert np.isneginf(floor_under(heights, np.zeros(6, bool))).all()
+    np.testing.assert_allclose(estimate_floor(heights, contact), [0.2, 0.2, 0.2, 0.2, 0.5, 0.5])
+    assert np.isneginf(estimate_floor(heights, np.zeros(6, bool))).all()
 
 
-def test_the_whole_way_with_planting(skeleton: Skeleton) -> None:
-    take, stands = walk(skeleton, drift=0.05)
+def test_reconstruction_with_planting(skeleton: Skeleton) -> None:
+    take, standing = walk(skeleton, drift=0.05)
     free = Reconstructor(skeleton).clip(take)
-    held = Reconstructor(skeleton, planting=1.0).clip(take)
+    held = Reconstructor(skeleton, ReconstructionOptions(planting=1.0)).clip(take)
 
     def slides(body: object) -> float:
         ankle = body.positions()[:, 3]  # type: ignore[attr-defined]
         steps = np.linalg.norm(np.diff(ankle, axis=0), axis=-1)
-        return float(steps[inner(stands)[1:, 0]].mean())
+        return float(steps[inner(standing)[1:, 0]].mean())
 
     assert slides(held) < 0.3 * slides(free)

@@ -13,7 +13,7 @@ from ssrhmr_core.body.interpolation import MODEL_RATE
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS, Skeleton
 from ssrhmr_core.model.weights import load_weights
-from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.dropout import DropoutDetector, mark_dropouts
 from ssrhmr_core.tracking.gap_filling import GapFiller
 from ssrhmr_core.tracking.take import Take, TrackerError
@@ -194,7 +194,7 @@ def test_nothing_to_go_by_is_said(motion: Motion) -> None:
         Reconstructor(motion.skeleton).clip(take)
     feetless = without(Take.from_motion(motion), 0, len(motion), LEFT_FOOT)
     with pytest.raises(TrackerError, match="left_foot"):
-        Reconstructor(motion.skeleton, preset="ik").clip(feetless)
+        Reconstructor(motion.skeleton, ReconstructionOptions(preset="ik")).clip(feetless)
 
 
 def test_live_frames_may_miss_trackers(take: Take, skeleton: Skeleton) -> None:

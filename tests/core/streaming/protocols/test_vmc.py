@@ -14,7 +14,7 @@ from ssrhmr_core.streaming.axes import mirror_position, mirror_rotation
 from ssrhmr_core.streaming.protocols.osc import write_bundle
 from ssrhmr_core.streaming.protocols.vmc import VmcDecoder, encode
 from ssrhmr_core.streaming.readings import Reading
-from ssrhmr_core.tracking.proportions import adult
+from ssrhmr_core.tracking.proportions import make_adult
 from tests.core.conftest import make_motion, make_skeleton
 from tests.core.streaming.conftest import same_place
 
@@ -377,7 +377,7 @@ def test_rotations_without_lengths_are_put_on_a_usual_body() -> None:
     for frame in range(30):
         got = decoded(decoder, *avatar(frame, lengths=False), arrival=frame / 60.0)
     assert "rotations of bones but no lengths" in decoder.notice
-    body = adult()
+    body = make_adult()
     rotations = quat.to_matrix(make_motion(BODY, 60).rotations[29])
     root = np.array([0.0, -body.t_pose()[[INDEX["left_toe"], INDEX["right_toe"]], 1].mean(), 0.0])
     expected = forward_kinematics(rotations[None], root[None], body.offsets)[0]
