@@ -409,7 +409,7 @@ def test_calibrating_without_all_six_says_which_is_missing() -> None:
     stage.run(session, every(1.0 / 60.0, 2.0, 0.5))
     assert session.status.message == (
         "not calibrated: not seen: left_foot; calibration needs all six trackers: switch them on,"
-        " and say which device is worn there"
+        " and choose a device for each"
     )
     assert session.calibration is old and session.calibrations == 0
 
