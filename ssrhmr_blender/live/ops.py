@@ -159,7 +159,7 @@ class SSRHMR_OT_live_calibrate(_WhileRunning, bpy.types.Operator):
 
     def _begin(self, scene: bpy.types.Scene, current: capture.Capture) -> None:
         setup = setup_of(scene)
-        if setup.reference == "CHARACTER":
+        if setup.reference in ("CHARACTER", "JOINTS"):
             raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
         current.session.begin_calibration(
             seconds=live_of(scene).countdown,

@@ -121,7 +121,7 @@ def test_broken_inputs_fail_alone(files: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (["--takes", "x.fbx"], "a take is a .csv or a .bvh file"),
+        (["--takes", "x.fbx"], "not a take: choose a file"),
         (["--takes", "a/x.csv", "b/x.bvh"], "give them other names"),
     ],
 )
