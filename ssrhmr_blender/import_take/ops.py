@@ -34,7 +34,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
     bl_options = {"REGISTER", "UNDO"}
 
     # Not kept for the next import, which must ask for a file again.
-    filepath: bpy.props.StringProperty(  # type: ignore[assignment]
+    filepath: bpy.props.StringProperty(
         subtype="FILE_PATH", maxlen=1024, options={"HIDDEN", "SKIP_SAVE", "SKIP_PRESET"}
     )
     filter_glob: bpy.props.StringProperty(default=_FILTER, options={"HIDDEN"})
