@@ -54,7 +54,7 @@ class SSRHMR_OT_trackers_from_armature(ModalJob, bpy.types.Operator):
     bl_label = "Trackers from Armature"
     bl_options = {"REGISTER", "UNDO"}
 
-    job = "Trackers from Armature"
+    job = "Conversion to trackers"
 
     range: bpy.props.EnumProperty(
         name="Range",

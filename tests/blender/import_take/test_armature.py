@@ -33,6 +33,11 @@ def activate(obj: bpy.types.Object | None) -> None:
     bpy.context.view_layer.objects.active = obj
 
 
+def key_range(obj: bpy.types.Object) -> tuple[float, float]:
+    keys: tuple[float, float] = next(iter(curves_of(obj))).range()[:]
+    return keys
+
+
 def bake(frames: np.ndarray) -> np.ndarray:
     """Bake without any further step; positions (F, 22, 3) of the character's joints."""
     setup = bpy.context.scene.ssrhmr
@@ -61,7 +66,7 @@ def test_an_identical_character_meets_the_joints(performance: Motion, fps: int) 
     assert bpy.context.scene.frame_current == 30
     assert (setup.reference, setup.range) == ("JOINTS", "TRACKERS")
     assert setup.calibration and not setup.warnings
-    assert round(curves_of(setup.pelvis)[0].range()[0]) == 7
+    assert round(key_range(setup.pelvis)[0]) == 7
 
     frames = 7 + np.arange(len(performance))
     positions = bake(frames)
@@ -145,8 +150,7 @@ def test_constraints_count_and_the_scene_s_range_can_be_read(performance: Motion
     assert bpy.ops.ssrhmr.trackers_from_armature() == {"FINISHED"}
     setup = scene.ssrhmr
     assert setup.armature is None and setup.reference == "JOINTS" and not setup.calibration
-    (first, last) = curves_of(setup.left_hand)[0].range()
-    assert (first, last) == (20.0, 50.0)
+    assert key_range(setup.left_hand) == (20.0, 50.0)
     for frame in (20, 37, 50):
         scene.frame_set(frame)
         wanted = TO_BLENDER @ performance.positions()[frame - 1, TRACKER_JOINTS[2]]
@@ -226,8 +230,8 @@ def test_bones_that_the_user_chose_count(performance: Motion) -> None:
     )
     assert bpy.ops.ssrhmr.trackers_from_armature(range="SCENE") == {"FINISHED"}
     neck = names[JOINTS.index("neck")]
-    head = bpy.context.scene.ssrhmr.head.matrix_world.translation
-    np.testing.assert_allclose(head, source.data.bones[neck].head_local, atol=1e-5)
+    head = np.array(bpy.context.scene.ssrhmr.head.matrix_world.translation)
+    np.testing.assert_allclose(head, source.data.bones[neck].head_local[:], atol=1e-5)
 
 
 def test_a_file_keeps_what_the_trackers_know(performance: Motion, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import lzma
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -210,6 +212,9 @@ def test_files_that_can_be_chosen_and_dropped() -> None:
     assert handler.bl_import_operator == ops.SSRHMR_OT_import_take.bl_idname
     # Without a window there is no 3D view under the mouse.
     assert not handler.poll_drop(bpy.context)
+    for kind in ("VIEW_3D", "OUTLINER"):
+        under_mouse: Any = SimpleNamespace(area=SimpleNamespace(type=kind))
+        assert handler.poll_drop(under_mouse) == (kind == "VIEW_3D")
     assert hasattr(bpy.types, "SSRHMR_FH_take")
     ssrhmr_blender.unregister()
     gone = not hasattr(bpy.types, "SSRHMR_FH_take")

@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.common.validation import SetupError
 from ssrhmr_blender.trackers.empties import make_empties
 from ssrhmr_blender.trackers.joints import joint_calibration, read_performer, use_trackers
@@ -29,7 +30,7 @@ def test_the_calibration_follows_from_both_bodies(skeleton: Skeleton) -> None:
 
 
 def test_the_performer_is_stored_with_the_pelvis(performance: Motion) -> None:
-    scene, setup = bpy.context.scene, bpy.context.scene.ssrhmr
+    scene, setup = scene_of(bpy.context), bpy.context.scene.ssrhmr
     take = Take.from_motion(performance)
     assert read_performer(setup) is None
     use_trackers(setup, make_empties(scene, "Plain", take))
@@ -46,7 +47,7 @@ def test_the_performer_is_stored_with_the_pelvis(performance: Motion) -> None:
 
 def test_calibrate_and_its_messages(performance: Motion) -> None:
     choose(make_armature("Hero", performance.skeleton), {})
-    scene, setup = bpy.context.scene, bpy.context.scene.ssrhmr
+    scene, setup = scene_of(bpy.context), bpy.context.scene.ssrhmr
     empties = make_empties(scene, "Joints", Take.from_motion(performance))
     use_trackers(setup, empties)
     # Wherever the frame is.
@@ -66,7 +67,7 @@ def test_calibrate_and_its_messages(performance: Motion) -> None:
 
 
 def test_other_trackers_are_not_taken_for_joints(performance: Motion) -> None:
-    scene, setup = bpy.context.scene, bpy.context.scene.ssrhmr
+    scene, setup = scene_of(bpy.context), bpy.context.scene.ssrhmr
     setup.reference = "JOINTS"
     use_trackers(setup, make_empties(scene, "Plain", Take.from_motion(performance)))
     assert setup.reference == "T_POSE"
