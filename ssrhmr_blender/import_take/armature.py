@@ -39,12 +39,12 @@ class _Result:
     Attributes:
         armature: Name of the armature.
         frames: Its first and last frame.
-        problem: Why the setup is not calibrated where it could be; empty otherwise.
+        warnings: What may be wrong.
     """
 
     armature: str
     frames: tuple[int, int]
-    problem: str
+    warnings: tuple[str, ...] = ()
 
 
 class SSRHMR_OT_trackers_from_armature(ModalJob, bpy.types.Operator):
@@ -76,8 +76,8 @@ class SSRHMR_OT_trackers_from_armature(ModalJob, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, result: _Result) -> OperatorResult:
         """Report what was made."""
-        if result.problem:
-            self.report({"WARNING"}, f"Trackers made, but not calibrated. {result.problem}")
+        for warning in result.warnings:
+            self.report({"WARNING"}, warning)
         start, end = result.frames
         text = f"Six trackers made from '{result.armature}', frames {start} to {end}"
         self.report({"INFO"}, text)
@@ -105,7 +105,7 @@ def _make_trackers(
             " properties"
         )
     name = source.name
-    character = _read_source(scene, source)
+    character, warnings = _read_source(scene, source)
     start, end = _frame_range(scene, source, of_action)
     frames = _frames_to_read(scene, start, end)
     steps = read_joints(scene, source, character, frames)
@@ -120,8 +120,9 @@ def _make_trackers(
     empties = make_empties(scene, f"{name} Tracker", take, start=start, performer=performer)
     setup = setup_of(scene)
     problem = use_joints(scene, setup, empties)
-    could_calibrate = setup.armature is not None and bool(setup.bones)
-    return _Result(name, (start, end), problem if could_calibrate else "")
+    if problem and setup.armature is not None and setup.bones:
+        warnings = (*warnings, f"Trackers made, but not calibrated. {problem}")
+    return _Result(name, (start, end), warnings)
 
 
 def _find_source(
@@ -149,8 +150,13 @@ def _find_source(
     raise SetupError("Select the armature that holds the motion, and only that one")
 
 
-def _read_source(scene: bpy.types.Scene, source: bpy.types.Object) -> Character:
-    """Return an armature in the core's terms, with bones that the user has chosen if there are any.
+def _read_source(
+    scene: bpy.types.Scene, source: bpy.types.Object
+) -> tuple[Character, tuple[str, ...]]:
+    """Read the rest pose of an armature, with the bones that the user has chosen if there are any.
+
+    Returns:
+        The armature in the core's terms, and warnings about bones that may be wrong.
 
     Raises:
         RigError: naming the bone or joint at fault.
@@ -158,8 +164,25 @@ def _read_source(scene: bpy.types.Scene, source: bpy.types.Object) -> Character:
     setups = (setup for setup in all_setups(scene) if setup.armature == source and setup.bones)
     setup = next(setups, None)
     if setup is not None:
-        return read_character(source, tuple(slot.bone for slot in setup.bones))
-    return read_character(source, detect_bone_names(source))
+        character = read_character(source, tuple(slot.bone for slot in setup.bones))
+        return _check_rest_pose(source, character, ())
+    bones, warnings = detect_bone_names(source)
+    return _check_rest_pose(source, read_character(source, bones), warnings)
+
+
+def _check_rest_pose(
+    source: bpy.types.Object, character: Character, warnings: tuple[str, ...]
+) -> tuple[Character, tuple[str, ...]]:
+    """Add a warning if nobody stands in the rest pose, from which rotations are measured."""
+    from ssrhmr_core.body.rest_pose import is_standing
+
+    if not is_standing(character.rest):
+        text = (
+            f"'{source.name}' does not stand in its rest pose, so head, hands and feet may be"
+            " rotated wrong: export it again with its mesh, or with the T-pose as its first frame"
+        )
+        warnings = (*warnings, text)
+    return character, warnings
 
 
 def _frame_range(

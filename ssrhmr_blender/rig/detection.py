@@ -28,8 +28,12 @@ def detect_bones(armature: bpy.types.Object) -> BoneMapping:
     return map_bones(list(index), parents, heads)
 
 
-def detect_bone_names(armature: bpy.types.Object) -> tuple[str, ...]:
-    """Return the name of each joint's bone, empty where the armature has none.
+def detect_bone_names(armature: bpy.types.Object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Detect the bones of an armature whose table of bones nobody sees.
+
+    Returns:
+        The name of each joint's bone, empty where the armature has none; and warnings about bones
+        that may be wrong.
 
     Raises:
         RigError: if a required joint has no bone, or several that fit equally well.
@@ -47,4 +51,11 @@ def detect_bone_names(armature: bpy.types.Object) -> tuple[str, ...]:
     if mapping.missing:
         missing = ", ".join(joint_label(name) for name in mapping.missing)
         raise RigError(f"'{armature.name}': no bone found for {missing}: {advice}")
-    return tuple(names[bone] if bone != NONE else "" for bone in mapping.bones)
+    warnings = [f"'{armature.name}': {warning}" for warning in mapping.warnings]
+    if mapping.mirrored:
+        warnings.append(
+            f"'{armature.name}': the names of bones on the left of the body say right, so left and"
+            f" right follow the direction of the toes instead: if that is wrong, {advice}"
+        )
+    bones = tuple(names[bone] if bone != NONE else "" for bone in mapping.bones)
+    return bones, tuple(warnings)

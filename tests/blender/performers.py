@@ -27,7 +27,7 @@ def perform(armature: bpy.types.Object, motion: Motion, first_frame: int = 1) ->
         The motion of the armature in scene units.
     """
     bpy.context.view_layer.update()
-    character = read_character(armature, detect_bone_names(armature))
+    character = read_character(armature, detect_bone_names(armature)[0])
     scale = character.rest.skeleton.size / motion.skeleton.size
     root = (motion.root * scale).astype(np.float32)
     own = Motion(character.rest.skeleton, motion.times, motion.rotations, root)

@@ -9,14 +9,23 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from mathutils import Euler, Quaternion
+from mathutils import Euler, Quaternion, Vector
 
 from ssrhmr_blender.animation.actions import curves_of
 from ssrhmr_blender.import_take.armature import _make_trackers
 from ssrhmr_core import Calibration, Motion, Reconstructor, Skeleton, Take
-from ssrhmr_core.body.skeleton import TRACKER_JOINTS
+from ssrhmr_core.body.skeleton import TRACKER_JOINTS, TRACKERS
+from ssrhmr_core.formats.bvh import save_bvh
 from tests.blender.bake.test_bake import skeleton_of_setup
-from tests.blender.conftest import TO_BLENDER, choose, joint_worlds, make_armature, snapshot
+from tests.blender.conftest import (
+    TO_BLENDER,
+    active_object,
+    choose,
+    enable,
+    joint_worlds,
+    make_armature,
+    snapshot,
+)
 from tests.blender.performers import perform
 from tests.blender.rig.test_families import build
 from tests.core.example_rigs import RIGS
@@ -34,8 +43,8 @@ def activate(obj: bpy.types.Object | None) -> None:
 
 
 def key_range(obj: bpy.types.Object) -> tuple[float, float]:
-    keys: tuple[float, float] = next(iter(curves_of(obj))).range()[:]
-    return keys
+    span = next(iter(curves_of(obj))).range()
+    return span[0], span[1]
 
 
 def bake(frames: np.ndarray) -> np.ndarray:
@@ -247,3 +256,84 @@ def test_a_file_keeps_what_the_trackers_know(performance: Motion, tmp_path: Path
     setup.calibration = ""
     assert setup.reference == "JOINTS" and bpy.ops.ssrhmr.calibrate() == {"FINISHED"}
     assert Calibration.from_json(setup.calibration).scale == pytest.approx(0.7, rel=1e-4)
+
+
+def test_bones_that_nobody_can_tell(performance: Motion, capfd: pytest.CaptureFixture[str]) -> None:
+    """Left and right exchanged by name are reported; a missing elbow says what to do."""
+    source = make_armature("Suit", performance.skeleton)
+    choose(make_armature("Hero", performance.skeleton), {})
+    activate(source)
+    for bone in source.data.bones:
+        bone.name = bone.name.replace("Left", "Was")
+    for bone in source.data.bones:
+        bone.name = bone.name.replace("Right", "Left").replace("Was", "Right")
+    assert bpy.ops.ssrhmr.trackers_from_armature(range="SCENE") == {"FINISHED"}
+    assert "say right, so left and right follow" in capfd.readouterr().out
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = source.data.edit_bones
+    for name in ("Hand", "ForeArm"):
+        bones.remove(bones[f"mixamorig:Left{name}"])
+    bpy.ops.object.mode_set(mode="OBJECT")
+    with pytest.raises(RuntimeError, match=r"'Suit': .* add this armature as a character"):
+        bpy.ops.ssrhmr.trackers_from_armature(range="SCENE")
+
+
+def empty_worlds(frames: np.ndarray) -> np.ndarray:
+    """Transforms (F, 6, 4, 4) of the setup's trackers."""
+    scene, worlds = bpy.context.scene, []
+    for frame in frames:
+        scene.frame_set(int(frame))
+        objects = [getattr(scene.ssrhmr, role) for role in TRACKERS]
+        worlds.append([np.array(obj.matrix_world) for obj in objects])
+    return np.array(worlds)
+
+
+@pytest.mark.parametrize("kind", ["bvh", "fbx", "gltf"])
+def test_what_blender_s_own_importers_make_is_the_same(
+    performance: Motion, tmp_path: Path, kind: str
+) -> None:
+    """As this add-on reads the BVH; the others come from an armature that performs the same."""
+    scene = bpy.context.scene
+    path = tmp_path / "walk.bvh"
+    save_bvh(path, performance)
+    assert bpy.ops.ssrhmr.import_take(filepath=str(path)) == {"FINISHED"}
+    frames = np.arange(1, len(performance) + 1, 7)
+    wanted = empty_worlds(frames)
+    enable({"bvh": "io_anim_bvh", "fbx": "io_scene_fbx", "gltf": "io_scene_gltf2"}[kind])
+    if kind == "bvh":
+        bpy.ops.import_anim.bvh(filepath=str(path), update_scene_fps=False)
+        source = active_object()
+    else:
+        made = make_armature("Suit", performance.skeleton, A_POSE)
+        perform(made, performance)
+        scene.frame_end = len(performance)
+        activate(made)
+        # Without a mesh, the pose at this frame is the rest pose of an FBX: the T-pose.
+        scene.frame_set(1)
+        exporter, importer = (
+            getattr(bpy.ops.export_scene, kind),
+            getattr(bpy.ops.import_scene, kind),
+        )
+        options = {"bake_anim_simplify_factor": 0.0} if kind == "fbx" else {}
+        file = str(tmp_path / f"walk.{'fbx' if kind == 'fbx' else 'glb'}")
+        exporter(filepath=file, use_selection=True, **options)
+        bpy.data.objects.remove(made)
+        importer(filepath=file)
+        (source,) = [obj for obj in scene.objects if obj.type == "ARMATURE"]
+    activate(source)
+    assert bpy.ops.ssrhmr.trackers_from_armature() == {"FINISHED"}
+    first = round(key_range(scene.ssrhmr.pelvis)[0])
+    found = empty_worlds(frames + first - 1)
+    away = np.linalg.norm((found - wanted)[..., :3, 3], axis=-1)
+    assert 1000.0 * away.max() < 0.1
+    assert np.abs((found - wanted)[..., :3, :3]).max() < 1e-3
+
+
+def test_a_rest_pose_that_nobody_stands_in_is_reported(
+    performance: Motion, capfd: pytest.CaptureFixture[str]
+) -> None:
+    across = Vector((1.0, 0.0, 0.0))
+    split = {"left_hip": Quaternion(across, -1.4), "right_hip": Quaternion(across, 1.4)}
+    activate(make_armature("Suit", performance.skeleton, split))
+    assert bpy.ops.ssrhmr.trackers_from_armature(range="SCENE") == {"FINISHED"}
+    assert "'Suit' does not stand in its rest pose" in capfd.readouterr().out
