@@ -18,6 +18,7 @@ from .characters import panel as setups_panel
 from .common import modal_job
 from .example import ops as example_ops
 from .headless import command as farm_command
+from .import_take import armature as takes_armature
 from .import_take import ops as takes_ops
 from .live import devices as live_devices
 from .live import lifecycle as live_lifecycle
@@ -38,6 +39,7 @@ CLASSES: tuple[type, ...] = (
     *setup_ops.CLASSES,
     *calibrate_ops.CLASSES,
     *takes_ops.CLASSES,
+    *takes_armature.CLASSES,
     *bake_ops.CLASSES,
     *live_ops.CLASSES,
     *live_devices.CLASSES,

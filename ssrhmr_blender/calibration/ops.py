@@ -3,21 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import bpy
 
 from ..baking.plan import frame_range
-from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.data_blocks import key_of
 from ..common.errors import UserError
-from ..common.typed import OperatorResult, addon_operators, armature_of, pose_of, scene_of
+from ..common.steps import run_steps
+from ..common.typed import OperatorResult, addon_operators, scene_of
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.live import live_of
 from ..properties.setup import setup_of
 from ..rig.obstacles import find_obstacles
 from ..rig.reading import Character, read_character
+from ..trackers.armature import read_joints
+from ..trackers.joints import calibrate_to_joints
 from ..trackers.sampling import sample
 from ..trackers.stored_calibration import store_calibration
 from ..trackers.take import take_from_samples
@@ -143,6 +144,9 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     setup.obstacles = "\n".join(find_obstacles(armature, character.keyed, character.keyed[0]))
     skeleton = character.rest.skeleton
     scene = scene_of(context)
+    if setup.reference == "JOINTS":
+        calibrate_to_joints(scene, setup, skeleton)
+        return
     around = max(1, round(_STILL_WINDOW * _frame_rate(scene)))
     take = _read_take(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
     positions, rotations = take.positions[around], take.rotations[around]
@@ -176,6 +180,11 @@ def _find_still(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> int:
             "The character's pose can be any, so it cannot be searched for: choose T-Pose or"
             " another reference"
         )
+    if setup.reference == "JOINTS":
+        raise SetupError(
+            "Trackers that are the performer's joints need no pose: press Calibrate, or choose"
+            " T-Pose or another reference"
+        )
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
     start, end = frame_range(scene, setup)
@@ -196,7 +205,7 @@ def _read_take(
     """Read the trackers at some frames."""
     steps = sample(scene.name, [key_of(obj) for obj in trackers], list(frames))
     names = [obj.name for obj in trackers]
-    return take_from_samples(_run(steps), frames, _frame_rate(scene), names)
+    return take_from_samples(run_steps(steps), frames, _frame_rate(scene), names)
 
 
 def _read_posed_joints(
@@ -207,39 +216,10 @@ def _read_posed_joints(
     They are those of the character's evaluated pose at the calibration frame.
     """
     import numpy as np
-    from pymotion.rotations import quat_np as quat
 
-    from ssrhmr_core.body.skeleton import TRACKER_JOINTS
-
-    before = scene.frame_current, scene.frame_subframe
-    scene.frame_set(setup.calibration_frame)
-    try:
-        evaluated = bpy.context.evaluated_depsgraph_get()
-        armature = check_character(setup).evaluated_get(evaluated)
-        world = np.array(flatten_matrix(armature.matrix_world)).reshape(4, 4)
-        bones = [character.bones[joint] for joint in TRACKER_JOINTS]
-        poses = np.array([flatten_matrix(pose_of(armature).bones[name].matrix) for name in bones])
-        rest = armature_of(armature).bones
-        rests = np.array([flatten_matrix(rest[name].matrix_local) for name in bones])
-    finally:
-        scene.frame_set(before[0], subframe=before[1])
-    positions, rotations, _ = split_transforms(world @ poses.reshape(-1, 4, 4))
-    rests = rests.reshape(-1, 4, 4)[:, :3, :3]
-    axes = core_axes()
-    # Rotations since rest, both in the core's axes; the alignment leads on to the canonical pose.
-    since_rest = (axes @ rotations) @ (axes @ rests).swapaxes(-1, -2)
-    alignments = character.rest.alignments[list(TRACKER_JOINTS)]
-    canonical = since_rest @ alignments.swapaxes(-1, -2)
-    return positions @ axes.T, quat.normalize(quat.from_matrix(canonical))
-
-
-def _run(steps: Generator[float, None, np.ndarray]) -> np.ndarray:
-    """Run a generator to its end; a calibration is too short for a progress bar."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    frames = np.array([setup.calibration_frame])
+    take = run_steps(read_joints(scene, check_character(setup), character, frames))
+    return take.positions[0], take.rotations[0]
 
 
 CLASSES = (SSRHMR_OT_calibrate, SSRHMR_OT_find_still, SSRHMR_OT_swap_trackers)

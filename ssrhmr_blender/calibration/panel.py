@@ -29,6 +29,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         layout.prop(setup, "reference")
         row = layout.row(align=True)
+        row.active = setup.reference != "JOINTS"
         row.prop(setup, "calibration_frame")
         row.operator("ssrhmr.find_still", text="", icon="VIEWZOOM")
         row = layout.row()
@@ -36,7 +37,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         row.prop(setup, "proportions")
         if setup.proportions == "RETARGET":
             row = layout.row()
-            row.active = setup.reference != "CHARACTER"
+            row.active = setup.reference not in ("CHARACTER", "JOINTS")
             row.prop(setup, "height")
         layout.operator("ssrhmr.calibrate", icon="OUTLINER_OB_ARMATURE")
         if not setup.calibration:

@@ -13,8 +13,6 @@ from ..common.typed import addon_operators, scene_of, view_layer_of
 from .tasks import BakeOptions, BakeTask, HeadlessError, partial_path
 
 if TYPE_CHECKING:
-    from ssrhmr_core import Skeleton, Take
-
     from ..properties.setup import SSRHMR_Setup
 
 
@@ -27,37 +25,39 @@ def bake_task(task: BakeTask, options: BakeOptions) -> list[str]:
     """
     from ..baking.job import bake
     from ..baking.plan import BakeSource
+    from ..trackers.empties import make_empties
+    from ..trackers.files import read_take_file, take_name
+    from ..trackers.joints import use_joints, use_trackers
 
-    take, performer = _read_take(task.take)
+    file = read_take_file(task.take)
     # Files may come from anywhere: scripts in them do not run.
     bpy.ops.wm.open_mainfile(filepath=str(task.character), load_ui=False, use_scripts=False)
     scene = scene_of(bpy.context)
     setup = _prepare_setup(scene, task.character)
     calibration = setup.calibration
-    _import_trackers(scene, setup, f"{task.take.stem} Tracker", take)
+    name = take_name(task.take)
+    empties = make_empties(scene, f"{name} Tracker", file.take, performer=file.performer)
+    view_layer_of(bpy.context).update()
     if options.calibrate_at is not None:
+        use_trackers(setup, empties)
         rate = scene.render.fps / scene.render.fps_base
         setup.calibration_frame = scene.frame_start + round(options.calibrate_at * rate)
         addon_operators().calibrate()
+    elif file.performer is not None:
+        # Nobody has compared the character with this performer.
+        setup.proportions = "FIT"
+        problem = use_joints(scene, setup, empties)
+        if problem:
+            raise HeadlessError(problem)
     else:
-        setup.calibration = _find_calibration(scene, setup, task, calibration, performer)
-    report = run_steps(bake(scene, BakeSource(action=task.take.stem)))
+        use_trackers(setup, empties)
+        setup.calibration = _check_saved(calibration, task)
+    report = run_steps(bake(scene, BakeSource(action=name)))
     action = bpy.data.actions[report.action]
     scene.frame_start, scene.frame_end = (round(frame) for frame in action.frame_range[:])
     scene.frame_set(scene.frame_start)
     _write_results(task, options)
-    return list(report.notes)
-
-
-def _read_take(path: Path) -> tuple[Take, Skeleton | None]:
-    """Return the trackers, and the performer's skeleton if the file describes it."""
-    from ssrhmr_core import Take, load_motion
-    from ssrhmr_core.formats.trackers_csv import load_trackers
-
-    if path.suffix.lower() == ".csv":
-        return load_trackers(path), None
-    performance = load_motion(path)
-    return Take.from_motion(performance), performance.skeleton
+    return [*file.notes, *report.notes]
 
 
 def _prepare_setup(scene: bpy.types.Scene, character: Path) -> SSRHMR_Setup:
@@ -78,67 +78,18 @@ def _prepare_setup(scene: bpy.types.Scene, character: Path) -> SSRHMR_Setup:
     return setup
 
 
-def _import_trackers(scene: bpy.types.Scene, setup: SSRHMR_Setup, name: str, take: Take) -> None:
-    from ..properties.tracker import TRACKERS
-    from ..trackers.empties import make_empties
-
-    empties = make_empties(scene, name, take)
-    for role in TRACKERS:
-        setattr(setup, role, empties.get(role))
-    view_layer_of(bpy.context).update()
-    setup.range = "TRACKERS"
-
-
-def _find_calibration(
-    scene: bpy.types.Scene,
-    setup: SSRHMR_Setup,
-    task: BakeTask,
-    saved: str,
-    performer: Skeleton | None,
-) -> str:
-    """Return the calibration to bake with.
-
-    Args:
-        scene: Scene of the setup.
-        setup: Setup of the character.
-        task: The task, for messages.
-        saved: Calibration that was saved with the character, empty if none was.
-        performer: Skeleton of the performer where the trackers are its joints.
+def _check_saved(calibration: str, task: BakeTask) -> str:
+    """Return the calibration that was saved with the character.
 
     Raises:
         HeadlessError: if there is none.
     """
-    from ..trackers.stored_calibration import clear_adjustments
-
-    if performer is not None:
-        clear_adjustments(setup)
-        return _calibrate_to_joints(scene, setup, performer)
-    if saved:
-        return saved
+    if calibration:
+        return calibration
     raise HeadlessError(
         "nothing says how the trackers are worn: name a T-pose with --calibrate-at, or save"
         f" {task.character.name} with a calibration"
     )
-
-
-def _calibrate_to_joints(scene: bpy.types.Scene, setup: SSRHMR_Setup, performer: Skeleton) -> str:
-    """Return the calibration of trackers that are the performer's joints, scaled to the character.
-
-    Raises:
-        SetupError: if the character cannot be animated.
-    """
-    from dataclasses import replace
-
-    from ssrhmr_core import Calibration
-
-    from ..common.axes import metre
-    from ..common.validation import check_character
-    from ..rig.reading import read_character
-
-    bones = tuple(slot.bone for slot in setup.bones)
-    character = read_character(check_character(setup), bones)
-    scale = character.rest.skeleton.size / (performer.size * metre(scene))
-    return replace(Calibration.none(), scale=scale).to_json()
 
 
 def _write_results(task: BakeTask, options: BakeOptions) -> None:

@@ -87,7 +87,8 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         required=True,
-        help="tracker .csv files, .bvh files whose joints become the trackers, or folders of them",
+        help="tables of trackers (.csv, .tsv, .trc), whole-body motion whose joints become the"
+        " trackers (.bvh, .npz), or folders of them",
     )
     parser.add_argument(
         "--characters",
@@ -109,8 +110,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--calibrate-at",
         type=float,
         metavar="SECONDS",
-        help="calibrate every take at this time after its start; else a .csv uses the calibration"
-        " saved with the character, and a .bvh needs none",
+        help="calibrate every take at this time after its start; otherwise a table of trackers uses"
+        " the calibration saved with the character, and whole-body motion needs none",
     )
     parser.add_argument("--force", action="store_true", help="bake again what is done")
     return parser

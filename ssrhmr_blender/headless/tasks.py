@@ -12,8 +12,8 @@ from pathlib import Path
 import bpy
 
 from ..common.errors import UserError
+from ..trackers.files import is_take, take_name
 
-TAKE_SUFFIXES = (".csv", ".bvh")
 _RECORD_VERSION = 1
 
 
@@ -42,7 +42,7 @@ class BakeTask:
     """One take on one character.
 
     Attributes:
-        take: Tracker .csv, or .bvh whose joints are the trackers.
+        take: Table of trackers, or whole-body motion whose joints are the trackers.
         character: .blend file.
         out: Folder for this character's results.
     """
@@ -53,7 +53,7 @@ class BakeTask:
 
     def result(self, suffix: str) -> Path:
         """Return a file of the results."""
-        return self.out / f"{self.take.stem}.{suffix}"
+        return self.out / f"{take_name(self.take)}.{suffix}"
 
 
 def list_tasks(takes: Iterable[Path], characters: Iterable[Path], out: Path) -> list[BakeTask]:
@@ -70,7 +70,7 @@ def list_tasks(takes: Iterable[Path], characters: Iterable[Path], out: Path) -> 
     """
     files = _find_takes(takes)
     if not files:
-        raise HeadlessError("no takes in these folders: name some that hold .csv or .bvh files")
+        raise HeadlessError("no takes in these folders: name some that hold files of takes")
     tasks: dict[Path, BakeTask] = {}
     for character in characters:
         for take in files:
@@ -87,19 +87,18 @@ def list_tasks(takes: Iterable[Path], characters: Iterable[Path], out: Path) -> 
 
 
 def _find_takes(paths: Iterable[Path]) -> list[Path]:
+    from ssrhmr_core.formats import TAKE_SUFFIXES
+
     takes: list[Path] = []
     for path in paths:
         if path.is_dir():
-            takes += sorted(file for file in path.iterdir() if _is_take(file))
-        elif _is_take(path):
+            takes += sorted(file for file in path.iterdir() if is_take(file))
+        elif path.name.lower().endswith(TAKE_SUFFIXES):
             takes.append(path)
         else:
-            raise HeadlessError(f"{path}: a take is a .csv or a .bvh file, choose one")
+            suffixes = ", ".join(TAKE_SUFFIXES)
+            raise HeadlessError(f"{path}: not a take: choose a file of these kinds: {suffixes}")
     return takes
-
-
-def _is_take(path: Path) -> bool:
-    return path.suffix.lower() in TAKE_SUFFIXES
 
 
 def fingerprint(task: BakeTask, calibrate_at: float | None) -> str:

@@ -9,45 +9,93 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..common.errors import UserError, plain_message
-from ..common.typed import ImportHelper, OperatorResult, layout_of, scene_of
+from ..common.typed import ImportHelper, OperatorResult, layout_of, scene_of, window_manager_of
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..trackers.empties import make_empties
+from ..trackers.files import TakeFile, read_take_file, take_name
+from ..trackers.joints import use_joints, use_trackers
 
 if TYPE_CHECKING:
-    from ssrhmr_core.tracking.take import Take
+    from ..properties.setup import SSRHMR_Setup
+
+# Those of ssrhmr_core.formats.TAKE_SUFFIXES, written out because the core is imported on first use
+# only. A test compares them.
+_FILTER = "*.bvh;*.bvh.xz;*.npz;*.csv;*.csv.xz;*.tsv;*.tsv.xz;*.trc;*.trc.xz"
+_EXTENSIONS = ".bvh;.npz;.csv;.tsv;.trc;.xz"
+"""Blender compares what stands behind the last dot."""
 
 
 class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
-    """Import six trackers from a tracker CSV, or the joints of a BVH, as animated empties."""
+    """Import a table of trackers, or the joints of a whole-body motion, as six animated empties."""
 
     bl_idname = "ssrhmr.import_take"
     bl_label = "Import Take"
     bl_options = {"REGISTER", "UNDO"}
 
-    filter_glob: bpy.props.StringProperty(default="*.csv;*.bvh", options={"HIDDEN"})
+    # Not kept for the next import, which must ask for a file again.
+    filepath: bpy.props.StringProperty(
+        subtype="FILE_PATH", maxlen=1024, options={"HIDDEN", "SKIP_SAVE", "SKIP_PRESET"}
+    )
+    filter_glob: bpy.props.StringProperty(default=_FILTER, options={"HIDDEN"})
     use_in_setup: bpy.props.BoolProperty(
         name="Use as Trackers",
         description="Choose the new empties as the trackers of the active setup",
         default=True,
     )
+    up: bpy.props.EnumProperty(
+        name="Up",
+        description="Axis of the file that points up",
+        items=(
+            ("AUTO", "Automatic", "Infer it from the body and its movement"),
+            *((axis, axis, "") for axis in ("X", "-X", "Y", "-Y", "Z", "-Z")),
+        ),
+    )
+    unit: bpy.props.EnumProperty(
+        name="Unit",
+        description="Unit of the positions in the file",
+        items=(
+            ("AUTO", "Automatic", "Infer it from the file and the size of the body"),
+            ("M", "Metres", ""),
+            ("CM", "Centimetres", ""),
+            ("MM", "Millimetres", ""),
+            ("DM", "Decimetres", ""),
+            ("IN", "Inches", ""),
+            ("FT", "Feet", ""),
+        ),
+    )
+    columns: bpy.props.StringProperty(
+        name="Columns",
+        description="Columns and devices of a table of trackers that are not recognised, such as"
+        " time=t,device=id,x=px,y=py,z=pz or head=HMD",
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
+        """Ask for a file; for one that was dropped into the view, ask how to read it."""
+        manager = window_manager_of(context)
+        if not self.filepath:
+            manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        result: OperatorResult = manager.invoke_props_dialog(self)
+        return result
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Import the file; the take begins at the scene's first frame."""
         scene = scene_of(context)
         path = Path(bpy.path.abspath(self.filepath))
         try:
-            take = _load(path)
-            empties = make_empties(scene, path.stem, take)
+            file = self._read(path)
+            empties = make_empties(scene, take_name(path), file.take, performer=file.performer)
         except (UserError, ValueError, OSError) as error:
             self.report({"ERROR"}, f"'{path.name}' was not imported: {plain_message(error)}")
             return {"CANCELLED"}
+        for note in file.notes:
+            self.report({"WARNING"}, note)
         if self.use_in_setup:
-            setup = setup_of(scene)
-            for role in TRACKERS:
-                setattr(setup, role, empties.get(role))
-            setup.range = "TRACKERS"
-            setup.calibration_frame = scene.frame_start
+            problem = _use_take(scene, setup_of(scene), file, empties)
+            if problem:
+                self.report({"WARNING"}, f"Imported, but not calibrated. {problem}")
+        take = file.take
         missing = [TRACKER_LABELS[role] for role in TRACKERS if role not in empties]
         text = f"'{path.name}': {take.times[-1] - take.times[0]:.1f} s, {len(take)} frames"
         if missing:
@@ -55,20 +103,51 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
         self.report({"INFO"}, text)
         return {"FINISHED"}
 
+    def _read(self, path: Path) -> TakeFile:
+        return read_take_file(
+            path,
+            up=None if self.up == "AUTO" else self.up.lower(),
+            unit=None if self.unit == "AUTO" else self.unit.lower(),
+            columns=self.columns.strip() or None,
+        )
 
-def _load(path: Path) -> Take:
-    from ssrhmr_core.formats import load_motion
-    from ssrhmr_core.formats.trackers_csv import load_trackers
-    from ssrhmr_core.tracking.take import Take
 
-    if path.suffix.lower() == ".csv":
-        return load_trackers(path)
-    return Take.from_motion(load_motion(path))
+def _use_take(
+    scene: bpy.types.Scene,
+    setup: SSRHMR_Setup,
+    file: TakeFile,
+    empties: dict[str, bpy.types.Object],
+) -> str:
+    """Choose empties as the trackers of a setup.
+
+    Returns:
+        Why the setup is not calibrated where it could be; empty otherwise.
+    """
+    if file.performer is None:
+        use_trackers(setup, empties)
+        setup.calibration_frame = scene.frame_start
+        return ""
+    problem = use_joints(scene, setup, empties)
+    return problem if setup.armature is not None and setup.bones else ""
+
+
+class SSRHMR_FH_take(bpy.types.FileHandler):
+    """Imports takes that are dropped into a 3D view."""
+
+    bl_idname = "SSRHMR_FH_take"
+    bl_label = "SSR-HMR Trackers"
+    bl_import_operator = "ssrhmr.import_take"
+    bl_file_extensions = _EXTENSIONS
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        """Return whether files may be dropped here."""
+        return context.area is not None and context.area.type == "VIEW_3D"
 
 
 def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     """Draw the entry of File > Import."""
-    layout_of(self).operator("ssrhmr.import_take", text="SSR-HMR Trackers (.csv, .bvh)")
+    layout_of(self).operator("ssrhmr.import_take", text="SSR-HMR Trackers (.csv, .bvh, .npz, .trc)")
 
 
-CLASSES = (SSRHMR_OT_import_take,)
+CLASSES = (SSRHMR_OT_import_take, SSRHMR_FH_take)

@@ -162,7 +162,7 @@ class SSRHMR_OT_live_calibrate(_WhileRunning, bpy.types.Operator):
         from ssrhmr_core.tracking.reference_pose import ReferencePose
 
         setup = setup_of(scene)
-        if setup.reference == "CHARACTER":
+        if setup.reference in ("CHARACTER", "JOINTS"):
             raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
         options = CalibrationOptions(
             # Without a character there are no proportions but the performer's.

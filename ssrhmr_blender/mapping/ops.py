@@ -11,6 +11,7 @@ from ..common.typed import OperatorResult, armature_of, scene_of
 from ..properties.bones import bone_question, joint_label
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
+from ..rig.detection import detect_bones
 from ..rig.obstacles import find_obstacles
 from ..rig.rigify import find_controls
 
@@ -33,26 +34,13 @@ class SSRHMR_OT_detect_bones(bpy.types.Operator):
         if setup.armature is None:
             self.report({"ERROR"}, "No character is chosen: choose an armature first")
             return {"CANCELLED"}
-        mapping = _map_bones(setup.armature)
+        mapping = detect_bones(setup.armature)
         _fill_slots(setup, mapping, setup.armature)
         for warning in mapping.warnings:
             self.report({"WARNING"}, warning[:1].upper() + warning[1:])
         kinds, text = _describe(mapping, setup)
         self.report({*kinds}, text)
         return {"FINISHED"}
-
-
-def _map_bones(armature: bpy.types.Object) -> BoneMapping:
-    """Match the bones of an armature with the joints."""
-    import numpy as np
-
-    from ssrhmr_core.rigs.bone_mapping import map_bones
-
-    bones = armature_of(armature).bones
-    index = {bone.name: number for number, bone in enumerate(bones)}
-    parents = [index[bone.parent.name] if bone.parent else -1 for bone in bones]
-    heads = np.array([bone.head_local[:] for bone in bones]).reshape(-1, 3)
-    return map_bones(list(index), parents, heads)
 
 
 def _fill_slots(setup: SSRHMR_Setup, mapping: BoneMapping, armature: bpy.types.Object) -> None:

@@ -105,7 +105,9 @@ class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         for role, label in TRACKER_LABELS.items():
             column.prop(setup.tracker(role), "object", text=label)
-        layout.operator("ssrhmr.assign_trackers", icon="EYEDROPPER")
+        column = layout.column(align=True)
+        column.operator("ssrhmr.assign_trackers", icon="EYEDROPPER")
+        column.operator("ssrhmr.trackers_from_armature", icon="ARMATURE_DATA")
 
 
 CLASSES = (SSRHMR_UL_bones, SSRHMR_PT_character, SSRHMR_PT_trackers)

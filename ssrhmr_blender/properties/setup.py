@@ -102,6 +102,13 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
                 "The character is posed and placed exactly as the performer stands at that frame",
                 1,
             ),
+            _item(
+                "JOINTS",
+                "Joints of the Performer",
+                "The trackers are the performer's joints themselves, as imported from a whole-body"
+                " file or made from an armature; needs no pose",
+                4,
+            ),
         ),
         translation_context=CONTEXT,
         update=_clear_calibration,

@@ -10,8 +10,10 @@ import bpy
 from ..animation.actions import ActionWriter
 from ..common.axes import core_axes, metre
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
+from .joints import store_performer
 
 if TYPE_CHECKING:
+    from ssrhmr_core.body.skeleton import Skeleton
     from ssrhmr_core.tracking.take import Take
 
 _DISPLAY_SIZE = 0.1
@@ -19,16 +21,24 @@ _DISPLAY_SIZE = 0.1
 
 
 def make_empties(
-    scene: bpy.types.Scene, name: str, take: Take, collection: bpy.types.Collection | None = None
+    scene: bpy.types.Scene,
+    name: str,
+    take: Take,
+    collection: bpy.types.Collection | None = None,
+    *,
+    start: float | None = None,
+    performer: Skeleton | None = None,
 ) -> dict[str, bpy.types.Object]:
     """Add a take to the scene, with a key for every frame at which a tracker was visible.
 
     Args:
-        scene: Scene whose first frame becomes the take's first.
+        scene: The scene.
         name: Beginning of the empties' names.
         take: Take in metres.
         collection: Collection that gets the empties; a new one of the scene, called ``name``, if
             not given.
+        start: Frame at which the take begins; the scene's first frame if not given.
+        performer: Body in metres whose joints the trackers are, which is stored on the pelvis.
 
     Returns:
         The empties by tracker; trackers that were never visible have none.
@@ -39,7 +49,8 @@ def make_empties(
     axes, unit = core_axes().T, metre(scene)
     axes_quat = quat.from_matrix(axes)
     rate = scene.render.fps / scene.render.fps_base
-    frames = scene.frame_start + (take.times - take.times[0]) * rate
+    first = scene.frame_start if start is None else start
+    frames = first + (take.times - take.times[0]) * rate
     positions = take.positions @ axes.T * unit
     rotations = quat.mul(quat.mul(axes_quat, take.rotations), quat.inverse(axes_quat))
     if collection is None:
@@ -60,4 +71,6 @@ def make_empties(
         writer.write("Tracker", "rotation_quaternion", frames[valid], quats)
         writer.assign(empty)
         empties[role] = empty
+    if performer is not None and "pelvis" in empties:
+        store_performer(empties["pelvis"], performer)
     return empties

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING
 
 import bpy
@@ -47,32 +47,77 @@ def sample(
     Raises:
         GoneError: if an object or bone was deleted meanwhile, or is not evaluated.
     """
+
+    def read_row(objects: list[bpy.types.Object]) -> list[list[float]]:
+        # Blender copies what it evaluated for the window's scene back to the objects.
+        row = [flatten_matrix(obj.matrix_world) for obj in objects]
+        return row + [flatten_matrix(_bone_pose(objects[-1], *bone)) for bone in bones]
+
+    return (yield from _sample_rows(scene_name, keys, frames, read_row))
+
+
+def sample_bones(
+    scene_name: str, key: DataBlockKey, names: Sequence[str], frames: Sequence[float]
+) -> Generator[float, None, np.ndarray]:
+    """Read the world transforms of bones at some frames, as :func:`sample` does with objects.
+
+    Args:
+        scene_name: Name of the scene, which must be the window's.
+        key: Key of the armature object.
+        names: Names of the bones.
+        frames: Frame numbers, with fractions for sub-frames.
+
+    Yields:
+        The share done, 0..1.
+
+    Returns:
+        (F, bones, 4, 4).
+
+    Raises:
+        GoneError: if the object or a bone was deleted meanwhile, or is not evaluated.
+    """
+
+    def read_row(objects: list[bpy.types.Object]) -> list[list[float]]:
+        armature = objects[0].evaluated_get(bpy.context.evaluated_depsgraph_get())
+        bones = pose_of(armature).bones
+        missing = next((name for name in names if name not in bones), None)
+        if missing is not None:
+            raise GoneError(f"bone '{missing}' was deleted meanwhile: start again")
+        world = armature.matrix_world
+        return [flatten_matrix(world @ bones[name].matrix) for name in names]
+
+    return (yield from _sample_rows(scene_name, [key], frames, read_row))
+
+
+def _sample_rows(
+    scene_name: str,
+    keys: Sequence[DataBlockKey],
+    frames: Sequence[float],
+    read_row: Callable[[list[bpy.types.Object]], list[list[float]]],
+) -> Generator[float, None, np.ndarray]:
+    """Read rows of transforms (F, n, 4, 4) from objects, in slices."""
     import numpy as np
 
-    table = np.empty((len(frames), len(keys) + len(bones), 16))
+    rows = []
     scene = bpy.data.scenes[scene_name]
     before = scene.frame_current, scene.frame_subframe
     try:
         begin = time.monotonic()
         objects = _resolve(keys)
-        for row, frame in enumerate(frames):
+        for number, frame in enumerate(frames):
             if time.monotonic() - begin > _SLICE_SECONDS:
-                yield row / len(frames)
+                yield number / len(frames)
                 begin = time.monotonic()
                 # References do not survive what may have happened meanwhile.
                 scene = bpy.data.scenes[scene_name]
                 objects = _resolve(keys)
             whole = int(frame // 1)
             scene.frame_set(whole, subframe=frame - whole)
-            # Blender copies what it evaluated for the window's scene back to the objects.
-            for column, obj in enumerate(objects):
-                table[row, column] = flatten_matrix(obj.matrix_world)
-            for column, bone in enumerate(bones, len(objects)):
-                table[row, column] = flatten_matrix(_bone_pose(objects[-1], *bone))
+            rows.append(np.array(read_row(objects)))
     finally:
         if scene_name in bpy.data.scenes:
             bpy.data.scenes[scene_name].frame_set(before[0], subframe=before[1])
-    return table.reshape(len(frames), -1, 4, 4)
+    return np.array(rows).reshape(len(frames), -1, 4, 4)
 
 
 def _bone_pose(armature: bpy.types.Object, name: str, constrained: bool) -> Matrix:

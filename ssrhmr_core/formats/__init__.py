@@ -16,6 +16,7 @@ from .smpl import load_smpl
 from .trackers_csv import load_trackers
 
 __all__ = [
+    "BODY_SHAPE_SUFFIXES",
     "MOTION_SUFFIXES",
     "TAKE_SUFFIXES",
     "TRACKER_SUFFIXES",
@@ -33,8 +34,8 @@ TRACKER_SUFFIXES = (".csv", ".csv.xz", ".tsv", ".tsv.xz", ".trc", ".trc.xz")
 TAKE_SUFFIXES = (*MOTION_SUFFIXES, *TRACKER_SUFFIXES)
 """Ends of the names of files that :func:`load_take` reads."""
 
-# AMASS keeps body shapes in archives of their own.
-_NO_MOTIONS = ("shape.npz", "_stagei.npz")
+BODY_SHAPE_SUFFIXES = ("shape.npz", "_stagei.npz")
+"""Ends of the names of archives in which AMASS keeps body shapes, which hold no motion."""
 _LOAD_PICKLE = 'import pickle, numpy; data = pickle.load(open("{name}", "rb"), encoding="latin1")'
 _LOAD_TORCH = 'import torch, numpy; data = torch.load("{name}", map_location="cpu")'
 _SAVE_FLAT = 'numpy.savez("{stem}.npz", **data)'
@@ -175,7 +176,9 @@ def _expand(path: str | Path, visited: set[str]) -> Iterator[Path]:
 
 def _is_motion(path: Path) -> bool:
     name = path.name.lower()
-    return name.endswith(MOTION_SUFFIXES) and not name.endswith(_NO_MOTIONS) and path.is_file()
+    return (
+        name.endswith(MOTION_SUFFIXES) and not name.endswith(BODY_SHAPE_SUFFIXES) and path.is_file()
+    )
 
 
 def _expand_list(listing: Path, key: str, visited: set[str]) -> Iterator[Path]:

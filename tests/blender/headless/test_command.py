@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import shutil
 import subprocess
 from pathlib import Path
@@ -94,6 +95,31 @@ def test_a_bvh_needs_no_calibration_and_a_csv_says_so(
     assert command.run(arguments(files, "--calibrate-at", "0.33")) == 0
 
 
+def test_takes_of_all_kinds_and_what_was_assumed(
+    files: Path, performance: Motion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The unit of a giant is a guess, which is printed; body shapes of AMASS are no takes."""
+    takes = files / "takes"
+    (takes / "walk.bvh.xz").write_bytes(lzma.compress((takes / "walk.bvh").read_bytes()))
+    (takes / "walk.bvh").unlink()
+    giant = performance.skeleton.scaled(3.0)
+    root = 3.0 * performance.root
+    save_bvh(takes / "giant.bvh", Motion(giant, performance.times, performance.rotations, root))
+    (takes / "shape.npz").write_bytes(b"")
+    (takes / "run.csv").rename(takes / "run.tsv")
+    assert command.run(arguments(files)) == 1
+    said = capsys.readouterr()
+    assert "giant on hero: baked" in said.out and "set the unit" in said.out
+    assert "2 of 3 done" in said.out and "run on hero: FAILED: nothing says" in said.err
+    assert {"walk.blend", "walk.json", "giant.blend", "giant.json"} == set(times(files))
+    # The saved file says how its trackers were used, so that it can be baked again as it is.
+    bpy.ops.wm.open_mainfile(filepath=str(files / "out" / "hero" / "walk.blend"))
+    setup = bpy.context.scene.ssrhmr
+    assert (setup.reference, setup.proportions) == ("JOINTS", "FIT")
+    before = setup.calibration
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"} and setup.calibration == before
+
+
 def test_the_calibration_saved_with_the_character(files: Path, performance: Motion) -> None:
     bpy.ops.wm.open_mainfile(filepath=str(files / "hero.blend"))
     setup = bpy.context.scene.ssrhmr
@@ -121,7 +147,7 @@ def test_broken_inputs_fail_alone(files: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (["--takes", "x.fbx"], "a take is a .csv or a .bvh file"),
+        (["--takes", "x.fbx"], "not a take: choose a file"),
         (["--takes", "a/x.csv", "b/x.bvh"], "give them other names"),
     ],
 )

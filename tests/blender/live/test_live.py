@@ -293,6 +293,11 @@ def test_live_calibration(hero: bpy.types.Object, sender: Sender) -> None:
     current = start()
     stream(current, sender, range(3))
     assert current.pose is None
+    for reference in ("CHARACTER", "JOINTS"):
+        setup.reference = reference
+        with pytest.raises(RuntimeError, match="needs a pose of the performer"):
+            bpy.ops.ssrhmr.live_calibrate()
+    setup.reference = "T_POSE"
     assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
     # The performance begins with 40 frames of a T-pose.
     stream(current, sender, range(36))

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trackers that are the performer's joints: their body, and the calibration that it gives."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..common.axes import metre
+from ..common.errors import UserError
+from ..common.validation import SetupError, check_character
+from ..properties.tracker import TRACKERS
+from ..rig.reading import read_character
+from .stored_calibration import clear_adjustments
+
+if TYPE_CHECKING:
+    from ssrhmr_core.body.skeleton import Skeleton
+    from ssrhmr_core.tracking.calibration import Calibration
+
+    from ..properties.setup import SSRHMR_Setup
+
+_PERFORMER = "ssrhmr_performer"
+"""Custom property of the pelvis' object: JSON of the performer's 22 offsets in metres."""
+
+
+def store_performer(pelvis: bpy.types.Object, performer: Skeleton) -> None:
+    """Store the body of the performer, in metres, on the object of the pelvis."""
+    pelvis[_PERFORMER] = json.dumps(performer.offsets.tolist())
+
+
+def read_performer(setup: SSRHMR_Setup) -> Skeleton | None:
+    """Return the body that is stored with the setup's trackers, in metres; None if none is."""
+    import numpy as np
+
+    from ssrhmr_core.body.skeleton import Skeleton
+
+    text = setup.pelvis.get(_PERFORMER) if setup.pelvis else None
+    try:
+        return Skeleton(np.array(json.loads(text))) if isinstance(text, str) else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def joint_calibration(
+    character: Skeleton, proportions: str, performer: Skeleton | None
+) -> Calibration:
+    """Return the calibration of trackers that are the performer's joints.
+
+    Args:
+        character: Body of the character.
+        proportions: Identifier of the setup's choice for other proportions.
+        performer: Body of the performer in the character's unit, None if nothing says.
+
+    Raises:
+        SetupError: if ``proportions`` need the performer's body.
+    """
+    from dataclasses import replace
+
+    from ssrhmr_core.tracking.calibration import Calibration
+
+    calibration = Calibration.none()
+    if proportions == "MATCH":
+        return calibration
+    if performer is None:
+        raise SetupError(
+            "Nothing says how large the performer is whose joints the trackers are: import the file"
+            " again, or choose Match Trackers under Proportions"
+        )
+    if proportions == "FIT":
+        return replace(calibration, scale=character.size / performer.size)
+    return replace(calibration, performer=performer)
+
+
+def calibrate_to_joints(scene: bpy.types.Scene, setup: SSRHMR_Setup, character: Skeleton) -> None:
+    """Store the calibration of a setup whose trackers are the performer's joints.
+
+    Args:
+        scene: Scene of the setup.
+        setup: Setup with trackers.
+        character: Body of the character in scene units.
+
+    Raises:
+        SetupError: if the performer's body is needed and unknown.
+    """
+    performer = read_performer(setup)
+    if performer is not None:
+        performer = performer.scaled(metre(scene))
+    calibration = joint_calibration(character, setup.proportions, performer)
+    setup.calibration = calibration.to_json()
+    # No pose was compared with anything.
+    setup.fits.clear()
+    setup.warnings.clear()
+
+
+def use_trackers(setup: SSRHMR_Setup, empties: dict[str, bpy.types.Object]) -> None:
+    """Choose new objects as the trackers of a setup, and their keys as its range."""
+    for role in TRACKERS:
+        setattr(setup, role, empties.get(role))
+    setup.range = "TRACKERS"
+    if setup.reference == "JOINTS":
+        # That was said of the trackers before.
+        setup.reference = "T_POSE"
+
+
+def use_joints(
+    scene: bpy.types.Scene, setup: SSRHMR_Setup, empties: dict[str, bpy.types.Object]
+) -> str:
+    """Choose objects that are the performer's joints as trackers, and calibrate.
+
+    Args:
+        scene: Scene of the setup.
+        setup: Setup that gets the trackers; its manual adjustments are reset.
+        empties: Objects by tracker from :func:`~ssrhmr_blender.trackers.empties.make_empties`.
+
+    Returns:
+        Why the setup is not calibrated; empty if it is.
+    """
+    use_trackers(setup, empties)
+    setup.reference = "JOINTS"
+    # They corrected how other trackers sit.
+    clear_adjustments(setup)
+    try:
+        armature = check_character(setup)
+        character = read_character(armature, tuple(slot.bone for slot in setup.bones))
+        calibrate_to_joints(scene, setup, character.rest.skeleton)
+    except UserError as error:
+        return str(error)
+    return ""
