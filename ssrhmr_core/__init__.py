@@ -8,7 +8,7 @@
 
 from .body.motion import Motion
 from .body.skeleton import JOINTS, TRACKERS, Skeleton
-from .formats import load_motion
+from .formats import load_motion, load_take
 from .model.weights import WeightsError, default_weights
 from .pipeline import ReconstructionOptions, Reconstructor
 from .tracking.calibration import (
@@ -41,4 +41,5 @@ __all__ = [
     "calibrate_to_pose",
     "default_weights",
     "load_motion",
+    "load_take",
 ]

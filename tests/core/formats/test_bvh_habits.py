@@ -198,10 +198,11 @@ def test_file_cut_in_the_middle(tmp_path: Path, motion: Motion) -> None:
     assert len(messages) == 1 and re.search("line 235 holds .* of the 69 numbers", messages[0])
 
 
+CHINESE = tuple(name.replace("Left", "左").replace("Right", "右") for name in MIXAMO)
 ENCODINGS = [
     ("cp932", JAPANESE, "Shift-JIS"),
-    ("gb18030", tuple(f"左右{name}" for name in MIXAMO), "GBK"),
-    ("big5", tuple(f"左右{name}" for name in MIXAMO), "Big5"),
+    ("gb18030", CHINESE, "GBK"),
+    ("big5", CHINESE, "Big5"),
     ("euc_kr", tuple(f"왼오른{name}" for name in MIXAMO), "EUC-KR"),
     ("latin-1", tuple(f"Jürgen_{name}" for name in MIXAMO), "Latin-1"),
 ]
