@@ -124,11 +124,12 @@ def test_a_rig_that_was_posed_before(rig: bpy.types.Object) -> None:
 
 def test_detection_is_quick(rig: bpy.types.Object) -> None:
     """A generated rig has hundreds of bones, which take 30 ms; ten times that is a mistake."""
+    # Of the processor: others may use it too.
     seconds = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         assert bpy.ops.ssrhmr.detect_bones() == {"FINISHED"}
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
     print(f"\n{len(rig.data.bones)} bones detected in {1000.0 * min(seconds):.0f} ms")
     assert min(seconds) < 0.4 * len(rig.data.bones) / 700.0
 
