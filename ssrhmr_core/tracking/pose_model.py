@@ -224,9 +224,12 @@ def _decompose_clavicle(
     """Write the angles of a clavicle into (F, D), its rotation into (F, 22, 3, 3)."""
     clavicle, chest = INDEX[f"{side}_clavicle"], own[:, INDEX["chest"]]
     now = rotate(transpose(chest) @ own[:, clavicle], bone.astype(np.float64))
-    length = np.linalg.norm(bone) + 1e-9
-    raised = np.arctan2(now[:, 1], mirror * now[:, 0]) - np.arctan2(bone[1], mirror * bone[0])
-    front = np.arcsin(np.clip(now[:, 2] / length, -1.0, 1.0)) - np.arcsin(bone[2] / length)
+    # In the plane of the floor the bone has this length and angle; a raise does not change its Z.
+    length, angle = np.hypot(bone[0], bone[2]) + 1e-9, np.arctan2(bone[2], mirror * bone[0])
+    turned = np.arcsin(np.clip(now[:, 2] / length, -1.0, 1.0))
+    front = turned - angle
+    lifted_before = np.arctan2(bone[1], length * np.cos(turned))
+    raised = np.arctan2(now[:, 1], mirror * now[:, 0]) - lifted_before
     angles[:, DEGREE_INDEX[f"{side}_clavicle.raise"]] = raised
     angles[:, DEGREE_INDEX[f"{side}_clavicle.front"]] = front
     lifted = chest @ rotation_about(Z_AXIS, mirror * raised)
