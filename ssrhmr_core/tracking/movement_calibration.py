@@ -15,11 +15,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
-from ..geometry.rotations import from_quat, rotate, rotation_angle, to_quat, transpose
+from ..geometry.rotations import (
+    from_quat,
+    from_rotvec,
+    rotate,
+    rotation_angle,
+    to_quat,
+    to_rotvec,
+    transpose,
+)
 from .calibration import Calibration
-from .movement_fit import Evidence, MovementFit, TrackerMounts, fit_movement
+from .movement_fit import (
+    GUIDED,
+    UNGUIDED,
+    Evidence,
+    MovementFit,
+    TrackerMounts,
+    fit_movement,
+)
 from .pose_model import DEGREE_INDEX
-from .reference_pose import ELEVATIONS, mount_priors
+from .reference_pose import ReferencePose, mount_priors
 from .take import Take
 
 _REFERENCE_FRAMES = 3
@@ -54,19 +69,25 @@ _OFFSET_SCALE, _ROTATION_SCALE = 1.5, 2.0
 not independent from frame to frame, as the fit takes them for."""
 
 
+_TRUST_IN_TAKES = 0.5
+"""Share of the way from the reference pose's calibration to that of a take. Both are about equally
+far off and err in different ways, so that the middle is nearer than either."""
+
+
 @dataclass(frozen=True)
 class MovementOptions:
     """How to calibrate from a movement.
 
     Attributes:
-        reference: The pose in which the performer stood, one of
-            :data:`ssrhmr_core.tracking.reference_pose.ELEVATIONS`.
+        reference: The pose in which the performer stood.
+        guided: Whether the performer made the guided movement; False for takes.
         rate: Frames per second that are looked at.
         most_frames: The largest number of frames that are looked at; the time needed is
             proportional to it.
     """
 
-    reference: str = "T_POSE"
+    reference: ReferencePose = ReferencePose.T_POSE
+    guided: bool = True
     rate: float = 6.0
     most_frames: int = 120
 
@@ -137,7 +158,8 @@ def calibrate_from_movement(
     warning = _find_fault(body, evidence, mounts, fit)
     if warning:
         return _keep(calibration, warning)
-    return _refine(calibration, fit, _describe_still_trackers(turns))
+    trust = 1.0 if options.guided else _TRUST_IN_TAKES
+    return _refine(calibration, fit, _describe_still_trackers(turns), trust)
 
 
 def _keep(calibration: Calibration, warning: str) -> MovementCalibration:
@@ -226,7 +248,8 @@ def _gather(
         from_quat(rotations / np.linalg.norm(rotations, axis=-1, keepdims=True)),
         standing,
         together,
-        np.radians(ELEVATIONS[options.reference]),
+        np.radians(options.reference.arm_elevation),
+        GUIDED if options.guided else UNGUIDED,
     )
 
 
@@ -281,14 +304,24 @@ def _find_fault(
 
 
 def _refine(
-    calibration: Calibration, fit: MovementFit, warnings: tuple[str, ...]
+    calibration: Calibration, fit: MovementFit, warnings: tuple[str, ...], trust: float
 ) -> MovementCalibration:
+    """Bring a calibration towards what was fitted, by a share of the way."""
+    before = from_quat(calibration.mount_rotations.astype(np.float64))
     joints = transpose(fit.mounts.rotations)
+    offsets = -rotate(joints, fit.mounts.offsets)
+    rotations = before @ from_rotvec(trust * to_rotvec(transpose(before) @ joints))
+    performer = None
+    if calibration.performer:
+        own = calibration.performer
+        performer = Skeleton(
+            own.offsets + trust * (fit.skeleton.offsets - own.offsets), own.present
+        )
     refined = replace(
         calibration,
-        mount_rotations=to_quat(joints).astype(np.float32),
-        mount_offsets=-rotate(joints, fit.mounts.offsets).astype(np.float32),
-        performer=fit.skeleton if calibration.performer else None,
+        mount_rotations=to_quat(rotations).astype(np.float32),
+        mount_offsets=((1.0 - trust) * calibration.mount_offsets + trust * offsets).astype("f4"),
+        performer=performer,
     )
     offset_deviations = _OFFSET_SCALE * np.linalg.norm(fit.offset_spreads, axis=-1)
     rotation_deviations = _ROTATION_SCALE * np.linalg.norm(fit.rotation_spreads, axis=-1)

@@ -33,7 +33,6 @@ from .pose_model import (
 )
 from .pose_priors import (
     BONE_GROUPS,
-    CHANGE_SCALES,
     GROUP_OF_DEGREE,
     REDUCED_NAMES,
     SHARE_OF_SPINE,
@@ -41,20 +40,17 @@ from .pose_priors import (
     SUM_OF_SPINE,
     AngleDistribution,
     bone_group_joints,
+    change_scales,
     moving_angles,
     standing_angles,
 )
-from .reference_pose import ankle_height
+from .reference_pose import measure_ankle_height
 
 _POSITION_SPREAD, _ROTATION_SPREAD = 0.003, np.radians(1.5)
 """How far the model may miss trackers: metres and radians. It stands for soft tissue and for all
 that the jointed body leaves out; sensors are better."""
-_INDEPENDENT_FRAMES = 8.0
-"""Number of independent frames that a movement is worth for what is usual of poses. Frames of one
-movement are alike: if each counted, what is usual would outweigh what the trackers show."""
-_FLOOR_SPREAD, _SOLE_SPREAD, _SOLE_TILT = 0.03, 0.015, np.radians(3.0)
-"""Spread of the floor about height 0 and of standing ankles about their height over it, metres, and
-of the tilt of standing feet, radians."""
+_FLOOR_SPREAD = 0.03
+"""Spread of the floor about height 0, metres."""
 _STILL_STEP, _LOW_PERCENT, _LOW_MARGIN = 0.012, 15.0, 0.04
 """A foot stands where its tracker moves less than the step from frame to frame, and lies less than
 the margin over the percentile of its heights; metres."""
@@ -88,6 +84,36 @@ _REDUCTION[:3, :3] = np.eye(3)
 _REDUCTION[3:, 3:] = SHARE_OF_SPINE
 
 
+@dataclass(frozen=True)
+class MovementHabits:
+    """What a kind of movement is like.
+
+    Attributes:
+        independent_frames: The number of independent frames that a movement is worth for what is
+            usual of poses. Frames of one movement are alike: if each counted, what is usual would
+            outweigh what the trackers show.
+        distal_change: Radians by which hands, ankles and head change from frame to frame without
+            much of a price.
+        proximal_change: The same for all other joints.
+        sole_spread: Spread of standing ankles about their height over the floor, metres.
+        sole_tilt: Spread of the tilt of standing feet, radians.
+    """
+
+    independent_frames: float
+    distal_change: float
+    proximal_change: float
+    sole_spread: float
+    sole_tilt: float
+
+
+GUIDED = MovementHabits(8.0, np.radians(3.0), np.radians(0.7), 0.015, np.radians(3.0))
+"""Habits of a guided movement, which asks for one joint at a time: hands, feet and head move at
+will, other joints when it is their turn. Were changes alike for all, the circle of a hand would be
+explained by a shoulder that circles, and mounts would absorb the difference."""
+UNGUIDED = MovementHabits(1.0, np.radians(1.0), np.radians(3.0), 0.03, np.radians(8.0))
+"""Habits of a take: whole limbs move while wrists and ankles follow, and feet roll."""
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What is seen of a performer.
@@ -98,6 +124,7 @@ class Evidence:
         reference: (F,) bool, True where the performer stands in the reference pose.
         consecutive: (F - 1,) bool, True where a frame follows the one before on the even clock.
         elevation: Angle of the arms over the horizontal in the reference pose, radians.
+        habits: What the movement is like.
     """
 
     positions: np.ndarray
@@ -105,6 +132,7 @@ class Evidence:
     reference: np.ndarray
     consecutive: np.ndarray
     elevation: float
+    habits: MovementHabits
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,7 +330,7 @@ def _usual_angles(evidence: Evidence) -> AngleDistribution:
     frames = np.where(
         reference,
         max(reference.sum(), 1),
-        max((~reference).sum() / _INDEPENDENT_FRAMES, 1.0),
+        max((~reference).sum() / evidence.habits.independent_frames, 1.0),
     )
     spread = np.where(reference, standing.spread, moving.spread)
     return AngleDistribution(
@@ -426,28 +454,32 @@ def _add_standing_foot(
 ) -> None:
     """Add that a standing foot is flat, and its ankle as high over the floor as the body has it."""
     frames, foot = len(body.positions), FOOT_TRACKERS[side]
+    habits = constants.evidence.habits
     joint = TRACKER_JOINTS[foot]
     moves = MOVES_TRACKER[None, :, foot, None]
     levers = body.positions[:, joint, None] - body.positions[:, DEGREE_JOINTS]
     up = body.rotations[:, joint, :, 1]
     tilts = np.cross(body.axes, up[:, None]) * moves
     by_pose = np.zeros((frames, 3, _POSE))
-    by_pose[:, 0, 1] = 1.0 / _SOLE_SPREAD
-    by_pose[:, 0, 3:] = (np.cross(body.axes, levers) * moves)[..., 1] / _SOLE_SPREAD
-    by_pose[:, 1, 3:], by_pose[:, 2, 3:] = tilts[..., 0] / _SOLE_TILT, tilts[..., 2] / _SOLE_TILT
+    by_pose[:, 0, 1] = 1.0 / habits.sole_spread
+    by_pose[:, 0, 3:] = (np.cross(body.axes, levers) * moves)[..., 1] / habits.sole_spread
+    by_pose[:, 1, 3:], by_pose[:, 2, 3:] = (
+        tilts[..., 0] / habits.sole_tilt,
+        tilts[..., 2] / habits.sole_tilt,
+    )
     by_shared = np.zeros((frames, 3, constants.unknowns))
-    by_shared[:, 0, _FLOOR] = -1.0 / _SOLE_SPREAD
-    height = state.floor + ankle_height(Skeleton(state.offsets))
+    by_shared[:, 0, _FLOOR] = -1.0 / habits.sole_spread
+    height = state.floor + measure_ankle_height(Skeleton(state.offsets))
     residuals = np.stack(
         [
-            (height - body.positions[:, joint, 1]) / _SOLE_SPREAD,
-            -up[:, 0] / _SOLE_TILT,
-            -up[:, 2] / _SOLE_TILT,
+            (height - body.positions[:, joint, 1]) / habits.sole_spread,
+            -up[:, 0] / habits.sole_tilt,
+            -up[:, 2] / habits.sole_tilt,
         ],
         -1,
     )
-    # All frames together count as a few, see _INDEPENDENT_FRAMES.
-    weights = constants.standing[:, side] * np.sqrt(min(_INDEPENDENT_FRAMES / frames, 1.0))
+    # All frames together count as a few.
+    weights = constants.standing[:, side] * np.sqrt(min(habits.independent_frames / frames, 1.0))
     equations.add(
         weights[:, None] * residuals,
         weights[:, None, None] * by_pose,
@@ -478,10 +510,12 @@ def _add_changes(
     # The pelvis itself turns at no cost.
     free = [name.startswith("hips.") for name in REDUCED_NAMES]
     changes[:, free] = 0.0
-    squares = np.zeros((len(changes), len(CHANGE_SCALES)))
+    habits = constants.evidence.habits
+    scales = change_scales(habits.distal_change, habits.proximal_change)
+    squares = np.zeros((len(changes), len(scales)))
     for degree, group in enumerate(GROUP_OF_DEGREE):
         squares[:, group] += changes[:, degree] ** 2
-    variances = (width * CHANGE_SCALES) ** 2
+    variances = (width * scales) ** 2
     by_group = constants.evidence.consecutive[:, None] / (variances + squares)
     weights = by_group[:, GROUP_OF_DEGREE]
     weights[:, free] = 0.0

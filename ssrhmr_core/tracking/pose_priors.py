@@ -62,10 +62,6 @@ SIZE_SPREAD = 0.08
 """Spread of the logarithm of the whole body's size."""
 
 _SPINE = ("lower_spine", "middle_spine", "chest")
-_CHEAP, _DEAR = 3.0, 0.7
-"""Degrees by which joints change from frame to frame without much of a price: hands, ankles and
-the head at will, others only where the movement asks for it. Were all alike, the circle of a hand
-would be explained by a shoulder that circles, and mounts would absorb the difference."""
 
 
 class AngleDistribution(NamedTuple):
@@ -158,7 +154,14 @@ def _price_group(name: str) -> str:
 _GROUPS = tuple(dict.fromkeys(_price_group(name) for name in REDUCED_NAMES))
 GROUP_OF_DEGREE = np.array([_GROUPS.index(_price_group(name)) for name in REDUCED_NAMES])
 """(R,) the group in which each reduced degree of freedom pays for its changes."""
-CHANGE_SCALES = np.radians(
-    [_CHEAP if group.endswith(("hand", "ankle", "head")) else _DEAR for group in _GROUPS]
-)
-"""(groups,) radians from frame to frame beyond which a change of a group costs hardly more."""
+_DISTAL = np.array([group.endswith(("hand", "ankle", "head")) for group in _GROUPS])
+
+
+def change_scales(distal: float, proximal: float) -> np.ndarray:
+    """Return the change of each group (groups,) beyond which more costs hardly more, radians.
+
+    Args:
+        distal: The change of hands, ankles and head from frame to frame, radians.
+        proximal: The change of all other joints.
+    """
+    return np.where(_DISTAL, distal, proximal)

@@ -16,8 +16,8 @@ import numpy as np
 from ...body.motion import Motion
 from ...body.skeleton import INDEX, TRACKERS, Skeleton, inherit_missing
 from ...geometry.rotations import from_quat, rotation_angle, transpose
-from ...tracking.calibration import Calibration, Proportions, calibrate_at_stillest
-from ...tracking.movement_calibration import calibrate_from_movement
+from ...tracking.calibration import Calibration, CalibrationOptions, calibrate_at_stillest
+from ...tracking.movement_calibration import MovementOptions, calibrate_from_movement
 from ...tracking.take import Take
 from ..metrics import measure_errors
 from .mounts import Mounts, draw_mounts
@@ -94,15 +94,16 @@ def score_worn(
     posed = hold_reference(body, habits, _T_POSE_ELEVATION, random)
     reference = mounts.to_trackers(Take.from_motion(posed))
     take = disturb(mounts.to_trackers(Take.from_motion(truth), slipping=True))
-    proportions: Proportions = "MATCH" if worn.proportions == "match" else "RETARGET"
-    calibration, _ = calibrate_at_stillest(body, reference, proportions)
+    options = CalibrationOptions("MATCH" if worn.proportions == "match" else "RETARGET")
+    calibration, _ = calibrate_at_stillest(body, reference, options)
     refined = False
     if worn.evidence != "pose":
         movement = take
         if worn.evidence == "movement":
             guided = make_guided_movement(body, habits, random)
             movement = mounts.to_trackers(Take.from_motion(guided))
-        result = calibrate_from_movement(body, reference, movement, calibration)
+        how = MovementOptions(guided=worn.evidence == "movement")
+        result = calibrate_from_movement(body, reference, movement, calibration, how)
         calibration, refined = result.calibration, result.refined
     result_motion = reconstruct(calibration.performer or body, calibration.apply(take))
     return _compare(truth, take, mounts, calibration, result_motion, refined)
