@@ -16,11 +16,12 @@ from ssrhmr_core.cli import main
 from ssrhmr_core.evaluation.worn.mounts import draw_mounts
 from ssrhmr_core.evaluation.worn.score import WornErrors, WornTrackers, score_worn
 from ssrhmr_core.formats.bvh import save_bvh
-from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.calibration import Calibration
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 
+IK = ReconstructionOptions(preset="ik")
 KEYS = ("worn_mpjpe_mm", "worn_mpjre_deg", "worn_abs_mpjpe_mm", "bone_percent")
 
 
@@ -34,7 +35,7 @@ def score(
         truth,
         WornTrackers(evidence, proportions, seed),
         0,
-        lambda skeleton, take: Reconstructor(skeleton, preset="ik").clip(take),
+        lambda skeleton, take: Reconstructor(skeleton, IK).clip(take),
     )
 
 
