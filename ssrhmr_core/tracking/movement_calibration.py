@@ -69,6 +69,9 @@ _OFFSET_SCALE, _ROTATION_SCALE = 1.5, 2.0
 not independent from frame to frame, as the fit takes them for."""
 
 
+_LESS_CERTAIN = 2.0
+"""Factor of these if the body is measured too, or the movement is a take: bones trade with mounts,
+and takes are not what the fit assumes."""
 _TRUST_IN_TAKES = 0.5
 """Share of the way from the reference pose's calibration to that of a take. Both are about equally
 far off and err in different ways, so that the middle is nearer than either."""
@@ -323,8 +326,9 @@ def _refine(
         mount_offsets=((1.0 - trust) * calibration.mount_offsets + trust * offsets).astype("f4"),
         performer=performer,
     )
-    offset_deviations = _OFFSET_SCALE * np.linalg.norm(fit.offset_spreads, axis=-1)
-    rotation_deviations = _ROTATION_SCALE * np.linalg.norm(fit.rotation_spreads, axis=-1)
+    scale = 1.0 if trust == 1.0 and performer is None else _LESS_CERTAIN
+    offset_deviations = scale * _OFFSET_SCALE * np.linalg.norm(fit.offset_spreads, axis=-1)
+    rotation_deviations = scale * _ROTATION_SCALE * np.linalg.norm(fit.rotation_spreads, axis=-1)
     return MovementCalibration(
         refined, True, offset_deviations, np.degrees(rotation_deviations), fit.floor, warnings
     )
