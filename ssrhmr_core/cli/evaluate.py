@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.evaluate import Disturbance, ScoredModel, evaluate
+from ..evaluation.worn.score import WornTrackers
 from ..files import atomic_write
 from ..formats import MOTION_SUFFIXES, find_motions, load_motion
 from .arguments import add_file_arguments, drop, file_options, noise
@@ -59,6 +60,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--planting", type=float, default=0.0, metavar="0..1", help="hold standing feet"
     )
+    parser.add_argument(
+        "--worn",
+        choices=("pose", "movement", "take"),
+        help="also score trackers that drawn performers wear as people do, calibrated from the"
+        " T-pose alone, from a guided movement too, or from the clip itself too",
+    )
+    parser.add_argument(
+        "--proportions",
+        choices=("match", "retarget"),
+        default="match",
+        help="with --worn: the performer's body is known, or measured",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="with --worn: other performers"
+    )
     parser.add_argument("--weights", type=Path, help="a weights file other than the shipped one")
     parser.add_argument(
         "--json", type=Path, metavar="OUT.json", help="also write all figures to a file"
@@ -85,6 +101,7 @@ def run(chosen: argparse.Namespace) -> int:
         chosen.bodies,
         progress=lambda done, total: bar.show(done / total),
         load=partial(load_motion, **file_options(chosen)),
+        worn=WornTrackers(chosen.worn, chosen.proportions, chosen.seed) if chosen.worn else None,
     )
     if chosen.json:
         atomic_write(chosen.json, json.dumps(figures, indent=1) + "\n")
@@ -95,6 +112,8 @@ def run(chosen: argparse.Namespace) -> int:
             f"While a tracker is lost: {_shown(pooled['lost_mpjpe_mm'])} mm; the largest jump of a"
             f" joint at loss or return: {_shown(pooled['lost_jump_mm'])} mm."
         )
+    if chosen.worn:
+        _print_worn(figures["pooled"])
     _print_counts(figures)
     return int(chosen.strict and bool(figures["unreadable"]))
 
@@ -105,6 +124,17 @@ def _print_table(figures: dict[str, Any]) -> None:
     print(" " * width, *(f"{title:>10}" for title in _COLUMNS.values()))
     for name, row in rows.items():
         print(f"{name:{width}}", *(f"{_shown(row[key]):>10}" for key in _COLUMNS))
+
+
+def _print_worn(pooled: dict[str, Any]) -> None:
+    print(
+        f"As worn: MPJPE {_shown(pooled['worn_mpjpe_mm'])} mm relative to the root,"
+        f" {_shown(pooled['worn_abs_mpjpe_mm'])} mm in the room, MPJRE"
+        f" {_shown(pooled['worn_mpjre_deg'])} deg; mounts off by"
+        f" {_shown(pooled['mount_mm']['mean'])} mm and {_shown(pooled['mount_deg']['mean'])} deg,"
+        f" bones by {_shown(pooled['bone_percent'])} %;"
+        f" {100.0 * pooled['refined_share']:.0f} % of the calibrations were refined."
+    )
 
 
 def _print_counts(figures: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +25,13 @@ from .metrics import (
     measure_errors,
     pool_errors,
     summarize_errors,
+)
+from .worn.score import (
+    WornErrors,
+    WornTrackers,
+    pool_worn_errors,
+    score_worn,
+    summarize_worn_errors,
 )
 
 if TYPE_CHECKING:
@@ -105,6 +113,7 @@ def evaluate(
     bodies: int = 0,
     progress: Callable[[int, int], None] | None = None,
     load: Callable[[Path], Motion] = load_motion,
+    worn: WornTrackers | None = None,
 ) -> dict[str, Any]:
     """Reconstruct clips from their own six joints and compare.
 
@@ -115,6 +124,8 @@ def evaluate(
         bodies: Number of random bodies that replace each clip's own, see :func:`random_body`.
         progress: Function that is called with the number of clips done and of all clips.
         load: Function that reads a motion file.
+        worn: How trackers are worn and calibrated, to score that too, with figures named as in
+            :func:`ssrhmr_core.evaluation.worn.score.summarize_worn_errors`.
 
     Returns:
         {"pooled": figures over all frames, "joints" and "kinds": MPJPE by joint and by activity,
@@ -126,6 +137,7 @@ def evaluate(
     """
     model = model or ScoredModel()
     clips: list[tuple[Path, Errors]] = []
+    worn_clips: list[tuple[Path, WornErrors]] = []
     seconds: list[float] = []
     short: list[str] = []
     unreadable: list[dict[str, str]] = []
@@ -142,6 +154,9 @@ def evaluate(
             continue
         errors, times = _score_clip(clip, number, bodies, disturbance, model)
         clips.append((path, errors))
+        if worn:
+            worn_errors = _score_worn_clip(clip, number, bodies, disturbance, model, worn)
+            worn_clips.append((path, worn_errors))
         seconds += times
         if progress:
             progress(number + 1, len(paths))
@@ -151,10 +166,9 @@ def evaluate(
         )
     if not clips:
         raise ValueError(f"no clip is longer than {FIRST_FRAME} frames at 60 Hz: name longer ones")
-    return _report(clips, 1000.0 * np.array(seconds)) | {
-        "too_short": short,
-        "unreadable": unreadable,
-    }
+    report = _report(clips, 1000.0 * np.array(seconds))
+    _add_worn_figures(report, worn_clips)
+    return report | {"too_short": short, "unreadable": unreadable}
 
 
 def _score_clip(
@@ -186,6 +200,46 @@ def _score_clip(
         reconstructor = model.reconstructor(truth.skeleton)
         parts.append(measure_errors(reconstructor.clip(take), truth, take.valid))
     return pool_errors(parts), _time_frames(reconstructor, take)
+
+
+def _score_worn_clip(
+    clip: Motion,
+    number: int,
+    bodies: int,
+    disturbance: Disturbance | None,
+    model: ScoredModel,
+    worn: WornTrackers,
+) -> WornErrors:
+    """Score a clip with trackers as people wear them; see :func:`_score_clip`."""
+    parts = []
+    for body in range(max(bodies, 1)):
+        seed = number * max(bodies, 1) + body
+        truth = replace(clip, skeleton=random_body(clip.skeleton, seed)) if bodies else clip
+        disturbed = disturbance or Disturbance()
+        parts.append(
+            score_worn(
+                truth,
+                worn,
+                seed,
+                lambda skeleton, take: model.reconstructor(skeleton).clip(take),
+                partial(disturbed.apply, seed=seed),
+            )
+        )
+    return pool_worn_errors(parts)
+
+
+def _add_worn_figures(
+    report: dict[str, Any], worn_clips: Sequence[tuple[Path, WornErrors]]
+) -> None:
+    """Add the figures of worn trackers to those of all clips, of sets and of single clips."""
+    if not worn_clips:
+        return
+    report["pooled"] |= summarize_worn_errors(pool_worn_errors([e for _, e in worn_clips]))
+    for name, figures in report["sets"].items():
+        in_set = [errors for path, errors in worn_clips if _set_name(path) == name]
+        figures |= summarize_worn_errors(pool_worn_errors(in_set))
+    for figures, (_, errors) in zip(report["clips"], worn_clips, strict=True):
+        figures |= summarize_worn_errors(errors)
 
 
 def _report(clips: Sequence[tuple[Path, Errors]], milliseconds: np.ndarray) -> dict[str, Any]:

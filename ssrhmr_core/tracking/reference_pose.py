@@ -131,7 +131,7 @@ def estimate_stance(
         start[_SIZE] = np.log(size)
     ground = _GROUND_SPREAD * adult if _is_near_ground(positions, adult) else np.inf
     stances = []
-    for number, (offsets, spreads) in enumerate(_mount_priors()):
+    for number, (offsets, spreads) in enumerate(mount_priors()):
         # The first prior puts trackers on the joints, which says nothing about the ground.
         spread = ground if number else np.inf
         likelihood = _Likelihood(
@@ -189,8 +189,11 @@ def compare_with_pose(
     return size, rms * ADULT_SIZE / (size * skeleton.size)
 
 
-def _mount_priors() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield mean offsets and standard deviations, (6, 3) each; trackers on the joints first."""
+def mount_priors() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield mean mount offsets and standard deviations, (6, 3) each in metres on an adult.
+
+    The first is for trackers that are the joints themselves.
+    """
     yield _ON_JOINTS
     mirror = np.array([-1.0, 1.0, 1.0])
     for pelvis in _PELVIS_MOUNTS.values():

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Score sessions in which performers mount trackers as people do and calibrate them as users do.
+
+A drawn performer with the clip's body stands in the T-pose, perhaps makes the guided movement, and
+then performs the clip while straps slip. The functions that Blender calls calibrate the trackers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from ...body.motion import Motion
+from ...body.skeleton import INDEX, TRACKERS, Skeleton, inherit_missing
+from ...geometry.rotations import from_quat, rotation_angle, transpose
+from ...tracking.calibration import Calibration, CalibrationOptions, calibrate_at_stillest
+from ...tracking.movement_calibration import MovementOptions, calibrate_from_movement
+from ...tracking.take import Take
+from ..metrics import measure_errors
+from .mounts import Mounts, draw_mounts
+from .movement import draw_habits, hold_reference, make_guided_movement
+
+_T_POSE_ELEVATION = 0.0
+_LIMB_BONES = [
+    INDEX[f"{side}_{part}"]
+    for side in ("left", "right")
+    for part in ("knee", "ankle", "elbow", "wrist")
+]
+
+
+@dataclass(frozen=True)
+class WornTrackers:
+    """How trackers are worn and calibrated.
+
+    Attributes:
+        evidence: What calibrates them: the reference "pose" alone, the pose and a guided
+            "movement", or the pose and the "take" itself.
+        proportions: "match" knows the performer's body, "retarget" measures it.
+        seed: The seed of performers, mounts and movements.
+    """
+
+    evidence: Literal["pose", "movement", "take"]
+    proportions: Literal["match", "retarget"] = "match"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class WornErrors:
+    """The errors of one clip; F frames as in :class:`ssrhmr_core.evaluation.metrics.Errors`.
+
+    Attributes:
+        positions: (F, 22) distances of joints relative to the root, with the reconstructed
+            rotations on the performer's true body, mm.
+        rotations: (F, 22) angles between global rotations, degrees.
+        absolute_positions: (F, 22) distances of joints in the room, on the calibrated body, mm.
+        mount_offsets: (C, 6) distances of the calibrated joints from the true ones, mm; one row a
+            calibration.
+        mount_rotations: (C, 6) angles between calibrated and true mounts, degrees.
+        bones: (C,) mean error of the lengths of limb bones, percent.
+        refined: (C,) bool, whether a movement or take refined the calibration.
+    """
+
+    positions: np.ndarray
+    rotations: np.ndarray
+    absolute_positions: np.ndarray
+    mount_offsets: np.ndarray
+    mount_rotations: np.ndarray
+    bones: np.ndarray
+    refined: np.ndarray
+
+
+def score_worn(
+    truth: Motion,
+    worn: WornTrackers,
+    number: int,
+    reconstruct: Callable[[Skeleton, Take], Motion],
+    disturb: Callable[[Take], Take] = lambda take: take,
+) -> WornErrors:
+    """Calibrate trackers on a performer, reconstruct a clip with them and compare.
+
+    Args:
+        truth: The clip on the model's clock.
+        worn: How trackers are worn and calibrated.
+        number: The number of the clip, which with the seed determines the performer.
+        reconstruct: Function that returns the motion of a body from takes of its joints.
+        disturb: Function that disturbs the trackers of the clip.
+    """
+    random = np.random.default_rng([number, worn.seed])
+    body = truth.skeleton
+    mounts, habits = draw_mounts(body, random), draw_habits(random)
+    posed = hold_reference(body, habits, _T_POSE_ELEVATION, random)
+    reference = mounts.to_trackers(Take.from_motion(posed))
+    take = disturb(mounts.to_trackers(Take.from_motion(truth), slipping=True))
+    options = CalibrationOptions("MATCH" if worn.proportions == "match" else "RETARGET")
+    calibration, _ = calibrate_at_stillest(body, reference, options)
+    refined = False
+    if worn.evidence != "pose":
+        movement = take
+        if worn.evidence == "movement":
+            guided = make_guided_movement(body, habits, random)
+            movement = mounts.to_trackers(Take.from_motion(guided))
+        how = MovementOptions(guided=worn.evidence == "movement")
+        result = calibrate_from_movement(body, reference, movement, calibration, how)
+        calibration, refined = result.calibration, result.refined
+    result_motion = reconstruct(calibration.performer or body, calibration.apply(take))
+    return _compare(truth, take, mounts, calibration, result_motion, refined)
+
+
+def _compare(
+    truth: Motion,
+    take: Take,
+    mounts: Mounts,
+    calibration: Calibration,
+    result: Motion,
+    refined: bool,
+) -> WornErrors:
+    body = truth.skeleton
+    rotations = inherit_missing(result.rotations.copy(), body.present)
+    on_true_body = replace(truth, rotations=rotations)
+    errors = measure_errors(on_true_body, truth, take.valid)
+    lengths, true_lengths = (
+        np.linalg.norm(skeleton.offsets[_LIMB_BONES], axis=-1)
+        for skeleton in (calibration.performer or body, body)
+    )
+    offsets = np.linalg.norm(calibration.mount_offsets - mounts.mount_offsets(), axis=-1)
+    true_mounts = from_quat(mounts.mount_rotations())
+    mount_rotations = from_quat(calibration.mount_rotations.astype(np.float64))
+    return WornErrors(
+        errors.positions,
+        errors.rotations,
+        measure_errors(result, truth, take.valid).positions,
+        1000.0 * offsets[None],
+        np.degrees(rotation_angle(transpose(true_mounts) @ mount_rotations))[None],
+        100.0 * np.abs(lengths / true_lengths - 1.0).mean(keepdims=True),
+        np.array([refined]),
+    )
+
+
+def pool_worn_errors(errors: Sequence[WornErrors]) -> WornErrors:
+    """Join the errors of clips."""
+    names = WornErrors.__dataclass_fields__
+    return WornErrors(**{n: np.concatenate([getattr(e, n) for e in errors]) for n in names})
+
+
+def summarize_worn_errors(errors: WornErrors) -> dict[str, Any]:
+    """Return the reported figures by name."""
+    return {
+        "worn_mpjpe_mm": float(errors.positions.mean()),
+        "worn_mpjre_deg": float(errors.rotations.mean()),
+        "worn_abs_mpjpe_mm": float(errors.absolute_positions.mean()),
+        "mount_mm": _by_tracker(errors.mount_offsets),
+        "mount_deg": _by_tracker(errors.mount_rotations),
+        "bone_percent": float(errors.bones.mean()),
+        "refined_share": float(errors.refined.mean()),
+    }
+
+
+def _by_tracker(values: np.ndarray) -> dict[str, float]:
+    """Return the means of values (C, 6) by tracker, and of all as "mean"."""
+    means = dict(zip(TRACKERS, values.mean(0).tolist(), strict=True))
+    return means | {"mean": float(values.mean())}

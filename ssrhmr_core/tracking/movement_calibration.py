@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refine how trackers sit on their joints from a movement, or from a take itself.
+
+A reference pose leaves mounts uncertain by some centimetres, since nobody stands exactly as asked.
+When the performer moves, joints show where they are: a wrist stays while its hand circles, an ankle
+while its toes lift. :mod:`ssrhmr_core.tracking.movement_fit` finds what is most probable; this
+module chooses frames, checks the result, and keeps the reference pose's calibration where the
+movement cannot be trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
+from ..geometry.rotations import (
+    from_quat,
+    from_rotvec,
+    rotate,
+    rotation_angle,
+    to_quat,
+    to_rotvec,
+    transpose,
+)
+from .calibration import Calibration
+from .movement_fit import (
+    GUIDED,
+    UNGUIDED,
+    Evidence,
+    MovementFit,
+    TrackerMounts,
+    fit_movement,
+)
+from .pose_model import DEGREE_INDEX
+from .reference_pose import ReferencePose, mount_priors
+from .take import Take
+
+_REFERENCE_FRAMES = 3
+"""Number of frames of the reference pose: they are all alike."""
+_REFERENCE_SHARES = (0.4, 0.6)
+"""Part of the reference take from which they are: its middle, where people stand still."""
+_BURST = 20
+"""Number of frames in a row that are taken from long takes: changes from frame to frame tell much,
+so bursts spread over the take are worth more than single frames."""
+_FEWEST_FRAMES = 24
+"""Number of frames with all trackers, below which a movement is not used: 4 seconds at 6 Hz."""
+_LEAST_TURN = np.radians(6.0)
+"""Spread of a tracker's rotation relative to the pelvis, below which it did not turn enough to show
+its joint. The pelvis itself is known from the legs."""
+_PELVIS = TRACKERS.index("pelvis")
+_PAIRS = {
+    "hands": (TRACKERS.index("left_hand"), TRACKERS.index("right_hand")),
+    "feet": (TRACKERS.index("left_foot"), TRACKERS.index("right_foot")),
+}
+_FLEXES = [DEGREE_INDEX[f"{side}_knee.flex"] for side in ("left", "right")]
+_LARGEST_RESIDUAL = 0.006
+"""Root mean square of what is left between model and trackers, metres on an adult. Fits of right
+movements leave 1 to 3 mm."""
+_LARGEST_MOVE, _LARGEST_ROTATION = 0.2, np.radians(50.0)
+"""Metres on an adult and radians beyond which no movement corrects a reference pose."""
+_LARGEST_BONE_CHANGE = 0.25
+"""Share by which a bone may differ from what the reference pose measured."""
+_SITTING = np.radians(60.0)
+"""Median bend of both knees beyond which the performer sits."""
+_OFFSET_SCALE, _ROTATION_SCALE = 1.5, 2.0
+"""Real errors over the standard deviations of the fit: soft tissue, slips and postures are
+not independent from frame to frame, as the fit takes them for."""
+
+
+_LESS_CERTAIN = 2.0
+"""Factor of these if the body is measured too, or the movement is a take: bones trade with mounts,
+and takes are not what the fit assumes."""
+_TRUST_IN_TAKES = 0.5
+"""Share of the way from the reference pose's calibration to that of a take. Both are about equally
+far off and err in different ways, so that the middle is nearer than either."""
+
+
+@dataclass(frozen=True)
+class MovementOptions:
+    """How to calibrate from a movement.
+
+    Attributes:
+        reference: The pose in which the performer stood.
+        guided: Whether the performer made the guided movement; False for takes.
+        rate: Frames per second that are looked at.
+        most_frames: The largest number of frames that are looked at; the time needed is
+            proportional to it.
+    """
+
+    reference: ReferencePose = ReferencePose.T_POSE
+    guided: bool = True
+    rate: float = 6.0
+    most_frames: int = 120
+
+
+@dataclass(frozen=True, eq=False)
+class MovementCalibration:
+    """What a movement tells.
+
+    Attributes:
+        calibration: The refined calibration; the reference pose's own if `refined` is False.
+        refined: Whether the movement was used.
+        offset_deviations: (6,) standard deviations of the mounts' offsets, metres; NaN if the
+            movement was not used.
+        rotation_deviations: (6,) standard deviations of the mounts' rotations, degrees, likewise.
+        floor: Height of the floor on which the performer stands, metres, likewise.
+        warnings: What was odd about the movement, in plain words.
+    """
+
+    calibration: Calibration
+    refined: bool
+    offset_deviations: np.ndarray
+    rotation_deviations: np.ndarray
+    floor: float
+    warnings: tuple[str, ...]
+
+
+def calibrate_from_movement(
+    skeleton: Skeleton,
+    reference: Take,
+    movement: Take,
+    calibration: Calibration,
+    options: MovementOptions = MovementOptions(),
+) -> MovementCalibration:
+    """Refine a calibration from a movement: a guided one, or a take.
+
+    Frames in which a tracker is not valid are left out. If the calibration has a performer
+    (proportions "RETARGET"), the lengths of the performer's bones are refined too.
+
+    Args:
+        skeleton: The character's skeleton.
+        reference: About a second of the reference pose, raw trackers.
+        movement: The movement, raw trackers.
+        calibration: How the reference pose calibrates the trackers.
+        options: How to calibrate.
+
+    Returns:
+        The refined calibration, or the given one with a warning if the movement cannot be trusted.
+    """
+    body = calibration.performer or skeleton
+    frames, consecutive = _sample(movement, options)
+    if len(frames) < _FEWEST_FRAMES:
+        return _keep(
+            calibration,
+            "there are fewer than 4 seconds in which all trackers are seen: move again where none"
+            " of them is covered",
+        )
+    joints = calibration.apply(frames)
+    warning = calibration.warnings[0] if calibration.swapped else _find_swap(joints)
+    if warning:
+        return _keep(calibration, warning)
+    turns = _measure_turns(frames)
+    if (turns < _LEAST_TURN).sum() > 2:
+        return _keep(calibration, "hardly any movement was made: move as shown, then calibrate")
+    evidence = _gather(calibration, _sample_reference(reference), frames, consecutive, options)
+    mounts = _to_tracker_mounts(calibration)
+    usual, spreads = _usual_mounts(body, mounts)
+    fit = fit_movement(body, evidence, mounts, usual, spreads, calibration.performer is not None)
+    warning = _find_fault(body, evidence, mounts, fit)
+    if warning:
+        return _keep(calibration, warning)
+    trust = 1.0 if options.guided else _TRUST_IN_TAKES
+    return _refine(calibration, fit, _describe_still_trackers(turns), trust)
+
+
+def _keep(calibration: Calibration, warning: str) -> MovementCalibration:
+    unknown = np.full(6, np.nan)
+    return MovementCalibration(calibration, False, unknown, unknown, float("nan"), (warning,))
+
+
+def _sample(movement: Take, options: MovementOptions) -> tuple[Take, np.ndarray]:
+    """Choose frames with all trackers.
+
+    Returns:
+        The frames (F), and (F - 1,) bools, True where a frame is one step after the one before.
+    """
+    clock = movement.resampled(options.rate)
+    numbers = np.arange(len(clock))
+    if len(numbers) > options.most_frames:
+        bursts = options.most_frames // _BURST
+        begins = np.linspace(0, len(numbers) - _BURST, bursts).round().astype(int)
+        numbers = np.unique(begins[:, None] + np.arange(_BURST))
+    numbers = numbers[clock.valid[numbers].all(-1)]
+    if not len(numbers):
+        numbers = np.zeros(1, int)
+    return _take_frames(clock, numbers), np.diff(numbers) == 1
+
+
+def _sample_reference(reference: Take) -> Take:
+    """Choose a few frames from the middle of the reference pose in which all trackers are seen."""
+    seen = np.flatnonzero(reference.valid.all(-1))
+    shares = np.linspace(*_REFERENCE_SHARES, _REFERENCE_FRAMES)
+    return _take_frames(reference, np.unique(seen[(shares * (len(seen) - 1)).round().astype(int)]))
+
+
+def _take_frames(take: Take, numbers: np.ndarray) -> Take:
+    return Take(
+        take.times[numbers], take.positions[numbers], take.rotations[numbers], take.valid[numbers]
+    )
+
+
+def _find_swap(joints: Take) -> str | None:
+    """Return a warning if left and right are on the wrong sides in most frames."""
+    pelvis = transpose(from_quat(joints.rotations[:, _PELVIS]))
+    for pair, (left, right) in _PAIRS.items():
+        across = rotate(pelvis, joints.positions[:, left] - joints.positions[:, right])[:, 0]
+        if np.median(across) < 0.0:
+            return (
+                f"left and right look swapped on the {pair} since the reference pose: exchange the"
+                " two trackers"
+            )
+    return None
+
+
+def _measure_turns(frames: Take) -> np.ndarray:
+    """Return the spread (6,) of rotations relative to the pelvis, radians; infinite for its own."""
+    rotations = from_quat(frames.rotations.astype(np.float64))
+    relative = transpose(rotations[:, _PELVIS, None]) @ rotations
+    mean = relative.mean(0)
+    # The mean of rotations is shorter than one by their spread; the nearest rotation is its middle.
+    left, _, right = np.linalg.svd(mean)
+    middle = left @ right
+    turns = np.sqrt((rotation_angle(transpose(middle) @ relative) ** 2).mean(0))
+    turns[_PELVIS] = np.inf
+    return turns
+
+
+def _describe_still_trackers(turns: np.ndarray) -> tuple[str, ...]:
+    return tuple(
+        f"{TRACKERS[tracker]} hardly turned, so that its place is known no better than from the"
+        " reference pose: repeat the movement with that limb"
+        for tracker in np.flatnonzero(turns < _LEAST_TURN)
+    )
+
+
+def _gather(
+    calibration: Calibration,
+    reference: Take,
+    frames: Take,
+    consecutive: np.ndarray,
+    options: MovementOptions,
+) -> Evidence:
+    positions = np.concatenate([reference.positions, frames.positions]).astype(np.float64)
+    rotations = np.concatenate([reference.rotations, frames.rotations]).astype(np.float64)
+    standing = np.arange(len(positions)) < len(reference)
+    together = np.concatenate([np.ones(len(reference) - 1, bool), [False], consecutive])
+    return Evidence(
+        calibration.scale * positions,
+        from_quat(rotations / np.linalg.norm(rotations, axis=-1, keepdims=True)),
+        standing,
+        together,
+        np.radians(options.reference.arm_elevation),
+        GUIDED if options.guided else UNGUIDED,
+    )
+
+
+def _to_tracker_mounts(calibration: Calibration) -> TrackerMounts:
+    """Return how trackers sit as seen from the joints."""
+    rotations = transpose(from_quat(calibration.mount_rotations.astype(np.float64)))
+    return TrackerMounts(-rotate(rotations, calibration.mount_offsets), rotations)
+
+
+def _usual_mounts(body: Skeleton, mounts: TrackerMounts) -> tuple[np.ndarray, np.ndarray]:
+    """Return means and spreads (6, 3) of the way to wear trackers that the mounts resemble most."""
+    adult = body.size / ADULT_SIZE
+
+    def cost(prior: tuple[np.ndarray, np.ndarray]) -> float:
+        away = (mounts.offsets / adult - prior[0]) / prior[1]
+        return float((away * away).sum() + 2.0 * np.log(prior[1]).sum())
+
+    mean, spread = min(mount_priors(), key=cost)
+    return adult * mean, adult * spread
+
+
+def _find_fault(
+    body: Skeleton, evidence: Evidence, before: TrackerMounts, fit: MovementFit
+) -> str | None:
+    """Return why a result cannot be trusted, None if it can."""
+    adult = body.size / ADULT_SIZE
+    values = [fit.mounts.offsets, fit.mounts.rotations, fit.residuals, fit.skeleton.offsets]
+    if not all(np.isfinite(value).all() for value in values):
+        return "the movement does not look like that of a body: calibrate again"
+    moving = ~evidence.reference
+    worst = int(np.argmax((fit.residuals[moving] ** 2).mean(0)))
+    if np.sqrt((fit.residuals[moving] ** 2).mean(0))[worst] > _LARGEST_RESIDUAL * adult:
+        return (
+            f"{TRACKERS[worst]} does not move as a tracker on that limb of this body does: check"
+            " which tracker is worn where and that its strap holds, then move again"
+        )
+    if (np.median(fit.poses.angles[moving][:, _FLEXES], axis=0) > _SITTING).all():
+        return "the performer seems to sit: stand up for the movement"
+    moved = np.linalg.norm(fit.mounts.offsets - before.offsets, axis=-1) / adult
+    turned = rotation_angle(transpose(before.rotations) @ fit.mounts.rotations)
+    far = np.maximum(moved / _LARGEST_MOVE, turned / _LARGEST_ROTATION)
+    if far.max() > 1.0:
+        return (
+            f"{TRACKERS[int(far.argmax())]} sits elsewhere than in the reference pose: stand in the"
+            " pose again, then move"
+        )
+    lengths, original = (np.linalg.norm(s.offsets, axis=-1) for s in (fit.skeleton, body))
+    bones = original > 1e-6
+    if np.abs(lengths[bones] / original[bones] - 1.0).max() > _LARGEST_BONE_CHANGE:
+        return "the measured body is unlike any: stand in the reference pose again, then move"
+    return None
+
+
+def _refine(
+    calibration: Calibration, fit: MovementFit, warnings: tuple[str, ...], trust: float
+) -> MovementCalibration:
+    """Bring a calibration towards what was fitted, by a share of the way."""
+    before = from_quat(calibration.mount_rotations.astype(np.float64))
+    joints = transpose(fit.mounts.rotations)
+    offsets = -rotate(joints, fit.mounts.offsets)
+    rotations = before @ from_rotvec(trust * to_rotvec(transpose(before) @ joints))
+    performer = None
+    if calibration.performer:
+        own = calibration.performer
+        performer = Skeleton(
+            own.offsets + trust * (fit.skeleton.offsets - own.offsets), own.present
+        )
+    refined = replace(
+        calibration,
+        mount_rotations=to_quat(rotations).astype(np.float32),
+        mount_offsets=((1.0 - trust) * calibration.mount_offsets + trust * offsets).astype("f4"),
+        performer=performer,
+    )
+    scale = 1.0 if trust == 1.0 and performer is None else _LESS_CERTAIN
+    offset_deviations = scale * _OFFSET_SCALE * np.linalg.norm(fit.offset_spreads, axis=-1)
+    rotation_deviations = scale * _ROTATION_SCALE * np.linalg.norm(fit.rotation_spreads, axis=-1)
+    return MovementCalibration(
+        refined, True, offset_deviations, np.degrees(rotation_deviations), fit.floor, warnings
+    )

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole sessions with worn trackers: the figures and what they mean."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
+from ssrhmr_core.cli import main
+from ssrhmr_core.evaluation.worn.mounts import draw_mounts
+from ssrhmr_core.evaluation.worn.score import WornErrors, WornTrackers, score_worn
+from ssrhmr_core.formats.bvh import save_bvh
+from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
+from ssrhmr_core.tracking.calibration import Calibration
+from ssrhmr_core.tracking.take import Take
+from tests.core.conftest import make_motion
+
+IK = ReconstructionOptions(preset="ik")
+KEYS = ("worn_mpjpe_mm", "worn_mpjre_deg", "worn_abs_mpjpe_mm", "bone_percent")
+
+
+def score(
+    truth: Motion,
+    evidence: Literal["pose", "movement", "take"],
+    proportions: Literal["match", "retarget"] = "match",
+    seed: int = 0,
+) -> WornErrors:
+    return score_worn(
+        truth,
+        WornTrackers(evidence, proportions, seed),
+        0,
+        lambda skeleton, take: Reconstructor(skeleton, IK).clip(take),
+    )
+
+
+def test_a_movement_brings_joints_nearer_than_the_pose(skeleton: Skeleton) -> None:
+    truth = make_motion(skeleton, frames=240)
+    pose, movement = score(truth, "pose"), score(truth, "movement")
+    assert not pose.refined.any() and movement.refined.all()
+    assert movement.mount_offsets.mean() < 20.0 < pose.mount_offsets.mean()
+    assert movement.positions.mean() < pose.positions.mean()
+    assert movement.absolute_positions.mean() < pose.absolute_positions.mean()
+    np.testing.assert_array_equal(pose.bones, 0.0)
+
+
+def test_measured_bodies_have_bone_errors(skeleton: Skeleton) -> None:
+    errors = score(make_motion(skeleton, frames=90), "pose", "retarget")
+    assert 0.0 < errors.bones.mean() < 25.0
+
+
+def test_the_seed_draws_the_performer(skeleton: Skeleton) -> None:
+    truth = make_motion(skeleton, frames=90)
+    first, again, other = (score(truth, "pose", seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.positions, again.positions)
+    assert np.abs(first.mount_offsets - other.mount_offsets).max() > 1.0
+
+
+def test_true_mounts_give_the_joints_back(motion: Motion) -> None:
+    mounts = draw_mounts(motion.skeleton, np.random.default_rng(4))
+    calibration = Calibration(
+        mounts.mount_rotations().astype("f4"), mounts.mount_offsets().astype("f4")
+    )
+    joints = Take.from_motion(motion)
+    back = calibration.apply(mounts.to_trackers(joints))
+    np.testing.assert_allclose(back.positions, joints.positions, atol=1e-5)
+    slipped = calibration.apply(mounts.to_trackers(joints, slipping=True))
+    away = np.linalg.norm(slipped.positions - joints.positions, axis=-1)
+    assert 0.0 < away.max() <= 0.0101
+
+
+@pytest.mark.parametrize("proportions", ("match", "retarget"))
+def test_evaluate_writes_the_figures(tmp_path: Path, skeleton: Skeleton, proportions: str) -> None:
+    for number in range(2):
+        save_bvh(tmp_path / f"clip{number}.bvh", make_motion(skeleton, frames=90, seed=number))
+    out = tmp_path / "figures.json"
+    arguments = ["--worn", "pose", "--proportions", proportions, "--seed", "3"]
+    assert main(["evaluate", str(tmp_path), "--preset", "ik", "--json", str(out), *arguments]) == 0
+    figures = json.loads(out.read_text())
+    for row in (figures["pooled"], *figures["sets"].values(), *figures["clips"]):
+        assert all(np.isfinite(row[key]) for key in KEYS)
+        for key in ("mount_mm", "mount_deg"):
+            assert set(row[key]) == {*TRACKERS, "mean"}
+            by_tracker = [row[key][tracker] for tracker in TRACKERS]
+            assert row[key]["mean"] == pytest.approx(np.mean(by_tracker))
+        assert row["refined_share"] == 0.0
+    clips = figures["clips"]
+    assert figures["pooled"]["worn_mpjpe_mm"] == pytest.approx(
+        np.mean([clip["worn_mpjpe_mm"] for clip in clips])
+    )
+    assert clips[0]["worn_mpjpe_mm"] != clips[1]["worn_mpjpe_mm"]
+
+
+def test_evaluate_without_worn_trackers_has_no_such_figures(
+    tmp_path: Path, skeleton: Skeleton
+) -> None:
+    save_bvh(tmp_path / "clip.bvh", make_motion(skeleton, frames=60))
+    out = tmp_path / "figures.json"
+    assert main(["evaluate", str(tmp_path), "--preset", "ik", "--json", str(out)]) == 0
+    assert not [key for key in json.loads(out.read_text())["pooled"] if "worn" in key]

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calibration from movement: better than the pose alone, and never worse where it is odd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+from pymotion.rotations import quat_np as quat
+
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import INDEX, TRACKERS, Skeleton
+from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_mounts
+from ssrhmr_core.evaluation.worn.movement import (
+    draw_habits,
+    hold_reference,
+    make_guided_movement,
+)
+from ssrhmr_core.tracking.calibration import (
+    Calibration,
+    CalibrationOptions,
+    Proportions,
+    calibrate_at_stillest,
+)
+from ssrhmr_core.tracking.movement_calibration import (
+    MovementCalibration,
+    MovementOptions,
+    calibrate_from_movement,
+)
+from ssrhmr_core.tracking.take import Take
+from tests.core.conftest import make_motion, make_skeleton
+
+HANDS = [TRACKERS.index("left_hand"), TRACKERS.index("right_hand")]
+FEET = [TRACKERS.index("left_foot"), TRACKERS.index("right_foot")]
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A performer's true mounts, what the trackers saw, and the calibration from the pose."""
+
+    body: Skeleton
+    mounts: Mounts
+    reference: Take
+    movement: Take
+    calibration: Calibration
+
+    def refine(self, movement: Take | None = None) -> MovementCalibration:
+        movement = self.movement if movement is None else movement
+        return calibrate_from_movement(self.body, self.reference, movement, self.calibration)
+
+    def offset_error(self, calibration: Calibration) -> float:
+        away = calibration.mount_offsets - self.mounts.mount_offsets()
+        return float(np.linalg.norm(away, axis=-1).mean())
+
+
+@cache
+def session(seed: int, proportions: Proportions = "MATCH") -> Session:
+    random, body = np.random.default_rng([seed, 7]), make_skeleton()
+    mounts, habits = draw_mounts(body, random), draw_habits(random)
+    reference = mounts.to_trackers(
+        Take.from_motion(hold_reference(body, habits, 0.0, random)), slipping=False
+    )
+    movement = mounts.to_trackers(Take.from_motion(make_guided_movement(body, habits, random)))
+    calibration, _ = calibrate_at_stillest(body, reference, CalibrationOptions(proportions))
+    return Session(body, mounts, reference, movement, calibration)
+
+
+@cache
+def refined(seed: int, proportions: Proportions = "MATCH") -> MovementCalibration:
+    return session(seed, proportions).refine()
+
+
+def assert_kept(result: MovementCalibration, calibration: Calibration, words: str) -> None:
+    assert not result.refined and result.calibration is calibration
+    assert np.isnan(result.offset_deviations).all() and np.isnan(result.rotation_deviations).all()
+    (warning,) = result.warnings
+    assert words in warning
+
+
+@pytest.mark.parametrize("seed", (0, 1, 2))
+def test_a_movement_beats_the_pose(seed: int) -> None:
+    own, result = session(seed), refined(seed)
+    assert result.refined
+    before, after = (own.offset_error(c) for c in (own.calibration, result.calibration))
+    assert after < 0.02 and after < 0.6 * before
+    # The deviations are those of single mounts: within a factor of a few of the real errors.
+    errors = np.linalg.norm(result.calibration.mount_offsets - own.mounts.mount_offsets(), axis=-1)
+    assert (errors < 6.0 * result.offset_deviations).all()
+    assert (result.rotation_deviations > 0.0).all() and (result.rotation_deviations < 30.0).all()
+    assert abs(result.floor) < 0.03
+
+
+def test_a_movement_refines_the_measured_body() -> None:
+    own, result = session(1, "RETARGET"), refined(1, "RETARGET")
+    assert result.refined and result.calibration.performer is not None
+    assert own.offset_error(result.calibration) < 0.8 * own.offset_error(own.calibration)
+
+
+def test_the_character_keeps_its_proportions_with_match() -> None:
+    assert refined(0).calibration.performer is None
+
+
+def test_the_same_movement_gives_the_same_calibration() -> None:
+    again = session(0).refine()
+    np.testing.assert_array_equal(
+        again.calibration.mount_offsets, refined(0).calibration.mount_offsets
+    )
+
+
+def test_who_stands_still_is_told() -> None:
+    own = session(0)
+    still = np.tile(np.arange(len(own.reference)), 8)
+    take = Take(
+        np.arange(len(still)) / 60.0,
+        own.reference.positions[still],
+        own.reference.rotations[still],
+        own.reference.valid[still],
+    )
+    assert_kept(own.refine(take), own.calibration, "hardly any movement")
+
+
+def test_a_short_movement_is_told() -> None:
+    own = session(0)
+    short = own.movement.at(own.movement.times[:180])
+    assert_kept(own.refine(short), own.calibration, "fewer than 4 seconds")
+
+
+def test_a_tracker_that_is_never_seen_is_told() -> None:
+    own = session(0)
+    valid = own.movement.valid.copy()
+    valid[:, TRACKERS.index("head")] = False
+    lost = replace(own.movement, valid=valid)
+    assert_kept(own.refine(lost), own.calibration, "fewer than 4 seconds")
+
+
+def test_frames_with_a_lost_tracker_are_left_out() -> None:
+    own = session(0)
+    valid, positions = own.movement.valid.copy(), own.movement.positions.copy()
+    gone = slice(300, 420)
+    valid[gone, HANDS[0]] = False
+    positions[gone, HANDS[0]] = 40.0
+    result = own.refine(replace(own.movement, valid=valid, positions=positions))
+    assert result.refined
+    assert own.offset_error(result.calibration) < 0.02
+
+
+@pytest.mark.parametrize(("pair", "words"), ((HANDS, "on the hands"), (FEET, "on the feet")))
+def test_swapped_trackers_are_told(pair: list[int], words: str) -> None:
+    own = session(0)
+    positions, rotations = own.movement.positions.copy(), own.movement.rotations.copy()
+    positions[:, pair], rotations[:, pair] = positions[:, pair[::-1]], rotations[:, pair[::-1]]
+    swapped = replace(own.movement, positions=positions, rotations=rotations)
+    assert_kept(own.refine(swapped), own.calibration, words)
+
+
+def test_a_tracker_on_another_limb_is_told() -> None:
+    """Head and pelvis are exchanged after the pose: no body moves like that."""
+    own = session(0)
+    pair = [TRACKERS.index("pelvis"), TRACKERS.index("head")]
+    positions, rotations = own.movement.positions.copy(), own.movement.rotations.copy()
+    positions[:, pair], rotations[:, pair] = positions[:, pair[::-1]], rotations[:, pair[::-1]]
+    result = own.refine(replace(own.movement, positions=positions, rotations=rotations))
+    assert not result.refined and result.calibration is own.calibration
+    assert result.warnings
+
+
+def test_another_person_in_the_trackers_is_told() -> None:
+    """Somebody much smaller puts the trackers on after the pose."""
+    own = session(0)
+    small = own.body.scaled(0.8)
+    random = np.random.default_rng(5)
+    motion = make_guided_movement(small, draw_habits(random), random)
+    result = own.refine(own.mounts.to_trackers(Take.from_motion(motion)))
+    assert not result.refined and result.calibration is own.calibration
+    assert result.warnings
+
+
+def sit(motion: Motion) -> Motion:
+    """Bend hips and knees by a right angle throughout and lower the pelvis."""
+    rotations = motion.rotations.astype(np.float64)
+    lengths = np.linalg.norm(motion.skeleton.offsets, axis=-1)
+    forwards = quat.from_angle_axis(np.array([-0.5 * np.pi]), np.array([1.0, 0.0, 0.0]))
+    for side in ("left", "right"):
+        hip, knee = INDEX[f"{side}_hip"], INDEX[f"{side}_knee"]
+        pelvis = rotations[:, INDEX["hips"]]
+        rotations[:, hip] = quat.mul(pelvis, np.broadcast_to(forwards, pelvis.shape))
+        rotations[:, knee] = pelvis
+    root = motion.root.copy()
+    root[:, 1] -= lengths[INDEX["left_knee"]]
+    return replace(motion, rotations=rotations.astype(np.float32), root=root)
+
+
+def test_who_sits_is_told() -> None:
+    own = session(0)
+    random = np.random.default_rng(6)
+    motion = sit(make_guided_movement(own.body, draw_habits(random), random))
+    result = own.refine(own.mounts.to_trackers(Take.from_motion(motion)))
+    assert not result.refined and result.calibration is own.calibration
+    assert result.warnings
+
+
+def test_a_limb_that_was_not_moved_is_named() -> None:
+    own = session(0)
+    positions, rotations = own.movement.positions.copy(), own.movement.rotations.copy()
+    # The left hand is held to the body throughout.
+    hand, pelvis = HANDS[0], TRACKERS.index("pelvis")
+    turned = quat.mul(rotations[:, pelvis].astype(float), quat.inverse(rotations[:1, pelvis]))
+    turned_hand = quat.mul(turned, np.broadcast_to(rotations[0, hand], turned.shape))
+    away = np.broadcast_to(positions[0, hand] - positions[0, pelvis], positions[:, hand].shape)
+    rotations[:, hand] = turned_hand
+    positions[:, hand] = positions[:, pelvis] + quat.mul_vec(turned, away)
+    result = own.refine(replace(own.movement, positions=positions, rotations=rotations))
+    assert any(warning.startswith("left_hand hardly turned") for warning in result.warnings)
+    before, after = (own.offset_error(c) for c in (own.calibration, result.calibration))
+    assert after < before
+
+
+def test_a_long_movement_is_looked_at_in_bursts() -> None:
+    own = session(0)
+    result = calibrate_from_movement(
+        own.body, own.reference, own.movement, own.calibration, MovementOptions(most_frames=60)
+    )
+    assert result.refined
+    assert own.offset_error(result.calibration) < own.offset_error(own.calibration)
+
+
+def test_a_take_helps_too() -> None:
+    errors = []
+    for seed in range(3):
+        own = session(seed)
+        take = own.mounts.to_trackers(
+            Take.from_motion(make_motion(own.body, frames=1200, seed=seed)), slipping=True
+        )
+        result = calibrate_from_movement(
+            own.body, own.reference, take, own.calibration, MovementOptions(guided=False)
+        )
+        errors.append([own.offset_error(c) for c in (own.calibration, result.calibration)])
+    before, after = np.mean(errors, 0)
+    assert after < before
+
+
+def test_a_calibration_with_swapped_trackers_is_not_refined() -> None:
+    own = session(0)
+    swapped = replace(own.calibration, swapped=("hands",), warnings=("exchange the trackers",))
+    result = calibrate_from_movement(own.body, own.reference, own.movement, swapped)
+    assert_kept(result, swapped, "exchange the trackers")
