@@ -13,6 +13,7 @@ from .batch import panel as batch_panel
 from .batch import properties as batch_properties
 from .calibration import ops as calibrate_ops
 from .calibration import panel as calibrate_panel
+from .calibration import refine as calibrate_refine
 from .characters import ops as setups_ops
 from .characters import panel as setups_panel
 from .common import modal_job
@@ -38,6 +39,7 @@ CLASSES: tuple[type, ...] = (
     *setups_ops.CLASSES,
     *setup_ops.CLASSES,
     *calibrate_ops.CLASSES,
+    *calibrate_refine.CLASSES,
     *takes_ops.CLASSES,
     *takes_armature.CLASSES,
     *bake_ops.CLASSES,

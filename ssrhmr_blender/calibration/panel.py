@@ -43,6 +43,8 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         if not setup.calibration:
             layout.label(text="Not calibrated yet", icon="INFO")
             return
+        if setup.reference not in ("CHARACTER", "JOINTS") and setup.proportions != "FIT":
+            layout.operator_menu_enum("ssrhmr.refine_calibration", "evidence", icon="ARMATURE_DATA")
         column = layout.column(align=True)
         for fit in setup.fits:
             split = column.split(factor=0.6)
