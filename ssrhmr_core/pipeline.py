@@ -21,9 +21,10 @@ from .model.network import HISTORY, body_features, frame_features, predict, step
 from .model.weights import WeightsError, load_weights
 from .solver import LIMBS, solve
 from .tracking.denoising import Smoothing, smooth
-from .tracking.dropout import DropoutDetector, mark_dropouts
+from .tracking.dropout import mark_dropouts
 from .tracking.foot_planting import Contacts, detect_contacts, keep_toes_flat, plant_feet
 from .tracking.gap_filling import ANCHORS, GapFiller
+from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
 from .tracking.take import Take, TrackerError
 
@@ -108,7 +109,7 @@ class Reconstructor:
         self._weights = load_weights(weights) if options.preset == "ssrhmr" else {}
         self._exact = options.stage == "exact"
         self._filter = OneEuro(options.smoothing.cutoff)
-        self._detector = DropoutDetector()
+        self._detector = LiveDropoutDetector()
         self.set_performer(performer)
 
     @property
@@ -137,6 +138,8 @@ class Reconstructor:
         self._detector.reset()
         self._filter.reset()
         self._gap_filler.reset()
+        self.believed = np.ones(len(TRACKERS), bool)
+        """Which trackers (6,) counted in the last frame; the others were filled in."""
 
     def frame(
         self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray | None = None
@@ -159,7 +162,8 @@ class Reconstructor:
         positions = np.asarray(positions, np.float32) / self._unit
         rotations = np.asarray(rotations, np.float32)
         valid = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
-        valid = self._detector.frame(positions, rotations, valid)
+        valid = self._detector.frame(positions, rotations, valid, self._gap_filler)
+        self.believed = valid
         positions, rotations = self._filter.frame(positions, rotations, valid)
         positions, matrices = self._gap_filler.frame(positions, from_quat(rotations), valid)
         positions, matrices = positions[None], matrices[None].astype(np.float32)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.evaluate import Disturbance, ScoredModel, evaluate
+from ..evaluation.glitches import CRITERIA, measure_glitches
 from ..evaluation.worn.score import WornTrackers
 from ..files import atomic_write
 from ..formats import MOTION_SUFFIXES, find_motions, load_motion
@@ -28,6 +29,7 @@ _COLUMNS = {
     "foot_sunk_p99_mm": "sunk mm",
     "frames": "frames",
 }
+_WORST = ("worst_recovery_mm", "worst_excess_mm", "worst_speed")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +77,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="with --worn: other performers"
     )
+    parser.add_argument(
+        "--glitches",
+        type=int,
+        default=0,
+        metavar="N",
+        help="instead of scoring, draw N glitches of trackers and judge how the body bears them",
+    )
     parser.add_argument("--weights", type=Path, help="a weights file other than the shipped one")
     parser.add_argument(
         "--json", type=Path, metavar="OUT.json", help="also write all figures to a file"
@@ -93,6 +102,12 @@ def run(chosen: argparse.Namespace) -> int:
         OSError: The figures cannot be written.
     """
     bar = Bar("evaluate")
+    load = partial(load_motion, **file_options(chosen))
+    if chosen.glitches:
+        figures = measure_glitches(find_motions(chosen.paths), chosen.glitches, bar.show, load)
+        _write(chosen.json, figures)
+        _print_glitches(figures)
+        return int(chosen.strict and bool(figures["unreadable"]))
     disturbance = Disturbance(chosen.noise[0], chosen.noise[1], tuple(chosen.drop))
     figures = evaluate(
         find_motions(chosen.paths),
@@ -100,11 +115,10 @@ def run(chosen: argparse.Namespace) -> int:
         disturbance,
         chosen.bodies,
         progress=lambda done, total: bar.show(done / total),
-        load=partial(load_motion, **file_options(chosen)),
+        load=load,
         worn=WornTrackers(chosen.worn, chosen.proportions, chosen.seed) if chosen.worn else None,
     )
-    if chosen.json:
-        atomic_write(chosen.json, json.dumps(figures, indent=1) + "\n")
+    _write(chosen.json, figures)
     _print_table(figures)
     if chosen.drop:
         pooled = figures["pooled"]
@@ -149,6 +163,25 @@ def _print_counts(figures: dict[str, Any]) -> None:
         print(f"{len(figures['unreadable'])} files could not be read:")
     for each in figures["unreadable"]:
         print(f"    {each['path']}: {each['reason']}")
+
+
+def _write(path: Path | None, figures: dict[str, Any]) -> None:
+    if path:
+        atomic_write(path, json.dumps(figures, indent=1) + "\n")
+
+
+def _print_glitches(figures: dict[str, Any]) -> None:
+    titles = ("kind", "mode", "count", *(f"{name} %" for name in CRITERIA))
+    print(*(f"{title:>10}" for title in titles), "   worst: mm after, mm beyond, m/s")
+    for row in figures["rows"]:
+        shares = (f"{100.0 * row[name]:10.2f}" for name in CRITERIA)
+        worst = (f"{row[name]:8.1f}" for name in _WORST)
+        print(f"{row['kind']:>10} {row['mode']:>10} {row['count']:10}", *shares, "  ", *worst)
+    clean = figures["clean"]
+    print(
+        f"{figures['glitches']} glitches. Of clean readings {clean['baked']:.1e} are marked as lost"
+        f" baked, {clean['live']:.1e} live."
+    )
 
 
 def _shown(value: float | int | None) -> str:

@@ -1,172 +1,273 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find lost trackers that their source reports as valid: jumps and frozen readings."""
+"""Dropouts that a source reports as valid, found in whole takes: glitches and frozen readings.
+
+A glitch shows itself by a step that no body part makes (:mod:`ssrhmr_core.tracking.plausibility`).
+Which of the readings around it are wrong is decided by what would be the most plausible path: the
+one that leaves out the least time and bridges what it leaves out with the least acceleration. A
+tracker that flies off and snaps back is therefore left out from where it began to fly.
+
+The causal counterpart is :mod:`ssrhmr_core.tracking.live_dropout`.
+"""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..body.interpolation import MODEL_RATE, find_runs
-from ..geometry.arrays import Array
-from .take import Take, has_usable_values
+from .plausibility import limits_of, measure_implausibility
+from .take import Take
 
-_JUMP_SPEED = 20.0
-"""Metres a second that no hand or foot reaches, of an adult."""
-_JUMP_SLACK = 0.05
-_JUMP_DRIFT = 2.0
-"""Metres a second by which the place where a tracker may come back grows after a jump."""
-_FROZEN_SECONDS = 0.2
-_FROZEN_FRAMES = round(_FROZEN_SECONDS * MODEL_RATE)
-_ALIVE_FRAMES = 30
-"""Frames with changes after which a live tracker is known to shake as sensors do."""
-_FROZEN_RELEASE = 0.05
-"""Metres by which a tracker that was frozen, not resting, is somewhere else afterwards."""
-_CUT = 4
-"""Trackers that leap at once where a take was cut."""
+CUT_TRACKERS = 4
+"""A take was cut where at least so many trackers leap at once: nothing was lost there."""
+LEAP = 0.05
+"""Metres by which a step differs from the one before where a tracker leaps, and by which a tracker
+that was frozen, rather than at rest, is off its frozen position afterwards."""
+_FROZEN_SECONDS, _STOPPED_SECONDS = 0.2, 0.1
+"""Seconds after which equal frames are frozen that end in a jump, or that begin and end while the
+tracker moves."""
+_STOP_SPEED, _SHAKE = 0.25, 1e-5
+"""Metres per second of such a tracker, and metres by which its path is never quite straight."""
+_FROZEN_FRAMES = 3
+"""Equal frames next to a glitch that may belong to it."""
+
+# Costs of leaving out readings, in frames of 1/60 s.
+_GAP_COST = 2.0
+_EQUAL_COST = 0.05
+"""Cost of a frame that equals the one before."""
+_CUT_COST = 180.0
+"""Cost of a jump that no body part makes, if both sides of it are kept."""
+_MILD_EXCESS, _MILD_COST = 2.2, 8.0
+"""Excess up to which fast motion, or a slip of its capture, makes a step after all; its cost."""
+_SPLIT_COSTS = (61.0, 60.0)
+"""Costs of leaving out one part of a smooth path, before and after a jump: what stays elsewhere is
+only believed if that explains more readings."""
+_JUMP_EXCESS = 3.0
+"""Excess of a step from which on it is a jump."""
+_LONGEST_GAP = 3.0
+"""Seconds that are bridged at most."""
+_USUAL_ACCELERATION = 22.0
+"""Metres per second squared of a bridge that cost as much as one frame."""
+_SHORTEST_FRAGMENT = 4
+"""Frames of the shortest part of a path that is kept between two losses."""
+_BLENDED = 0.2
+"""Seconds that are left out after a jump that is not bridged, so that the body can follow."""
 
 
 def mark_dropouts(take: Take) -> Take:
-    """Mark frames in which trackers jumped away or were frozen as not valid.
+    """Mark glitches and frozen readings as not valid.
 
-    A jump is faster than people are; what comes after it counts only when it is near where the
-    tracker was, or has stayed for long enough that it may really be there. Exactly equal frames are
-    frozen when the tracker is somewhere else at their end: keyed trackers rest without that. Where
-    most trackers leap at once, the take was cut there, and nothing was lost.
+    Exactly equal frames are frozen if the tracker is somewhere else at their end; keyed trackers
+    rest without that. A tracker that jumps and stays elsewhere for some seconds is believed after
+    the jump. Nothing is marked where most trackers leap at once, because the take was cut there.
 
     Args:
-        take: trackers at any rate.
+        take: Trackers at any rate.
 
     Returns:
-        The take; the same object where nothing was found.
+        The take with fewer valid readings; the same object if there was nothing to mark.
+    """
+    cuts = _find_cuts(take)
+    valid = take.valid.copy()
+    for tracker in range(valid.shape[1]):
+        _mark_frozen(take, tracker, cuts, valid)
+        _mark_glitches(take, tracker, cuts, valid)
+    return take if (valid == take.valid).all() else replace(take, valid=valid)
+
+
+def _find_cuts(take: Take) -> np.ndarray:
+    """Return (F,) bool, True for frames that follow a cut of the take.
+
+    All trackers of a running body are fast, but none of them leaps from its motion before.
     """
     steps = np.diff(take.positions, axis=0, prepend=take.positions[:1])
-    # Of a body that runs all trackers are fast, but none of them leaps from what it did before.
-    changes = np.linalg.norm(np.diff(steps, axis=0, prepend=steps[:1]), axis=-1)
-    cuts = (changes > _FROZEN_RELEASE).sum(1) >= _CUT
-    valid = take.valid.copy()
-    for tracker in range(6):
-        _mark_frozen(take, tracker, cuts, valid)
-        _mark_jumps(take, tracker, cuts, valid)
-    if (valid == take.valid).all():
-        return take
-    return Take(take.times, take.positions, take.rotations, valid)
+    with np.errstate(invalid="ignore"):
+        changes = np.linalg.norm(np.diff(steps, axis=0, prepend=steps[:1]), axis=-1)
+        return (changes > LEAP).sum(1) >= CUT_TRACKERS
 
 
 def _mark_frozen(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -> None:
-    seen = np.flatnonzero(valid[:, tracker])
-    spots, turns = take.positions[seen, tracker], take.rotations[seen, tracker]
-    same = (spots[1:] == spots[:-1]).all(-1) & (turns[1:] == turns[:-1]).all(-1)
-    for begin, end in find_runs(same):
-        lasted = take.times[seen[end]] - take.times[seen[begin]]
-        if end + 1 >= len(seen) or lasted < _FROZEN_SECONDS or cuts[seen[end + 1]]:
-            continue
-        if np.linalg.norm(spots[end + 1] - spots[end]) > _FROZEN_RELEASE:
-            valid[seen[begin + 1 : end + 1], tracker] = False
-
-
-def _mark_jumps(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -> None:
-    seen = np.flatnonzero(valid[:, tracker])
-    if len(seen) < 2:
+    frames = np.flatnonzero(valid[:, tracker])
+    positions, rotations = take.positions[frames, tracker], take.rotations[frames, tracker]
+    equal = (positions[1:] == positions[:-1]).all(-1) & (rotations[1:] == rotations[:-1]).all(-1)
+    if not equal.any():
         return
-    spots, times = take.positions[seen, tracker].astype(np.float64), take.times[seen]
-    steps = np.linalg.norm(np.diff(spots, axis=0), axis=-1)
-    fast = steps > _JUMP_SPEED * np.diff(times) + _JUMP_SLACK
-    jumps = np.flatnonzero(fast & ~cuts[seen[1:]])
-    at = 0
-    while len(jumps := jumps[jumps >= at]):
-        last = int(jumps[0])
-        away = np.linalg.norm(spots[last + 1 :] - spots[last], axis=-1)
-        waited = times[last + 1 :] - times[last]
-        near = np.flatnonzero(away <= _allowed(waited))
-        at = last + 1 + (int(near[0]) if len(near) else len(away))
-        valid[seen[last + 1 : at], tracker] = False
+    times = take.times[frames]
+    steps = np.diff(positions.astype(np.float64), axis=0)
+    speeds = np.linalg.norm(steps, axis=-1) / np.diff(times)
+    shakes = np.median(np.linalg.norm(np.diff(steps, axis=0), axis=-1)) > _SHAKE
+    for begin, end in find_runs(equal):
+        lasted = times[end] - times[begin]
+        if end + 1 >= len(frames) or cuts[frames[end + 1]]:
+            continue
+        jumps = lasted >= _FROZEN_SECONDS and np.linalg.norm(steps[end]) > LEAP
+        # Keys ease in and out, or are linear; sensors stop dead.
+        stops = begin > 0 and min(speeds[begin - 1], speeds[end]) > _STOP_SPEED
+        if jumps or (shakes and stops and lasted >= _STOPPED_SECONDS):
+            valid[frames[begin + 1 : end + 1], tracker] = False
 
 
-def _allowed(waited: Array) -> Array:
-    """Metres from where it was last believed that a tracker may be after so many seconds."""
-    return _JUMP_SPEED * np.minimum(waited, 0.02) + _JUMP_SLACK + _JUMP_DRIFT * waited
+def _mark_glitches(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -> None:
+    frames = np.flatnonzero(valid[:, tracker])
+    if len(frames) < 3:
+        return
+    track = _Track.read(take, tracker, frames, cuts)
+    suspicious = np.flatnonzero(track.excess)
+    if not len(suspicious):
+        return
+    for begin, end in _group(track.times, suspicious):
+        kept = _find_plausible_path(track.part(begin, end))
+        valid[frames[begin:end][~kept], tracker] = False
+        _drop_fragments(valid[frames[begin] : frames[end - 1] + 1, tracker])
 
 
-class DropoutDetector:
-    """Finds lost trackers as they come, frame by frame: the causal twin of :func:`mark_dropouts`.
+def _drop_fragments(valid: np.ndarray) -> None:
+    """Drop single readings (F,) between others that are lost: chance put them on the path."""
+    for begin, end in find_runs(valid):
+        if begin and end < len(valid) and end - begin < _SHORTEST_FRAGMENT:
+            valid[begin:end] = False
 
-    A live tracker that gives the very same numbers for a while, having shaken before as sensors do,
-    is frozen; it need not wait for where it comes back.
+
+@dataclass(frozen=True, eq=False)
+class _Track:
+    """The valid readings of one tracker.
+
+    Attributes:
+        times: (N,) seconds.
+        positions: (N, 3) metres.
+        excess: (N - 1,) by how many times steps exceed what is plausible; 0 if they do not.
+        is_smooth: (N - 1,) bool, False for these steps and those across missing readings.
+        incoming: (N, 3) velocity of the step to each reading; NaN if it is not plausible.
+        outgoing: (N, 3) velocity of the step from each reading, likewise.
+        costs: (N,) cost of leaving out each reading, in frames.
+        scenes: (N,) number of cuts before each reading.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing seen."""
-        self.reset()
+    times: np.ndarray
+    positions: np.ndarray
+    excess: np.ndarray
+    is_smooth: np.ndarray
+    incoming: np.ndarray
+    outgoing: np.ndarray
+    costs: np.ndarray
+    scenes: np.ndarray
 
-    def reset(self) -> None:
-        """Forget the past."""
-        self._watched = [_TrackerWatch() for _ in range(6)]
+    @classmethod
+    def read(cls, take: Take, tracker: int, frames: np.ndarray, cuts: np.ndarray) -> _Track:
+        """Read the valid frames of a tracker from a take."""
+        times = take.times[frames]
+        positions = take.positions[frames, tracker].astype(np.float64)
+        scenes = np.cumsum(cuts)[frames]
+        same_scene = np.diff(scenes) == 0
+        excess = measure_implausibility(times, positions, limits_of(tracker)) * same_scene
+        excess[excess < 1.0] = 0.0
+        velocities = np.diff(positions, axis=0) / np.diff(times)[:, None]
+        velocities[(excess > 0.0) | ~same_scene] = np.nan
+        unknown = np.full((1, 3), np.nan)
+        costs = MODEL_RATE * np.gradient(times)
+        equal = (np.diff(positions, axis=0) == 0.0).all(-1)
+        for begin, end in find_runs(equal):
+            if end - begin >= _FROZEN_FRAMES:
+                costs[begin + 1 : end + 1] *= _EQUAL_COST
+        return cls(
+            times,
+            positions,
+            excess,
+            (excess == 0.0) & (np.diff(times) < 1.5 * np.median(np.diff(times))),
+            np.concatenate([unknown, velocities]),
+            np.concatenate([velocities, unknown]),
+            costs,
+            scenes,
+        )
 
-    def frame(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """Say which trackers (6,) can be believed in the next frame.
-
-        Args:
-            positions: (6, 3), metres, as they came.
-            rotations: (6, 4) quaternions.
-            known: (6,) bool, what the source says.
-        """
-        believed = (known & has_usable_values(positions, rotations)).tolist()
-        spots = positions.tolist()
-        readings = zip(self._watched, spots, rotations.tolist(), strict=True)
-        leaps = [tracker.note(spot, turn) for tracker, spot, turn in readings]
-        # When all stand still the source has paused; there is nothing to fill in from.
-        paused = sum(tracker.is_frozen for tracker in self._watched) >= _CUT
-        cut = sum(leap > _FROZEN_RELEASE for leap in leaps) >= _CUT
-        return np.array(
-            [
-                tracker.believe(spot, seen and (paused or not tracker.is_frozen), cut)
-                for tracker, spot, seen in zip(self._watched, spots, believed, strict=True)
-            ]
+    def part(self, begin: int, end: int) -> _Track:
+        """Return the readings from ``begin`` to before ``end``."""
+        readings = slice(begin, end)
+        return _Track(
+            self.times[readings],
+            self.positions[readings],
+            self.excess[begin : end - 1],
+            self.is_smooth[begin : end - 1],
+            self.incoming[readings],
+            self.outgoing[readings],
+            self.costs[readings],
+            self.scenes[readings],
         )
 
 
-class _TrackerWatch:
-    """What is remembered of one tracker; in plain floats, which are quicker for so few of them."""
+def _group(times: np.ndarray, breaks: np.ndarray) -> list[tuple[int, int]]:
+    """Group implausible steps that may belong to one glitch, with the readings around them.
 
-    def __init__(self) -> None:
-        self._raw: tuple[list[float], list[float]] | None = None
-        self._step = [0.0, 0.0, 0.0]
-        self._alive = self._same = 0
-        self._good, self._waited = [0.0, 0.0, 0.0], math.inf
+    Args:
+        times: (N,) seconds of all readings.
+        breaks: Indices of the steps that are not plausible.
 
-    @property
-    def is_frozen(self) -> bool:
-        """Whether it has given the same numbers for too long, having shaken before."""
-        return self._same >= _FROZEN_FRAMES and self._alive >= _ALIVE_FRAMES
-
-    def note(self, spot: list[float], turn: list[float]) -> float:
-        """Take in the next reading; return by how many metres its step differs from the last."""
-        before, self._raw = self._raw, (spot, turn)
-        if before is None:
-            return 0.0
-        if before == (spot, turn):
-            self._same += 1
+    Returns:
+        First and one past the last reading of each group.
+    """
+    begins = np.searchsorted(times, times[breaks] - _LONGEST_GAP)
+    ends = np.searchsorted(times, times[breaks + 1] + _LONGEST_GAP, side="right")
+    groups: list[tuple[int, int]] = []
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        if groups and begin < groups[-1][1]:
+            groups[-1] = (groups[-1][0], end)
         else:
-            self._same = 0
-            self._alive += 1
-        step = [now - then for now, then in zip(spot, before[0], strict=True)]
-        if not math.isfinite(sum(step)):
-            step = [0.0, 0.0, 0.0]
-        leap = math.dist(step, self._step)
-        self._step = step
-        return leap
+            groups.append((begin, end))
+    return groups
 
-    def believe(self, spot: list[float], seen: bool, cut: bool) -> bool:
-        """Whether it is believed to be where it is said to be.
 
-        Args:
-            spot: where, metres.
-            seen: whether the source sees it, and it is not frozen.
-            cut: whether the take was cut here: then it may be anywhere.
-        """
-        self._waited += 1.0 / MODEL_RATE
-        if not seen or not (cut or math.dist(spot, self._good) <= _allowed(self._waited)):
-            return False
-        self._good, self._waited = spot, 0.0
-        return True
+def _find_plausible_path(track: _Track) -> np.ndarray:
+    """Find the readings (N,) bool of the cheapest path, by dynamic programming.
+
+    A path costs the time of the readings that it leaves out, and the acceleration of the bridges
+    across them.
+    """
+    count = len(track.times)
+    left_out = np.concatenate([[0.0], np.cumsum(track.costs)])
+    # The path may begin or end within a glitch.
+    best = left_out[:-1].copy()
+    previous = np.full(count, -1)
+    first = np.searchsorted(track.times, track.times - _LONGEST_GAP)
+    for reading in range(1, count):
+        before = np.arange(first[reading], reading)
+        if not len(before):
+            before = np.array([reading - 1])
+        costs = best[before] + left_out[reading] - left_out[before + 1]
+        costs += _bridge_costs(track, before, reading)
+        cheapest = int(costs.argmin())
+        if costs[cheapest] < best[reading]:
+            best[reading], previous[reading] = costs[cheapest], before[cheapest]
+    last = int((best + left_out[-1] - left_out[1:]).argmin())
+    kept = np.zeros(count, bool)
+    while last >= 0:
+        kept[last] = True
+        if last and previous[last] == last - 1 and track.excess[last - 1] > _JUMP_EXCESS:
+            lasted = track.times - track.times[last]
+            kept[(lasted >= 0.0) & (lasted < _BLENDED)] = False
+        last = previous[last]
+    return kept
+
+
+def _bridge_costs(track: _Track, before: np.ndarray, after: int) -> np.ndarray:
+    """Return what it costs (B,) to go from some readings directly to a later one."""
+    seconds = (track.times[after] - track.times[before])[:, None]
+    straight = (track.positions[after] - track.positions[before]) / seconds
+    start, end = track.incoming[before], track.outgoing[after]
+    start = np.where(np.isnan(start), straight, start)
+    end = np.where(np.isnan(end), straight, end)
+    # Both ends of a cubic curve, where its acceleration is largest.
+    accelerations = [
+        np.linalg.norm((6.0 * straight - 4.0 * start - 2.0 * end) / seconds, axis=-1),
+        np.linalg.norm((2.0 * start + 4.0 * end - 6.0 * straight) / seconds, axis=-1),
+    ]
+    share = np.maximum(*accelerations) / _USUAL_ACCELERATION
+    costs = _GAP_COST + np.minimum(share * share, _CUT_COST)
+    costs[track.scenes[before] != track.scenes[after]] = _GAP_COST
+    costs += np.where(track.is_smooth[before], _SPLIT_COSTS[0], 0.0)
+    if track.is_smooth[after - 1]:
+        costs += _SPLIT_COSTS[1]
+    if before[-1] == after - 1:
+        excess = track.excess[after - 1]
+        costs[-1] = 0.0 if not excess else _MILD_COST if excess < _MILD_EXCESS else _CUT_COST
+    return costs

@@ -1,71 +1,90 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Loss of tracking: found where a source hides it, filled in, and seamless at both ends.
+"""Gap filling: lost trackers follow the body, and no seam shows at either end.
 
-The same for baking and live use. A lost tracker first goes on as it moved, then drifts to where the
-model expects it from the other trackers (:mod:`ssrhmr_core.model.tracker_predictor`), and when it
-is seen again it is blended back; blends take about a quarter of a second, longer where far has to
-be gone.
+Baking and live use share this code. A lost tracker first continues its motion, then drifts to where
+the model expects it from the other trackers (:mod:`ssrhmr_core.model.tracker_predictor`). When it
+is valid again it is blended back within a quarter of a second, or less than half a second if it is
+far away. Blends are bounded: whatever readings do, a tracker is never further from its source than
+where the last blend began, and no blend outlasts the next one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
-from ..geometry.rotations import heading, rotate, transpose
+from ..geometry.rotations import from_rotvec, heading, rotate, to_rotvec, transpose
 from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
 from .take import Take, TrackerError
 
-ANCHORS = (TRACKERS.index("pelvis"), TRACKERS.index("head"))
+PELVIS, HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
+ANCHORS = (PELVIS, HEAD)
 """Trackers of which one is needed: the others are filled in relative to it."""
 
-_BLEND_RATE = 18.0
-"""Of the blends' decay (1 + wt) exp(-wt), 1/s: nearly over after a quarter of a second."""
 _BLEND_SPEED = 1.2
-"""Metres a second that a blend adds at most."""
-_CALM = 0.3
-"""Share of the way to where the net has a lost tracker that is gone in a frame (3.4 Hz)."""
+"""Metres per second at which short blends lead back at most."""
+_SHORTEST_BLEND, _LONGEST_BLEND = 0.25, 0.42
+"""Seconds that a blend takes."""
+_LARGEST_BLEND_SPEED = 7.0
+"""Metres per second above which even the longest blend takes longer."""
+_STEEPEST = 1.875
+"""Highest slope of a blend, whose mean slope is 1."""
+_SPEED_DECAY = 18.0
+"""Rate at which a difference of velocities decays, 1/s."""
+_LARGEST_SPEED, _LARGEST_SPIN = 4.0, 12.0
+"""Metres and radians per second: the largest difference of velocities that is carried on."""
+_LEAP = 12.0 / MODEL_RATE
+"""Metres in a frame from which on the source of a blend is another one, whatever it says."""
+_DRIFT = 0.3
+"""Share of the way to its predicted position that a lost tracker drifts in a frame (3.4 Hz)."""
+_LARGEST_DRIFT = 3.0 / MODEL_RATE
+"""Metres that it drifts in a frame at most."""
+_LARGEST_EXPECTED = 5.0 / MODEL_RATE
 _BENT, _STRAIGHT = 0.99, 0.9985
-"""Shares of a leg's length: where one that was filled in begins to be held back, and its end."""
+"""Shares of a leg's length: where a filled-in leg begins to be held back, and its limit."""
 _CHUNK = 2048
+
+_Pose = tuple[np.ndarray, np.ndarray]
+"""Positions (..., 3) and rotations (..., 3, 3)."""
 
 
 class GapFiller:
-    """Fills in trackers that are not seen, on the model's clock.
+    """Fills in lost trackers on the model's clock.
 
-    ``clip`` takes a whole take, ``frame`` one frame after the other; both give the same.
+    ``clip`` takes a whole take and ``frame`` one frame after the other; both give the same.
     """
 
     def __init__(
         self,
         weights: dict[str, np.ndarray],
         skeleton: Skeleton,
-        trust: Sequence[float] = (1.0,) * 6,
+        tracker_weights: Sequence[float] = (1.0,) * len(TRACKERS),
     ) -> None:
-        """Get ready.
+        """Create a filler without a past.
 
         Args:
-            weights: of :mod:`ssrhmr_core.model.tracker_predictor`.
-            skeleton: the body.
-            trust: how much each tracker counts: 1 is followed exactly, 0 is taken as not seen, and
-                between both its joint is between both.
+            weights: The weights of :mod:`ssrhmr_core.model.tracker_predictor`.
+            skeleton: The skeleton of the body.
+            tracker_weights: How much each tracker counts: 1 is followed exactly, 0 counts as lost,
+                and in between its joint is in between.
 
         Raises:
-            TrackerError: if neither pelvis nor head counts fully.
+            TrackerError: If neither pelvis nor head has the weight 1.
         """
         self._weights, self._offsets = weights, skeleton.offsets
         self._size = np.float32(skeleton.size)
         self._body = solver_skeleton(self._offsets)
-        self._trust = np.clip(np.asarray(trust, np.float32), 0.0, 1.0)
+        self._tracker_weights = np.clip(np.asarray(tracker_weights, np.float32), 0.0, 1.0)
         self._unaided: GapFiller | None = None
-        if (self._trust < 1.0).any():
-            if (self._trust[:2] < 1.0).all():
+        if (self._tracker_weights < 1.0).any():
+            if (self._tracker_weights[list(ANCHORS)] < 1.0).all():
                 raise TrackerError("pelvis or head must count fully: give one of them the weight 1")
             self._unaided = GapFiller(weights, skeleton)
         self.reset()
@@ -75,259 +94,334 @@ class GapFiller:
         if self._unaided:
             self._unaided.reset()
         self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self._seams = [_SourceBlend() for _ in range(6)]
+        self._blends = [_SourceBlend() for _ in TRACKERS]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-        self._settled = True
+        self._is_settled = True
         self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
+        self._outputs: list[np.ndarray] = []
+        self.anchored = True
+
+    @property
+    def expected(self) -> np.ndarray | None:
+        """Positions (6, 3) expected in the next frame; None without a past."""
+        if not self._outputs:
+            return None
+        step = self._outputs[0] - self._outputs[-1]
+        return self._outputs[0] + _limit(step, _LARGEST_EXPECTED)
+
+    def predict_from_others(self, tracker: int) -> np.ndarray | None:
+        """Predict the position (3,) of a tracker in the last frame, ignoring all its readings.
+
+        Args:
+            tracker: Index of the tracker.
+
+        Returns:
+            The position; None if neither pelvis nor head is left to judge by.
+        """
+        if not self._past or not self._weights:
+            return None
+        without = np.arange(len(TRACKERS)) != tracker
+        if not (self._past[0][2] & without)[list(ANCHORS)].any():
+            return None
+        return self._predict(without)[0][tracker]
 
     def clip(self, take: Take) -> Take:
-        """Return the take with all trackers known."""
+        """Return the take with all trackers valid."""
         if self._unaided is None:
-            return self._filled(take)
-        without = Take(
-            take.times, take.positions, take.rotations, take.valid & (self._trust == 1.0)
-        )
-        with_all, free = self._filled(take), self._unaided.clip(without)
-        share = self._trust[:, None]
+            return self._fill_take(take)
+        full_weight = self._tracker_weights == 1.0
+        without = Take(take.times, take.positions, take.rotations, take.valid & full_weight)
+        aided, unaided = self._fill_take(take), self._unaided.clip(without)
+        share = self._tracker_weights[:, None]
         mixed = quat.slerp(
-            free.rotations.astype(np.float64),
-            with_all.rotations.astype(np.float64),
-            np.broadcast_to(share, (*free.valid.shape, 1)),
+            unaided.rotations.astype(np.float64),
+            aided.rotations.astype(np.float64),
+            np.broadcast_to(share, (*unaided.valid.shape, 1)),
             shortest=True,
         )
         return Take(
             take.times,
-            free.positions + share * (with_all.positions - free.positions),
+            unaided.positions + share * (aided.positions - unaided.positions),
             quat.normalize(mixed).astype(np.float32),
-            with_all.valid,
+            aided.valid,
         )
 
-    def _filled(self, take: Take) -> Take:
-        """Fill in what is not seen, all that is seen counting."""
+    def _fill_take(self, take: Take) -> Take:
+        """Fill in a take whose valid trackers all count fully."""
         if take.valid.all():
             return take
-        spots, turns, known = _held(
+        positions, rotations, known = _hold_anchors(
             take.positions, quat.to_matrix(take.rotations).astype(np.float32), take.valid
         )
+        filled_positions, filled_rotations = positions.copy(), rotations.copy()
         rows = np.flatnonzero(~take.valid.all(1))
-        places, rotations = spots.copy(), turns.copy()
         for begin in range(0, len(rows), _CHUNK):
             part = rows[begin : begin + _CHUNK]
-            then = np.maximum(part[:, None] - np.array(AGO), 0)
-            seen = TrackerHistory(spots[then], turns[then], known[then].astype(np.float32))
-            filled, turned = predict_trackers(self._weights, seen, self._offsets, self._size)
+            past = np.maximum(part[:, None] - np.array(AGO), 0)
+            history = TrackerHistory(
+                positions[past], rotations[past], known[past].astype(np.float32)
+            )
+            predicted = predict_trackers(self._weights, history, self._offsets, self._size)
             lost = ~known[part]
-            places[part] = np.where(lost[..., None], filled, places[part])
-            rotations[part] = np.where(lost[..., None, None], turned, rotations[part])
+            filled_positions[part] = np.where(lost[..., None], predicted[0], filled_positions[part])
+            filled_rotations[part] = np.where(
+                lost[..., None, None], predicted[1], filled_rotations[part]
+            )
         self.reset()
         for frame in range(len(take)):
-            whole = known[frame].all() and (self._before is None or self._before[2].all())
-            if whole and self._settled:
-                self._before = (spots[frame], turns[frame], known[frame])
-                self._remember(places[frame], rotations[frame])
-                continue
-            places[frame], rotations[frame] = self._settle(
-                places[frame], rotations[frame], known[frame]
+            # Copies, because the past is kept while these arrays are overwritten.
+            filled_positions[frame], filled_rotations[frame] = self._settle(
+                filled_positions[frame].copy(),
+                filled_rotations[frame].copy(),
+                known[frame],
+                take.valid[frame],
             )
         self.reset()
         return Take(
             take.times,
-            places,
-            quat.from_matrix(rotations).astype(np.float32),
+            filled_positions,
+            quat.normalize(quat.from_matrix(filled_rotations)).astype(np.float32),
             np.ones_like(take.valid),
         )
 
-    def frame(
-        self, positions: np.ndarray, turns: np.ndarray, valid: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Complete the next frame.
+    def frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
+        """Fill in the next frame.
 
         Args:
-            positions: (6, 3), metres; anything where not valid.
-            turns: (6, 3, 3).
+            positions: (6, 3) positions in metres.
+            rotations: (6, 3, 3) rotations.
             valid: (6,) bool.
 
         Returns:
-            Positions and rotations of all six.
+            The positions and rotations of all six trackers.
         """
         if self._unaided is None:
-            if valid.all() and self._settled and (self._before is None or self._before[2].all()):
-                turns = turns.astype(np.float32, copy=False)
-                self._before = (positions, turns, valid.copy())
-                self._past = [self._before, *self._past[: max(AGO)]]
-                self._anchor = (0, positions[0], turns[0])
-                self._remember(positions, turns)
-                return positions, turns
-            return self._filled_frame(positions, turns, valid)
-        free, turned = self._unaided.frame(positions, turns, valid & (self._trust == 1.0))
-        spots, rotations = self._filled_frame(positions, turns, valid)
-        spots = free + self._trust[:, None] * (spots - free)
-        for tracker, share in enumerate(self._trust):
-            change = _to_vector(rotations[tracker] @ transpose(turned[tracker]))
-            turned[tracker] = _from_vector(share * change) @ turned[tracker]
-        return spots, turned
+            return self._fill_frame(positions, rotations, valid)
+        aided = self._fill_frame(positions, rotations, valid)
+        unaided = self._unaided.frame(positions, rotations, valid & (self._tracker_weights == 1.0))
+        self._outputs[0] = aided[0]
+        share = self._tracker_weights[:, None]
+        mixed = quat.slerp(
+            quat.from_matrix(unaided[1].astype(np.float64)),
+            quat.from_matrix(aided[1].astype(np.float64)),
+            share.astype(np.float64),
+            shortest=True,
+        )
+        return unaided[0] + share * (aided[0] - unaided[0]), quat.to_matrix(mixed)
 
-    def _filled_frame(
-        self, positions: np.ndarray, turns: np.ndarray, valid: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Fill in what is not seen, all that is seen counting."""
+    def _fill_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
+        """Fill in the next frame, all valid trackers counting fully."""
         known = valid.copy()
         positions = np.where(known[:, None], positions, 0.0).astype(np.float32)
-        turns = np.where(known[:, None, None], turns, 0.0).astype(np.float32)
-        if known[:2].any():
-            anchor = 0 if known[0] else 1
-            self._anchor = (anchor, positions[anchor], turns[anchor])
+        rotations = np.where(known[:, None, None], rotations, 0.0).astype(np.float32)
+        self.anchored = bool(known[list(ANCHORS)].any())
+        if self.anchored:
+            anchor = PELVIS if known[PELVIS] else HEAD
+            self._anchor = (anchor, positions[anchor], rotations[anchor])
         elif self._anchor:
-            # Nothing to go by: the body stays where it was seen last.
-            anchor, positions[anchor], turns[anchor] = self._anchor
+            # Nothing to judge by: the body stays where it was.
+            anchor, positions[anchor], rotations[anchor] = self._anchor
             known[anchor] = True
-        self._past = [(positions, turns, known), *self._past[: max(AGO)]]
+        self._past = [(positions, rotations, known), *self._past[: max(AGO)]]
         if not known.all():
-            oldest = len(self._past) - 1
-            moments = [self._past[min(ago, oldest)] for ago in AGO]
-            spots, rotations, masks = (np.stack(t)[None] for t in zip(*moments, strict=True))
-            seen = TrackerHistory(spots, rotations, masks.astype(np.float32))
-            filled, turned = predict_trackers(self._weights, seen, self._offsets, self._size)
-            positions = np.where(known[:, None], positions, filled[0])
-            turns = np.where(known[:, None, None], turns, turned[0])
-        return self._settle(positions, turns, known)
+            predicted = self._predict(np.ones(len(TRACKERS), bool))
+            positions = np.where(known[:, None], positions, predicted[0])
+            rotations = np.where(known[:, None, None], rotations, predicted[1])
+        return self._settle(positions, rotations, known, valid)
+
+    def _predict(self, counted: np.ndarray) -> _Pose:
+        """Predict all trackers in the last frame from the trackers (6,) that count.
+
+        Without a network they stay where they were.
+        """
+        if not self._weights:
+            return self._before[:2] if self._before else self._past[0][:2]
+        oldest = len(self._past) - 1
+        moments = [self._past[min(ago, oldest)] for ago in AGO]
+        positions, rotations, known = (np.stack(t)[None] for t in zip(*moments, strict=True))
+        history = TrackerHistory(positions, rotations, (known & counted).astype(np.float32))
+        predicted = predict_trackers(self._weights, history, self._offsets, self._size)
+        return predicted[0][0], predicted[1][0]
 
     def _settle(
-        self, spots: np.ndarray, turns: np.ndarray, known: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Make what was filled in calm, and what changes between seen and filled in seamless."""
-        spots, turns = spots.copy(), turns.copy()
-        if not known.all():
-            reference = 0 if known[0] else 1
-            before = self._before
-            # What was filled in goes along with the body, and only as fast as bodies do to where
-            # the net has it now: the net sees less of the past from frame to frame.
-            if before is not None and before[2][reference]:
-                carry = heading(turns[reference]) @ transpose(heading(before[1][reference]))
-                for tracker in np.flatnonzero(~known & ~before[2]):
-                    away = before[0][tracker] - before[0][reference]
-                    spot = spots[reference] + rotate(carry, away)
-                    turn = carry @ before[1][tracker]
-                    spots[tracker] = spot + _CALM * (spots[tracker] - spot)
-                    change = _to_vector(turns[tracker] @ transpose(turn))
-                    turns[tracker] = _from_vector(_CALM * change) @ turn
-            self._keep_in_reach(spots, turns, known)
-        self._before = (spots, turns, known)
-        found = [
-            seam.frame(spots[tracker], turns[tracker], known[tracker])
-            for tracker, seam in enumerate(self._seams)
-        ]
-        self._settled = not any(seam.is_open for seam in self._seams)
-        return np.stack([spot for spot, _ in found]), np.stack([turn for _, turn in found])
+        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray, valid: np.ndarray
+    ) -> _Pose:
+        """Calm predicted trackers, and blend where a tracker changes its source.
 
-    def _keep_in_reach(self, spots: np.ndarray, turns: np.ndarray, known: np.ndarray) -> None:
-        """Draw a foot, or a pelvis, that was filled in to where the leg is not fully stretched.
+        Args:
+            positions: (6, 3) measured or predicted positions.
+            rotations: (6, 3, 3) measured or predicted rotations.
+            known: (6,) bool, False where they are predicted.
+            valid: (6,) bool, False where they are predicted, or held for want of pelvis and head.
+        """
+        if not known.all():
+            self._calm(positions, rotations, known)
+            self._keep_in_reach(positions, rotations, known)
+        self._before = (positions, rotations, known)
+        if not (self._is_settled and valid.all()):
+            blended = [
+                blend.frame(positions[tracker], rotations[tracker], bool(valid[tracker]))
+                for tracker, blend in enumerate(self._blends)
+            ]
+            positions = np.stack([position for position, _ in blended])
+            rotations = np.stack([rotation for _, rotation in blended])
+            self._is_settled = bool(valid.all()) and not any(b.is_open for b in self._blends)
+        else:
+            for tracker, blend in enumerate(self._blends):
+                blend.follow(positions[tracker], rotations[tracker])
+        self._outputs = [positions, *self._outputs[:1]]
+        return positions, rotations
+
+    def _calm(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> None:
+        """Let lost trackers move with the body, and drift slowly to where the net has them.
+
+        The net sees less of the past from frame to frame and changes its mind.
+        """
+        reference = PELVIS if known[PELVIS] else HEAD
+        before = self._before
+        if before is None or not before[2][reference]:
+            return
+        turn = heading(rotations[reference]) @ transpose(heading(before[1][reference]))
+        for tracker in np.flatnonzero(~known & ~before[2]):
+            offset = before[0][tracker] - before[0][reference]
+            carried = positions[reference] + rotate(turn, offset)
+            drift = _DRIFT * (positions[tracker] - carried)
+            positions[tracker] = carried + _limit(drift, _LARGEST_DRIFT)
+            carried_rotation = turn @ before[1][tracker]
+            change = to_rotvec(rotations[tracker] @ transpose(carried_rotation))
+            rotations[tracker] = from_rotvec(_DRIFT * change) @ carried_rotation
+
+    def _keep_in_reach(
+        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray
+    ) -> None:
+        """Draw a filled-in foot or pelvis to where the leg is not fully stretched.
 
         A leg that cannot reach its foot is straight, and its knee snaps when it can again.
         """
-        hips = hip_positions(turns[0], self._body)
+        hips = hip_positions(rotations[PELVIS], self._body)
         lengths = (self._body.upper_lengths + self._body.lower_lengths)[: len(FOOT_TRACKERS), 0]
-        for tracker, hip, length in zip(FOOT_TRACKERS, hips, lengths, strict=True):
-            moved = 0 if known[tracker] else tracker
+        for foot, hip, length in zip(FOOT_TRACKERS, hips, lengths, strict=True):
+            moved = PELVIS if known[foot] else foot
             if known[moved]:
                 continue
-            leg = spots[tracker] - spots[0] - hip
+            leg = positions[foot] - positions[PELVIS] - hip
             stretch = float(np.linalg.norm(leg) / length)
             if stretch > _BENT:
                 room = _STRAIGHT - _BENT
                 wanted = _STRAIGHT - room * math.exp((_BENT - stretch) / room)
-                away = (1.0 - wanted / stretch) * leg
-                spots[moved] += -away if moved else away
-
-    def _remember(self, spots: np.ndarray, turns: np.ndarray) -> None:
-        """Go past a frame in which all is seen and nothing is being blended."""
-        for tracker, seam in enumerate(self._seams):
-            seam.frame(spots[tracker], turns[tracker], True)
+                shift = (1.0 - wanted / stretch) * leg
+                positions[moved] += shift if moved == PELVIS else -shift
 
 
-def _held(
-    positions: np.ndarray, turns: np.ndarray, valid: np.ndarray
+def _hold_anchors(
+    positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Keep pelvis or head where it was seen last while neither of them is seen."""
-    spots = np.where(valid[..., None], positions, 0.0).astype(np.float32)
-    turns = np.where(valid[..., None, None], turns, 0.0).astype(np.float32)
+    """Hold pelvis or head in place while both are lost.
+
+    Returns:
+        Positions (F, 6, 3), rotations (F, 6, 3, 3), and where they are measured or held (F, 6).
+    """
+    positions = np.where(valid[..., None], positions, 0.0).astype(np.float32)
+    rotations = np.where(valid[..., None, None], rotations, 0.0).astype(np.float32)
     known = valid.copy()
-    anchored = valid[:, :2].any(1)
-    if not anchored.all():
-        frames = np.arange(len(valid))
-        last = np.maximum.accumulate(np.where(anchored, frames, -1))
-        for frame in frames[~anchored & (last >= 0)]:
-            anchor = 0 if valid[last[frame], 0] else 1
-            spots[frame, anchor] = spots[last[frame], anchor]
-            turns[frame, anchor] = turns[last[frame], anchor]
-            known[frame, anchor] = True
-    return spots, turns, known
+    anchored = valid[:, ANCHORS].any(1)
+    frames = np.arange(len(valid))
+    last = np.maximum.accumulate(np.where(anchored, frames, -1))
+    for frame in frames[~anchored & (last >= 0)]:
+        anchor = PELVIS if valid[last[frame], PELVIS] else HEAD
+        positions[frame, anchor] = positions[last[frame], anchor]
+        rotations[frame, anchor] = rotations[last[frame], anchor]
+        known[frame, anchor] = True
+    return positions, rotations, known
 
 
 class _SourceBlend:
-    """Keeps one tracker smooth where its source changes between seen and filled in.
+    """Keeps one tracker smooth where its source changes between readings and predictions.
 
-    At a change the difference between where the tracker was heading and what the new source says
-    is kept and let decay, and with it the difference of their speeds: David Bollo,
-    "Inertialization", GDC 2018, with a critically damped decay.
+    At a change the distance between where the tracker was heading and its new source is kept and
+    decays, and with it the difference of their velocities: David Bollo, "Inertialization", GDC
+    2018. The distance decays along a curve of minimum jerk, which ends in finite time; the
+    velocities are limited, so that one blend never begins with what another one added.
     """
 
     def __init__(self) -> None:
-        self._known: bool | None = None
-        self._age, self._rate = 0, _BLEND_RATE
-        self._off, self._turn = np.zeros(3), np.zeros(3)
-        self._speed, self._spin = np.zeros(3), np.zeros(3)
-        self._source: tuple[np.ndarray, np.ndarray] | None = None
-        self._last: list[tuple[np.ndarray, np.ndarray]] = []
+        self._valid: bool | None = None
+        self._age, self._seconds = 0, _SHORTEST_BLEND
+        self._offset, self._rotvec = np.zeros(3), np.zeros(3)
+        self._velocity, self._spin = np.zeros(3), np.zeros(3)
+        self._step, self._turn = np.zeros(3), np.zeros(3)
+        self._source: _Pose = (np.zeros(3), np.eye(3))
+        self._outputs: list[_Pose] = []
         self.is_open = False
 
-    def frame(
-        self, spot: np.ndarray, turn: np.ndarray, known: np.bool_ | bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return place (3,) and rotation (3, 3) of the next frame."""
-        if self._known is not None and bool(known) != self._known:
-            self._start(spot, turn)
+    def follow(self, position: np.ndarray, rotation: np.ndarray) -> None:
+        """Take in a frame in which the tracker is valid and nothing is blended."""
+        self._valid, self._source = True, (position, rotation)
+        self._outputs = [(position, rotation), *self._outputs[:3]]
+
+    def frame(self, position: np.ndarray, rotation: np.ndarray, valid: bool) -> _Pose:
+        """Return position (3,) and rotation (3, 3) of the next frame."""
+        leaps = self.is_open and np.linalg.norm(position - self._source[0]) > _LEAP
+        if self._valid is not None and (valid != self._valid or leaps):
+            self._start(position, rotation)
         elif self.is_open and self._age == 1:
-            self._compare_speeds(spot, turn)
-        self._known, self._source = bool(known), (spot, turn)
+            self._compare_velocities(position, rotation)
+        self._valid, self._source = valid, (position, rotation)
         if self.is_open:
             seconds = self._age / MODEL_RATE
-            decay = np.exp(-self._rate * seconds)
-            share, after = (1.0 + self._rate * seconds) * decay, seconds * decay
+            share = _ease_out(seconds / self._seconds)
+            coasted = seconds * math.exp(-_SPEED_DECAY * seconds)
             self._age += 1
-            self.is_open = share > 1e-4
-            spot = (spot + share * self._off + after * self._speed).astype(np.float32)
-            turn = _from_vector(share * self._turn + after * self._spin) @ turn
-            turn = turn.astype(np.float32)
-        self._last = [(spot, turn), *self._last[:1]]
-        return spot, turn
+            self.is_open = seconds < self._seconds or coasted > 1e-4
+            position = position + share * self._offset + coasted * self._velocity
+            change = share * self._rotvec + coasted * self._spin
+            position, rotation = (
+                position.astype(np.float32),
+                (from_rotvec(change) @ rotation).astype(np.float32),
+            )
+        self._outputs = [(position, rotation), *self._outputs[:3]]
+        return position, rotation
 
-    def _start(self, spot: np.ndarray, turn: np.ndarray) -> None:
-        (here, turned), (before, turned_before) = self._last[0], self._last[-1]
-        self._off = (2.0 * here - before - spot).astype(np.float64)
-        expected = turned @ transpose(turned_before) @ turned
-        self._turn = _to_vector(expected @ transpose(turn))
-        far = float(np.linalg.norm(self._off))
-        # The steepest slope of the decay is rate / e.
-        self._rate = min(_BLEND_RATE, np.e * _BLEND_SPEED / max(far, 1e-6))
+    def _start(self, position: np.ndarray, rotation: np.ndarray) -> None:
+        last, last_rotation = self._outputs[0]
+        steps, turns = self._measure_steps()
+        # The median bears one reading that was wrong already.
+        self._step = _limit(np.median(steps, 0), _LARGEST_SPEED / MODEL_RATE)
+        self._turn = _limit(np.median(turns, 0), _LARGEST_SPIN / MODEL_RATE)
+        self._offset = last + self._step - position
+        self._rotvec = to_rotvec(from_rotvec(self._turn) @ last_rotation @ transpose(rotation))
+        distance = _STEEPEST * float(np.linalg.norm(self._offset))
+        self._seconds = max(
+            min(max(distance / _BLEND_SPEED, _SHORTEST_BLEND), _LONGEST_BLEND),
+            distance / _LARGEST_BLEND_SPEED,
+        )
         self._age, self.is_open = 0, True
-        self._speed, self._spin = np.zeros(3), np.zeros(3)
+        self._velocity, self._spin = np.zeros(3), np.zeros(3)
 
-    def _compare_speeds(self, spot: np.ndarray, turn: np.ndarray) -> None:
-        """Note how much faster the tracker was than its new source is, now that it has moved."""
-        if self._source is None or len(self._last) < 2:
-            return
-        (here, turned), (before, turned_before) = self._last
-        source, source_turned = self._source
-        self._speed = MODEL_RATE * ((here - before) - (spot - source)).astype(np.float64)
-        spin, own = turned @ transpose(turned_before), turn @ transpose(source_turned)
-        self._spin = MODEL_RATE * (_to_vector(spin) - _to_vector(own))
+    def _compare_velocities(self, position: np.ndarray, rotation: np.ndarray) -> None:
+        """Note how much faster the tracker was than its new source is, once that has moved."""
+        source, source_rotation = self._source
+        self._velocity = _limit(MODEL_RATE * (self._step - (position - source)), _LARGEST_SPEED)
+        own = to_rotvec(rotation @ transpose(source_rotation))
+        self._spin = _limit(MODEL_RATE * (self._turn - own), _LARGEST_SPIN)
+
+    def _measure_steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Measure the last steps (N, 3) and turns (N, 3) of the tracker; zeros without a past."""
+        pairs = list(pairwise(self._outputs))
+        if not pairs:
+            return np.zeros((1, 3)), np.zeros((1, 3))
+        steps = [(after - before).astype(np.float64) for (after, _), (before, _) in pairs]
+        turns = [to_rotvec(after @ transpose(before)) for (_, after), (_, before) in pairs]
+        return np.stack(steps), np.stack(turns)
 
 
-def _from_vector(vector: np.ndarray) -> np.ndarray:
-    return quat.to_matrix(quat.from_scaled_angle_axis(vector))
+def _ease_out(share: float) -> float:
+    """Go from 1 to 0 along the curve of minimum jerk."""
+    share = min(share, 1.0)
+    return 1.0 - share**3 * (10.0 - 15.0 * share + 6.0 * share * share)
 
 
-def _to_vector(matrix: np.ndarray) -> np.ndarray:
-    q = quat.from_matrix(matrix.astype(np.float64))
-    return quat.to_scaled_angle_axis(q if q[0] >= 0.0 else -q)
+def _limit(vector: np.ndarray, length: float) -> np.ndarray:
+    """Shorten vectors (..., 3) to a length at most."""
+    norm = np.linalg.norm(vector, axis=-1, keepdims=True)
+    return vector * np.minimum(1.0, length / np.maximum(norm, 1e-12))

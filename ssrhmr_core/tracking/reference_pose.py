@@ -17,6 +17,7 @@ from enum import StrEnum
 import numpy as np
 
 from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKER_JOINTS, TRACKERS, Skeleton
+from ..geometry.rotations import Y_AXIS, Z_AXIS, rotation_about
 
 
 class ReferencePose(StrEnum):
@@ -311,21 +312,11 @@ def _pose_joints(
     sides = zip(("left", "right"), (1.0, -1.0), _HANDS, FOOT_TRACKERS, strict=True)
     for number, (side, sign, hand, foot) in enumerate(sides):
         raised, swept = sign * (elevation + x[_RAISE][number]), -sign * x[_SWEEP][number]
-        rotations[hand] = _about_y(swept) @ _about_z(raised)
+        rotations[hand] = rotation_about(Y_AXIS, swept) @ rotation_about(Z_AXIS, raised)
         shoulder = rest[INDEX[f"{side}_shoulder"]]
         positions[hand] = shoulder + rotations[hand] @ (positions[hand] - shoulder)
         # Feet stay flat and point ahead when the legs are apart.
         hip = rest[INDEX[f"{side}_hip"]]
-        positions[foot] = hip + _about_z(sign * x[_SPREAD]) @ (positions[foot] - hip)
-    heading = _about_y(x[_HEADING])
+        positions[foot] = hip + rotation_about(Z_AXIS, sign * x[_SPREAD]) @ (positions[foot] - hip)
+    heading = rotation_about(Y_AXIS, x[_HEADING])
     return np.exp(x[_SIZE]) * positions @ heading.T + x[_POSITION], heading @ rotations
-
-
-def _about_y(angle: float) -> np.ndarray:
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
-
-
-def _about_z(angle: float) -> np.ndarray:
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])

@@ -19,15 +19,15 @@ def session(skeleton: Skeleton) -> tuple[Take, np.ndarray, int]:
     """A reference pose, then the guided movement; the true mounts, and the pose's last frame."""
     random = np.random.default_rng(_SEED)
     mounts, habits = draw_mounts(skeleton, random), draw_habits(random)
-    pose = mounts.wear(Take.from_motion(hold_reference(skeleton, habits, 0.0, random)))
-    movement = mounts.wear(Take.from_motion(make_guided_movement(skeleton, habits, random)))
+    pose = mounts.to_trackers(Take.from_motion(hold_reference(skeleton, habits, 0.0, random)))
+    movement = mounts.to_trackers(Take.from_motion(make_guided_movement(skeleton, habits, random)))
     take = Take(
         np.arange(len(pose) + len(movement)) / 60.0,
         np.concatenate([pose.positions, movement.positions]),
         np.concatenate([pose.rotations, movement.rotations]),
         np.ones((len(pose) + len(movement), 6), bool),
     )
-    return take, mounts.joint_offsets(), len(pose)
+    return take, mounts.mount_offsets(), len(pose)
 
 
 def missed(true_offsets: np.ndarray) -> float:
