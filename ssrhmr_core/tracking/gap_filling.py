@@ -28,9 +28,9 @@ PELVIS, HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 ANCHORS = (PELVIS, HEAD)
 """Trackers of which one is needed: the others are filled in relative to it."""
 
-_BLEND_SPEED = 1.2
+_BLEND_SPEED = 1.0
 """Metres per second at which short blends lead back at most."""
-_SHORTEST_BLEND, _LONGEST_BLEND = 0.25, 0.42
+_SHORTEST_BLEND, _LONGEST_BLEND = 0.25, 0.45
 """Seconds that a blend takes."""
 _LARGEST_BLEND_SPEED = 7.0
 """Metres per second above which even the longest blend takes longer."""

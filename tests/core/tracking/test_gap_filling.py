@@ -53,9 +53,9 @@ def test_no_seams(take: Take, skeleton: Skeleton, tracker: int, seconds: float) 
     back = 120 + round(60 * seconds)
     distance = np.linalg.norm(whole.positions[back - 1] - take.positions[back - 1], axis=-1)
     # Half a second after its return the tracker is where it is read.
-    fastest = max(0.03, 1.875 * distance[tracker] / 0.42 / MODEL_RATE + 0.01)
+    fastest = max(0.03, 1.875 * distance[tracker] / 0.45 / MODEL_RATE + 0.01)
     assert steps.max() < own.max() + fastest
-    later = back + 27
+    later = back + 30
     np.testing.assert_allclose(whole.positions[later:], take.positions[later:], atol=2e-3)
     np.testing.assert_array_equal(whole.positions[:120], take.positions[:120])
 
