@@ -24,6 +24,8 @@ CUT_TRACKERS = 4
 LEAP = 0.05
 """Metres by which a step differs from the one before where a tracker leaps, and by which a tracker
 that was frozen, rather than at rest, is off its frozen position afterwards."""
+_MIDDLE = 0.25
+"""Share of a step within which a frame lies in the middle of it, if it was sampled in between."""
 _FROZEN_SECONDS, _STOPPED_SECONDS = 0.2, 0.1
 """Seconds after which equal frames are frozen that end in a jump, or that begin and end while the
 tracker moves."""
@@ -81,7 +83,25 @@ def _find_cuts(take: Take) -> np.ndarray:
 
     All trackers of a running body are fast, but none of them leaps from its motion before.
     """
-    steps = np.diff(take.positions, axis=0, prepend=take.positions[:1])
+    cuts = _leap_together(take.positions)
+    # Between two frames of a scene, its trackers are sampled on their way from one to the other.
+    for phase in (0, 1):
+        sampled = take.positions[phase::2]
+        middles = take.positions[phase + 1 :: 2]
+        leaps = np.flatnonzero(_leap_together(sampled))
+        for leap in leaps[leaps > 0]:
+            start, end = sampled[leap - 1], sampled[leap]
+            offset = np.linalg.norm(middles[leap - 1] - 0.5 * (start + end), axis=-1)
+            between = offset < _MIDDLE * np.linalg.norm(end - start, axis=-1)
+            if between.sum() >= CUT_TRACKERS:
+                frame = phase + 2 * leap
+                cuts[frame - 1 : frame + 1] = True
+    return cuts
+
+
+def _leap_together(positions: np.ndarray) -> np.ndarray:
+    """Return (F,) bool, True for frames to which most trackers leap, from positions (F, 6, 3)."""
+    steps = np.diff(positions, axis=0, prepend=positions[:1])
     with np.errstate(invalid="ignore"):
         changes = np.linalg.norm(np.diff(steps, axis=0, prepend=steps[:1]), axis=-1)
         return (changes > LEAP).sum(1) >= CUT_TRACKERS

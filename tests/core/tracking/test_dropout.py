@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import Skeleton
 from ssrhmr_core.formats import load_motion
 from ssrhmr_core.tracking.dropout import mark_dropouts
@@ -148,3 +149,16 @@ def test_kicks_and_punches_are_not_marked(take: Take) -> None:
 
 def test_a_take_that_begins_in_a_glitch(take: Take) -> None:
     assert lost_frames(teleport(take, HEAD, 0, 20, 1.0), HEAD) == list(range(20))
+
+
+def test_a_cut_that_is_sampled_between_its_frames_is_a_cut(motion: Motion) -> None:
+    """Blender samples scenes of 30 frames a second twice as often, and so in the middle of cuts."""
+    ideal = Take.from_motion(motion)
+    stands = np.concatenate([np.zeros(40, int), np.arange(60)])
+    positions = ideal.positions[stands].copy()
+    positions[:40] += np.array([0.4, 0.1, -0.2], np.float32)
+    valid = np.ones((100, 6), bool)
+    scene = Take(np.arange(100) / 30.0, positions, ideal.rotations[stands], valid)
+    assert mark_dropouts(scene) is scene
+    sampled = scene.at(np.arange(199) / 60.0)
+    assert mark_dropouts(sampled) is sampled
