@@ -16,8 +16,10 @@ from .body.motion import Motion
 from .body.retarget import retarget
 from .body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, units_per_metre
 from .geometry.rotations import from_quat, to_quat
+from .model.context import UNKNOWN, GrowingContext, encode_take
+from .model.features import HISTORY, body_features, frame_features, step_features
 from .model.ik_baseline import predict_without_network
-from .model.network import HISTORY, body_features, frame_features, predict, step_features
+from .model.network import NetworkInputs, predict
 from .model.weights import WeightsError, load_weights
 from .solver import LIMBS, solve
 from .tracking.denoising import Smoothing, smooth
@@ -50,6 +52,8 @@ class ReconstructionOptions:
             never planted.
         tracker_weights: How much each of the six trackers counts, from 0 (as if it were missing)
             to 1 (exactly). Pelvis or head must have the weight 1.
+        causal: Let the network know of the performer only what earlier frames of the take show, as
+            live, instead of the whole take.
     """
 
     preset: Preset = "ssrhmr"
@@ -57,6 +61,7 @@ class ReconstructionOptions:
     smoothing: Smoothing = field(default_factory=Smoothing)
     planting: float = 0.0
     tracker_weights: tuple[float, ...] = (1.0,) * len(TRACKERS)
+    causal: bool = False
 
 
 class _History(NamedTuple):
@@ -77,11 +82,12 @@ class Reconstructor:
     """Reconstructs whole bodies from six calibrated trackers, for one skeleton.
 
     Use :meth:`clip` (or :meth:`steps`) for a whole take, or :meth:`frame` for one frame of the
-    model's 60 Hz clock at a time. The same model computes both, and from clean trackers both give
-    the same poses. They differ in what only a whole take allows: ``clip`` looks ahead to smooth
-    trackers without lag, to leave out glitches from where they begin, and to plant feet, and it
-    resamples any rate. ``frame`` never looks ahead: it smooths with lag if asked to, notices a
-    glitch only when it becomes implausible, and plants nothing.
+    model's 60 Hz clock at a time. The same model computes both. They differ in what only a whole
+    take allows: ``clip`` knows the performer from all of the take, looks ahead to smooth trackers
+    without lag and to leave out glitches from where they begin, plants feet, and resamples any
+    rate. ``frame`` never looks ahead: it knows the performer from the frames so far, smooths with
+    lag if asked to, notices a glitch only when it becomes implausible, and plants nothing. From
+    clean trackers, ``clip`` with the option ``causal`` gives the same poses as ``frame``.
     """
 
     def __init__(
@@ -130,6 +136,8 @@ class Reconstructor:
         self._body = body.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else body
         self._proportions = body_features(self._body.offsets, np.float32(self._body.size))
         self._gap_filler = GapFiller(self._weights, self._body, self.options.tracker_weights)
+        # A tracker of the weight 0 counts as missing.
+        self._counting = np.asarray(self.options.tracker_weights) > 0.0
         self.reset()
 
     def reset(self) -> None:
@@ -138,6 +146,7 @@ class Reconstructor:
         self._detector.reset()
         self._filter.reset()
         self._gap_filler.reset()
+        self._growing = GrowingContext(self._weights, self._proportions) if self._weights else None
         self.believed = np.ones(len(TRACKERS), bool)
         """Which trackers (6,) counted in the last frame; the others were filled in."""
 
@@ -165,14 +174,36 @@ class Reconstructor:
         valid = self._detector.frame(positions, rotations, valid, self._gap_filler)
         self.believed = valid
         positions, rotations = self._filter.frame(positions, rotations, valid)
-        positions, matrices = self._gap_filler.frame(positions, from_quat(rotations), valid)
+        matrices = from_quat(rotations)
+        context = self._grow_context(positions, matrices, valid)
+        positions, matrices = self._gap_filler.frame(positions, matrices, valid, context)
         positions, matrices = positions[None], matrices[None].astype(np.float32)
-        body = self._predict(self._remember(positions, matrices), positions, matrices)
+        history = self._remember(positions, matrices)
+        body = self._predict(history, positions, matrices, context)
         quats, root = self._to_rotations(body), positions[:, 0] * self._unit
         if self._performer is None:
             return quats[0], root[0]
         retargeted = retarget(Motion(self._performer, np.zeros(1), quats, root), self.skeleton)
         return retargeted.rotations[0], retargeted.root[0]
+
+    def _grow_context(
+        self, positions: np.ndarray, matrices: np.ndarray, valid: np.ndarray
+    ) -> np.ndarray:
+        """Add a frame, (6, 3) and (6, 3, 3), to the live context and return that."""
+        if self._growing is None:
+            return UNKNOWN
+        return self._growing.add(positions, matrices, valid & self._counting)
+
+    def _take_context(self, take: Take, matrices: np.ndarray) -> np.ndarray:
+        """Return the context (64,) of a take at 60 Hz, or contexts (F, 64) if causal."""
+        if not self._weights:
+            return UNKNOWN
+        valid = take.valid & self._counting
+        if not self.options.causal:
+            return encode_take(self._weights, self._proportions, take.positions, matrices, valid)
+        growing = GrowingContext(self._weights, self._proportions)
+        rows = zip(take.positions, matrices, valid, strict=True)
+        return np.stack([growing.add(*row) for row in rows])
 
     def _remember(self, positions: np.ndarray, matrices: np.ndarray) -> _History:
         """Add a frame, (1, 6, 3) and (1, 6, 3, 3), to the past and return its history."""
@@ -230,12 +261,13 @@ class Reconstructor:
             take = Take(take.times, take.positions / self._unit, take.rotations, take.valid)
         take = smooth(mark_dropouts(take), self.options.smoothing)
         raw = take.resampled()
-        clock = self._fill_gaps(raw)
+        context = self._take_context(raw, quat.to_matrix(raw.rotations).astype(np.float32))
+        clock = self._fill_gaps(raw, context)
         contacts: Contacts | None = None
         if self.options.planting > 0.0:
             contacts = detect_contacts(clock, self._body)
             clock = plant_feet(clock, contacts, self._body, self.options.planting)
-        rotations = yield from self._pose_slices(clock)
+        rotations = yield from self._pose_slices(clock, context)
         if contacts:
             keep_toes_flat(rotations, contacts, self.options.planting)
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
@@ -247,7 +279,7 @@ class Reconstructor:
         performance = Motion(self._performer, result.times, result.rotations, root)
         return retarget(performance, self.skeleton)
 
-    def _pose_slices(self, clock: Take) -> Generator[float, None, np.ndarray]:
+    def _pose_slices(self, clock: Take, context: np.ndarray) -> Generator[float, None, np.ndarray]:
         """Pose a take on the model's clock: yield the share done, return rotations (F, 22, 4)."""
         matrices = quat.to_matrix(clock.rotations).astype(np.float32)
         features = frame_features(clock.positions, matrices, self._proportions.size)
@@ -256,13 +288,14 @@ class Reconstructor:
             frames = np.arange(begin, min(begin + _CHUNK, len(clock)))
             past = np.maximum(frames[:, None] - np.array([0, *HISTORY]), 0)
             history = _History(features[past], clock.positions[past, 0], matrices[past, 0])
-            body = self._predict(history, clock.positions[frames], matrices[frames])
+            own = context if context.ndim == 1 else context[frames]
+            body = self._predict(history, clock.positions[frames], matrices[frames], own)
             parts.append(self._to_rotations(body))
             yield (frames[-1] + 1) / len(clock)
         return np.concatenate(parts)
 
-    def _fill_gaps(self, take: Take) -> Take:
-        """Fill in trackers that are not valid.
+    def _fill_gaps(self, take: Take, context: np.ndarray) -> Take:
+        """Fill in trackers that are not valid, given the context of the performer.
 
         Raises:
             TrackerError: If too few trackers are valid.
@@ -276,7 +309,7 @@ class Reconstructor:
                 " them is needed, record again"
             )
         if self.options.preset == "ssrhmr":
-            return self._gap_filler.clip(take)
+            return self._gap_filler.clip(take, context)
         if missing:
             raise TrackerError(
                 f"never seen in this take: {', '.join(missing)}:"
@@ -285,7 +318,11 @@ class Reconstructor:
         return take
 
     def _predict(
-        self, history: _History, positions: np.ndarray, matrices: np.ndarray
+        self,
+        history: _History,
+        positions: np.ndarray,
+        matrices: np.ndarray,
+        context: np.ndarray,
     ) -> np.ndarray:
         """Predict global rotations (F, 22, 3, 3) from trackers (F, 6, 3) and (F, 6, 3, 3)."""
         if self.options.preset == "ik":
@@ -301,7 +338,8 @@ class Reconstructor:
             history.root_rotations,
             self._proportions.size,
         )
-        prediction = predict(self._weights, features, steps, positions, matrices, self._proportions)
+        inputs = NetworkInputs(features, steps, context)
+        prediction = predict(self._weights, inputs, positions, matrices, self._proportions)
         return prediction.exact if self._exact else prediction.learned
 
     def _to_rotations(self, body: np.ndarray) -> np.ndarray:

@@ -84,6 +84,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="instead of scoring, draw N glitches of trackers and judge how the body bears them",
     )
+    parser.add_argument(
+        "--causal",
+        action="store_true",
+        help="let the network know of the performer only what earlier frames show, as live",
+    )
     parser.add_argument("--weights", type=Path, help="a weights file other than the shipped one")
     parser.add_argument(
         "--json", type=Path, metavar="OUT.json", help="also write all figures to a file"
@@ -111,7 +116,7 @@ def run(chosen: argparse.Namespace) -> int:
     disturbance = Disturbance(chosen.noise[0], chosen.noise[1], tuple(chosen.drop))
     figures = evaluate(
         find_motions(chosen.paths),
-        ScoredModel(chosen.preset, chosen.stage, chosen.weights, chosen.planting),
+        ScoredModel(chosen.preset, chosen.stage, chosen.weights, chosen.planting, chosen.causal),
         disturbance,
         chosen.bodies,
         progress=lambda done, total: bar.show(done / total),

@@ -51,12 +51,14 @@ class ScoredModel:
         stage: "network" leaves out the exact solve.
         weights: A weights file instead of the one that comes with the package.
         planting: How firmly standing feet are held, 0 to 1.
+        causal: Let the network know of the performer only what earlier frames show, as live.
     """
 
     preset: Preset | Literal["paper"] = "ssrhmr"
     stage: Stage = "exact"
     weights: Path | None = None
     planting: float = 0.0
+    causal: bool = False
 
     def reconstructor(self, skeleton: Skeleton) -> Reconstructor | PublishedReconstructor:
         """Return a reconstructor for a body.
@@ -66,7 +68,9 @@ class ScoredModel:
             WeightsError: The weights cannot be used.
         """
         if self.preset != "paper":
-            options = ReconstructionOptions(self.preset, self.stage, planting=self.planting)
+            options = ReconstructionOptions(
+                self.preset, self.stage, planting=self.planting, causal=self.causal
+            )
             return Reconstructor(skeleton, options, weights=self.weights)
         if self.weights is None:
             raise ValueError("--preset paper needs --weights: train them with train --preset paper")

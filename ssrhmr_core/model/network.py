@@ -4,8 +4,9 @@
 Three stages in the spirit of SSR-HMR (Electronics 2025, 14(18), 3664), each small enough for one
 core of a CPU:
 
-* The generator reads the trackers now and up to half a second ago, and the body's proportions. It
-  predicts a first rotation of every joint and hands a few latent numbers to the later stages.
+* The generator reads the trackers now and up to half a second ago, the body's proportions, and the
+  performer context (:mod:`ssrhmr_core.model.context`). It predicts a first rotation of every joint
+  and hands a few latent numbers to the later stages.
 * The torso stage rewrites spine, neck and clavicles, after which the exact solve puts the head onto
   its tracker.
 * The limb stage (one net for both legs, one for both arms, the right side mirrored) rewrites each
@@ -29,32 +30,34 @@ from ..geometry.arrays import Array, constant, namespace
 from ..geometry.rotations import IDENTITY_6D, from_6d, rotate, to_6d, transpose
 from ..solver import (
     ARMS,
-    CLAVICLES,
     LEGS,
     LIMBS,
     SPINE,
     SPINE_STEPS,
-    SolverSkeleton,
     assemble,
     carry_clavicles,
     close_limbs,
     hip_positions,
     reach_with_clavicles,
     solve_spine,
-    solver_skeleton,
+)
+from .context import CONTEXT
+from .features import (
+    BODY_FEATURES,
+    FRAME_FEATURES,
+    HISTORY,
+    MIRROR_VECTORS,
+    STEP_FEATURES,
+    TORSO,
+    BodyFeatures,
+    expand_size,
 )
 from .layers import linear, residual_net, silu
 
-HISTORY = (2, 4, 8, 16, 32)
-"""Ages, in frames of 60 Hz, of the earlier frames that the generator reads."""
-
-TORSO = (*SPINE, *CLAVICLES)
 FREE = tuple(joint for joint in range(len(JOINTS)) if joint not in TRACKER_JOINTS)
 """Joints that no tracker measures."""
 
-FRAME_FEATURES = 5 * 9 + 3
-STEP_FEATURES = FRAME_FEATURES + 9
-INPUTS = FRAME_FEATURES + len(HISTORY) * STEP_FEATURES + 3 * (len(JOINTS) - 1)
+INPUTS = FRAME_FEATURES + len(HISTORY) * STEP_FEATURES + BODY_FEATURES + CONTEXT
 TORSO_LATENT, LIMB_LATENT = 32, 24
 LATENT = TORSO_LATENT + len(LIMBS) * LIMB_LATENT
 WIDTH, BLOCKS = 384, 3
@@ -65,9 +68,8 @@ Weights = Mapping[str, Array]
 _LIMB_INPUTS = 3 + 6 + 3 + 12 + 18 + LIMB_LATENT
 _POLES = np.array([(0.0, 0.0, 1.0)] * 2 + [(0.0, -0.5, -0.9)] * 2, np.float32)
 """Bend directions in the frame of hips or chest to which the net adds its own."""
-_MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)] * 2, np.float32)
 _MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)] * 2, np.float32)
-"""Factors that mirror the right side: for left and right leg, left and right arm."""
+"""The twin of :data:`MIRROR_VECTORS` for rotations."""
 
 _HEAD = TRACKERS.index("head") - 1
 _HANDS = [arm.tracker - 1 for arm in ARMS]
@@ -79,11 +81,6 @@ _FREE_TORSO = [FREE.index(joint) for joint in TORSO]
 _FREE_LEGS = [[FREE.index(j) for j in (leg.upper, leg.lower, leg.end + 1)] for leg in LEGS]
 _FREE_ARMS = [[FREE.index(joint) for joint in (arm.upper, arm.lower)] for arm in ARMS]
 _FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
-_TORSO_BONES = [*TORSO, INDEX["head"], *(arm.upper for arm in ARMS)]
-_LIMB_BONES = [
-    *([leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS),
-    *([arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS),
-]
 _REWRITTEN = [
     *(joint for leg in LEGS for joint in (leg.upper, leg.lower, leg.end + 1)),
     *(joint for arm in ARMS for joint in (arm.upper, arm.lower)),
@@ -150,126 +147,49 @@ class Prediction(NamedTuple):
         return assemble(self.tracked, *self.solved)
 
 
-class BodyFeatures(NamedTuple):
-    """The proportions of a body as the stages read them in every frame.
+class NetworkInputs(NamedTuple):
+    """What the network reads besides the body; leading axes are frames.
 
     Attributes:
-        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
-        joints: (..., 63) all offsets but the root's, in sizes of the body.
-        torso: (..., 27) offsets of spine, head, clavicles and shoulders, in sizes of the body.
-        limbs: (..., 4, 12) offsets of legs and arms, the right ones mirrored, in sizes of the body.
-        skeleton: Lengths in metres for the exact solve.
+        features: (..., 48) from :func:`ssrhmr_core.model.features.frame_features`.
+        steps: (..., 285) from :func:`ssrhmr_core.model.features.step_features`.
+        context: (..., 64) or (64,) context of the performer, zeros where nothing is known.
     """
 
-    size: Array
-    joints: Array
-    torso: Array
-    limbs: Array
-    skeleton: SolverSkeleton
-
-
-def body_features(offsets: Array, size: Array) -> BodyFeatures:
-    """Compute the features of bodies.
-
-    Args:
-        offsets: (..., 22, 3) offsets, metres.
-        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
-    """
-    scaled = offsets / _expand(size, 2)
-    lead = offsets.shape[:-2]
-    limbs = scaled[..., _LIMB_BONES, :] * constant(_MIRROR_VECTORS, scaled)[:, None]
-    return BodyFeatures(
-        size=size,
-        joints=scaled[..., 1:, :].reshape(*lead, 63),
-        torso=scaled[..., _TORSO_BONES, :].reshape(*lead, 27),
-        limbs=limbs.reshape(*lead, 4, 12),
-        skeleton=solver_skeleton(offsets),
-    )
-
-
-def frame_features(positions: Array, rotations: Array, size: Array) -> Array:
-    """Compute the features of single frames, as seen from the pelvis.
-
-    Args:
-        positions: (..., 6, 3) positions of the tracked joints, metres.
-        rotations: (..., 6, 3, 3) rotations of the tracked joints.
-        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
-
-    Returns:
-        (..., 48): positions of the other five, their rotations (6D), and the direction up.
-    """
-    xp = namespace(positions)
-    inverse = transpose(rotations[..., 0, :, :])
-    relative = rotate(inverse[..., None, :, :], positions[..., 1:, :] - positions[..., :1, :])
-    relative = relative / _expand(size, 2)
-    sixes = to_6d(inverse[..., None, :, :] @ rotations[..., 1:, :, :])
-    lead = positions.shape[:-2]
-    return xp.concatenate(
-        [relative.reshape(*lead, 15), sixes.reshape(*lead, 30), inverse[..., :, 1]], -1
-    )
-
-
-def step_features(
-    now: Array, past: Array, positions: Array, rotations: Array, size: Array
-) -> Array:
-    """Compute how the trackers moved since the earlier frames of :data:`HISTORY`.
-
-    Args:
-        now: (..., 48) features of the frame.
-        past: (..., 5, 48) features of the earlier frames.
-        positions: (..., 6, 3) positions of the hips, now and at the earlier frames, metres.
-        rotations: (..., 6, 3, 3) rotations of the hips, now and at the earlier frames.
-        size: (...) or scalar size of the body.
-
-    Returns:
-        (..., 285).
-    """
-    xp = namespace(now)
-    inverse = transpose(rotations[..., :1, :, :])
-    travel = rotate(inverse, positions[..., 1:, :] - positions[..., :1, :])
-    six = to_6d(inverse @ rotations[..., 1:, :, :])
-    # Differences from the identity, so that standing still is all zeros.
-    changes = [
-        past - now[..., None, :],
-        travel / _expand(size, 2),
-        six - constant(IDENTITY_6D, six),
-    ]
-    return xp.concatenate(changes, -1).reshape(*now.shape[:-1], len(HISTORY) * STEP_FEATURES)
+    features: Array
+    steps: Array
+    context: Array
 
 
 def predict(
     weights: Weights,
-    features: Array,
-    steps: Array,
+    inputs: NetworkInputs,
     positions: Array,
     rotations: Array,
-    proportions: BodyFeatures,
+    body: BodyFeatures,
     spine_steps: int = SPINE_STEPS,
 ) -> Prediction:
     """Run the three stages.
 
     Args:
         weights: Arrays or tensors as :func:`shapes` names them.
-        features: (..., 48) from :func:`frame_features`.
-        steps: (..., 285) from :func:`step_features`.
+        inputs: What the network reads of the trackers and of the performer.
         positions: (..., 6, 3) positions of the tracked joints, metres.
         rotations: (..., 6, 3, 3) rotations of the tracked joints.
-        proportions: The body from :func:`body_features`.
+        body: The body from :func:`ssrhmr_core.model.features.body_features`.
         spine_steps: Largest number of steps of the spine's solve.
 
     Returns:
         The prediction.
     """
-    xp = namespace(features)
+    xp, features = namespace(positions), inputs.features
     hips = rotations[..., 0, :, :]
     ends = positions[..., 1:, :] - positions[..., :1, :]
-    size, skeleton = proportions.size, proportions.skeleton
+    size, skeleton = body.size, body.skeleton
 
-    sixes, latent = _generator_stage(weights, features, steps, proportions.joints)
+    sixes, latent = _generator_stage(weights, inputs, body.joints)
     generated = hips[..., None, :, :] @ from_6d(sixes)
-    torso = _torso_stage(
-        weights, hips, features, proportions.torso, sixes, latent[..., :TORSO_LATENT]
-    )
+    torso = _torso_stage(weights, hips, features, body.torso, sixes, latent[..., :TORSO_LATENT])
     learned_spine, learned_clavicles = (
         torso[..., : len(SPINE), :, :],
         torso[..., len(SPINE) :, :, :],
@@ -290,9 +210,9 @@ def predict(
     uppers, lowers, toes, poles = _limb_stage(
         weights,
         carriers=xp.stack([hips, hips, chest, chest], -3),
-        aims=(targets - starts) / _expand(size, 2),
+        aims=(targets - starts) / expand_size(size, 2),
         ends=rotations[..., _LIMB_TRACKERS, :, :],
-        bones=proportions.limbs,
+        bones=body.limbs,
         latents=latent[..., TORSO_LATENT:].reshape(*latent.shape[:-1], len(LIMBS), LIMB_LATENT),
         generated=xp.concatenate([generated[..., _FREE_LEGS, :, :], arms], -4),
     )
@@ -301,13 +221,12 @@ def predict(
     return Prediction(rotations, generated, parts, (spine, clavicles, uppers, lowers, toes))
 
 
-def _generator_stage(
-    weights: Weights, features: Array, steps: Array, bones: Array
-) -> tuple[Array, Array]:
+def _generator_stage(weights: Weights, inputs: NetworkInputs, bones: Array) -> tuple[Array, Array]:
     """Predict rotations (..., 16, 6) of the free joints in the frame of the hips, and latents."""
-    xp, lead = namespace(features), features.shape[:-1]
-    inputs = xp.concatenate([features, steps, _broadcast(bones, lead)], -1)
-    out = residual_net(weights, "generator", BLOCKS, inputs)
+    xp, lead = namespace(inputs.features), inputs.features.shape[:-1]
+    everywhere = [_broadcast(bones, lead), _broadcast(inputs.context, lead)]
+    joined = xp.concatenate([inputs.features, inputs.steps, *everywhere], -1)
+    out = residual_net(weights, "generator", BLOCKS, joined)
     split = 6 * len(FREE)
     sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(IDENTITY_6D, out)
     return sixes, out[..., split:]
@@ -321,7 +240,7 @@ def _torso_stage(
     Args:
         weights: The weights of all stages.
         hips: (..., 3, 3) rotations of the hips.
-        features: (..., 48) from :func:`frame_features`.
+        features: (..., 48) features of the trackers.
         bones: (..., 27) of :class:`BodyFeatures`.
         sixes: (..., 16, 6) rotations from the generator.
         latent: (..., 32) from the generator.
@@ -359,7 +278,7 @@ def _limb_stage(
         toes (..., 2, 3, 3), and bend directions (..., 4, 3).
     """
     xp = namespace(aims)
-    vector, six = constant(_MIRROR_VECTORS, aims), constant(_MIRROR_SIXES, aims)
+    vector, six = constant(MIRROR_VECTORS, aims), constant(_MIRROR_SIXES, aims)
     inverse = transpose(carriers)
     lead = aims.shape[:-2]
     sixes = to_6d(inverse[..., None, :, :] @ generated) * six[:, None]
@@ -398,11 +317,6 @@ def _stage(weights: Weights, name: str, inputs: Array) -> Array:
     hidden = silu(linear(weights, f"{name}.0", inputs))
     hidden = silu(linear(weights, f"{name}.1", hidden))
     return linear(weights, f"{name}.2", hidden)
-
-
-def _expand(size: Array, axes: int) -> Array:
-    """Append ``axes`` axes to an array (...); leave scalars as they are."""
-    return size if np.ndim(size) == 0 else size.reshape(*size.shape, *[1] * axes)
 
 
 def _broadcast(x: Array, lead: tuple[int, ...]) -> Array:

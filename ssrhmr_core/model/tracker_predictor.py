@@ -2,8 +2,9 @@
 """Predict a lost tracker from the others with a small net.
 
 Six trackers enter the model whatever is missing. The net predicts one that is lost, or that the
-performer does not use, from the others, from how they moved, and from where the lost one was last
-valid. So head and hands alone are enough, and one set of weights serves any subset.
+performer does not use, from the others, from how they moved, from where the lost one was last
+valid, and from what is known of the performer (:mod:`ssrhmr_core.model.context`). So head and hands
+alone are enough, and one set of weights serves any subset.
 
 All inputs are relative to a reference frame that stands upright: at the pelvis tracker and with its
 heading, or at the head where the pelvis is lost.
@@ -15,17 +16,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..body.skeleton import JOINTS, TRACKERS
+from ..body.skeleton import TRACKERS
 from ..geometry.arrays import Array, constant, namespace
 from ..geometry.rotations import IDENTITY_6D, from_6d, heading, rotate, to_6d, transpose
+from .context import CONTEXT
+from .features import BODY_FEATURES
 from .layers import residual_net
 
 AGO = (0, 2, 4, 8, 16, 32)
 """Ages, in frames of 60 Hz, of the frames that the net reads."""
 
 _MOMENT_FEATURES = len(AGO) * len(TRACKERS) * (3 + 6 + 1)
-_BODY_FEATURES = 3 * (len(JOINTS) - 1)
-_INPUTS = _MOMENT_FEATURES + 2 + _BODY_FEATURES
+_INPUTS = _MOMENT_FEATURES + 2 + BODY_FEATURES + CONTEXT
 _WIDTH, _BLOCKS = 256, 2
 _FLOOR_RANGE = 4.0
 """Heights over the floor beyond this many sizes of the body say nothing: there is no floor."""
@@ -60,7 +62,11 @@ class TrackerHistory(NamedTuple):
 
 
 def predict_trackers(
-    weights: dict[str, Array], history: TrackerHistory, offsets: Array, size: Array
+    weights: dict[str, Array],
+    history: TrackerHistory,
+    offsets: Array,
+    size: Array,
+    context: Array,
 ) -> tuple[Array, Array]:
     """Predict where all six trackers are from those that are valid.
 
@@ -69,6 +75,7 @@ def predict_trackers(
         history: The trackers over time. Pelvis or head must be valid now.
         offsets: (..., 22, 3) or (22, 3) offsets of the body, metres.
         size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
+        context: (..., 64) or (64,) context of the performer, zeros where nothing is known.
 
     Returns:
         Positions (..., 6, 3) and rotations (..., 6, 3, 3). The caller ignores those of valid
@@ -92,7 +99,8 @@ def predict_trackers(
         moments.reshape(*lead, _MOMENT_FEATURES),
         with_pelvis,
         height,
-        body[..., 1:, :].reshape(*lead, _BODY_FEATURES),
+        body[..., 1:, :].reshape(*lead, BODY_FEATURES),
+        xp.broadcast_to(context, (*lead, CONTEXT)),
     ]
     out = residual_net(weights, "filling", _BLOCKS, xp.concatenate(inputs, -1))
     out = out.reshape(*lead, len(TRACKERS), 9)

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..files import ArchiveError, atomic_write, read_arrays
-from . import network, tracker_predictor
+from . import context, network, tracker_predictor
 
-FORMAT = 2
+FORMAT = 3
 """Version of the file, which changes whenever an older runtime could not use it."""
+_WITHOUT_CONTEXT = 2
+"""The version before the performer context, which is still read."""
 
 _HEADER = "header"
 _DAMAGED = (
@@ -24,7 +26,7 @@ _DAMAGED = (
 
 def shapes() -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of all weights; matrices are (inputs, outputs)."""
-    return network.shapes() | tracker_predictor.shapes()
+    return network.shapes() | tracker_predictor.shapes() | context.shapes()
 
 
 class WeightsError(ValueError):
@@ -78,7 +80,9 @@ def load_weights(
     path = default_weights() if path is None else Path(path)
     stored = _read(path)
     header = _header(path, stored)
-    if header.get("format") != FORMAT:
+    if header.get("format") == _WITHOUT_CONTEXT and wanted is None:
+        stored = _add_context(stored)
+    elif header.get("format") != FORMAT:
         raise WeightsError(
             f"{path.name} has the format {header.get('format')}, this version reads {FORMAT}:"
             " install weights and program of the same version"
@@ -102,6 +106,17 @@ def weights_header(path: str | Path | None = None) -> dict[str, Any]:
     """
     path = default_weights() if path is None else Path(path)
     return _header(path, _read(path))
+
+
+def _add_context(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return arrays of the version without a performer context, completed so that it is ignored."""
+    arrays = dict(stored)
+    for name, shape in context.shapes().items():
+        arrays[name] = np.zeros(shape, np.float32)
+    for name in ("generator.in.w", "filling.in.w"):
+        if name in arrays:
+            arrays[name] = np.pad(arrays[name], ((0, context.CONTEXT), (0, 0)))
+    return arrays
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

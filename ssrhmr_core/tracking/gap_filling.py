@@ -20,6 +20,7 @@ from pymotion.rotations import quat_np as quat
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
 from ..geometry.rotations import from_rotvec, heading, rotate, to_rotvec, transpose
+from ..model.context import UNKNOWN
 from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
 from .take import Take, TrackerError
@@ -99,6 +100,7 @@ class GapFiller:
         self._is_settled = True
         self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
         self._outputs: list[np.ndarray] = []
+        self._context = UNKNOWN
         self.anchored = True
 
     @property
@@ -125,13 +127,19 @@ class GapFiller:
             return None
         return self._predict(without)[0][tracker]
 
-    def clip(self, take: Take) -> Take:
-        """Return the take with all trackers valid."""
+    def clip(self, take: Take, context: np.ndarray = UNKNOWN) -> Take:
+        """Return the take with all trackers valid.
+
+        Args:
+            take: The take on the model's clock.
+            context: (64,) context of the performer, or (F, 64) contexts at each frame.
+        """
         if self._unaided is None:
-            return self._fill_take(take)
+            return self._fill_take(take, context)
         full_weight = self._tracker_weights == 1.0
         without = Take(take.times, take.positions, take.rotations, take.valid & full_weight)
-        aided, unaided = self._fill_take(take), self._unaided.clip(without)
+        aided = self._fill_take(take, context)
+        unaided = self._unaided.clip(without, context)
         share = self._tracker_weights[:, None]
         mixed = quat.slerp(
             unaided.rotations.astype(np.float64),
@@ -146,7 +154,7 @@ class GapFiller:
             aided.valid,
         )
 
-    def _fill_take(self, take: Take) -> Take:
+    def _fill_take(self, take: Take, context: np.ndarray) -> Take:
         """Fill in a take whose valid trackers all count fully."""
         if take.valid.all():
             return take
@@ -161,7 +169,8 @@ class GapFiller:
             history = TrackerHistory(
                 positions[past], rotations[past], known[past].astype(np.float32)
             )
-            predicted = predict_trackers(self._weights, history, self._offsets, self._size)
+            own = context if context.ndim == 1 else context[part]
+            predicted = predict_trackers(self._weights, history, self._offsets, self._size, own)
             lost = ~known[part]
             filled_positions[part] = np.where(lost[..., None], predicted[0], filled_positions[part])
             filled_rotations[part] = np.where(
@@ -184,21 +193,31 @@ class GapFiller:
             np.ones_like(take.valid),
         )
 
-    def frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
+    def frame(
+        self,
+        positions: np.ndarray,
+        rotations: np.ndarray,
+        valid: np.ndarray,
+        context: np.ndarray = UNKNOWN,
+    ) -> _Pose:
         """Fill in the next frame.
 
         Args:
             positions: (6, 3) positions in metres.
             rotations: (6, 3, 3) rotations.
             valid: (6,) bool.
+            context: (64,) context of the performer.
 
         Returns:
             The positions and rotations of all six trackers.
         """
+        self._context = context
         if self._unaided is None:
             return self._fill_frame(positions, rotations, valid)
         aided = self._fill_frame(positions, rotations, valid)
-        unaided = self._unaided.frame(positions, rotations, valid & (self._tracker_weights == 1.0))
+        unaided = self._unaided.frame(
+            positions, rotations, valid & (self._tracker_weights == 1.0), context
+        )
         self._outputs[0] = aided[0]
         share = self._tracker_weights[:, None]
         mixed = quat.slerp(
@@ -240,7 +259,9 @@ class GapFiller:
         moments = [self._past[min(ago, oldest)] for ago in AGO]
         positions, rotations, known = (np.stack(t)[None] for t in zip(*moments, strict=True))
         history = TrackerHistory(positions, rotations, (known & counted).astype(np.float32))
-        predicted = predict_trackers(self._weights, history, self._offsets, self._size)
+        predicted = predict_trackers(
+            self._weights, history, self._offsets, self._size, self._context
+        )
         return predicted[0][0], predicted[1][0]
 
     def _settle(

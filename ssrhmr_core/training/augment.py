@@ -14,17 +14,19 @@ import torch
 from pymotion.rotations import quat_torch
 from torch import Tensor
 
+from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import (
     INDEX,
     JOINTS,
     LEG_BONES,
     MIRROR,
     PARENTS,
+    TRACKER_JOINTS,
     TRUNK,
     forward_kinematics,
 )
 from ..geometry.rotations import from_rotvec
-from ..model.network import HISTORY
+from ..model.features import HISTORY
 from .corpus import Corpus
 from .random_tensors import RandomTensors
 
@@ -47,6 +49,10 @@ _MOVABLE = [
 """Joints whose offsets vary in direction too."""
 _HELD = (("wrist", 1.0), ("toe", 0.5))
 """Joints that people hold differently about, and how much of the spread applies to them."""
+
+
+_LIVE_SECONDS = (0.3, 60.0)
+"""Shortest and longest past that is known of a performer who is seen live."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,13 @@ class Augmentation:
     short_spine: float = 0.25
     hold: float = 0.12
     warp: float = 0.2
-    weights: tuple[tuple[str, float], ...] = (("mhad", 0.35), ("cmu_daz", 0.6))
+    weights: tuple[tuple[str, float], ...] = (
+        ("mhad", 0.35),
+        ("cmu_daz", 0.6),
+        ("cmu_amc2", 0.5),
+        # Standing with hands that do not move and feet without toes: nothing to learn.
+        ("reactidle", 0.0),
+    )
 
 
 @dataclass(frozen=True)
@@ -87,12 +99,17 @@ class Batch:
         positions: (N, L, 22, 3) joint positions, metres.
         offsets: (N, 22, 3) offsets of each window's body, metres.
         sizes: (N,) sizes of the bodies, see :attr:`Skeleton.size`.
+        context_positions: (N, K, 6, 3) positions of the tracked joints in other frames of the same
+            performer, metres.
+        context_rotations: (N, K, 6, 3, 3) their rotations.
     """
 
     rotations: Tensor
     positions: Tensor
     offsets: Tensor
     sizes: Tensor
+    context_positions: Tensor
+    context_rotations: Tensor
 
     def part(self, rows: slice) -> Batch:
         """Return some of the windows."""
@@ -101,17 +118,19 @@ class Batch:
             positions=self.positions[rows],
             offsets=self.offsets[rows],
             sizes=self.sizes[rows],
+            context_positions=self.context_positions[rows],
+            context_rotations=self.context_rotations[rows],
         )
 
 
 @dataclass(frozen=True)
 class _Span:
-    """The frames that windows are read from.
+    """The frames that windows and, after them, their contexts are read from.
 
     Attributes:
         clips: (N,) index of the clip.
-        frames: (N, L) frames in the corpus.
-        share: (N, L) share of the frame that follows.
+        frames: (N, L + K) frames in the corpus.
+        share: (N, L + K) share of the frame that follows.
     """
 
     clips: Tensor
@@ -123,14 +142,30 @@ class Windows:
     """Draws batches from a corpus that lies on the training device.
 
     The windows hold ``max(HISTORY)`` frames of the past and then ``frames`` to train on. Where a
-    window begins before its clip, the clip's first frame repeats, as at run time.
+    window begins before its clip, the clip's first frame repeats, as at run time. With each window
+    go frames of the same performer from elsewhere in the clip: from all of it, as whole takes are
+    seen, or only from some time before the window, as a performer is seen live.
     """
 
     def __init__(
-        self, corpus: Corpus, frames: int, augmentation: Augmentation, device: torch.device
+        self,
+        corpus: Corpus,
+        frames: int,
+        augmentation: Augmentation,
+        device: torch.device,
+        context: int,
     ) -> None:
-        """Move the tables to ``device``."""
+        """Move the tables to ``device``.
+
+        Args:
+            corpus: The motion.
+            frames: Number of frames of each window to train on.
+            augmentation: How to vary the windows.
+            device: Device for all tensors.
+            context: Number of frames that go with each window.
+        """
         self._frames, self._augmentation, self._device = frames, augmentation, device
+        self._length, self._context = frames + max(HISTORY), context
         self._local = torch.as_tensor(corpus.local, device=device)
         self._root = torch.as_tensor(corpus.root, device=device)
         self._starts = torch.as_tensor(corpus.starts, device=device)
@@ -172,15 +207,30 @@ class Windows:
 
         rotations = self._global_rotations(local, random)
         positions = forward_kinematics(rotations, root, offsets[:, None])
-        return Batch(rotations, positions, offsets, sizes)
+        joints, length = list(TRACKER_JOINTS), self._length
+        return Batch(
+            rotations=rotations[:, :length],
+            positions=positions[:, :length],
+            offsets=offsets,
+            sizes=sizes,
+            context_positions=positions[:, length:, joints],
+            context_rotations=rotations[:, length:, joints],
+        )
 
     def _draw_span(self, count: int, random: RandomTensors) -> _Span:
-        """Draw clips, last frames and speeds."""
+        """Draw clips, last frames, speeds, and the frames of the context."""
         clips = random.indices(self._weights, count)
         last = (random.uniform(count) * self._lengths[clips]).long()
-        steps = torch.arange(1 - self._frames - max(HISTORY), 1, device=self._device)
+        steps = torch.arange(1 - self._length, 1, device=self._device)
         speed = torch.exp(self._augmentation.warp * random.normal(count, 1))
         moments = (last[:, None] + speed * steps).clamp(min=0.0)
+        shortest, longest = _LIVE_SECONDS
+        seconds = shortest * (longest / shortest) ** random.uniform(count, 1)
+        live = random.uniform(count, 1) < 0.5
+        latest = torch.where(live, last[:, None], self._lengths[clips, None] - 1)
+        earliest = torch.where(live, (latest - MODEL_RATE * seconds).clamp(min=0.0), 0.0)
+        context = earliest + random.uniform(count, self._context) * (latest - earliest)
+        moments = torch.cat([moments, context], 1)
         frames = self._starts[clips, None] + moments.long()
         return _Span(clips, frames, moments.frac())
 

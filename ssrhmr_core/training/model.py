@@ -11,14 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..body.skeleton import TRACKER_JOINTS, forward_kinematics
-from ..model.network import (
-    HISTORY,
-    Prediction,
-    body_features,
-    frame_features,
-    predict,
-    step_features,
-)
+from ..model import context
+from ..model.features import HISTORY, body_features, frame_features, step_features
+from ..model.network import NetworkInputs, Prediction, predict
 from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..model.weights import shapes
 from .augment import Batch
@@ -84,10 +79,16 @@ class Stages(nn.Module):
         return {name: t.detach().cpu().numpy().astype("f4") for name, t in self.named().items()}
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Copy weights under the names of :func:`ssrhmr_core.model.weights.shapes`."""
+        """Copy weights under the names of :func:`ssrhmr_core.model.weights.shapes`.
+
+        Weights without a performer context have zeros in its place, from which nothing can be
+        learned. The context then stays as it was drawn.
+        """
+        has_context = any(arrays[name].any() for name in context.shapes())
         with torch.no_grad():
             for name, tensor in self.named().items():
-                tensor.copy_(torch.as_tensor(arrays[name]))
+                if has_context or name not in context.shapes():
+                    tensor.copy_(torch.as_tensor(arrays[name]))
 
     def forward(self, batch: Batch, readings: Readings) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the loss of a batch, and its terms.
@@ -95,8 +96,9 @@ class Stages(nn.Module):
         Positions count in sizes of the body, rotations as differences of matrices; the final pose
         is the one after the exact solve. The velocity terms follow the publication.
         """
-        positions, rotations, filled = self._complete(batch, readings)
-        prediction = self._predict(batch, positions, rotations)
+        performers = self._encode_performers(batch, readings)
+        positions, rotations, filled = self._complete(batch, readings, performers)
+        prediction = self._predict(batch, positions, rotations, performers)
         now = slice(max(HISTORY), None)
         root, offsets = positions[:, now, 0], batch.offsets[:, None]
         true_positions, true_rotations = batch.positions[:, now], batch.rotations[:, now]
@@ -120,8 +122,25 @@ class Stages(nn.Module):
         terms["filled"] = filled
         return sum(self._terms[name] * term for name, term in terms.items()), terms
 
-    def _predict(self, batch: Batch, positions: Tensor, rotations: Tensor) -> Prediction:
-        """Run the stages on trackers (N, L, 6, 3) and (N, L, 6, 3, 3), all frames with a past."""
+    def _encode_performers(self, batch: Batch, readings: Readings) -> Tensor:
+        """Return the contexts (N, 64) of the performers, zeros where nothing is known of them."""
+        sizes = batch.sizes[:, None].expand(readings.context_positions.shape[:2])
+        features = frame_features(readings.context_positions, readings.context_rotations, sizes)
+        joints = body_features(batch.offsets, batch.sizes).joints
+        own = context.encode_context(self.named(), features, joints)
+        return torch.where(readings.known[:, None], own, torch.zeros_like(own))
+
+    def _predict(
+        self, batch: Batch, positions: Tensor, rotations: Tensor, performers: Tensor
+    ) -> Prediction:
+        """Run the stages on all frames that have a past.
+
+        Args:
+            batch: The bodies.
+            positions: (N, L, 6, 3) positions of the trackers.
+            rotations: (N, L, 6, 3, 3) rotations of the trackers.
+            performers: (N, 64) contexts of the performers.
+        """
         first = max(HISTORY)
         sizes = batch.sizes[:, None].expand(positions.shape[:2])
         features = frame_features(positions, rotations, sizes)
@@ -135,17 +154,21 @@ class Stages(nn.Module):
             rotations[:, moments, 0],
             sizes[:, now],
         )
+        inputs = NetworkInputs(
+            features[:, now], steps, performers[:, None].expand(-1, len(frames), -1)
+        )
         return predict(
             self.named(),
-            features[:, now],
-            steps,
+            inputs,
             positions[:, now],
             rotations[:, now],
             body_features(batch.offsets[:, None], batch.sizes[:, None]),
             _SPINE_STEPS,
         )
 
-    def _complete(self, batch: Batch, readings: Readings) -> tuple[Tensor, Tensor, Tensor]:
+    def _complete(
+        self, batch: Batch, readings: Readings, performers: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Predict lost trackers; the gradient of the stages does not reach these predictions.
 
         Returns:
@@ -164,7 +187,7 @@ class Stages(nn.Module):
         )
         sizes = batch.sizes[rows, None].expand(len(rows), len(frames))
         new_positions, new_rotations = predict_trackers(
-            self.named(), history, batch.offsets[rows, None], sizes
+            self.named(), history, batch.offsets[rows, None], sizes, performers[rows, None]
         )
         joints, lost = list(TRACKER_JOINTS), ~valid[rows]
         error = (new_positions - batch.positions[rows][:, :, joints]) / sizes[..., None, None]

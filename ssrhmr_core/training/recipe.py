@@ -22,6 +22,7 @@ class Recipe:
         seed: Seed of weights, windows, augmentation and sensors.
         windows: Number of windows in a step, for each process.
         frames: Number of frames of each window that are trained on.
+        context: Number of frames of the performer context.
         rate: Highest learning rate.
         decay: Decay of the running mean of the weights, which is what a run saves.
         augmentation: How windows are varied.
@@ -35,6 +36,7 @@ class Recipe:
     seed: int = 0
     windows: int = 256
     frames: int = 8
+    context: int = 24
     rate: float = 4e-3
     decay: float = 0.998
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -49,5 +51,5 @@ class Recipe:
         return Stages(self.seed, self.terms)
 
 
-PAPER = Recipe(preset="paper", windows=64, frames=32, rate=1e-3)
+PAPER = Recipe(preset="paper", windows=64, frames=32, context=0, rate=1e-3)
 """Windows of 64 frames, as published: 32 to train on and 32 of the past."""

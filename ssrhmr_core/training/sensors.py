@@ -38,6 +38,9 @@ class Sensors:
         rounding: Coarsest step of positions, metres.
         lost: Share of windows in which trackers are lost.
         longest: Longest loss, seconds; the shortest is 0.1.
+        unknown: Share of windows whose performer context is withheld.
+        unknown_lost: The same share of windows in which trackers are lost: whoever lacks a tracker
+            for a whole take has no context.
     """
 
     imperfect: float = 0.4
@@ -51,6 +54,8 @@ class Sensors:
     rounding: float = 0.001
     lost: float = 0.2
     longest: float = 5.0
+    unknown: float = 0.15
+    unknown_lost: float = 0.5
 
 
 _LOSSES = (
@@ -81,15 +86,28 @@ class Readings:
         positions: (N, L, 6, 3) positions, metres.
         rotations: (N, L, 6, 3, 3) rotations.
         valid: (N, L, 6) bool, False where a tracker is lost.
+        context_positions: (N, K, 6, 3) positions in the frames of the performer context, metres.
+        context_rotations: (N, K, 6, 3, 3) rotations there.
+        known: (N,) bool, False where nothing is known of the performer.
     """
 
     positions: Tensor
     rotations: Tensor
     valid: Tensor
+    context_positions: Tensor
+    context_rotations: Tensor
+    known: Tensor
 
     def part(self, rows: slice) -> Readings:
         """Return the readings of some windows."""
-        return Readings(self.positions[rows], self.rotations[rows], self.valid[rows])
+        return Readings(
+            positions=self.positions[rows],
+            rotations=self.rotations[rows],
+            valid=self.valid[rows],
+            context_positions=self.context_positions[rows],
+            context_rotations=self.context_rotations[rows],
+            known=self.known[rows],
+        )
 
 
 class SensorModel:
@@ -109,8 +127,11 @@ class SensorModel:
         random, sensors = RandomTensors(generator, self._device), self._sensors
         joints = list(TRACKER_JOINTS)
         positions, rotations = batch.positions[:, :, joints], batch.rotations[:, :, joints]
-        count, length = positions.shape[:2]
-        valid = self._draw_losses(count, length, random)
+        count, window = positions.shape[:2]
+        valid = self._draw_losses(count, window, random)
+        lost = (~valid).flatten(1).any(1)
+        unknown = torch.where(lost, sensors.unknown_lost, sensors.unknown)
+        known = random.uniform(count) >= unknown
         # Each window and tracker has its own quality, from ideal to as bad as trackers get.
         bad = (random.uniform(count, 1, 1, 1) < sensors.imperfect) * random.uniform(count, 1, 6, 1)
         size = batch.sizes[:, None, None, None] / ADULT_SIZE
@@ -119,6 +140,10 @@ class SensorModel:
         positions = positions.lerp(_previous(positions), late)
         rotations = rotations.lerp(_previous(rotations), late[..., None])
         rotations = from_6d(to_6d(rotations))
+        # Mounts and noise are those of the window in the frames of the context too.
+        positions = torch.cat([positions, batch.context_positions], 1)
+        rotations = torch.cat([rotations, batch.context_rotations], 1)
+        length = positions.shape[1]
 
         knots = 2 + length // _SMOOTH_FRAMES
         mount_offset = sensors.mount_offset * random.normal(count, 1, 6, 3) * size
@@ -134,7 +159,14 @@ class SensorModel:
         rotations = rotations @ from_rotvec(bad * rotvec)
         step = bad * sensors.rounding + 1e-9
         rounded = torch.where(bad > 0.0, (positions / step).round() * step, positions)
-        return Readings(rounded, rotations, valid)
+        return Readings(
+            positions=rounded[:, :window],
+            rotations=rotations[:, :window],
+            valid=valid,
+            context_positions=rounded[:, window:],
+            context_rotations=rotations[:, window:],
+            known=known,
+        )
 
     def _draw_losses(self, count: int, length: int, random: RandomTensors) -> Tensor:
         """Return masks (N, L, 6), False while lost: a window shows a part of a loss."""

@@ -119,7 +119,7 @@ class _Run:
         self._recipe, self._processes, self._start, self._out = recipe, processes, start, out
         self._corpus = corpus
         device = processes.device
-        self._windows = Windows(corpus, recipe.frames, recipe.augmentation, device)
+        self._windows = Windows(corpus, recipe.frames, recipe.augmentation, device, recipe.context)
         self._sensors = SensorModel(recipe.sensors, device)
         self._generator = torch.Generator(device).manual_seed(recipe.seed)
         stages, mean = recipe.model(), recipe.model()

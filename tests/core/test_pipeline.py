@@ -17,13 +17,40 @@ END_EFFECTORS = list(TRACKER_JOINTS)
 
 def test_frame_by_frame_equals_the_whole_clip(motion: Motion) -> None:
     take = Take.from_motion(motion)
-    reconstructor = Reconstructor(motion.skeleton)
+    reconstructor = Reconstructor(motion.skeleton, ReconstructionOptions(causal=True))
     whole = reconstructor.clip(take)
     for frame in range(len(take)):
         rotations, root = reconstructor.frame(take.positions[frame], take.rotations[frame])
         same = np.abs((rotations * whole.rotations[frame]).sum(-1))
         assert np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0))).max() < 0.2
         np.testing.assert_allclose(root, whole.root[frame], atol=1e-6)
+
+
+def test_only_whole_takes_know_the_performer_from_the_future(motion: Motion) -> None:
+    take = Take.from_motion(motion)
+    half = len(take) // 2
+    rows = slice(half)
+    first = Take(take.times[rows], take.positions[rows], take.rotations[rows], take.valid[rows])
+
+    def difference(causal: bool) -> float:
+        reconstructor = Reconstructor(motion.skeleton, ReconstructionOptions(causal=causal))
+        whole, part = reconstructor.clip(take), reconstructor.clip(first)
+        return float(np.abs(whole.positions()[: half - 1] - part.positions()[:-1]).max())
+
+    assert difference(causal=True) < 1e-6
+    assert difference(causal=False) > 1e-4
+
+
+def test_a_tracker_without_weight_tells_nothing_of_the_performer(motion: Motion) -> None:
+    """A weight of 0 is the same as no tracker, also for the performer context."""
+    take = Take.from_motion(motion)
+    valid = take.valid.copy()
+    valid[:, -1] = False
+    lost = Take(take.times, take.positions, take.rotations, valid)
+    options = ReconstructionOptions(tracker_weights=(1.0, 1.0, 1.0, 1.0, 1.0, 0.0))
+    without = Reconstructor(motion.skeleton).clip(lost)
+    unweighted = Reconstructor(motion.skeleton, options).clip(take)
+    np.testing.assert_allclose(without.positions(), unweighted.positions(), atol=1e-4)
 
 
 def test_reset_forgets(motion: Motion) -> None:

@@ -10,14 +10,9 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import MIRROR, TRACKER_JOINTS, Skeleton, forward_kinematics
-from ssrhmr_core.model.network import (
-    HISTORY,
-    Prediction,
-    body_features,
-    frame_features,
-    predict,
-    step_features,
-)
+from ssrhmr_core.model.context import encode_context
+from ssrhmr_core.model.features import HISTORY, body_features, frame_features, step_features
+from ssrhmr_core.model.network import NetworkInputs, Prediction, predict
 from ssrhmr_core.model.weights import load_weights
 from ssrhmr_core.training.model import Stages
 
@@ -40,7 +35,9 @@ def run(weights: dict, motion: Motion, library: type) -> Prediction:
         features, features[moments[:, 1:]], positions[moments, 0], rotations[moments, 0], size
     )
     body = body_features(convert(motion.skeleton.offsets), size)
-    return predict(weights, features, steps, positions, rotations, body)
+    context = encode_context(weights, features, body.joints)
+    inputs = NetworkInputs(features, steps, context)
+    return predict(weights, inputs, positions, rotations, body)
 
 
 @pytest.fixture

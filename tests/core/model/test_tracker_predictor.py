@@ -10,10 +10,13 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS, TRACKERS
+from ssrhmr_core.model.context import CONTEXT
 from ssrhmr_core.model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ssrhmr_core.model.weights import load_weights
 
 PELVIS = TRACKERS.index("pelvis")
+SOMEBODY = np.linspace(-1.0, 1.0, CONTEXT, dtype=np.float32)
+"""The context of some performer."""
 JOINTS = list(TRACKER_JOINTS)
 
 
@@ -38,7 +41,7 @@ def predict(
 ) -> tuple[np.ndarray, np.ndarray]:
     skeleton = motion.skeleton
     size = np.float32(skeleton.size)
-    return predict_trackers(weights, history_of(motion, *lost), skeleton.offsets, size)
+    return predict_trackers(weights, history_of(motion, *lost), skeleton.offsets, size, SOMEBODY)
 
 
 @pytest.mark.parametrize("lost", TRACKERS)
@@ -66,7 +69,8 @@ def test_readings_of_lost_trackers_mean_nothing(
         history.positions[:, :, TRACKERS.index(tracker)] = 99.0
         history.rotations[:, :, TRACKERS.index(tracker)] = 0.0
     skeleton = motion.skeleton
-    result = predict_trackers(weights, history, skeleton.offsets, np.float32(skeleton.size))
+    size = np.float32(skeleton.size)
+    result = predict_trackers(weights, history, skeleton.offsets, size, SOMEBODY)
     for array, other in zip(result, expected, strict=True):
         np.testing.assert_array_equal(array, other)
 
@@ -103,6 +107,7 @@ def test_numpy_equals_torch(weights: dict[str, np.ndarray], motion: Motion) -> N
         ),
         torch.as_tensor(skeleton.offsets),
         torch.full((len(motion),), skeleton.size),
+        torch.as_tensor(SOMEBODY),
     )
     for tensor, array in zip(result, expected, strict=True):
         np.testing.assert_allclose(tensor.numpy(), array, atol=1e-5)

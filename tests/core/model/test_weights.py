@@ -9,6 +9,8 @@ from typing import IO
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.model.context import CONTEXT
 from ssrhmr_core.model.weights import (
     WeightsError,
     default_weights,
@@ -17,6 +19,8 @@ from ssrhmr_core.model.weights import (
     shapes,
     weights_header,
 )
+from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
+from ssrhmr_core.tracking.take import Take
 from ssrhmr_core.training.model import Stages
 
 
@@ -107,3 +111,36 @@ def test_a_failed_write_leaves_the_old_file(file: Path, monkeypatch: pytest.Monk
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no weights file"):
         load_weights(tmp_path / "none.npz")
+
+
+def test_weights_without_a_performer_context_are_still_read(file: Path, motion: Motion) -> None:
+    """Those of 0.1.0 give the poses that they always gave, whatever the context."""
+    arrays = Stages(0).export()
+    for name in ("generator.in.w", "filling.in.w"):
+        arrays[name] = arrays[name][:-CONTEXT]
+    arrays = {name: array for name, array in arrays.items() if not name.startswith("context.")}
+    save_weights(file, arrays)
+    with np.load(file) as stored:
+        stored = dict(stored)
+    stored["header"] = np.array('{"format": 2}')
+    np.savez(file, **stored)
+    loaded = load_weights(file)
+    assert {name: array.shape for name, array in loaded.items()} == shapes()
+    take = Take.from_motion(motion)
+    whole = Reconstructor(motion.skeleton, weights=file).clip(take)
+    options = ReconstructionOptions(causal=True)
+    live = Reconstructor(motion.skeleton, options, weights=file).clip(take)
+    np.testing.assert_array_equal(whole.rotations, live.rotations)
+
+
+def test_training_draws_the_context_that_older_weights_lack(file: Path) -> None:
+    older = load_weights(file)
+    for name in older:
+        if name.startswith("context."):
+            older[name] = np.zeros_like(older[name])
+    stages = Stages(3)
+    drawn = stages.export()
+    stages.load(older)
+    for name, array in stages.export().items():
+        expected = drawn[name] if name.startswith("context.") else older[name]
+        np.testing.assert_array_equal(array, expected)

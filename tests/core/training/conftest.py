@@ -15,6 +15,7 @@ from ssrhmr_core.training.corpus import Corpus, load_corpus
 from tests.core.conftest import make_motion
 
 CPU = torch.device("cpu")
+CONTEXT_FRAMES = 6
 PLAIN = Augmentation(
     mix=0.0,
     other_body=0.0,

@@ -10,16 +10,25 @@ import pytest
 import torch
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import INDEX, LEG_BONES, MIRROR, PARENTS, Skeleton
-from ssrhmr_core.model.network import HISTORY
+from ssrhmr_core.body.skeleton import (
+    INDEX,
+    LEG_BONES,
+    MIRROR,
+    PARENTS,
+    TRACKER_JOINTS,
+    Skeleton,
+)
+from ssrhmr_core.model.features import HISTORY
 from ssrhmr_core.training.augment import Augmentation, Batch, Windows
 from ssrhmr_core.training.corpus import Corpus
 from tests.core.conftest import make_motion
-from tests.core.training.conftest import CPU, PLAIN
+from tests.core.training.conftest import CONTEXT_FRAMES, CPU, PLAIN
 
 
 def draw(corpus: Corpus, augmentation: Augmentation, count: int = 64, seed: int = 1) -> Batch:
-    return Windows(corpus, 8, augmentation, CPU).draw(count, torch.Generator().manual_seed(seed))
+    return Windows(corpus, 8, augmentation, CPU, CONTEXT_FRAMES).draw(
+        count, torch.Generator().manual_seed(seed)
+    )
 
 
 def clips_and_mirrors(skeleton: Skeleton) -> list[np.ndarray]:
@@ -111,3 +120,40 @@ def test_parts_of_a_batch(corpus: Corpus) -> None:
     assert torch.equal(part.rotations, batch.rotations[2:4])
     assert torch.equal(part.offsets, batch.offsets[2:4])
     assert torch.equal(part.sizes, batch.sizes[2:4])
+
+
+def test_contexts_show_the_same_performer(corpus: Corpus, skeleton: Skeleton) -> None:
+    """Their trackers are joints of the same clip, mirrored like the window."""
+    batch = draw(corpus, PLAIN, 32)
+    clips = clips_and_mirrors(skeleton)
+    joints = list(TRACKER_JOINTS)
+    assert batch.context_positions.shape == (32, CONTEXT_FRAMES, 6, 3)
+    for window, context in zip(
+        batch.positions.numpy(), batch.context_positions.numpy(), strict=True
+    ):
+        clip = clips[
+            int(np.argmin([np.abs(clip - window[-1]).max((1, 2)).min() for clip in clips]))
+        ]
+        for frame in context:
+            # Between two frames, trackers lie near both.
+            assert np.abs(clip[:, joints] - frame).max((1, 2)).min() < 0.05
+
+
+def test_some_contexts_end_with_the_window(corpus: Corpus, skeleton: Skeleton) -> None:
+    """As live: nothing is known of what comes later."""
+    batch = draw(corpus, PLAIN, 256)
+    clips = clips_and_mirrors(skeleton)
+    joints = list(TRACKER_JOINTS)
+    past = 0
+    for window, context in zip(
+        batch.positions.numpy(), batch.context_positions.numpy(), strict=True
+    ):
+        distances = [np.abs(clip - window[-1]).max((1, 2)) for clip in clips]
+        number = int(np.argmin([distance.min() for distance in distances]))
+        last = int(distances[number].argmin())
+        moments = [
+            int(np.abs(clips[number][:, joints] - frame).max((1, 2)).argmin()) for frame in context
+        ]
+        past += max(moments) <= last + 1
+    # Half of them, and those windows that happen to end late.
+    assert 128 <= past < 220

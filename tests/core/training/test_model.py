@@ -12,7 +12,7 @@ from ssrhmr_core.training.augment import Windows
 from ssrhmr_core.training.corpus import Corpus
 from ssrhmr_core.training.model import Stages, Terms
 from ssrhmr_core.training.sensors import SensorModel, Sensors
-from tests.core.training.conftest import CPU, PLAIN
+from tests.core.training.conftest import CONTEXT_FRAMES, CPU, PLAIN
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
@@ -30,7 +30,7 @@ def test_weights_are_copied() -> None:
 
 
 def test_the_loss_falls(corpus: Corpus) -> None:
-    windows, stages = Windows(corpus, 8, PLAIN, CPU), Stages(0)
+    windows, stages = Windows(corpus, 8, PLAIN, CPU, CONTEXT_FRAMES), Stages(0)
     sensors = SensorModel(Sensors(), CPU)
     optimizer = torch.optim.AdamW(stages.parameters(), lr=2e-3)
     generator = torch.Generator().manual_seed(0)
@@ -50,7 +50,7 @@ def test_the_loss_falls(corpus: Corpus) -> None:
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(corpus: Corpus) -> None:
     generator = torch.Generator().manual_seed(0)
-    batch = Windows(corpus, 8, PLAIN, CPU).draw(16, generator)
+    batch = Windows(corpus, 8, PLAIN, CPU, CONTEXT_FRAMES).draw(16, generator)
     readings = SensorModel(Sensors(lost=0.8), CPU).read(batch, generator)
     weights = Terms(position=1.0, rotation=2.0, velocity=3.0, learned=4.0, guess=5.0, filled=6.0)
     loss, terms = Stages(0, weights)(batch, readings)
@@ -63,7 +63,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(corpus: Corpus) -> None:
 def test_the_stages_do_not_train_the_predictor_of_lost_trackers(corpus: Corpus) -> None:
     """Without its own term it learns nothing, though the stages read its predictions."""
     generator = torch.Generator().manual_seed(0)
-    batch = Windows(corpus, 8, PLAIN, CPU).draw(16, generator)
+    batch = Windows(corpus, 8, PLAIN, CPU, CONTEXT_FRAMES).draw(16, generator)
     readings = SensorModel(Sensors(lost=0.8), CPU).read(batch, generator)
     stages = Stages(0, Terms(filled=0.0))
     loss, _ = stages(batch, readings)

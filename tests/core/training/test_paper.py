@@ -11,13 +11,20 @@ from ssrhmr_core.training.augment import Batch, Windows
 from ssrhmr_core.training.corpus import Corpus
 from ssrhmr_core.training.paper import WINDOW, Published, bones_between, nearest_trackers
 from ssrhmr_core.training.sensors import Readings
-from tests.core.training.conftest import CPU, PLAIN
+from tests.core.training.conftest import CONTEXT_FRAMES, CPU, PLAIN
 
 
 def ideal_readings(batch: Batch) -> Readings:
     joints = list(TRACKER_JOINTS)
     positions, rotations = batch.positions[:, :, joints], batch.rotations[:, :, joints]
-    return Readings(positions, rotations, torch.ones(positions.shape[:3], dtype=torch.bool))
+    return Readings(
+        positions=positions,
+        rotations=rotations,
+        valid=torch.ones(positions.shape[:3], dtype=torch.bool),
+        context_positions=batch.context_positions,
+        context_rotations=batch.context_rotations,
+        known=torch.ones(len(positions), dtype=torch.bool),
+    )
 
 
 def test_43_frames_and_neighbours_within_two_bones() -> None:
@@ -36,7 +43,9 @@ def test_43_frames_and_neighbours_within_two_bones() -> None:
 
 def test_poses_turn_with_the_room(corpus: Corpus) -> None:
     """The root's heading and position are not among the inputs."""
-    batch = Windows(corpus, 32, PLAIN, CPU).draw(4, torch.Generator().manual_seed(0))
+    batch = Windows(corpus, 32, PLAIN, CPU, CONTEXT_FRAMES).draw(
+        4, torch.Generator().manual_seed(0)
+    )
     readings, model = ideal_readings(batch), Published(0)
     turn = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
     with torch.no_grad():
@@ -48,7 +57,10 @@ def test_poses_turn_with_the_room(corpus: Corpus) -> None:
 
 
 def test_the_loss_falls_in_every_stage(corpus: Corpus) -> None:
-    windows, generator = Windows(corpus, 32, PLAIN, CPU), torch.Generator().manual_seed(0)
+    windows, generator = (
+        Windows(corpus, 32, PLAIN, CPU, CONTEXT_FRAMES),
+        torch.Generator().manual_seed(0),
+    )
     model = Published(0)
     (optimizer,) = model.optimizers(1e-3)
     history = []
@@ -66,7 +78,9 @@ def test_the_loss_falls_in_every_stage(corpus: Corpus) -> None:
 
 def test_stages_learn_separately(corpus: Corpus) -> None:
     """Detached, as published: the loss of the limbs moves neither torso nor generator."""
-    batch = Windows(corpus, 32, PLAIN, CPU).draw(2, torch.Generator().manual_seed(0))
+    batch = Windows(corpus, 32, PLAIN, CPU, CONTEXT_FRAMES).draw(
+        2, torch.Generator().manual_seed(0)
+    )
     model = Published(0)
     _, terms = model(batch, ideal_readings(batch))
     terms["limbs"].backward()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from ssrhmr_core.body.skeleton import TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.training.augment import Augmentation, Batch, Windows
 from ssrhmr_core.training.corpus import Corpus
 from ssrhmr_core.training.sensors import Readings, SensorModel, Sensors
-from tests.core.training.conftest import CPU
+from tests.core.training.conftest import CONTEXT_FRAMES, CPU
 
 JOINTS = list(TRACKER_JOINTS)
 ONLY = Sensors(
@@ -31,7 +33,7 @@ ONLY = Sensors(
 @pytest.fixture
 def batch(corpus: Corpus) -> Batch:
     generator = torch.Generator().manual_seed(2)
-    return Windows(corpus, 8, Augmentation(), CPU).draw(128, generator)
+    return Windows(corpus, 8, Augmentation(), CPU, CONTEXT_FRAMES).draw(128, generator)
 
 
 def read(batch: Batch, sensors: Sensors, seed: int = 3) -> Readings:
@@ -101,3 +103,22 @@ def test_parts_of_readings(batch: Batch) -> None:
     assert torch.equal(part.positions, readings.positions[2:4])
     assert torch.equal(part.rotations, readings.rotations[2:4])
     assert torch.equal(part.valid, readings.valid[2:4])
+
+
+def test_the_context_has_the_mounts_of_its_window(batch: Batch) -> None:
+    readings = read(batch, replace(ONLY, mount_offset=0.05))
+    truth = batch.positions[:, :, JOINTS]
+    window = batch.rotations[:, :, JOINTS].mT @ (readings.positions - truth)[..., None]
+    difference = readings.context_positions - batch.context_positions
+    context = batch.context_rotations.mT @ difference[..., None]
+    assert float(window.abs().max()) > 0.02
+    assert torch.allclose(context[:, 0], window[:, 0], atol=1e-4)
+
+
+def test_some_performers_are_unknown(corpus: Corpus) -> None:
+    generator = torch.Generator().manual_seed(2)
+    batch = Windows(corpus, 8, Augmentation(), CPU, CONTEXT_FRAMES).draw(2000, generator)
+    readings = read(batch, Sensors(lost=0.5, unknown=0.1, unknown_lost=0.6))
+    lost = (~readings.valid).flatten(1).any(1)
+    assert 0.07 < float((~readings.known[~lost]).float().mean()) < 0.13
+    assert 0.55 < float((~readings.known[lost]).float().mean()) < 0.65

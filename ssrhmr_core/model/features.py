@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the network reads: features of the trackers, of how they moved, and of the body.
+
+All of them are relative to the pelvis and to the size of the body, so position, heading and scale
+mean nothing to the network. The same functions serve NumPy at run time and torch in training.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..body.skeleton import INDEX, JOINTS
+from ..geometry.arrays import Array, constant, namespace
+from ..geometry.rotations import IDENTITY_6D, rotate, to_6d, transpose
+from ..solver import ARMS, CLAVICLES, LEGS, SPINE, SolverSkeleton, solver_skeleton
+
+HISTORY = (2, 4, 8, 16, 32)
+"""Ages, in frames of 60 Hz, of the earlier frames that the generator reads."""
+
+FRAME_FEATURES = 5 * 9 + 3
+STEP_FEATURES = FRAME_FEATURES + 9
+BODY_FEATURES = 3 * (len(JOINTS) - 1)
+
+TORSO = (*SPINE, *CLAVICLES)
+MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)] * 2, np.float32)
+"""Factors that mirror the right side: for left and right leg, left and right arm."""
+
+_TORSO_BONES = [*TORSO, INDEX["head"], *(arm.upper for arm in ARMS)]
+_LIMB_BONES = [
+    *([leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS),
+    *([arm.upper, arm.lower, arm.end, arm.base] for arm in ARMS),
+]
+
+
+class BodyFeatures(NamedTuple):
+    """The proportions of a body as the stages read them in every frame.
+
+    Attributes:
+        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
+        joints: (..., 63) all offsets but the root's, in sizes of the body.
+        torso: (..., 27) offsets of spine, head, clavicles and shoulders, in sizes of the body.
+        limbs: (..., 4, 12) offsets of legs and arms, the right ones mirrored, in sizes of the body.
+        skeleton: Lengths in metres for the exact solve.
+    """
+
+    size: Array
+    joints: Array
+    torso: Array
+    limbs: Array
+    skeleton: SolverSkeleton
+
+
+def body_features(offsets: Array, size: Array) -> BodyFeatures:
+    """Compute the features of bodies.
+
+    Args:
+        offsets: (..., 22, 3) offsets, metres.
+        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
+    """
+    scaled = offsets / expand_size(size, 2)
+    lead = offsets.shape[:-2]
+    limbs = scaled[..., _LIMB_BONES, :] * constant(MIRROR_VECTORS, scaled)[:, None]
+    return BodyFeatures(
+        size=size,
+        joints=scaled[..., 1:, :].reshape(*lead, 63),
+        torso=scaled[..., _TORSO_BONES, :].reshape(*lead, 27),
+        limbs=limbs.reshape(*lead, 4, 12),
+        skeleton=solver_skeleton(offsets),
+    )
+
+
+def frame_features(positions: Array, rotations: Array, size: Array) -> Array:
+    """Compute the features of single frames, as seen from the pelvis.
+
+    Args:
+        positions: (..., 6, 3) positions of the tracked joints, metres.
+        rotations: (..., 6, 3, 3) rotations of the tracked joints.
+        size: (...) or scalar size of the body, see :attr:`Skeleton.size`.
+
+    Returns:
+        (..., 48): positions of the other five, their rotations (6D), and the direction up.
+    """
+    xp = namespace(positions)
+    inverse = transpose(rotations[..., 0, :, :])
+    relative = rotate(inverse[..., None, :, :], positions[..., 1:, :] - positions[..., :1, :])
+    relative = relative / expand_size(size, 2)
+    sixes = to_6d(inverse[..., None, :, :] @ rotations[..., 1:, :, :])
+    lead = positions.shape[:-2]
+    return xp.concatenate(
+        [relative.reshape(*lead, 15), sixes.reshape(*lead, 30), inverse[..., :, 1]], -1
+    )
+
+
+def step_features(
+    now: Array, past: Array, positions: Array, rotations: Array, size: Array
+) -> Array:
+    """Compute how the trackers moved since the earlier frames of :data:`HISTORY`.
+
+    Args:
+        now: (..., 48) features of the frame.
+        past: (..., 5, 48) features of the earlier frames.
+        positions: (..., 6, 3) positions of the hips, now and at the earlier frames, metres.
+        rotations: (..., 6, 3, 3) rotations of the hips, now and at the earlier frames.
+        size: (...) or scalar size of the body.
+
+    Returns:
+        (..., 285).
+    """
+    xp = namespace(now)
+    inverse = transpose(rotations[..., :1, :, :])
+    travel = rotate(inverse, positions[..., 1:, :] - positions[..., :1, :])
+    six = to_6d(inverse @ rotations[..., 1:, :, :])
+    # Differences from the identity, so that standing still is all zeros.
+    changes = [
+        past - now[..., None, :],
+        travel / expand_size(size, 2),
+        six - constant(IDENTITY_6D, six),
+    ]
+    return xp.concatenate(changes, -1).reshape(*now.shape[:-1], len(HISTORY) * STEP_FEATURES)
+
+
+def expand_size(size: Array, axes: int) -> Array:
+    """Append ``axes`` axes to an array (...); leave scalars as they are."""
+    return size if np.ndim(size) == 0 else size.reshape(*size.shape, *[1] * axes)
