@@ -4,7 +4,8 @@
 A long run with strong augmentation comes first, then a short one from there with gentle
 augmentation, and the result is the mean of both: the first knows more bodies, the second is nearer
 to people, and the mean is better than either on both (Wortsman et al., "Model soups", 2022).
-Interrupted runs resume from their checkpoints.
+With ``--start`` the first run begins with earlier weights, at a lower rate. Interrupted runs resume
+from their checkpoints.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from ssrhmr_core.model.weights import load_weights, save_weights, weights_header
 from ssrhmr_core.training.augment import Augmentation
 from ssrhmr_core.training.train import Recipe, train
 
-STEPS, GENTLE_STEPS = 6200, 1600
+STEPS, GENTLE_STEPS = 3400, 1400
+STARTED_RATE = 3e-3
+"""Learning rate of a first run that begins with earlier weights."""
 GENTLE = Recipe(
     rate=2e-3,
     augmentation=Augmentation(
@@ -69,12 +72,16 @@ def main() -> None:
     parser.add_argument(
         "--gentle-steps", type=int, default=GENTLE_STEPS, help="length of the second run"
     )
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS.npz", help="weights to begin with")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     clips = find_motions([f"{chosen.corpus / 'split.json'}#train"])
     out: Path = chosen.out
     strong, gentle = (out.with_name(f"{out.stem}-{name}.npz") for name in ("strong", "gentle"))
-    train(clips, strong, Recipe(steps=chosen.steps), _show)
+    first = Recipe(steps=chosen.steps)
+    if chosen.start:
+        first = replace(first, rate=STARTED_RATE)
+    train(clips, strong, first, _show, chosen.start)
     train(clips, gentle, replace(GENTLE, steps=chosen.gentle_steps), _show, strong)
     save_mean(strong, gentle, out)
 

@@ -141,12 +141,16 @@ class Reconstructor:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past: the next frame is the first one of a take."""
+        """Forget the past and the performer: the next frame is the first one of a take."""
+        self._growing = GrowingContext(self._weights, self._proportions) if self._weights else None
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Forget how the body moved, but not the performer: frames are missing before the next."""
         self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._detector.reset()
         self._filter.reset()
         self._gap_filler.reset()
-        self._growing = GrowingContext(self._weights, self._proportions) if self._weights else None
         self.believed = np.ones(len(TRACKERS), bool)
         """Which trackers (6,) counted in the last frame; the others were filled in."""
 

@@ -397,7 +397,7 @@ class LiveSession:
         """Start the model again with the next readings."""
         self._scheduler.restart(self._now)
         if self._reconstructor:
-            self._reconstructor.reset()
+            self._reconstructor.interrupt()
 
     def _take_in(self, readings: list[Reading]) -> None:
         self._devices.add(readings)
@@ -477,7 +477,7 @@ class LiveSession:
         times, skipped = self._scheduler.take_due(self._now, self._bound)
         if skipped:
             self._statistics.frames_lost += skipped
-            self._reconstructor.reset()
+            self._reconstructor.interrupt()
         return times
 
     def _compute(self, times: np.ndarray, began: float, budget: float) -> LivePose | None:

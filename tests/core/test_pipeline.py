@@ -64,6 +64,23 @@ def test_reset_forgets(motion: Motion) -> None:
     )
 
 
+def test_an_interruption_keeps_the_performer(motion: Motion) -> None:
+    take = Take.from_motion(motion)
+    reconstructor = Reconstructor(motion.skeleton)
+    first = reconstructor.frame(take.positions[0], take.rotations[0])[0]
+    for frame in range(len(take)):
+        reconstructor.frame(take.positions[frame], take.rotations[frame])
+    reconstructor.interrupt()
+    known = reconstructor.frame(take.positions[0], take.rotations[0])[0]
+    assert np.abs(known - first).max() > 1e-4
+    # The body counts as having stood still before it, as at the beginning of a take.
+    again = Reconstructor(motion.skeleton)
+    for frame in range(len(take)):
+        again.frame(take.positions[frame], take.rotations[frame])
+    again.interrupt()
+    np.testing.assert_array_equal(again.frame(take.positions[0], take.rotations[0])[0], known)
+
+
 @pytest.mark.parametrize("preset", ["ssrhmr", "ik"])
 def test_ends_are_on_their_trackers(motion: Motion, preset: Preset) -> None:
     options = ReconstructionOptions(preset=preset)
