@@ -32,6 +32,7 @@ def drops(*lost: str) -> list[str]:
 
 ROWS: dict[str, list[str]] = {
     "ideal": [],
+    "the performer known from earlier frames only": ["--causal"],
     "feet planted": ["--planting", "1"],
     "network stage alone": ["--stage", "network"],
     "ik preset": ["--preset", "ik"],
