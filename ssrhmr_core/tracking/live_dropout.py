@@ -17,7 +17,7 @@ import numpy as np
 
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
-from .dropout import CUT_TRACKERS, LEAP
+from .dropout import CUT_SECONDS, CUT_TRACKERS, LEAP
 from .plausibility import MODEL_STEP, MotionLimits, limits_of
 from .take import has_usable_values
 
@@ -105,6 +105,7 @@ class LiveDropoutDetector:
     def reset(self) -> None:
         """Forget the past."""
         self._trackers = [_Tracker(limits_of(number)) for number in range(len(TRACKERS))]
+        self._since_leap = math.inf
 
     def frame(
         self,
@@ -133,7 +134,7 @@ class LiveDropoutDetector:
             )
         ]
         paused = sum(tracker.is_frozen for tracker in self._trackers) >= CUT_TRACKERS
-        cut = sum(leap > LEAP for leap in leaps) >= CUT_TRACKERS
+        cut = self._is_cut(leaps)
         expected = predictor.expected if predictor else None
         expectations = expected.tolist() if expected is not None else [None] * len(readings)
         anchored = predictor is None or predictor.anchored
@@ -148,6 +149,16 @@ class LiveDropoutDetector:
             else:
                 believed.append(tracker.judge(position, expectations[number], anchored))
         return np.array(believed)
+
+    def _is_cut(self, leaps: list[float]) -> bool:
+        """Return whether most trackers leap, or are still on the way of their last leap."""
+        self._since_leap += MODEL_STEP
+        if sum(leap > LEAP for leap in leaps) >= CUT_TRACKERS:
+            self._since_leap = 0.0
+            return True
+        if self._since_leap >= CUT_SECONDS:
+            return False
+        return sum(tracker.raw_step > LEAP for tracker in self._trackers) >= CUT_TRACKERS
 
 
 class _Path(Enum):
@@ -196,6 +207,11 @@ class _Tracker:
         lead = self._step_before * self._equal
         return self._equal >= _FROZEN_FRAMES or lead > _FROZEN_LEAD
 
+    @property
+    def raw_step(self) -> float:
+        """Metres between the last two readings."""
+        return math.hypot(*self._raw_step)
+
     def note(self, position: list[float], rotation: list[float]) -> float:
         """Note the next reading; return by how many metres its step differs from the last."""
         before, self._raw = self._raw, (position, rotation)
@@ -203,7 +219,7 @@ class _Tracker:
             return 0.0
         if before == (position, rotation):
             if not self._equal:
-                self._step_before = math.hypot(*self._raw_step)
+                self._step_before = self.raw_step
             self._equal += 1
         else:
             self._usual_equal += _USUAL_SHARE * (min(self._equal, 8) - self._usual_equal)
