@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -40,8 +41,8 @@ _SPEED_DECAY = 18.0
 """Rate at which a difference of velocities decays, 1/s."""
 _LARGEST_SPEED, _LARGEST_SPIN = 4.0, 12.0
 """Metres and radians per second: the largest difference of velocities that is carried on."""
-_LEAP = 12.0 / MODEL_RATE
-"""Metres in a frame from which on the source of a blend is another one, whatever it says."""
+_LEAP, _PREDICTED_LEAP = 12.0 / MODEL_RATE, 7.0 / MODEL_RATE
+"""Metres in a frame from which on readings during a blend, and predictions, leap."""
 _DRIFT = 0.3
 """Share of the way to its predicted position that a lost tracker drifts in a frame (3.4 Hz)."""
 _LARGEST_DRIFT = 3.0 / MODEL_RATE
@@ -259,9 +260,10 @@ class GapFiller:
             self._keep_in_reach(positions, rotations, known)
         self._before = (positions, rotations, known)
         if not (self._is_settled and valid.all()):
+            sources = _name_sources(known, valid)
             blended = [
-                blend.frame(positions[tracker], rotations[tracker], bool(valid[tracker]))
-                for tracker, blend in enumerate(self._blends)
+                blend.frame(positions[tracker], rotations[tracker], source)
+                for tracker, (blend, source) in enumerate(zip(self._blends, sources, strict=True))
             ]
             positions = np.stack([position for position, _ in blended])
             rotations = np.stack([rotation for _, rotation in blended])
@@ -277,14 +279,17 @@ class GapFiller:
 
         The net sees less of the past from frame to frame and changes its mind.
         """
-        reference = PELVIS if known[PELVIS] else HEAD
         before = self._before
-        if before is None or not before[2][reference]:
+        if before is None:
             return
-        turn = heading(rotations[reference]) @ transpose(heading(before[1][reference]))
+        shared = [anchor for anchor in ANCHORS if known[anchor] and before[2][anchor]]
+        turn = np.eye(3, dtype=np.float32)
+        start = end = np.zeros(3, np.float32)
+        if shared:
+            start, end = before[0][shared[0]], positions[shared[0]]
+            turn = heading(rotations[shared[0]]) @ transpose(heading(before[1][shared[0]]))
         for tracker in np.flatnonzero(~known & ~before[2]):
-            offset = before[0][tracker] - before[0][reference]
-            carried = positions[reference] + rotate(turn, offset)
+            carried = end + rotate(turn, before[0][tracker] - start)
             drift = _DRIFT * (positions[tracker] - carried)
             positions[tracker] = carried + _limit(drift, _LARGEST_DRIFT)
             carried_rotation = turn @ before[1][tracker]
@@ -335,6 +340,33 @@ def _hold_anchors(
     return positions, rotations, known
 
 
+class _Source(NamedTuple):
+    """Where the pose of a tracker comes from.
+
+    Attributes:
+        is_read: Whether it is a reading.
+        is_held: Whether it is held for want of pelvis and head.
+        anchor: The tracker that it is predicted from, and whether that is read; None otherwise.
+    """
+
+    is_read: bool
+    is_held: bool
+    anchor: tuple[int, bool] | None
+
+
+_READ = _Source(is_read=True, is_held=False, anchor=None)
+
+
+def _name_sources(known: np.ndarray, valid: np.ndarray) -> list[_Source]:
+    """Return the source of each tracker, from where it is known (6,) and where it is read (6,)."""
+    reference = PELVIS if known[PELVIS] else HEAD
+    anchor = (reference, bool(valid[reference]))
+    return [
+        _READ if is_read else _Source(False, bool(is_known), None if is_known else anchor)
+        for is_known, is_read in zip(known, valid, strict=True)
+    ]
+
+
 class _SourceBlend:
     """Keeps one tracker smooth where its source changes between readings and predictions.
 
@@ -345,28 +377,27 @@ class _SourceBlend:
     """
 
     def __init__(self) -> None:
-        self._valid: bool | None = None
+        self._source: _Source | None = None
         self._age, self._seconds = 0, _SHORTEST_BLEND
         self._offset, self._rotvec = np.zeros(3), np.zeros(3)
         self._velocity, self._spin = np.zeros(3), np.zeros(3)
         self._step, self._turn = np.zeros(3), np.zeros(3)
-        self._source: _Pose = (np.zeros(3), np.eye(3))
+        self._pose: _Pose = (np.zeros(3), np.eye(3))
         self._outputs: list[_Pose] = []
         self.is_open = False
 
     def follow(self, position: np.ndarray, rotation: np.ndarray) -> None:
         """Take in a frame in which the tracker is valid and nothing is blended."""
-        self._valid, self._source = True, (position, rotation)
+        self._source, self._pose = _READ, (position, rotation)
         self._outputs = [(position, rotation), *self._outputs[:3]]
 
-    def frame(self, position: np.ndarray, rotation: np.ndarray, valid: bool) -> _Pose:
+    def frame(self, position: np.ndarray, rotation: np.ndarray, source: _Source) -> _Pose:
         """Return position (3,) and rotation (3, 3) of the next frame."""
-        leaps = self.is_open and np.linalg.norm(position - self._source[0]) > _LEAP
-        if self._valid is not None and (valid != self._valid or leaps):
+        if self._source is not None and (source != self._source or self._leaps(position)):
             self._start(position, rotation)
         elif self.is_open and self._age == 1:
             self._compare_velocities(position, rotation)
-        self._valid, self._source = valid, (position, rotation)
+        self._source, self._pose = source, (position, rotation)
         if self.is_open:
             seconds = self._age / MODEL_RATE
             share = _ease_out(seconds / self._seconds)
@@ -381,6 +412,13 @@ class _SourceBlend:
             )
         self._outputs = [(position, rotation), *self._outputs[:3]]
         return position, rotation
+
+    def _leaps(self, position: np.ndarray) -> bool:
+        """Return whether the source leaps: then it is another one, whatever it is called."""
+        step = float(np.linalg.norm(position - self._pose[0]))
+        if self._source == _READ:
+            return self.is_open and step > _LEAP
+        return step > _PREDICTED_LEAP
 
     def _start(self, position: np.ndarray, rotation: np.ndarray) -> None:
         last, last_rotation = self._outputs[0]
@@ -400,9 +438,9 @@ class _SourceBlend:
 
     def _compare_velocities(self, position: np.ndarray, rotation: np.ndarray) -> None:
         """Note how much faster the tracker was than its new source is, once that has moved."""
-        source, source_rotation = self._source
-        self._velocity = _limit(MODEL_RATE * (self._step - (position - source)), _LARGEST_SPEED)
-        own = to_rotvec(rotation @ transpose(source_rotation))
+        before, before_rotation = self._pose
+        self._velocity = _limit(MODEL_RATE * (self._step - (position - before)), _LARGEST_SPEED)
+        own = to_rotvec(rotation @ transpose(before_rotation))
         self._spin = _limit(MODEL_RATE * (self._turn - own), _LARGEST_SPIN)
 
     def _measure_steps(self) -> tuple[np.ndarray, np.ndarray]:
