@@ -50,6 +50,8 @@ _LARGEST_DRIFT = 3.0 / MODEL_RATE
 _LARGEST_EXPECTED = 5.0 / MODEL_RATE
 _BENT, _STRAIGHT = 0.99, 0.9985
 """Shares of a leg's length: where a filled-in leg begins to be held back, and its limit."""
+_KEPT_OUTPUTS = 4
+"""Frames from which the speed is measured at which a tracker is lost or returns."""
 _CHUNK = 2048
 
 _Pose = tuple[np.ndarray, np.ndarray]
@@ -98,6 +100,7 @@ class GapFiller:
         self._blends = [_SourceBlend() for _ in TRACKERS]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._is_settled = True
+        self._settled: list[_Pose] = []
         self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
         self._outputs: list[np.ndarray] = []
         self.anchored = True
@@ -212,6 +215,10 @@ class GapFiller:
 
     def _fill_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
         """Fill in the next frame, all valid trackers counting fully."""
+        if valid.all():
+            return self._pass_frame(
+                positions.astype(np.float32), rotations.astype(np.float32), valid.copy()
+            )
         known = valid.copy()
         positions = np.where(known[:, None], positions, 0.0).astype(np.float32)
         rotations = np.where(known[:, None, None], rotations, 0.0).astype(np.float32)
@@ -229,6 +236,12 @@ class GapFiller:
             positions = np.where(known[:, None], positions, predicted[0])
             rotations = np.where(known[:, None, None], rotations, predicted[1])
         return self._settle(positions, rotations, known, valid)
+
+    def _pass_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
+        """Take in the next frame, in which nothing is lost: nearly all frames are such ones."""
+        self.anchored, self._anchor = True, (PELVIS, positions[PELVIS], rotations[PELVIS])
+        self._past = [(positions, rotations, valid), *self._past[: max(AGO)]]
+        return self._settle(positions, rotations, known=valid, valid=valid)
 
     def _predict(self, counted: np.ndarray) -> _Pose:
         """Predict all trackers in the last frame from the trackers (6,) that count.
@@ -255,24 +268,38 @@ class GapFiller:
             known: (6,) bool, False where they are predicted.
             valid: (6,) bool, False where they are predicted, or held for want of pelvis and head.
         """
-        if not known.all():
+        all_valid = bool(valid.all())
+        if not all_valid and not known.all():
             self._calm(positions, rotations, known)
             self._keep_in_reach(positions, rotations, known)
         self._before = (positions, rotations, known)
-        if not (self._is_settled and valid.all()):
-            sources = _name_sources(known, valid)
-            blended = [
-                blend.frame(positions[tracker], rotations[tracker], source)
-                for tracker, (blend, source) in enumerate(zip(self._blends, sources, strict=True))
-            ]
-            positions = np.stack([position for position, _ in blended])
-            rotations = np.stack([rotation for _, rotation in blended])
-            self._is_settled = bool(valid.all()) and not any(b.is_open for b in self._blends)
+        if self._is_settled and all_valid:
+            self._settled = [(positions, rotations), *self._settled[: _KEPT_OUTPUTS - 1]]
         else:
-            for tracker, blend in enumerate(self._blends):
-                blend.follow(positions[tracker], rotations[tracker])
+            for pose in reversed(self._settled):
+                for blend, position, rotation in zip(self._blends, *pose, strict=True):
+                    blend.follow(position, rotation)
+            self._settled.clear()
+            positions, rotations = self._blend(positions, rotations, known, valid)
+            self._is_settled = all_valid and not any(blend.is_open for blend in self._blends)
         self._outputs = [positions, *self._outputs[:1]]
         return positions, rotations
+
+    def _blend(
+        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray, valid: np.ndarray
+    ) -> _Pose:
+        """Blend trackers that changed their sources; see :meth:`_settle`."""
+        sources = _name_sources(known, valid)
+        blended = [
+            blend.frame(position, rotation, source)
+            for blend, position, rotation, source in zip(
+                self._blends, positions, rotations, sources, strict=True
+            )
+        ]
+        return (
+            np.stack([position for position, _ in blended]),
+            np.stack([rotation for _, rotation in blended]),
+        )
 
     def _calm(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> None:
         """Let lost trackers move with the body, and drift slowly to where the net has them.
@@ -389,7 +416,7 @@ class _SourceBlend:
     def follow(self, position: np.ndarray, rotation: np.ndarray) -> None:
         """Take in a frame in which the tracker is valid and nothing is blended."""
         self._source, self._pose = _READ, (position, rotation)
-        self._outputs = [(position, rotation), *self._outputs[:3]]
+        self._outputs = [(position, rotation), *self._outputs[: _KEPT_OUTPUTS - 1]]
 
     def frame(self, position: np.ndarray, rotation: np.ndarray, source: _Source) -> _Pose:
         """Return position (3,) and rotation (3, 3) of the next frame."""
@@ -410,7 +437,7 @@ class _SourceBlend:
                 position.astype(np.float32),
                 (from_rotvec(change) @ rotation).astype(np.float32),
             )
-        self._outputs = [(position, rotation), *self._outputs[:3]]
+        self._outputs = [(position, rotation), *self._outputs[: _KEPT_OUTPUTS - 1]]
         return position, rotation
 
     def _leaps(self, position: np.ndarray) -> bool:
