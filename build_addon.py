@@ -147,8 +147,8 @@ def find_extension_tool() -> Path | None:
 def validate(path: Path, tool: Path) -> None:
     """Let Blender's extension tool check the zip, with the tags that Blender knows."""
     (tags,) = tool.parents[3].glob("modules/_bpy_internal/extensions/tags.py")
-    command = [sys.executable, tool, "validate", "--valid-tags", tags, path]
-    if subprocess.run(command).returncode != 0:
+    done = subprocess.run([sys.executable, tool, "validate", "--valid-tags", tags, path])
+    if done.returncode != 0:
         raise BuildError("Blender's extension tool refuses the zip")
 
 

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements"
 
 # The Python that each Blender is built for: its wheel runs on no other.
-BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
+BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13", "5.3": "3.13"}
 MAIN_BLENDER = "4.5"
 """The one that the add-on is developed in, which is part of ``.venv``."""
 MAIN_PYTHON = BLENDERS[MAIN_BLENDER]
@@ -286,6 +286,7 @@ def test(quick: bool) -> bool:
         for blender in blenders:
             stages.run(f"blender-{blender}", partial(blender_test, blender))
         stages.run("zip", partial(run, python, "build_addon.py"))
+        stages.run("package", partial(run, python, "-m", "pytest", "tests/package"))
         for blender in blenders:
             stages.run(f"install-{blender}", partial(install_test, blender))
         if has_window():

@@ -47,8 +47,11 @@ def publish(archive: Path, folder: Path, tool: Path) -> None:
         # People who have this version would never be offered the new one.
         raise RepositoryError(f"{target} is published with other bytes: raise the version")
     shutil.copyfile(archive, target)
-    command = [sys.executable, tool, "server-generate", "--repo-dir", folder]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, tool, "server-generate", "--repo-dir", folder],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode != 0:
         raise RepositoryError(f"Blender's tool fails: {done.stdout}{done.stderr}")
     listing = json.loads((folder / INDEX).read_text(encoding="utf-8"))
@@ -73,7 +76,9 @@ def select_entries(entries: list[Entry]) -> list[Entry]:
             if newer_minimum is None:
                 selected.append(entry)
             elif _numbers(minimum) < _numbers(newer_minimum):
-                maximum = min(entry.get("blender_version_max", newer_minimum), newer_minimum, key=_numbers)
+                maximum = min(
+                    entry.get("blender_version_max", newer_minimum), newer_minimum, key=_numbers
+                )
                 selected.append({**entry, "blender_version_max": maximum})
             else:
                 continue
@@ -137,8 +142,8 @@ code { font-size: .8rem; }
 <p>Drag the button into a window of Blender $blender or later. Blender asks whether to add this
 repository, and then whether to install $name $version.</p>
 <h2>Updates</h2>
-<p>Instead of dragging you can add the repository yourself: Edit &gt; Preferences &gt; Get Extensions
-&gt; Repositories &gt; + &gt; Add Remote Repository, with the address of
+<p>Instead of dragging you can add the repository yourself: Edit &gt; Preferences &gt; Get
+Extensions &gt; Repositories &gt; + &gt; Add Remote Repository, with the address of
 <a href="$index">$index</a>. Blender then offers new versions; your settings and presets stay.</p>
 <h2>All versions</h2>
 <p>A downloaded zip is installed with Edit &gt; Preferences &gt; Get Extensions &gt; Install from

@@ -125,9 +125,7 @@ def test_installs_from_the_repository(served: tuple[Path, str], state: dict[str,
     preferences.system.use_online_access = True
     state["user"] = Path(os.environ["BLENDER_USER_RESOURCES"])
     state["files"] = files_below(state["user"])
-    preferences.extensions.repos.new(
-        name="Loopback", module=REPOSITORY, remote_url=address
-    )
+    preferences.extensions.repos.new(name="Loopback", module=REPOSITORY, remote_url=address)
     number, _ = repository()
     assert bpy.ops.extensions.repo_sync(repo_index=number) == {"FINISHED"}
     bpy.ops.extensions.package_install(repo_index=number, pkg_id="ssrhmr", enable_on_install=True)
