@@ -5,6 +5,7 @@
 ``python tasks.py test`` runs every check of the project; ``--quick`` skips all versions of Blender
 except the one that the add-on is developed in.
 ``python tasks.py lint`` runs the checks that need no Blender and take seconds.
+``python tasks.py release VERSION`` makes a release and changes nothing; see ``scripts/release.py``.
 
 Each environment is built from hash-locked requirement files and reused until one of them changes.
 This file needs nothing but the standard library.
@@ -222,6 +223,18 @@ def demo() -> None:
     run(main_environment("dev.txt"), "examples/demo.py")
 
 
+def release_environment() -> Path:
+    """Return the interpreter of an environment that builds, checks and uploads releases."""
+    python = environment(".venv-release", MAIN_PYTHON, "release.txt")
+    import_from(python, ROOT)
+    return python
+
+
+def release_test() -> None:
+    """Make a release of a copy of this checkout."""
+    run(release_environment(), "-m", "pytest", "tests/release")
+
+
 def lint_stages(python: Path) -> dict[str, list[str | Path]]:
     """Return the commands of the checks that read the sources without running them."""
     return {
@@ -287,6 +300,7 @@ def test(quick: bool) -> bool:
             stages.run(f"blender-{blender}", partial(blender_test, blender))
         stages.run("zip", partial(run, python, "build_addon.py"))
         stages.run("package", partial(run, python, "-m", "pytest", "tests/package"))
+        stages.run("release", release_test)
         for blender in blenders:
             stages.run(f"install-{blender}", partial(install_test, blender))
         if has_window():
@@ -305,10 +319,14 @@ def main() -> None:
     tasks.add_parser("lint", help="check format, style, import contracts and types")
     checks = tasks.add_parser("test", help="run every check")
     checks.add_argument("--quick", action="store_true", help=f"only in Blender {MAIN_BLENDER}")
+    making = tasks.add_parser("release", help="make a release, without changing anything")
+    making.add_argument("arguments", nargs=argparse.REMAINDER, help="see: release --help")
     arguments = parser.parse_args()
     try:
         if arguments.task == "demo":
             demo()
+        elif arguments.task == "release":
+            run(release_environment(), "scripts/release.py", *arguments.arguments)
         elif arguments.task == "lint":
             lint()
         elif not test(arguments.quick):
