@@ -27,7 +27,7 @@ LONGEST_LINE = 64
 NOT_RUN = ("ssrhmr_core/cli/*", "ssrhmr_core/evaluation/*", "ssrhmr_core/training/*")
 NETWORK = {"ssrhmr_core/streaming/*": "receives trackers, on loopback unless the user opens it"}
 THREADS = {"ssrhmr_core/streaming/*": "reads sockets while live; stop() joins it"}
-PROCESSES: dict[str, str] = {}
+PROCESSES = {"ssrhmr_blender/headless/pool.py": "starts Blender, for a command that asks for it"}
 OWN_FOLDER = {
     "ssrhmr_core/model/weights.py": "reads the weights",
     "ssrhmr_core/streaming/protocols/json_lines.py": "reads the schema",

@@ -80,7 +80,7 @@ def test_what_only_reads_is_no_breach(line: str) -> None:
 
 PLACES = [
     (name, place)
-    for name in ("NETWORK", "THREADS", "OWN_FOLDER", "WRITES", "USER_FOLDER")
+    for name in ("NETWORK", "THREADS", "PROCESSES", "OWN_FOLDER", "WRITES", "USER_FOLDER")
     for place in getattr(platform_rules, name)
 ]
 
