@@ -12,6 +12,7 @@ from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.errors import UserError
 from ..common.typed import armature_of, pose_of
 from .rigify import Controls, find_controls
+from .skin import read_feet_skins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,6 +88,7 @@ def read_character(
     """
     import numpy as np
 
+    from ssrhmr_core.body.feet import FootEvidence
     from ssrhmr_core.body.rest_pose import read_rest_pose
     from ssrhmr_core.body.skeleton import INDEX
 
@@ -101,12 +103,23 @@ def read_character(
         none = np.full(3, np.nan)
         return np.stack([_tip(data[name], to_fingers) if name else none for name in named])
 
+    legs = [
+        [bones[INDEX[f"{side}_{part}"]] for part in ("knee", "ankle", "toe")]
+        for side in ("left", "right")
+    ]
+    skins = [np.zeros((0, 3))] * 2
+    if all(knee and ankle for knee, ankle, _ in legs):
+        skins = read_feet_skins(armature, [(knee, ankle, toe) for knee, ankle, toe in legs])
+    feet = FootEvidence(
+        skins=(skins[0] @ axes.T, skins[1] @ axes.T),
+        tips=tips(("left_ankle", "right_ankle"), to_fingers=False) @ axes.T,
+    )
     try:
         rest = read_rest_pose(
             np.stack(heads) @ axes.T,
             np.array([bool(name) for name in bones]),
             hand_ends=tips(("left_wrist", "right_wrist"), to_fingers=True) @ axes.T,
-            toe_ends=tips(("left_ankle", "right_ankle"), to_fingers=False) @ axes.T,
+            feet=feet,
         )
     except ValueError as error:
         raise RigError(f"'{armature.name}': {error}") from error
