@@ -122,7 +122,7 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             not keyed, at each frame.
     """
     report = plan.report
-    bones = use_sampled_poses(plan.bones, worlds[:, 1:])
+    bones = use_sampled_poses(plan.bones, worlds[:, 1:], plan.character.pose_scale)
     clock = time.perf_counter()
     times = take.times[0] + (frames - frames[0]) / plan.rate
     steps = plan.reconstructor.steps(plan.calibration.apply(take), times)
@@ -130,12 +130,13 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     clock = report.add_lap("model", clock)
 
     writer = ActionWriter(plan.action, plan.find_armature())
+    keyed_at = frames * plan.curve_time
     written: set[str] = set()
     done = False
     try:
         for channel in pose_bones(motion, plan.character, bones, worlds[:, 0]):
             clock = report.add_lap("posing", clock)
-            written.add(write_bone_keys(writer, channel, frames))
+            written.add(write_bone_keys(writer, channel, keyed_at))
             clock = report.add_lap("keys", clock)
             curves = 4 if channel.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
             curves += 0 if channel.locations is None else 3
@@ -143,7 +144,7 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             share = len(written) / report.bones
             yield 1.0 - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
         with _restored_on_error(plan):
-            _set_switches(plan, writer, int(frames[0]))
+            _set_switches(plan, writer, float(keyed_at[0]))
             _assign_action(plan.find_armature(), writer, written, report)
         done = True
     finally:
@@ -174,7 +175,7 @@ def _restored_on_error(plan: BakePlan) -> Iterator[None]:
         raise
 
 
-def _set_switches(plan: BakePlan, writer: ActionWriter, frame: int) -> None:
+def _set_switches(plan: BakePlan, writer: ActionWriter, frame: float) -> None:
     """Switch a control rig to the controls that were keyed."""
     import numpy as np
 
