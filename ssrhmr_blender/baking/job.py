@@ -26,6 +26,7 @@ from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
 from .keys import write_bone_keys
+from .settling import Performance, settle
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from ssrhmr_core.tracking.take import Take
 
 _MODEL_RATE = 60.0
-_SHARES = {"sampling": 0.35, "model": 0.5, "keys": 0.15}
+_SHARES = {"sampling": 0.3, "model": 0.45, "keys": 0.15, "checks": 0.1}
+_CHECKS_FROM = 1.0 - _SHARES["checks"]
 _STILL = 1e-6
 
 _Result = TypeVar("_Result")
@@ -142,10 +144,15 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             curves += 0 if channel.locations is None else 3
             report.keys += curves * len(frames)
             share = len(written) / report.bones
-            yield 1.0 - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
+            yield _CHECKS_FROM - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
         with _restored_on_error(plan):
             _set_switches(plan, writer, float(keyed_at[0]))
             _assign_action(plan.find_armature(), writer, written, report)
+            performance = Performance(motion, frames, keyed_at, worlds[:, 0], bones)
+            clock = time.perf_counter()
+            steps = settle(plan, writer, performance)
+            yield from _as_share(steps, "checks", iface_("Checking the result"), _CHECKS_FROM)
+            report.add_lap("checks", clock)
         done = True
     finally:
         if not done:

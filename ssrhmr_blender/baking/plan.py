@@ -114,6 +114,7 @@ class BakePlan:
             SetupError: if the setup is not calibrated.
             RigError: if the character cannot be used.
         """
+        from ssrhmr_core.body.skeleton import ADULT_SIZE
         from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
         from ssrhmr_core.tracking.denoising import Smoothing
 
@@ -121,6 +122,8 @@ class BakePlan:
         self.character = read_character(
             armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
         )
+        self.adult = self.character.rest.skeleton.size / ADULT_SIZE
+        """Length of a metre if the character were an adult, in scene units."""
         self.bones = read_bones(armature, self.character)
         self.left = [(bone.name, bone.held) for bone in self.bones if not bone.keyed]
         smoothing = Smoothing(

@@ -42,26 +42,26 @@ def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) 
         )
     if constrained:
         obstacles.append(
-            f"constraints act on {_list_some(constrained)}: mute them if they do not follow the"
+            f"constraints act on {list_some(constrained)}: mute them if they do not follow the"
             " keys"
         )
     if limited:
         obstacles.append(
-            f"limits hold {_list_some(limited)} back: mute these constraints for the full range"
+            f"limits hold {list_some(limited)} back: mute these constraints for the full range"
         )
     if driven_names:
         obstacles.append(
-            f"drivers move {_list_some(driven_names)}: their keys have no effect until the drivers"
+            f"drivers move {list_some(driven_names)}: their keys have no effect until the drivers"
             " are removed"
         )
     if scaled:
         obstacles.append(
-            f"{_list_some(scaled)} {'are' if scaled[1:] else 'is'} scaled in the pose or by keys:"
+            f"{list_some(scaled)} {'are' if scaled[1:] else 'is'} scaled in the pose or by keys:"
             " the bake keys scale 1, so scale the armature object instead"
         )
     if locked:
         obstacles.append(
-            f"locked channels of {_list_some(locked)} are keyed all the same: unlock them to edit"
+            f"locked channels of {list_some(locked)} are keyed all the same: unlock them to edit"
             " them"
         )
     solo = next((track.name for track in data.nla_tracks if track.is_solo), None) if data else None
@@ -117,6 +117,14 @@ def find_driven(armature: bpy.types.Object) -> set[str]:
     return {match[1] for match in paths if match}
 
 
-def _list_some(names: list[str]) -> str:
+def is_shown_moving(armature: bpy.types.Object) -> bool:
+    """Return whether the character shows its action: not its rest pose, nor a soloed NLA track."""
+    data = armature.animation_data
+    soloed = data is not None and any(track.is_solo for track in data.nla_tracks)
+    return armature_of(armature).pose_position == "POSE" and not soloed
+
+
+def list_some(names: list[str]) -> str:
+    """Return the first names in quotes, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(f"'{name}'" for name in names[:3]) + more
