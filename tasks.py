@@ -3,8 +3,10 @@
 
 ``python tasks.py demo`` animates a character from the included sample take.
 ``python tasks.py test`` runs every check of the project; ``--quick`` skips all versions of Blender
-except the one that the add-on is developed in.
+except the one that the add-on is developed in, ``--blender VERSION`` all but that one. The version
+``newest`` is whatever the package index has.
 ``python tasks.py lint`` runs the checks that need no Blender and take seconds.
+``python tasks.py release VERSION`` makes a release and changes nothing; see ``scripts/release.py``.
 
 Each environment is built from hash-locked requirement files and reused until one of them changes.
 This file needs nothing but the standard library.
@@ -30,10 +32,12 @@ ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements"
 
 # The Python that each Blender is built for: its wheel runs on no other.
-BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13"}
+BLENDERS = {"4.2": "3.11", "4.5": "3.11", "5.0": "3.11", "5.2": "3.13", "5.3": "3.13"}
 MAIN_BLENDER = "4.5"
 """The one that the add-on is developed in, which is part of ``.venv``."""
 MAIN_PYTHON = BLENDERS[MAIN_BLENDER]
+NEWEST = "newest"
+"""Whatever bpy the package index has last, as the name of a Blender."""
 
 
 # Recipes for a Blender with a window on a bare machine, where they lie beside the checkout.
@@ -139,8 +143,30 @@ def main_environment(*locks: str) -> Path:
     return python
 
 
+def python_of(blender: str) -> str:
+    """Return the version of Python that a Blender is built for; the newest has the newest."""
+    return BLENDERS.get(blender, max(BLENDERS.values()))
+
+
+def newest_environment() -> Path:
+    """Return the interpreter of an environment with the newest Blender, which no lock file names.
+
+    It is made anew each time: what is newest may have changed.
+    """
+    name = f".venv-blender-{NEWEST}"
+    if (ROOT / name).exists():
+        shutil.rmtree(ROOT / name)
+    run(find_python(python_of(NEWEST)), "-m", "venv", name)
+    python = interpreter(name)
+    options = ["-qq", "--disable-pip-version-check", "--only-binary=:all:"]
+    run(python, "-m", "pip", "install", *options, "bpy", "hypothesis", "pytest")
+    return python
+
+
 def blender_environment(blender: str) -> Path:
     """Return the interpreter of an environment that has a Blender and nothing of this checkout."""
+    if blender == NEWEST:
+        return interpreter(f".venv-blender-{NEWEST}")  # made by the first of its stages
     return environment(f".venv-blender-{blender}", BLENDERS[blender], f"blender-{blender}.txt")
 
 
@@ -165,7 +191,9 @@ def blender_test(blender: str) -> None:
     else:
         # What the zip brings along is in an environment of its own, on top of that with Blender:
         # the install tests would not miss it in the zip if they found it beside Blender.
-        python = environment(f".venv-addon-{blender}", BLENDERS[blender], "addon-wheels.txt")
+        if blender == NEWEST:
+            newest_environment()
+        python = environment(f".venv-addon-{blender}", python_of(blender), "addon-wheels.txt")
         import_from(python, ROOT, site_packages(blender_environment(blender)))
     run(python, "tests/run_pytest_bpy.py", "tests/blender")
 
@@ -222,6 +250,18 @@ def demo() -> None:
     run(main_environment("dev.txt"), "examples/demo.py")
 
 
+def release_environment() -> Path:
+    """Return the interpreter of an environment that builds, checks and uploads releases."""
+    python = environment(".venv-release", MAIN_PYTHON, "release.txt")
+    import_from(python, ROOT)
+    return python
+
+
+def release_test() -> None:
+    """Make a release of a copy of this checkout."""
+    run(release_environment(), "-m", "pytest", "tests/release")
+
+
 def lint_stages(python: Path) -> dict[str, list[str | Path]]:
     """Return the commands of the checks that read the sources without running them."""
     return {
@@ -272,8 +312,8 @@ class Stages:
         return not failed
 
 
-def test(quick: bool) -> bool:
-    """Run every stage and print a summary; return whether none failed."""
+def test(blenders: list[str]) -> bool:
+    """Run every stage, in some Blenders, and print a summary; return whether none failed."""
     find_python(MAIN_PYTHON)  # the only one whose absence is an error: the rest would be skipped
     stages = Stages()
     if stages.run("setup", make_test_environment):
@@ -282,10 +322,11 @@ def test(quick: bool) -> bool:
             stages.run(name, partial(run, *command))
         stages.run("static", partial(run, python, "-m", "pytest", "tests/static"))
         stages.run("core", partial(run, python, "-m", "pytest", "tests/core"))
-        blenders = [MAIN_BLENDER] if quick else sorted(BLENDERS)
         for blender in blenders:
             stages.run(f"blender-{blender}", partial(blender_test, blender))
         stages.run("zip", partial(run, python, "build_addon.py"))
+        stages.run("package", partial(run, python, "-m", "pytest", "tests/package"))
+        stages.run("release", release_test)
         for blender in blenders:
             stages.run(f"install-{blender}", partial(install_test, blender))
         if has_window():
@@ -303,14 +344,21 @@ def main() -> None:
     tasks.add_parser("demo", help="animate a character from the sample take")
     tasks.add_parser("lint", help="check format, style, import contracts and types")
     checks = tasks.add_parser("test", help="run every check")
-    checks.add_argument("--quick", action="store_true", help=f"only in Blender {MAIN_BLENDER}")
+    which = checks.add_mutually_exclusive_group()
+    which.add_argument("--quick", action="store_true", help=f"only in Blender {MAIN_BLENDER}")
+    known = [*BLENDERS, NEWEST]
+    which.add_argument("--blender", action="append", choices=known, help="only in this Blender")
+    making = tasks.add_parser("release", help="make a release, without changing anything")
+    making.add_argument("arguments", nargs=argparse.REMAINDER, help="see: release --help")
     arguments = parser.parse_args()
     try:
         if arguments.task == "demo":
             demo()
+        elif arguments.task == "release":
+            run(release_environment(), "scripts/release.py", *arguments.arguments)
         elif arguments.task == "lint":
             lint()
-        elif not test(arguments.quick):
+        elif not test([MAIN_BLENDER] if arguments.quick else arguments.blender or [*BLENDERS]):
             sys.exit(1)
     except (MissingRequirementError, subprocess.CalledProcessError) as error:
         sys.exit(f"{arguments.task}: {error}")

@@ -16,7 +16,7 @@ from .calibration import panel as calibrate_panel
 from .calibration import refine as calibrate_refine
 from .characters import ops as setups_ops
 from .characters import panel as setups_panel
-from .common import modal_job
+from .common import core_version, modal_job
 from .example import ops as example_ops
 from .headless import command as farm_command
 from .import_take import armature as takes_armature
@@ -61,6 +61,7 @@ CLASSES: tuple[type, ...] = (
 
 def register() -> None:
     """Register classes and settings; nothing heavy is imported here."""
+    core_version.drop_outdated_core()
     translations.register()
     for cls in CLASSES:
         if issubclass(cls, bpy.types.Operator):

@@ -22,6 +22,7 @@ from .tracking.reference_pose import ReferencePose
 from .tracking.take import Take, TrackerError
 
 __version__ = "0.1.0"
+"""The one place of the version: wheel, extension and tag take it from here."""
 
 __all__ = [
     "JOINTS",

@@ -44,12 +44,12 @@ class ActionWriter:
         return bpy.data.actions[self.name]
 
     def write(self, group: str, path: str, frames: np.ndarray, values: np.ndarray) -> None:
-        """Write the curves of one property.
+        """Write the curves of one property; those that it has get new values.
 
         Args:
             group: Name of the channel group, such as the bone's.
             path: Data path from the owner.
-            frames: (F,) frame numbers.
+            frames: (F,) times of the keys, the same ones whenever a property is written.
             values: (F, n) values, one column a component.
         """
         import numpy as np
@@ -62,7 +62,7 @@ class ActionWriter:
             curve = self._curve(group, path, index)
             keys[:, 1] = values[:, index]
             points = curve.keyframe_points
-            points.add(len(frames))
+            points.add(len(frames) - len(points))
             points.foreach_set("co", keys.ravel())
             # A key on every frame: straight lines between them, but handles ready for editing.
             points.foreach_set("interpolation", linear)
@@ -107,6 +107,9 @@ class ActionWriter:
 
     def _curve(self, group: str, path: str, index: int) -> bpy.types.FCurve:
         bag = curve_owner(self.action)
+        curve = bag.fcurves.find(path, index=index)
+        if curve is not None:
+            return curve
         curve = bag.fcurves.new(path, index=index)
         curve.group = bag.groups.get(group) or bag.groups.new(group)
         return curve

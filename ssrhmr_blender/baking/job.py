@@ -26,6 +26,7 @@ from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
 from .keys import write_bone_keys
+from .settling import Performance, settle
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from ssrhmr_core.tracking.take import Take
 
 _MODEL_RATE = 60.0
-_SHARES = {"sampling": 0.35, "model": 0.5, "keys": 0.15}
+_SHARES = {"sampling": 0.3, "model": 0.45, "keys": 0.15, "checks": 0.1}
+_CHECKS_FROM = 1.0 - _SHARES["checks"]
 _STILL = 1e-6
 
 _Result = TypeVar("_Result")
@@ -122,7 +124,7 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             not keyed, at each frame.
     """
     report = plan.report
-    bones = use_sampled_poses(plan.bones, worlds[:, 1:])
+    bones = use_sampled_poses(plan.bones, worlds[:, 1:], plan.character.pose_scale)
     clock = time.perf_counter()
     times = take.times[0] + (frames - frames[0]) / plan.rate
     steps = plan.reconstructor.steps(plan.calibration.apply(take), times)
@@ -130,21 +132,27 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     clock = report.add_lap("model", clock)
 
     writer = ActionWriter(plan.action, plan.find_armature())
+    keyed_at = frames * plan.curve_time
     written: set[str] = set()
     done = False
     try:
         for channel in pose_bones(motion, plan.character, bones, worlds[:, 0]):
             clock = report.add_lap("posing", clock)
-            written.add(write_bone_keys(writer, channel, frames))
+            written.add(write_bone_keys(writer, channel, keyed_at))
             clock = report.add_lap("keys", clock)
             curves = 4 if channel.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
             curves += 0 if channel.locations is None else 3
             report.keys += curves * len(frames)
             share = len(written) / report.bones
-            yield 1.0 - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
+            yield _CHECKS_FROM - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
         with _restored_on_error(plan):
-            _set_switches(plan, writer, int(frames[0]))
+            _set_switches(plan, writer, float(keyed_at[0]))
             _assign_action(plan.find_armature(), writer, written, report)
+            performance = Performance(motion, frames, keyed_at, worlds[:, 0], bones)
+            clock = time.perf_counter()
+            steps = settle(plan, writer, performance)
+            yield from _as_share(steps, "checks", iface_("Checking the result"), _CHECKS_FROM)
+            report.add_lap("checks", clock)
         done = True
     finally:
         if not done:
@@ -174,7 +182,7 @@ def _restored_on_error(plan: BakePlan) -> Iterator[None]:
         raise
 
 
-def _set_switches(plan: BakePlan, writer: ActionWriter, frame: int) -> None:
+def _set_switches(plan: BakePlan, writer: ActionWriter, frame: float) -> None:
     """Switch a control rig to the controls that were keyed."""
     import numpy as np
 

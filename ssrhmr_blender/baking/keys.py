@@ -20,10 +20,14 @@ def write_bone_keys(writer: ActionWriter, channels: Channels, frames: np.ndarray
     Returns:
         The bone's data path.
     """
+    import numpy as np
+
     from ..animation.rotation_values import rotation_values
 
     name = bpy.utils.escape_identifier(channels.bone)
     path = f'pose.bones["{name}"]'
+    if channels.clears_scale:
+        writer.write(channels.bone, f"{path}.scale", frames[:1], np.ones((1, 3)))
     if channels.locations is not None:
         writer.write(channels.bone, f"{path}.location", frames, channels.locations)
     channel, values = rotation_values(channels.rotations, channels.rotation_mode)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..animation.actions import curves_of
+from ..common.clock import curve_time_per_frame
 from ..common.data_blocks import find_object, key_of
 from ..common.validation import SetupError, check_trackers
 from ..rig.bones import read_bones
@@ -77,7 +78,7 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
             raise SetupError("There is no preview range: set one in the timeline (P)")
         start, end = scene.frame_preview_start, scene.frame_preview_end
     elif setup.range == "TRACKERS":
-        start, end = _keyed_range(check_trackers(setup))
+        start, end = _keyed_range(scene, check_trackers(setup))
     if end < start:
         raise SetupError(
             f"The range ends at {end}, before its start at {start}: choose another range"
@@ -85,7 +86,9 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
     return start, end
 
 
-def _keyed_range(trackers: Iterable[bpy.types.Object]) -> tuple[int, int]:
+def _keyed_range(
+    scene: bpy.types.Scene, trackers: Iterable[bpy.types.Object]
+) -> tuple[int, int]:
     spans = [
         curve.range()
         for tracker in trackers
@@ -94,7 +97,9 @@ def _keyed_range(trackers: Iterable[bpy.types.Object]) -> tuple[int, int]:
     ]
     if not spans:
         raise SetupError("The trackers have no keys of their own: choose another range")
-    return round(min(span[0] for span in spans)), round(max(span[1] for span in spans))
+    factor = curve_time_per_frame(scene)
+    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
+    return round(first / factor), round(last / factor)
 
 
 class BakePlan:
@@ -109,6 +114,7 @@ class BakePlan:
             SetupError: if the setup is not calibrated.
             RigError: if the character cannot be used.
         """
+        from ssrhmr_core.body.skeleton import ADULT_SIZE
         from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
         from ssrhmr_core.tracking.denoising import Smoothing
 
@@ -116,8 +122,10 @@ class BakePlan:
         self.character = read_character(
             armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
         )
+        self.adult = self.character.rest.skeleton.size / ADULT_SIZE
+        """Length of a metre if the character were an adult, in scene units."""
         self.bones = read_bones(armature, self.character)
-        self.left = [(bone.name, bone.constrained) for bone in self.bones if not bone.keyed]
+        self.left = [(bone.name, bone.held) for bone in self.bones if not bone.keyed]
         smoothing = Smoothing(
             auto=setup.smoothing == "AUTO",
             cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
@@ -135,6 +143,7 @@ class BakePlan:
             notes=find_obstacles(armature, self.character.keyed, self.character.keyed[0]),
         )
         self.key_switches = setup.key_switches
+        self.curve_time = curve_time_per_frame(scene)
         self.rate = scene.render.fps / scene.render.fps_base
         self.owner, self.scene, self.action = key_of(armature), scene.name, action
 

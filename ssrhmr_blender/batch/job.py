@@ -13,6 +13,7 @@ from ..animation.actions import animation_data_of, curves_of
 from ..animation.assignment import assign, assignment_of, restore
 from ..baking.job import bake
 from ..baking.plan import BakeSource
+from ..common.clock import curve_time_per_frame
 from ..common.compat import assign_slot, assigned_slot, first_slot
 from ..common.data_blocks import DataBlockKey, find_action, find_object, key_of
 from ..common.errors import UserError, plain_message
@@ -130,7 +131,7 @@ def _bake_one(
             assign(obj, _action(part), part.slot)
         trackers = tuple(_object(key) for key in take.trackers)
         followed = trackers or tuple(check_trackers(setup_of(scene)))
-        span = _keyed_range([*followed, *(obj for obj, _ in pairs)]) if whole else None
+        span = _keyed_range(scene, [*followed, *(obj for obj, _ in pairs)]) if whole else None
         name = take.name
         if name in bpy.data.actions:
             name = f"{take.name} {armature.name}"
@@ -145,14 +146,18 @@ def _bake_one(
             bpy.data.scenes[scene_name].frame_set(frame[0], subframe=frame[1])
 
 
-def _keyed_range(objects: list[bpy.types.Object]) -> tuple[int, int] | None:
+def _keyed_range(
+    scene: bpy.types.Scene, objects: list[bpy.types.Object]
+) -> tuple[int, int] | None:
     """Return the first and last key; None if there are none, as with trackers moved by drivers."""
     spans = [
         curve.range() for obj in objects for curve in curves_of(obj) if len(curve.keyframe_points)
     ]
     if not spans:
         return None
-    return round(min(span[0] for span in spans)), round(max(span[1] for span in spans))
+    factor = curve_time_per_frame(scene)
+    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
+    return round(first / factor), round(last / factor)
 
 
 def _add_strips(scene: bpy.types.Scene, owner: DataBlockKey, report: BatchReport) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..common.clock import curve_time_per_frame
 from ..common.steps import run_steps
 from ..common.typed import addon_operators, scene_of, view_layer_of
 from .tasks import BakeOptions, BakeTask, HeadlessError, partial_path
@@ -54,7 +55,9 @@ def bake_task(task: BakeTask, options: BakeOptions) -> list[str]:
         setup.calibration = _check_saved(calibration, task)
     report = run_steps(bake(scene, BakeSource(action=name)))
     action = bpy.data.actions[report.action]
-    scene.frame_start, scene.frame_end = (round(frame) for frame in action.frame_range[:])
+    scene.frame_start, scene.frame_end = (
+        round(time / curve_time_per_frame(scene)) for time in action.frame_range[:]
+    )
     scene.frame_set(scene.frame_start)
     _write_results(task, options)
     return [*file.notes, *report.notes]

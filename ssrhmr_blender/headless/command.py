@@ -3,11 +3,13 @@
 
 Each take on each character is a task of its own with a record beside its results. A task whose
 record fits its inputs is not done again, so an interrupted run continues where it stopped, and
-several machines may share a folder.
+several processes or machines may share a folder.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -17,12 +19,22 @@ import bpy
 
 from ..common.errors import UserError, plain_message
 from .baking import FORMATS, bake_task
-from .tasks import BakeOptions, BakeTask, fingerprint, is_done, list_tasks, write_record
+from .pool import PoolInterruptedError, run_pool
+from .tasks import (
+    BakeOptions,
+    BakeTask,
+    fingerprint,
+    is_done,
+    list_tasks,
+    remove_partials,
+    write_record,
+)
 
 if TYPE_CHECKING:
     import argparse
 
 NAME = "ssrhmr_bake"
+_DONE_ALREADY = "done already"
 
 _handle: Any = None
 
@@ -46,30 +58,74 @@ def run(arguments: list[str]) -> int:
         print(f"{NAME}: {error}", file=sys.stderr)
         return 2
     options = BakeOptions(tuple(chosen.write), chosen.calibrate_at, chosen.force)
-    failed = 0
-    for number, task in enumerate(tasks, 1):
-        label = f"[{number}/{len(tasks)}] {task.take.stem} on {task.character.stem}"
-        failed += not _run_task(task, options, label)
-    print(f"{len(tasks) - failed} of {len(tasks)} done", flush=True)
-    return 1 if failed else 0
+    progress = _Progress(len(tasks))
+    try:
+        if chosen.jobs == 1:
+            for task in tasks:
+                progress.report(task, *_run_task(task, options))
+        else:
+            _run_jobs(tasks, options, chosen.jobs or os.cpu_count() or 1, progress)
+    except PoolInterruptedError:
+        print(f"{NAME}: stopped; start it again to go on", file=sys.stderr, flush=True)
+        return 130
+    print(f"{len(tasks) - progress.failed} of {len(tasks)} done", flush=True)
+    return 1 if progress.failed else 0
 
 
-def _run_task(task: BakeTask, options: BakeOptions, label: str) -> bool:
-    """Bake a task unless it is done; print what happens and return whether it succeeds."""
+class _Progress:
+    """What is printed as tasks end: how many have, and about how long the rest takes."""
+
+    def __init__(self, total: int) -> None:
+        self.failed = 0
+        self._total, self._ended, self._baked = total, 0, 0
+        self._begin = time.monotonic()
+
+    def report(self, task: BakeTask, succeeded: bool, text: str) -> None:
+        """Print how a task ended."""
+        self._ended += 1
+        self._baked += text != _DONE_ALREADY
+        self.failed += not succeeded
+        line = f"[{self._ended}/{self._total}] {task.label}: {text}"
+        left = self._total - self._ended
+        if succeeded and self._baked and left:
+            seconds = (time.monotonic() - self._begin) / self._baked * left
+            line += f" ({_duration(seconds)} left)"
+        print(line, file=sys.stdout if succeeded else sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60.0)
+    if minutes < 1:
+        return "less than a minute"
+    return f"about {minutes} min" if minutes < 120 else f"about {minutes / 60.0:.0f} h"
+
+
+def _run_jobs(tasks: list[BakeTask], options: BakeOptions, jobs: int, progress: _Progress) -> None:
+    """Bake what is not done in several processes."""
+    waiting = []
+    for task in tasks:
+        with contextlib.suppress(OSError):  # a file that cannot be read; its worker says so
+            key = fingerprint(task, options.calibrate_at)
+            if not options.force and is_done(task, key, options.formats):
+                progress.report(task, True, _DONE_ALREADY)
+                continue
+        waiting.append(task)
+    run_pool(NAME, waiting, options, jobs, progress.report)
+
+
+def _run_task(task: BakeTask, options: BakeOptions) -> tuple[bool, str]:
+    """Bake a task unless it is done; return whether it succeeds and what to say of it."""
     begin = time.monotonic()
     try:
         key = fingerprint(task, options.calibrate_at)
         if not options.force and is_done(task, key, options.formats):
-            print(f"{label}: done already", flush=True)
-            return True
+            return True, _DONE_ALREADY
+        remove_partials(task)
         notes = bake_task(task, options)
         write_record(task, key)
     except (UserError, ValueError, OSError, RuntimeError) as error:
-        print(f"{label}: FAILED: {plain_message(error)}", file=sys.stderr, flush=True)
-        return False
-    seconds = time.monotonic() - begin
-    print("; ".join([f"{label}: baked in {seconds:.1f} s", *notes]), flush=True)
-    return True
+        return False, f"FAILED: {plain_message(error)}"
+    return True, "; ".join([f"baked in {time.monotonic() - begin:.1f} s", *notes])
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -114,7 +170,23 @@ def make_parser() -> argparse.ArgumentParser:
         " the calibration saved with the character, and whole-body motion needs none",
     )
     parser.add_argument("--force", action="store_true", help="bake again what is done")
+    parser.add_argument(
+        "--jobs",
+        "-j",
+        type=_count,
+        default=1,
+        metavar="NUMBER",
+        help="takes to bake at once, each in a Blender of its own; 0: one a core (default: 1)",
+    )
     return parser
+
+
+def _count(word: str) -> int:
+    """Return a number of processes; argparse turns a ValueError into its own message."""
+    number = int(word)
+    if number < 0:
+        raise ValueError
+    return number
 
 
 def register() -> None:

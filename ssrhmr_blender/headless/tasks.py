@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,8 @@ from ..common.errors import UserError
 from ..trackers.files import is_take, take_name
 
 _RECORD_VERSION = 1
+_LEFTOVER_SECONDS = 3600.0
+"""Age of an unfinished file that no process can still be writing."""
 
 
 class HeadlessError(UserError):
@@ -50,6 +55,11 @@ class BakeTask:
     take: Path
     character: Path
     out: Path
+
+    @property
+    def label(self) -> str:
+        """What the command calls this task."""
+        return f"{self.take.stem} on {self.character.stem}"
 
     def result(self, suffix: str) -> Path:
         """Return a file of the results."""
@@ -137,5 +147,19 @@ def write_record(task: BakeTask, key: str) -> None:
 
 
 def partial_path(path: Path) -> Path:
-    """Return the file to write first, so that two machines at the same task do not collide."""
+    """Return the file to write first, so that two processes at the same task do not collide."""
     return path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")
+
+
+def remove_partials(task: BakeTask, process: int | None = None) -> None:
+    """Remove unfinished files of a task, which a killed process left behind.
+
+    Args:
+        task: The task.
+        process: The process that has ended. If None, all that are too old to be written still.
+    """
+    name = glob.escape(take_name(task.take))
+    for path in task.out.glob(f"{name}.{process or '*'}.partial.*"):
+        with contextlib.suppress(OSError):  # another process was quicker
+            if process or time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+                path.unlink()

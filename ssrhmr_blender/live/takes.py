@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..common.user_folder import user_folder
+
 if TYPE_CHECKING:
     from ..properties.live import SSRHMR_Live
 
@@ -19,7 +21,7 @@ def takes_folder(live: SSRHMR_Live) -> Path:
         return Path(bpy.path.abspath(live.folder))
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "takes"
-    return Path(bpy.utils.user_resource("DATAFILES", path="ssrhmr")) / "takes"
+    return user_folder("takes")
 
 
 def next_take(folder: Path) -> Path:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import bpy
-
 from ..common.typed import armature_of
+from ..common.user_folder import user_folder
 from ..properties.live import SSRHMR_Live, live_of
 from ..properties.migration import PRESET_FORMAT, migrate_preset
 from ..properties.setup import SSRHMR_Setup
@@ -48,12 +47,7 @@ class Kind:
 
 def folder_of(kind: str, create: bool = False) -> Path:
     """Return the user's folder for presets of a kind."""
-    package = __package__.rpartition(".presets")[0]
-    inside = f"presets/{kind}"
-    if package.startswith("bl_ext."):
-        return Path(bpy.utils.extension_path_user(package, path=inside, create=create))
-    inside = f"presets/ssrhmr/{kind}"
-    return Path(bpy.utils.user_resource("SCRIPTS", path=inside, create=create))
+    return user_folder(f"presets/{kind}", create)
 
 
 def read_preset(path: Path, kind: str) -> PresetFile:

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 
 import bpy
 
+from ..animation.actions import curves_of
 from ..common.typed import armature_of, pose_of
 
 _DRIVEN = re.compile(r'pose\.bones\["(.+)"\]\.(?:location|rotation_\w+)$')
+
+_SCALED = 1e-3
 
 
 def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> list[str]:
@@ -27,8 +30,9 @@ def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) 
     pose = pose_of(armature).bones
     poses = [pose[name] for name in bones if name in pose]
     limited, constrained, locked = _find_held(poses, root)
-    driven = _find_driven(armature)
+    driven = find_driven(armature)
     driven_names = [pose.name for pose in poses if pose.name in driven]
+    scaled = _find_scaled(armature, poses)
     data = armature.animation_data
     obstacles = []
     if armature_of(armature).pose_position == "REST":
@@ -38,24 +42,35 @@ def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) 
         )
     if constrained:
         obstacles.append(
-            f"constraints act on {_list_some(constrained)}: mute them if they do not follow the"
+            f"constraints act on {list_some(constrained)}: mute them if they do not follow the"
             " keys"
         )
     if limited:
         obstacles.append(
-            f"limits hold {_list_some(limited)} back: mute these constraints for the full range"
+            f"limits hold {list_some(limited)} back: mute these constraints for the full range"
         )
     if driven_names:
         obstacles.append(
-            f"drivers move {_list_some(driven_names)}: their keys have no effect until the drivers"
+            f"drivers move {list_some(driven_names)}: their keys have no effect until the drivers"
             " are removed"
+        )
+    if scaled:
+        obstacles.append(
+            f"{list_some(scaled)} {'are' if scaled[1:] else 'is'} scaled in the pose or by keys:"
+            " the bake keys scale 1, so scale the armature object instead"
         )
     if locked:
         obstacles.append(
-            f"locked channels of {_list_some(locked)} are keyed all the same: unlock them to edit"
+            f"locked channels of {list_some(locked)} are keyed all the same: unlock them to edit"
             " them"
         )
-    if data and any(not track.mute for track in data.nla_tracks):
+    solo = next((track.name for track in data.nla_tracks if track.is_solo), None) if data else None
+    if solo is not None:
+        obstacles.append(
+            f"NLA track '{solo}' is soloed, so nothing else moves the character: click its star to"
+            " see the new action"
+        )
+    elif data and any(not track.mute for track in data.nla_tracks):
         obstacles.append("NLA tracks are combined with the new action: mute them to see it alone")
     return obstacles
 
@@ -77,13 +92,39 @@ def _find_held(
     return limited, constrained, locked
 
 
-def _find_driven(armature: bpy.types.Object) -> set[str]:
+def _find_scaled(
+    armature: bpy.types.Object, poses: Iterable[bpy.types.PoseBone]
+) -> list[str]:
+    """Return the names of bones that their pose or the keys of their action scale."""
+    paths = {
+        curve.data_path
+        for curve in curves_of(armature)
+        if curve.data_path.endswith(".scale")
+        and any(abs(key.co[1] - 1.0) > _SCALED for key in curve.keyframe_points)
+    }
+    return [
+        pose.name
+        for pose in poses
+        if any(abs(value - 1.0) > _SCALED for value in pose.scale[:])
+        or f"{pose.path_from_id()}.scale" in paths
+    ]
+
+
+def find_driven(armature: bpy.types.Object) -> set[str]:
     """Return the names of bones whose location or rotation has a driver."""
     data = armature.animation_data
     paths = [_DRIVEN.match(curve.data_path) for curve in data.drivers] if data else []
     return {match[1] for match in paths if match}
 
 
-def _list_some(names: list[str]) -> str:
+def is_shown_moving(armature: bpy.types.Object) -> bool:
+    """Return whether the character shows its action: not its rest pose, nor a soloed NLA track."""
+    data = armature.animation_data
+    soloed = data is not None and any(track.is_solo for track in data.nla_tracks)
+    return armature_of(armature).pose_position == "POSE" and not soloed
+
+
+def list_some(names: list[str]) -> str:
+    """Return the first names in quotes, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(f"'{name}'" for name in names[:3]) + more

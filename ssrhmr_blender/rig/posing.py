@@ -32,12 +32,14 @@ class Channels:
         rotation_mode: Blender's name of its rotation mode.
         rotations: (F, 3, 3) in the bone's own axes.
         locations: (F, 3) location channels, or None where the bone is not moved.
+        clears_scale: Whether its scale has to be set to 1.
     """
 
     bone: str
     rotation_mode: str
     rotations: np.ndarray
     locations: np.ndarray | None
+    clears_scale: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,29 @@ class _Frame:
         rotations: (F, 3, 3) of the bone without its rotation channels.
         heads: (F, 3) of the bone without its location channels.
         location_axes: (F, 3, 3) axes of the location channels.
+        location_scales: (F,) length of a unit of the location channels.
+        scales: (F,) scale of the bone without its scale channels.
     """
 
     rotations: np.ndarray
     heads: np.ndarray
     location_axes: np.ndarray
+    location_scales: np.ndarray
+    scales: np.ndarray
 
     def locations(self, offsets: np.ndarray) -> np.ndarray:
         """Return the location channels (F, 3) that move a bone by ``offsets`` (F, 3)."""
         locations: np.ndarray = self.location_axes.swapaxes(-1, -2) @ offsets[..., None]
-        return locations[..., 0]
+        return locations[..., 0] / self.location_scales[:, None]
+
+
+@dataclass(frozen=True)
+class _Pose:
+    """Where a bone is: rotations (F, 3, 3), heads (F, 3) and scales (F,) in the armature's space."""
+
+    rotations: np.ndarray
+    heads: np.ndarray
+    scales: np.ndarray
 
 
 def pose_bones(
@@ -94,13 +109,13 @@ def pose_bones(
         Channels of the bones that are keyed, one bone at a time.
     """
     targets = _find_targets(motion, character, worlds)
-    poses: list[tuple[np.ndarray, np.ndarray]] = []
+    poses: list[_Pose] = []
     for bone in bones:
         frame = _frame_of(bone, poses[bone.parent] if bone.parent >= 0 else None, len(motion))
         if not bone.keyed:
             poses.append(_static_pose(bone, frame))
         elif bone.name not in targets.since_rest:
-            poses.append((frame.rotations, frame.heads))
+            poses.append(_Pose(frame.rotations, frame.heads, frame.scales))
             yield _rest_channels(bone, frame, targets)
         else:
             pose, channels = _follow_joint(bone, frame, targets)
@@ -132,13 +147,12 @@ def _find_targets(motion: Motion, character: Character, worlds: np.ndarray) -> _
     )
 
 
-def _frame_of(bone: Bone, parent: tuple[np.ndarray, np.ndarray] | None, frames: int) -> _Frame:
+def _frame_of(bone: Bone, parent: _Pose | None, frames: int) -> _Frame:
     """Return where the channels of a bone count from.
 
     Args:
         bone: The bone.
-        parent: Rotations (F, 3, 3) and heads (F, 3) of the bone that it follows, None if it
-            follows none.
+        parent: Pose of the bone that it follows, None if it follows none.
         frames: Number of frames.
     """
     import numpy as np
@@ -147,20 +161,29 @@ def _frame_of(bone: Bone, parent: tuple[np.ndarray, np.ndarray] | None, frames: 
     if parent is None:
         heads = np.broadcast_to(bone.rest[:3, 3], (frames, 3))
         unit = np.broadcast_to(np.eye(3), at_rest.shape)
-        return _Frame(at_rest, heads, at_rest if bone.local_location else unit)
-    parent_rotations, parent_heads = parent
-    inherited = parent_rotations @ bone.relative[:3, :3]
+        unscaled = np.ones(frames)
+        axes = at_rest if bone.local_location else unit
+        return _Frame(at_rest, heads, axes, unscaled, unscaled)
+    inherited = parent.rotations @ bone.relative[:3, :3]
+    offsets = parent.rotations @ bone.relative[:3, 3]
     return _Frame(
         rotations=inherited if bone.inherits_rotation else at_rest,
-        heads=parent_heads + parent_rotations @ bone.relative[:3, 3],
+        heads=parent.heads + parent.scales[:, None] * offsets,
         # A bone that does not rotate with its parent is still carried along by it.
-        location_axes=inherited if bone.local_location else parent_rotations,
+        location_axes=inherited if bone.local_location else parent.rotations,
+        location_scales=parent.scales,
+        scales=parent.scales if bone.inherits_scale else np.ones(frames),
     )
 
 
-def _static_pose(bone: Bone, frame: _Frame) -> tuple[np.ndarray, np.ndarray]:
-    rotations, locations = bone.static[..., :3, :3], bone.static[..., :3, 3, None]
-    return frame.rotations @ rotations, frame.heads + (frame.location_axes @ locations)[..., 0]
+def _static_pose(bone: Bone, frame: _Frame) -> _Pose:
+    locations, rotations, scales = split_transforms(bone.static)
+    offsets = (frame.location_axes @ locations[..., None])[..., 0]
+    return _Pose(
+        rotations=frame.rotations @ rotations,
+        heads=frame.heads + frame.location_scales[:, None] * offsets,
+        scales=frame.scales * scales.mean(-1),
+    )
 
 
 def _rest_channels(bone: Bone, frame: _Frame, targets: _Targets) -> Channels:
@@ -176,16 +199,16 @@ def _rest_channels(bone: Bone, frame: _Frame, targets: _Targets) -> Channels:
         limb = targets.positions[:, start : start + 3]
         locations = frame.locations(_pole_positions(limb, outwards) - frame.heads)
     unit = np.broadcast_to(np.eye(3), (frames, 3, 3))
-    return Channels(bone.name, bone.rotation_mode, unit, locations)
+    return Channels(bone.name, bone.rotation_mode, unit, locations, bone.clears_scale)
 
 
 def _follow_joint(
     bone: Bone, frame: _Frame, targets: _Targets
-) -> tuple[tuple[np.ndarray, np.ndarray], Channels]:
+) -> tuple[_Pose, Channels]:
     """Rotate a bone as its joint does, and move it there if it is off.
 
     Returns:
-        Rotations (F, 3, 3) and heads (F, 3) of the bone, and its channels.
+        The pose of the bone, and its channels.
     """
     import numpy as np
 
@@ -195,14 +218,16 @@ def _follow_joint(
     local = frame.rotations.swapaxes(-1, -2) @ rotations
     locations, heads, offsets = None, frame.heads, np.zeros_like(frame.heads)
     if bone.joint >= 0:
-        offsets = targets.positions[:, bone.joint] - rotations @ bone.joint_offset - heads
+        to_joint = frame.scales[:, None] * (rotations @ bone.joint_offset)
+        offsets = targets.positions[:, bone.joint] - to_joint - heads
     # Without keys, an earlier location of the bone would stay.
     earlier = float(np.linalg.norm(bone.static[:3, 3]))
     farthest = max(float(np.linalg.norm(offsets, axis=-1).max()), earlier)
     if bone.moves or (bone.can_move and farthest > targets.margin):
         locations = frame.locations(offsets)
         heads = heads + offsets
-    return (rotations, heads), Channels(bone.name, bone.rotation_mode, local, locations)
+    channels = Channels(bone.name, bone.rotation_mode, local, locations, bone.clears_scale)
+    return _Pose(rotations, heads, frame.scales), channels
 
 
 def _pole_positions(limb: np.ndarray, outwards: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ _CHANNELS = {
     "rotation_quaternion": 4,
     "rotation_axis_angle": 4,
     "rotation_euler": 3,
+    "scale": 3,
 }
 
 
@@ -98,6 +99,8 @@ class Preview:
             else:
                 name, values = rotation_values(channels.rotations, channels.rotation_mode)
                 yield channels.bone, name, values[0]
+            if channels.clears_scale:
+                yield channels.bone, "scale", np.ones(3)
             if channels.locations is not None:
                 yield channels.bone, "location", channels.locations[0]
 

@@ -11,7 +11,9 @@ import bpy
 from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.errors import UserError
 from ..common.typed import armature_of, pose_of
+from .obstacles import find_driven
 from .rigify import Controls, find_controls
+from .skin import read_feet_skins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ssrhmr_core.rigs.twist_bones import Segment
 
 _UNEVEN = 0.01
+_SMALLEST_SCALE = 1e-6
 
 
 class RigError(UserError):
@@ -34,6 +37,7 @@ class Character:
         rest: Rest pose in the core's terms, in the scene's units.
         bones: Name of each joint's bone, empty where there is none.
         scale: Scene units in one unit of the armature.
+        pose_scale: Scale of the body in its pose: that of the bones above the hips.
         segments: Bones between two joints that share the rotation between them.
         controls: What is keyed instead of the bones, on a control rig.
     """
@@ -41,6 +45,7 @@ class Character:
     rest: RestPose
     bones: tuple[str, ...]
     scale: float
+    pose_scale: float = 1.0
     segments: tuple[Segment, ...] = ()
     controls: Controls | None = None
 
@@ -87,13 +92,16 @@ def read_character(
     """
     import numpy as np
 
+    from ssrhmr_core.body.feet import FootEvidence
     from ssrhmr_core.body.rest_pose import read_rest_pose
     from ssrhmr_core.body.skeleton import INDEX
 
     _check_bones(armature, bones)
     scale = uniform_scale(armature)
     data = armature_of(armature).bones
-    axes = core_axes() * scale
+    controls = find_controls(armature, bones, ik_controls)
+    pose_scale = _read_pose_scale(armature, next(iter(controls.locations)) if controls else bones[0])
+    axes = core_axes() * scale * pose_scale
     heads = [np.array(data[name].head_local) if name else np.zeros(3) for name in bones]
 
     def tips(joints: tuple[str, str], to_fingers: bool) -> np.ndarray:
@@ -101,17 +109,48 @@ def read_character(
         none = np.full(3, np.nan)
         return np.stack([_tip(data[name], to_fingers) if name else none for name in named])
 
+    legs = [
+        [bones[INDEX[f"{side}_{part}"]] for part in ("knee", "ankle", "toe")]
+        for side in ("left", "right")
+    ]
+    skins = [np.zeros((0, 3))] * 2
+    if all(knee and ankle for knee, ankle, _ in legs):
+        skins = read_feet_skins(armature, [(knee, ankle, toe) for knee, ankle, toe in legs])
+    feet = FootEvidence(
+        skins=(skins[0] @ axes.T, skins[1] @ axes.T),
+        tips=tips(("left_ankle", "right_ankle"), to_fingers=False) @ axes.T,
+    )
     try:
         rest = read_rest_pose(
             np.stack(heads) @ axes.T,
             np.array([bool(name) for name in bones]),
             hand_ends=tips(("left_wrist", "right_wrist"), to_fingers=True) @ axes.T,
-            toe_ends=tips(("left_ankle", "right_ankle"), to_fingers=False) @ axes.T,
+            feet=feet,
         )
     except ValueError as error:
         raise RigError(f"'{armature.name}': {error}") from error
-    controls = find_controls(armature, bones, ik_controls)
-    return Character(rest, bones, scale, _find_segments(armature, bones), controls)
+    return Character(
+        rest, bones, scale, pose_scale, _find_segments(armature, bones), controls=controls
+    )
+
+
+def inherits_scale(bone: bpy.types.Bone) -> bool:
+    """Return whether a bone is scaled with its parent."""
+    return bone.parent is not None and not bone.inherit_scale.startswith("NONE")
+
+
+def _read_pose_scale(armature: bpy.types.Object, hips: str) -> float:
+    """Return the scale that bones above the hips give the body in the present pose."""
+    bone = armature_of(armature).bones.get(hips)
+    scale = 1.0
+    while bone is not None and bone.parent is not None:
+        # The head of the hips is where its parent's scale puts it, even if it is not scaled itself.
+        bone = bone.parent
+        own = pose_of(armature).bones[bone.name].scale
+        scale *= float(abs(own[0] * own[1] * own[2]) ** (1.0 / 3.0))
+        if not inherits_scale(bone):
+            break
+    return scale if scale > _SMALLEST_SCALE else 1.0
 
 
 def _check_bones(armature: bpy.types.Object, bones: tuple[str, ...]) -> None:
@@ -157,7 +196,7 @@ def _find_segments(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[
     parents = [index[bone.parent.name] if bone.parent else NONE for bone in data]
     heads = np.array([bone.head_local[:] for bone in data]) @ core_axes().T
     joints = np.array([index[name] if name else NONE for name in bones])
-    held = {
+    held = find_driven(armature) | {
         bone.name
         for bone in pose_of(armature).bones
         if any(not constraint.mute for constraint in bone.constraints)

@@ -9,6 +9,7 @@ import bpy
 
 from ..animation.actions import ActionWriter
 from ..common.axes import core_axes, metre
+from ..common.clock import curve_time_per_frame
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from .joints import store_performer
 
@@ -50,7 +51,7 @@ def make_empties(
     axes_quat = quat.from_matrix(axes)
     rate = scene.render.fps / scene.render.fps_base
     first = scene.frame_start if start is None else start
-    frames = first + (take.times - take.times[0]) * rate
+    frames = (first + (take.times - take.times[0]) * rate) * curve_time_per_frame(scene)
     positions = take.positions @ axes.T * unit
     rotations = quat.mul(quat.mul(axes_quat, take.rotations), quat.inverse(axes_quat))
     if collection is None:

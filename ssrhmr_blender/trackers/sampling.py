@@ -12,6 +12,7 @@ import bpy
 from ..common.axes import flatten_matrix
 from ..common.data_blocks import DataBlockKey, GoneError, find_object
 from ..common.typed import pose_of, view_layer_of
+from .stage import open_stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ _SLICE_SECONDS = 0.2
 """How long to work before Blender handles Esc and draws the progress bar."""
 
 PoseKey = tuple[str, bool]
-"""Name of a bone, and whether its pose includes what its constraints do."""
+"""Name of a bone, and whether its pose includes what its constraints and drivers do."""
 
 
 def sample(
@@ -30,7 +31,7 @@ def sample(
     frames: Sequence[float],
     bones: Sequence[PoseKey] = (),
 ) -> Generator[float, None, np.ndarray]:
-    """Read transforms at some frames, and return to the scene's current frame.
+    """Read transforms at some frames; the scene stays at its current frame.
 
     Args:
         scene_name: Name of the scene, which must be the window's.
@@ -49,7 +50,6 @@ def sample(
     """
 
     def read_row(objects: list[bpy.types.Object]) -> list[list[float]]:
-        # Blender copies what it evaluated for the window's scene back to the objects.
         row = [flatten_matrix(obj.matrix_world) for obj in objects]
         return row + [flatten_matrix(_bone_pose(objects[-1], *bone)) for bone in bones]
 
@@ -78,7 +78,7 @@ def sample_bones(
     """
 
     def read_row(objects: list[bpy.types.Object]) -> list[list[float]]:
-        armature = objects[0].evaluated_get(bpy.context.evaluated_depsgraph_get())
+        (armature,) = objects
         bones = pose_of(armature).bones
         missing = next((name for name in names if name not in bones), None)
         if missing is not None:
@@ -95,41 +95,33 @@ def _sample_rows(
     frames: Sequence[float],
     read_row: Callable[[list[bpy.types.Object]], list[list[float]]],
 ) -> Generator[float, None, np.ndarray]:
-    """Read rows of transforms (F, n, 4, 4) from objects, in slices."""
+    """Read rows of transforms (F, n, 4, 4) from evaluated objects, in slices."""
     import numpy as np
 
-    rows = []
-    scene = bpy.data.scenes[scene_name]
-    before = scene.frame_current, scene.frame_subframe
-    try:
+    rows: list[np.ndarray] = []
+    while len(rows) < len(frames):
+        if rows:
+            yield len(rows) / len(frames)
         begin = time.monotonic()
+        # References do not survive what may happen between two slices.
         objects = _resolve(keys)
-        for number, frame in enumerate(frames):
-            if time.monotonic() - begin > _SLICE_SECONDS:
-                yield number / len(frames)
-                begin = time.monotonic()
-                # References do not survive what may have happened meanwhile.
-                scene = bpy.data.scenes[scene_name]
-                objects = _resolve(keys)
-            whole = int(frame // 1)
-            scene.frame_set(whole, subframe=frame - whole)
-            rows.append(np.array(read_row(objects)))
-    finally:
-        if scene_name in bpy.data.scenes:
-            bpy.data.scenes[scene_name].frame_set(before[0], subframe=before[1])
+        with open_stage(bpy.data.scenes[scene_name], objects) as stage:
+            for frame in frames[len(rows) :]:
+                depsgraph = stage.set_frame(frame)
+                rows.append(np.array(read_row([obj.evaluated_get(depsgraph) for obj in objects])))
+                if time.monotonic() - begin > _SLICE_SECONDS:
+                    break
     return np.array(rows).reshape(len(frames), -1, 4, 4)
 
 
-def _bone_pose(armature: bpy.types.Object, name: str, constrained: bool) -> Matrix:
-    """Return the present pose of a bone, in its own space."""
+def _bone_pose(armature: bpy.types.Object, name: str, held: bool) -> Matrix:
+    """Return the pose of a bone of an evaluated armature, in the bone's own space."""
     pose = pose_of(armature).bones.get(name)
     if pose is None:
         raise GoneError(f"bone '{name}' was deleted meanwhile: press Detect Bones again")
-    if not constrained:
+    if not held:
         return pose.matrix_basis
-    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    pose = pose_of(evaluated).bones[name]
-    return evaluated.convert_space(
+    return armature.convert_space(
         pose_bone=pose, matrix=pose.matrix, from_space="POSE", to_space="LOCAL"
     )
 

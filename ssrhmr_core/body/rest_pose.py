@@ -9,13 +9,14 @@ rest pose, its canonical global rotation is ``Q A^-1``. Readers and writers need
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from ..geometry.arrays import normalize
 from ..geometry.rotations import rotate, rotation_between, transpose
+from .feet import FootEvidence, find_ankle_heights, find_balls, find_shown_balls
 from .skeleton import (
     INDEX,
     JOINTS,
@@ -74,6 +75,7 @@ def read_rest_pose(
     hand_ends: np.ndarray | None = None,
     toe_ends: np.ndarray | None = None,
     up: np.ndarray | None = None,
+    feet: FootEvidence | None = None,
 ) -> RestPose:
     """Derive the canonical T-pose from the joint positions of a rest pose.
 
@@ -85,6 +87,8 @@ def read_rest_pose(
             unknown. An unknown hand continues straight from its forearm.
         toe_ends: (2, 3) tips of the feet, for skeletons without toe joints; NaN where unknown.
         up: (3,) upward direction in the rest pose, inferred from the body by default.
+        feet: What shows where the feet end, where tips alone mean little; ``toe_ends`` are ignored
+            then.
 
     Returns:
         The rest pose. Missing spine joints, necks and clavicles are put onto the next joint down
@@ -109,18 +113,30 @@ def read_rest_pose(
     facing = _facing(positions, up)
     positions = rotate(facing, positions)
     hand_ends, toe_ends = (_rotate_ends(facing, ends) for ends in (hand_ends, toe_ends))
-    for side, toe_end in zip(_SIDES, toe_ends, strict=True):
+    balls, heights = find_balls(positions, toe_ends), np.full(2, np.nan)
+    if feet is not None:
+        feet = _rotate_feet(facing, feet)
+        heights = find_ankle_heights(positions, feet)
+        balls = find_shown_balls(positions, feet, heights)
+    for side, ball in zip(_SIDES, balls, strict=True):
         toe = INDEX[f"{side}_toe"]
         if not present[toe]:
-            known = np.isfinite(toe_end).all()
-            ankle = positions[INDEX[f"{side}_ankle"]]
-            positions[toe] = toe_end if known else ankle + _guess_foot(positions)
+            positions[toe] = ball
 
     alignments = _align_limbs(positions, hand_ends)
     offsets = np.zeros((len(JOINTS), 3))
     for child, parent in enumerate(PARENTS[1:], 1):
         offsets[child] = rotate(alignments[parent], positions[child] - positions[parent])
-    return RestPose(Skeleton(offsets, present), (alignments @ facing).astype(np.float32))
+    sole = None
+    if np.isfinite(heights).all():
+        toes = offsets[[INDEX["left_toe"], INDEX["right_toe"]], 1].mean()
+        sole = float(heights.mean() - max(-toes, 0.0))
+    return RestPose(Skeleton(offsets, present, sole), (alignments @ facing).astype(np.float32))
+
+
+def _rotate_feet(rotation: np.ndarray, feet: FootEvidence) -> FootEvidence:
+    left, right = (rotate(rotation, np.asarray(skin, np.float64)) for skin in feet.skins)
+    return replace(feet, skins=(left, right), tips=_rotate_ends(rotation, feet.tips))
 
 
 def _rotate_ends(rotation: np.ndarray, ends: np.ndarray | None) -> np.ndarray:
@@ -200,9 +216,3 @@ def _nearest_axis(direction: np.ndarray) -> np.ndarray:
     """Return the positive or negative unit vector (3,) along the axis nearest to a direction."""
     axis = int(np.argmax(np.abs(direction)))
     return np.eye(3)[axis] * np.sign(direction[axis])
-
-
-def _guess_foot(positions: np.ndarray) -> np.ndarray:
-    """Return the mean step (3,) from ankle to ball of training bodies with such shins."""
-    shin = np.linalg.norm(positions[INDEX["left_ankle"]] - positions[INDEX["left_knee"]])
-    return shin * np.array([0.0, -0.13, 0.31])

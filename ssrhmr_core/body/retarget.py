@@ -15,7 +15,8 @@ def retarget(motion: Motion, skeleton: Skeleton) -> Motion:
     """Transfer a performer's motion to a character: limbs turn alike, feet keep to the floor.
 
     The path is scaled by the length of the legs. Then the hips are lifted or lowered so that the
-    lower foot is as high over the floor, in lengths of the leg, as the performer's.
+    lower foot is as high over the floor, in lengths of the leg, as the performer's. Where the
+    character's soles are known, they are what keeps that height.
 
     Args:
         motion: The performer's motion on a floor at height 0.
@@ -30,6 +31,8 @@ def retarget(motion: Motion, skeleton: Skeleton) -> Motion:
     matrices = Motion(performer, motion.times, rotations, motion.root).matrices()
     root = motion.root * scale
     target = scale * _lowest_foot(motion.matrices(), motion.root, performer)
+    if skeleton.sole is not None:
+        target += skeleton.sole - scale * performer.sole_height
     root[:, 1] += target - _lowest_foot(matrices, root, skeleton)
     return Motion(skeleton, motion.times, rotations, root)
 

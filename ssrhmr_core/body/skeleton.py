@@ -88,6 +88,8 @@ _ARM_BONES = tuple(
     INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("elbow", "wrist")
 )
 
+_SOLE = 0.02
+"""Thickness of the sole under the ball of the foot, metres on an adult."""
 _SMALLEST, _LARGEST = 0.25, 1.5
 """Sizes, as shares of an adult's, between which a body is taken to be measured in metres."""
 
@@ -102,10 +104,13 @@ class Skeleton:
         present: (22,) bool, False where the source has no such joint. The joint then lies on the
             next joint down its chain (see :mod:`ssrhmr_core.body.rest_pose`) and turns with its
             parent.
+        sole: Height of the lowest joint of the feet over the ground on which the body stands,
+            metres; None where nothing shows it, see :attr:`sole_height`.
     """
 
     offsets: np.ndarray
     present: np.ndarray = field(default_factory=lambda: np.ones(len(JOINTS), bool))
+    sole: float | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and values.
@@ -138,6 +143,11 @@ class Skeleton:
         legs = 0.5 * float(lengths[list(LEG_BONES)].sum())
         return legs + float(np.linalg.norm(self.offsets[list(TRUNK)].sum(0)))
 
+    @property
+    def sole_height(self) -> float:
+        """Height of the lowest joint of the feet over the ground, metres: 2 cm on an adult."""
+        return _SOLE * self.size / ADULT_SIZE if self.sole is None else self.sole
+
     def t_pose(self) -> np.ndarray:
         """Return the joint positions (22, 3) of the canonical T-pose, metres from the hips."""
         return forward_kinematics(
@@ -148,7 +158,8 @@ class Skeleton:
 
     def scaled(self, factor: float) -> Skeleton:
         """Return a body of the same proportions, ``factor`` times as large."""
-        return Skeleton(self.offsets * np.float32(factor), self.present)
+        sole = None if self.sole is None else self.sole * factor
+        return Skeleton(self.offsets * np.float32(factor), self.present, sole)
 
 
 def units_per_metre(size: float) -> float:

@@ -22,7 +22,7 @@ from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import MODEL_RATE
 from ..body.motion import Motion
-from ..body.skeleton import TRACKER_JOINTS, TRACKERS, forward_kinematics
+from ..body.skeleton import TRACKER_JOINTS, TRACKERS
 from ..formats import load_motion
 from ..pipeline import Reconstructor
 from ..tracking.dropout import mark_dropouts
@@ -225,16 +225,8 @@ def reconstruct(reconstructor: Reconstructor, take: Take, mode: str) -> np.ndarr
         take: The trackers on the model's clock.
         mode: One of :data:`MODES`.
     """
-    if mode == "baked":
-        return reconstructor.clip(take).positions()
-    reconstructor.reset()
-    poses = [
-        reconstructor.frame(take.positions[frame], take.rotations[frame], take.valid[frame])
-        for frame in range(len(take))
-    ]
-    rotations, roots = (np.stack(table) for table in zip(*poses, strict=True))
-    matrices = quat.to_matrix(rotations).astype(np.float32)
-    return forward_kinematics(matrices, roots, reconstructor.skeleton.offsets)
+    motion = reconstructor.clip(take) if mode == "baked" else reconstructor.replay(take)[0]
+    return motion.positions()
 
 
 def judge(
@@ -378,11 +370,7 @@ def run_case(case: GlitchCase) -> list[GlitchResult]:
 def _count_marked(motion: Motion, counts: dict[str, list[int]]) -> None:
     """Count the readings of a clean clip that are marked as lost."""
     take = Take.from_motion(motion)
-    reconstructor = Reconstructor(motion.skeleton)
-    live = np.ones_like(take.valid)
-    for frame in range(len(take)):
-        reconstructor.frame(take.positions[frame], take.rotations[frame])
-        live[frame] = reconstructor.believed
+    live = Reconstructor(motion.skeleton).replay(take)[1]
     for mode, valid in (("baked", mark_dropouts(take).valid), ("live", live)):
         counts[mode][0] += int((~valid).sum())
         counts[mode][1] += valid.size

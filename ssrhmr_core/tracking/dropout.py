@@ -12,6 +12,7 @@ The causal counterpart is :mod:`ssrhmr_core.tracking.live_dropout`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from .take import Take
 
 CUT_TRACKERS = 4
 """A take was cut where at least so many trackers leap at once: nothing was lost there."""
+CUT_SECONDS = 0.1
+"""Seconds that a cut takes at most, where a take is sampled more finely than it was recorded."""
 LEAP = 0.05
 """Metres by which a step differs from the one before where a tracker leaps, and by which a tracker
 that was frozen, rather than at rest, is off its frozen position afterwards."""
@@ -96,6 +99,10 @@ def _find_cuts(take: Take) -> np.ndarray:
             if between.sum() >= CUT_TRACKERS:
                 frame = phase + 2 * leap
                 cuts[frame - 1 : frame + 1] = True
+    # Finer clocks cross a cut in several steps, of which only the first and the last one differ.
+    for before, after in pairwise(np.flatnonzero(cuts).tolist()):
+        if take.times[after] - take.times[before] < CUT_SECONDS:
+            cuts[before:after] = True
     return cuts
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -41,8 +42,8 @@ _SPEED_DECAY = 18.0
 """Rate at which a difference of velocities decays, 1/s."""
 _LARGEST_SPEED, _LARGEST_SPIN = 4.0, 12.0
 """Metres and radians per second: the largest difference of velocities that is carried on."""
-_LEAP = 12.0 / MODEL_RATE
-"""Metres in a frame from which on the source of a blend is another one, whatever it says."""
+_LEAP, _PREDICTED_LEAP = 12.0 / MODEL_RATE, 7.0 / MODEL_RATE
+"""Metres in a frame from which on readings during a blend, and predictions, leap."""
 _DRIFT = 0.3
 """Share of the way to its predicted position that a lost tracker drifts in a frame (3.4 Hz)."""
 _LARGEST_DRIFT = 3.0 / MODEL_RATE
@@ -50,6 +51,8 @@ _LARGEST_DRIFT = 3.0 / MODEL_RATE
 _LARGEST_EXPECTED = 5.0 / MODEL_RATE
 _BENT, _STRAIGHT = 0.99, 0.9985
 """Shares of a leg's length: where a filled-in leg begins to be held back, and its limit."""
+_KEPT_OUTPUTS = 4
+"""Frames from which the speed is measured at which a tracker is lost or returns."""
 _CHUNK = 2048
 
 _Pose = tuple[np.ndarray, np.ndarray]
@@ -98,6 +101,7 @@ class GapFiller:
         self._blends = [_SourceBlend() for _ in TRACKERS]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._is_settled = True
+        self._settled: list[_Pose] = []
         self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
         self._outputs: list[np.ndarray] = []
         self._context = UNKNOWN
@@ -230,6 +234,10 @@ class GapFiller:
 
     def _fill_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
         """Fill in the next frame, all valid trackers counting fully."""
+        if valid.all():
+            return self._pass_frame(
+                positions.astype(np.float32), rotations.astype(np.float32), valid.copy()
+            )
         known = valid.copy()
         positions = np.where(known[:, None], positions, 0.0).astype(np.float32)
         rotations = np.where(known[:, None, None], rotations, 0.0).astype(np.float32)
@@ -247,6 +255,12 @@ class GapFiller:
             positions = np.where(known[:, None], positions, predicted[0])
             rotations = np.where(known[:, None, None], rotations, predicted[1])
         return self._settle(positions, rotations, known, valid)
+
+    def _pass_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
+        """Take in the next frame, in which nothing is lost: nearly all frames are such ones."""
+        self.anchored, self._anchor = True, (PELVIS, positions[PELVIS], rotations[PELVIS])
+        self._past = [(positions, rotations, valid), *self._past[: max(AGO)]]
+        return self._settle(positions, rotations, known=valid, valid=valid)
 
     def _predict(self, counted: np.ndarray) -> _Pose:
         """Predict all trackers in the last frame from the trackers (6,) that count.
@@ -275,37 +289,55 @@ class GapFiller:
             known: (6,) bool, False where they are predicted.
             valid: (6,) bool, False where they are predicted, or held for want of pelvis and head.
         """
-        if not known.all():
+        all_valid = bool(valid.all())
+        if not all_valid and not known.all():
             self._calm(positions, rotations, known)
             self._keep_in_reach(positions, rotations, known)
         self._before = (positions, rotations, known)
-        if not (self._is_settled and valid.all()):
-            blended = [
-                blend.frame(positions[tracker], rotations[tracker], bool(valid[tracker]))
-                for tracker, blend in enumerate(self._blends)
-            ]
-            positions = np.stack([position for position, _ in blended])
-            rotations = np.stack([rotation for _, rotation in blended])
-            self._is_settled = bool(valid.all()) and not any(b.is_open for b in self._blends)
+        if self._is_settled and all_valid:
+            self._settled = [(positions, rotations), *self._settled[: _KEPT_OUTPUTS - 1]]
         else:
-            for tracker, blend in enumerate(self._blends):
-                blend.follow(positions[tracker], rotations[tracker])
+            for pose in reversed(self._settled):
+                for blend, position, rotation in zip(self._blends, *pose, strict=True):
+                    blend.follow(position, rotation)
+            self._settled.clear()
+            positions, rotations = self._blend(positions, rotations, known, valid)
+            self._is_settled = all_valid and not any(blend.is_open for blend in self._blends)
         self._outputs = [positions, *self._outputs[:1]]
         return positions, rotations
+
+    def _blend(
+        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray, valid: np.ndarray
+    ) -> _Pose:
+        """Blend trackers that changed their sources; see :meth:`_settle`."""
+        sources = _name_sources(known, valid)
+        blended = [
+            blend.frame(position, rotation, source)
+            for blend, position, rotation, source in zip(
+                self._blends, positions, rotations, sources, strict=True
+            )
+        ]
+        return (
+            np.stack([position for position, _ in blended]),
+            np.stack([rotation for _, rotation in blended]),
+        )
 
     def _calm(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> None:
         """Let lost trackers move with the body, and drift slowly to where the net has them.
 
         The net sees less of the past from frame to frame and changes its mind.
         """
-        reference = PELVIS if known[PELVIS] else HEAD
         before = self._before
-        if before is None or not before[2][reference]:
+        if before is None:
             return
-        turn = heading(rotations[reference]) @ transpose(heading(before[1][reference]))
+        shared = [anchor for anchor in ANCHORS if known[anchor] and before[2][anchor]]
+        turn = np.eye(3, dtype=np.float32)
+        start = end = np.zeros(3, np.float32)
+        if shared:
+            start, end = before[0][shared[0]], positions[shared[0]]
+            turn = heading(rotations[shared[0]]) @ transpose(heading(before[1][shared[0]]))
         for tracker in np.flatnonzero(~known & ~before[2]):
-            offset = before[0][tracker] - before[0][reference]
-            carried = positions[reference] + rotate(turn, offset)
+            carried = end + rotate(turn, before[0][tracker] - start)
             drift = _DRIFT * (positions[tracker] - carried)
             positions[tracker] = carried + _limit(drift, _LARGEST_DRIFT)
             carried_rotation = turn @ before[1][tracker]
@@ -356,6 +388,33 @@ def _hold_anchors(
     return positions, rotations, known
 
 
+class _Source(NamedTuple):
+    """Where the pose of a tracker comes from.
+
+    Attributes:
+        is_read: Whether it is a reading.
+        is_held: Whether it is held for want of pelvis and head.
+        anchor: The tracker that it is predicted from, and whether that is read; None otherwise.
+    """
+
+    is_read: bool
+    is_held: bool
+    anchor: tuple[int, bool] | None
+
+
+_READ = _Source(is_read=True, is_held=False, anchor=None)
+
+
+def _name_sources(known: np.ndarray, valid: np.ndarray) -> list[_Source]:
+    """Return the source of each tracker, from where it is known (6,) and where it is read (6,)."""
+    reference = PELVIS if known[PELVIS] else HEAD
+    anchor = (reference, bool(valid[reference]))
+    return [
+        _READ if is_read else _Source(False, bool(is_known), None if is_known else anchor)
+        for is_known, is_read in zip(known, valid, strict=True)
+    ]
+
+
 class _SourceBlend:
     """Keeps one tracker smooth where its source changes between readings and predictions.
 
@@ -366,28 +425,27 @@ class _SourceBlend:
     """
 
     def __init__(self) -> None:
-        self._valid: bool | None = None
+        self._source: _Source | None = None
         self._age, self._seconds = 0, _SHORTEST_BLEND
         self._offset, self._rotvec = np.zeros(3), np.zeros(3)
         self._velocity, self._spin = np.zeros(3), np.zeros(3)
         self._step, self._turn = np.zeros(3), np.zeros(3)
-        self._source: _Pose = (np.zeros(3), np.eye(3))
+        self._pose: _Pose = (np.zeros(3), np.eye(3))
         self._outputs: list[_Pose] = []
         self.is_open = False
 
     def follow(self, position: np.ndarray, rotation: np.ndarray) -> None:
         """Take in a frame in which the tracker is valid and nothing is blended."""
-        self._valid, self._source = True, (position, rotation)
-        self._outputs = [(position, rotation), *self._outputs[:3]]
+        self._source, self._pose = _READ, (position, rotation)
+        self._outputs = [(position, rotation), *self._outputs[: _KEPT_OUTPUTS - 1]]
 
-    def frame(self, position: np.ndarray, rotation: np.ndarray, valid: bool) -> _Pose:
+    def frame(self, position: np.ndarray, rotation: np.ndarray, source: _Source) -> _Pose:
         """Return position (3,) and rotation (3, 3) of the next frame."""
-        leaps = self.is_open and np.linalg.norm(position - self._source[0]) > _LEAP
-        if self._valid is not None and (valid != self._valid or leaps):
+        if self._source is not None and (source != self._source or self._leaps(position)):
             self._start(position, rotation)
         elif self.is_open and self._age == 1:
             self._compare_velocities(position, rotation)
-        self._valid, self._source = valid, (position, rotation)
+        self._source, self._pose = source, (position, rotation)
         if self.is_open:
             seconds = self._age / MODEL_RATE
             share = _ease_out(seconds / self._seconds)
@@ -400,8 +458,15 @@ class _SourceBlend:
                 position.astype(np.float32),
                 (from_rotvec(change) @ rotation).astype(np.float32),
             )
-        self._outputs = [(position, rotation), *self._outputs[:3]]
+        self._outputs = [(position, rotation), *self._outputs[: _KEPT_OUTPUTS - 1]]
         return position, rotation
+
+    def _leaps(self, position: np.ndarray) -> bool:
+        """Return whether the source leaps: then it is another one, whatever it is called."""
+        step = float(np.linalg.norm(position - self._pose[0]))
+        if self._source == _READ:
+            return self.is_open and step > _LEAP
+        return step > _PREDICTED_LEAP
 
     def _start(self, position: np.ndarray, rotation: np.ndarray) -> None:
         last, last_rotation = self._outputs[0]
@@ -421,9 +486,9 @@ class _SourceBlend:
 
     def _compare_velocities(self, position: np.ndarray, rotation: np.ndarray) -> None:
         """Note how much faster the tracker was than its new source is, once that has moved."""
-        source, source_rotation = self._source
-        self._velocity = _limit(MODEL_RATE * (self._step - (position - source)), _LARGEST_SPEED)
-        own = to_rotvec(rotation @ transpose(source_rotation))
+        before, before_rotation = self._pose
+        self._velocity = _limit(MODEL_RATE * (self._step - (position - before)), _LARGEST_SPEED)
+        own = to_rotvec(rotation @ transpose(before_rotation))
         self._spin = _limit(MODEL_RATE * (self._turn - own), _LARGEST_SPIN)
 
     def _measure_steps(self) -> tuple[np.ndarray, np.ndarray]:

@@ -17,9 +17,9 @@ import numpy as np
 
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
-from .dropout import CUT_TRACKERS, LEAP
+from .dropout import CUT_SECONDS, CUT_TRACKERS, LEAP
 from .plausibility import MODEL_STEP, MotionLimits, limits_of
-from .take import has_usable_values
+from .take import is_usable
 
 _ALIVE_FRAMES = 30
 """Frames with changes after which a tracker is known to shake as sensors do."""
@@ -105,6 +105,7 @@ class LiveDropoutDetector:
     def reset(self) -> None:
         """Forget the past."""
         self._trackers = [_Tracker(limits_of(number)) for number in range(len(TRACKERS))]
+        self._since_leap = math.inf
 
     def frame(
         self,
@@ -124,22 +125,25 @@ class LiveDropoutDetector:
         Returns:
             (6,) bool, False for trackers that are lost.
         """
-        usable = (valid & has_usable_values(positions, rotations)).tolist()
-        readings = positions.tolist()
-        leaps = [
-            tracker.note(position, rotation)
-            for tracker, position, rotation in zip(
-                self._trackers, readings, rotations.tolist(), strict=True
-            )
+        readings, quats = positions.tolist(), rotations.tolist()
+        usable = [
+            is_valid and is_usable(position, quat)
+            for is_valid, position, quat in zip(valid.tolist(), readings, quats, strict=True)
         ]
-        paused = sum(tracker.is_frozen for tracker in self._trackers) >= CUT_TRACKERS
-        cut = sum(leap > LEAP for leap in leaps) >= CUT_TRACKERS
-        expected = predictor.expected if predictor else None
+        leaps = [
+            tracker.note(position, quat)
+            for tracker, position, quat in zip(self._trackers, readings, quats, strict=True)
+        ]
+        frozen = [tracker.is_frozen for tracker in self._trackers]
+        paused = sum(frozen) >= CUT_TRACKERS
+        cut = self._is_cut(leaps)
+        any_lost = any(tracker.is_lost for tracker in self._trackers)
+        expected = predictor.expected if predictor and any_lost else None
         expectations = expected.tolist() if expected is not None else [None] * len(readings)
         anchored = predictor is None or predictor.anchored
         believed = []
         for number, (tracker, position) in enumerate(zip(self._trackers, readings, strict=True)):
-            if not usable[number] or (tracker.is_frozen and not paused):
+            if not usable[number] or (frozen[number] and not paused):
                 believed.append(tracker.miss(source_lost=not usable[number]))
             elif cut or not tracker.has_past:
                 believed.append(tracker.believe(position, jumped=True))
@@ -148,6 +152,16 @@ class LiveDropoutDetector:
             else:
                 believed.append(tracker.judge(position, expectations[number], anchored))
         return np.array(believed)
+
+    def _is_cut(self, leaps: list[float]) -> bool:
+        """Return whether most trackers leap, or are still on the way of their last leap."""
+        self._since_leap += MODEL_STEP
+        if sum(leap > LEAP for leap in leaps) >= CUT_TRACKERS:
+            self._since_leap = 0.0
+            return True
+        if self._since_leap >= CUT_SECONDS:
+            return False
+        return sum(tracker.raw_step > LEAP for tracker in self._trackers) >= CUT_TRACKERS
 
 
 class _Path(Enum):
@@ -196,6 +210,11 @@ class _Tracker:
         lead = self._step_before * self._equal
         return self._equal >= _FROZEN_FRAMES or lead > _FROZEN_LEAD
 
+    @property
+    def raw_step(self) -> float:
+        """Metres between the last two readings."""
+        return math.hypot(*self._raw_step)
+
     def note(self, position: list[float], rotation: list[float]) -> float:
         """Note the next reading; return by how many metres its step differs from the last."""
         before, self._raw = self._raw, (position, rotation)
@@ -203,13 +222,13 @@ class _Tracker:
             return 0.0
         if before == (position, rotation):
             if not self._equal:
-                self._step_before = math.hypot(*self._raw_step)
+                self._step_before = self.raw_step
             self._equal += 1
         else:
             self._usual_equal += _USUAL_SHARE * (min(self._equal, 8) - self._usual_equal)
             self._equal = 0
             self._changes += 1
-        step = [a - b for a, b in zip(position, before[0], strict=True)]
+        step = _subtract(position, before[0])
         if not math.isfinite(sum(step)):
             step = [0.0, 0.0, 0.0]
         leap = math.dist(step, self._raw_step)
@@ -231,9 +250,9 @@ class _Tracker:
         velocity = None
         self._is_unsure = not known
         if known and before is not None:
-            velocity = [MODEL_RATE * (a - b) for a, b in zip(position, before, strict=True)]
+            velocity = _scale(_subtract(position, before), MODEL_RATE)
         elif not jumped:
-            velocity = [MODEL_RATE * d for d in self._drift]
+            velocity = _scale(self._drift, MODEL_RATE)
         if velocity and self._velocity and known and not self.is_lost:
             change = MODEL_STEP * math.dist(velocity, self._velocity)
             self._noise += _NOISE_SHARE * (min(change, _LARGEST_NOISE) - self._noise)
@@ -261,9 +280,8 @@ class _Tracker:
         step = math.dist(position, self._position)
         jolt, allowed = step, MODEL_STEP * self._limits.speed
         if self._velocity is not None and step <= allowed:
-            velocity = self._velocity
-            ahead = [p + MODEL_STEP * v for p, v in zip(self._position, velocity, strict=True)]
-            jolt, speed = math.dist(position, ahead), math.hypot(*velocity)
+            ahead = _coast(self._position, self._velocity, MODEL_STEP)
+            jolt, speed = math.dist(position, ahead), math.hypot(*self._velocity)
             gains = MODEL_RATE * step > speed + 0.5
             allowed = self._limits.allowed_change(speed, gains, self._noise)
             allowed += _UNSURE if self._is_unsure else 0.0
@@ -294,7 +312,7 @@ class _Tracker:
         for ago, (before, velocity, change) in enumerate(reversed(self._history), 1):
             if odd:
                 coasted = min(ago * MODEL_STEP, _COASTING)
-                ahead = [p + coasted * v for p, v in zip(before, velocity, strict=True)]
+                ahead = _coast(before, velocity, coasted)
                 if min(math.dist(position, ahead), math.dist(position, before)) < 0.3 * jolt:
                     return True
             odd = odd or change > least
@@ -316,7 +334,7 @@ class _Tracker:
         if expected is None:
             expected = self._position
         elif self._last_expected is not None:
-            drift = [a - b for a, b in zip(expected, self._last_expected, strict=True)]
+            drift = _subtract(expected, self._last_expected)
         self._last_expected, self._drift = expected, drift
         relative = self._count_steady(position, drift)
         distance = math.dist(position, expected)
@@ -330,7 +348,7 @@ class _Tracker:
         """Count plausible steps in a row; return the speed of the last against the prediction."""
         if self._last is None:
             return math.inf
-        step = [a - b for a, b in zip(position, self._last, strict=True)]
+        step = _subtract(position, self._last)
         relative = MODEL_RATE * math.dist(step, drift)
         if self._last_step is not None:
             length = math.hypot(*self._last_step)
@@ -380,3 +398,23 @@ class _Tracker:
         """Return whether readings after a jolt are where the tracker is predicted all the same."""
         self._near = self._near + 1 if distance < _NEAR_SHARE * self._jolt else 0
         return self._near >= _NEAR_FRAMES or (distance < _TIGHT and relative < _TIGHT_SPEED)
+
+
+# Plain floats: NumPy takes several times as long for three numbers.
+
+
+def _subtract(a: list[float], b: list[float]) -> list[float]:
+    return [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+
+
+def _scale(a: list[float], factor: float) -> list[float]:
+    return [a[0] * factor, a[1] * factor, a[2] * factor]
+
+
+def _coast(position: list[float], velocity: list[float], seconds: float) -> list[float]:
+    """Return where something at a velocity will be."""
+    return [
+        position[0] + seconds * velocity[0],
+        position[1] + seconds * velocity[1],
+        position[2] + seconds * velocity[2],
+    ]

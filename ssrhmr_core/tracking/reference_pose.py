@@ -70,8 +70,6 @@ _POSITION, _HEADING, _SIZE, _RAISE, _SWEEP, _SPREAD = slice(0, 3), 3, 4, slice(5
 _POSE = slice(5, 10)
 _COUNT = 10
 _POSE_SPREAD = np.radians([4.0, 4.0, 4.0, 4.0, 3.0])
-_SOLE = 0.02
-"""Thickness of the sole under the ball of the foot, metres on an adult."""
 _GROUND_SPREAD = 0.02
 _NEAR_GROUND = (-0.05, 0.25)
 """Heights in metres, on an adult, between which trackers of standing feet are."""
@@ -145,7 +143,7 @@ def estimate_stance(
 def measure_ankle_height(skeleton: Skeleton) -> float:
     """Return the height of the ankles of a standing body above the ground in metres."""
     toes = skeleton.offsets[_TOES, 1]
-    return max(-float(toes.mean()), 0.0) + _SOLE * skeleton.size / ADULT_SIZE
+    return max(-float(toes.mean()), 0.0) + skeleton.sole_height
 
 
 def stands_on_ground(skeleton: Skeleton, positions: np.ndarray, stance: Stance) -> bool:

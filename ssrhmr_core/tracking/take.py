@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -112,3 +114,8 @@ def has_usable_values(positions: np.ndarray, rotations: np.ndarray) -> np.ndarra
     """
     finite = np.isfinite(positions).all(-1) & np.isfinite(rotations).all(-1)
     return finite & (np.abs(rotations) > _ZERO_QUAT).any(-1)
+
+
+def is_usable(position: Sequence[float], rotation: Sequence[float]) -> bool:
+    """Return the same for a single reading in plain floats, which is much faster."""
+    return isfinite(sum(position) + sum(rotation)) and max(map(abs, rotation)) > _ZERO_QUAT

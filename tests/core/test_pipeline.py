@@ -3,16 +3,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, Skeleton
+from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS, Skeleton
 from ssrhmr_core.pipeline import Preset, ReconstructionOptions, Reconstructor
+from ssrhmr_core.tracking.denoising import Smoothing
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 
 END_EFFECTORS = list(TRACKER_JOINTS)
+SMOOTHED = ReconstructionOptions(
+    smoothing=Smoothing(cutoff=2.0), tracker_weights=(1.0, 1.0, 1.0, 0.5, 1.0, 0.0)
+)
 
 
 def test_frame_by_frame_equals_the_whole_clip(motion: Motion) -> None:
@@ -51,6 +58,29 @@ def test_a_tracker_without_weight_tells_nothing_of_the_performer(motion: Motion)
     without = Reconstructor(motion.skeleton).clip(lost)
     unweighted = Reconstructor(motion.skeleton, options).clip(take)
     np.testing.assert_allclose(without.positions(), unweighted.positions(), atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [ReconstructionOptions(), SMOOTHED])
+@pytest.mark.parametrize("unit", [1.0, 100.0])
+def test_a_replay_equals_its_frames(
+    motion: Motion, options: ReconstructionOptions, unit: float
+) -> None:
+    """With glitches and losses, smoothing and weights, on another body in any unit."""
+    take = Take.from_motion(motion)
+    take.positions[60:70, TRACKERS.index("left_hand")] += 0.8
+    take.valid[30:50, TRACKERS.index("head")] = False
+    performer = motion.skeleton.scaled(1.1 * unit)
+    take = replace(take, positions=take.positions * np.float32(unit))
+    reconstructor = Reconstructor(motion.skeleton.scaled(unit), options, performer=performer)
+    replayed, believed = reconstructor.replay(take)
+    for frame in range(len(take)):
+        rotations, root = reconstructor.frame(
+            take.positions[frame], take.rotations[frame], take.valid[frame]
+        )
+        np.testing.assert_array_equal(reconstructor.believed, believed[frame])
+        np.testing.assert_allclose(root, replayed.root[frame], atol=1e-5 * unit)
+        angles = quat.to_matrix(rotations) - quat.to_matrix(replayed.rotations[frame])
+        assert np.abs(angles).max() < 2e-3
 
 
 def test_reset_forgets(motion: Motion) -> None:

@@ -235,9 +235,28 @@ def test_a_tracker_that_is_disabled_in_viewports(ready: SSRHMR_Setup) -> None:
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, "hidden with the eye it still moves"
 
 
-def test_a_bone_that_is_scaled_in_its_pose(ready: SSRHMR_Setup) -> None:
-    ready.armature.pose.bones[mixamo_name("chest")].scale = (1.0, 0.8, 1.0)
-    refused(bpy.ops.ssrhmr.bake, "'mixamorig:Spine2' is scaled in its pose.*Alt S")
+def test_a_root_that_is_scaled_unevenly(ready: SSRHMR_Setup) -> None:
+    add_root(ready.armature).scale = (1.0, 0.8, 1.0)
+    refused(bpy.ops.ssrhmr.bake, "'Root' is scaled unevenly in its pose.*Alt S")
+
+
+def test_a_root_whose_scale_changes(ready: SSRHMR_Setup) -> None:
+    root = add_root(ready.armature)
+    for frame, scale in ((1, 1.0), (40, 1.5)):
+        root.scale = (scale,) * 3
+        root.keyframe_insert("scale", frame=frame)
+    refused(bpy.ops.ssrhmr.bake, "the scale of 'Root'.*changes over time: delete its scale keys")
+
+
+def add_root(armature: bpy.types.Object) -> bpy.types.PoseBone:
+    """Put a bone above the hips."""
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    root = armature.data.edit_bones.new("Root")
+    root.tail = (0.0, 0.2, 0.0)
+    armature.data.edit_bones[mixamo_name("hips")].parent = root
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return armature.pose.bones["Root"]
 
 
 def test_two_bones_that_could_be_the_left_hand(performance: Motion) -> None:

@@ -136,6 +136,19 @@ def test_a_cut_is_not_a_loss(take: Take) -> None:
     assert mark_dropouts(cut) is cut
 
 
+@pytest.mark.parametrize("recorded", [24.0, 30.0, 60.0])
+@pytest.mark.parametrize("rate", [60.0, 90.0, 144.0, 240.0])
+def test_a_cut_is_not_a_loss_when_it_is_sampled_finely(
+    take: Take, recorded: float, rate: float
+) -> None:
+    """Finer clocks cross a cut in several steps."""
+    positions = take.positions.copy()
+    positions[60:] += (1.0, 0.0, 0.5)
+    slow = Take(np.arange(420) / recorded, positions, take.rotations, take.valid)
+    fine = slow.resampled(rate)
+    assert mark_dropouts(fine) is fine
+
+
 def test_kicks_and_punches_are_not_marked(take: Take) -> None:
     """From rest to 12 m/s within a tenth of a second, and stopped dead."""
     for tracker in (LEFT_HAND, LEFT_FOOT):

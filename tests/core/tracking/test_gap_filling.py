@@ -223,3 +223,17 @@ def test_without_a_network_lost_trackers_stay(take: Take, skeleton: Skeleton) ->
             gap.positions[frame], gap.rotations[frame], gap.valid[frame]
         )
         assert np.isfinite(pose).all() and np.isfinite(root).all()
+
+
+@pytest.mark.parametrize("first", [PELVIS, HEAD])
+def test_a_lost_hand_does_not_leap_when_an_anchor_returns(
+    take: Take, skeleton: Skeleton, first: int
+) -> None:
+    """Nor does the body when one of both anchors returns that were lost at once."""
+    gap = lose(lose(take, 100, 200, LEFT_HAND), 120, 150, first)
+    other = HEAD if first == PELVIS else PELVIS
+    gap = lose(lose(gap, 220, 260, first), 222, 230, other)
+    filled = GapFiller(load_weights(), skeleton).clip(gap)
+    velocities = MODEL_RATE * np.diff(filled.positions, axis=0)
+    changes = np.linalg.norm(np.diff(velocities, axis=0), axis=-1)
+    assert changes.max() < 3.5, "metres a second, from frame to frame"

@@ -105,6 +105,15 @@ def test_pauses_and_cuts_pass(take: Take) -> None:
     assert detect(replace(take, positions=positions, rotations=rotations)).all()
 
 
+@pytest.mark.parametrize("recorded", [24.0, 30.0])
+def test_a_cut_between_slow_readings_passes(take: Take, recorded: float) -> None:
+    """The model's clock crosses it in two or three frames."""
+    positions = take.positions.copy()
+    positions[60:] += (2.0, 0.0, 0.0)
+    slow = Take(np.arange(420) / recorded, positions, take.rotations, take.valid)
+    assert detect(slow.resampled()).all()
+
+
 def test_a_tracker_that_stays_elsewhere_is_believed_in_the_end(
     take: Take, skeleton: Skeleton
 ) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.tracking.take import Take, TrackerError
+from ssrhmr_core.tracking.take import Take, TrackerError, has_usable_values, is_usable
 
 
 def test_non_finite_readings_are_not_valid(motion: Motion) -> None:
@@ -18,6 +18,16 @@ def test_non_finite_readings_are_not_valid(motion: Motion) -> None:
     rotations[80, 5, 2] = np.inf
     checked = Take(take.times, positions, rotations, take.valid)
     assert np.argwhere(~checked.valid).tolist() == [[60, 3], [70, 4], [80, 5]]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0, 1e-7, 1e-5, 3e38])
+@pytest.mark.parametrize("number", range(7))
+def test_single_readings_are_judged_as_many_are(number: int, value: float) -> None:
+    reading = np.array([3e38, -3e38, 3e38, 0.0, 0.0, 0.0, 0.0], np.float32)
+    reading[number] = value
+    expected = bool(has_usable_values(reading[:3], reading[3:]))
+    assert is_usable(reading[:3].tolist(), reading[3:].tolist()) == expected
+    assert expected == (number > 2 and np.isfinite(value) and value > 1e-6)
 
 
 def test_times_must_rise_and_shapes_fit(motion: Motion) -> None:

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An extension repository over HTTP on loopback: Blender installs, updates and removes the add-on.
+
+These tests build on each other, in order.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import io
+import json
+import os
+import re
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import addon_utils
+import bpy
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+REPOSITORY = "loopback"
+MODULE = f"bl_ext.{REPOSITORY}.ssrhmr"
+NEXT = "99.0.0"
+"""The version that Blender updates to."""
+
+
+def load_script(name: str) -> ModuleType:
+    """Return a module of ``scripts``, although the checkout is not on the import path."""
+    spec = importlib.util.spec_from_file_location(name, CHECKOUT / "scripts" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def built_zip() -> Path:
+    """Return the zip that ``build_addon.py`` has built."""
+    archives = list((CHECKOUT / "dist").glob("ssrhmr-*.zip"))
+    assert len(archives) == 1, "run build_addon.py first, with no other version in dist/"
+    return archives[0]
+
+
+def rewrite(content: bytes, old: str, new: str) -> bytes:
+    """Return a zip with another version in its names and texts."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(packed, "w") as target:
+        for entry in source.infolist():
+            held = source.read(entry)
+            name = entry.filename.replace(f"ssrhmr_core-{old}", f"ssrhmr_core-{new}")
+            if "ssrhmr_core-" in name and name.endswith(".whl"):
+                held = rewrite(held, old, new)
+            elif name.endswith(("RECORD", "METADATA", "blender_manifest.toml", "core/__init__.py")):
+                held = held.replace(old.encode(), new.encode())
+            target.writestr(name, held)
+    return packed.getvalue()
+
+
+def files_below(folder: Path) -> set[str]:
+    """Return all files below a folder, except what Blender notes down of the repository itself."""
+    return {
+        name
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not re.search(
+            r"/\.blender_ext/|/\.cache/|__pycache__", name := path.relative_to(folder).as_posix()
+        )
+    }
+
+
+def repository() -> tuple[int, Any]:
+    """Return index and settings of the repository in Blender's preferences."""
+    repositories = bpy.context.preferences.extensions.repos
+    return next((i, r) for i, r in enumerate(repositories) if r.module == REPOSITORY)
+
+
+def installed_version() -> str:
+    """Return the version in the manifest of the installed extension."""
+    manifest = Path(repository()[1].directory) / "ssrhmr" / "blender_manifest.toml"
+    match = re.search(r'^version = "(.+)"$', manifest.read_text(encoding="utf-8"), re.MULTILINE)
+    assert match is not None
+    return match[1]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address at which loopback serves it."""
+    folder = tmp_path_factory.mktemp("repository")
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}/index.json"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Any]:
+    """What the tests tell each other."""
+    return {}
+
+
+def publish(folder: Path, archive: Path) -> None:
+    scripts = Path(bpy.utils.system_resource("SCRIPTS"))
+    tool = scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
+    load_script("extension_repository").publish(archive, folder, tool)
+
+
+def test_installs_from_the_repository(served: tuple[Path, str], state: dict[str, Any]) -> None:
+    folder, address = served
+    publish(folder, built_zip())
+    preferences = bpy.context.preferences
+    preferences.system.use_online_access = True
+    state["user"] = Path(os.environ["BLENDER_USER_RESOURCES"])
+    state["files"] = files_below(state["user"])
+    preferences.extensions.repos.new(name="Loopback", module=REPOSITORY, remote_url=address)
+    number, _ = repository()
+    assert bpy.ops.extensions.repo_sync(repo_index=number) == {"FINISHED"}
+    bpy.ops.extensions.package_install(repo_index=number, pkg_id="ssrhmr", enable_on_install=True)
+    assert addon_utils.check(MODULE) == (True, True)
+    assert installed_version() == importlib.import_module("ssrhmr_core").__version__
+    assert f'"{installed_version()}"' in (folder / "index.json").read_text(encoding="utf-8")
+
+
+def test_updates_and_keeps_settings(
+    served: tuple[Path, str], state: dict[str, Any], tmp_path: Path
+) -> None:
+    folder, _ = served
+    scene = bpy.context.scene
+    scene.ssrhmr.planting, scene.ssrhmr.proportions = 0.25, "FIT"
+    scene.ssrhmr_live.port = 40001
+    bpy.ops.ssrhmr.preset_save(kind="live", name="Mine")
+    blend = tmp_path / "scene.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+
+    old = installed_version()
+    archive = tmp_path / f"ssrhmr-{NEXT}.zip"
+    archive.write_bytes(rewrite(built_zip().read_bytes(), old, NEXT))
+    publish(folder, archive)
+    assert {path.name for path in folder.glob("*.zip")} == {built_zip().name, archive.name}
+    bpy.ops.extensions.repo_sync(repo_index=repository()[0])
+    bpy.ops.extensions.package_upgrade_all(use_active_only=False)
+
+    assert installed_version() == NEXT
+    assert addon_utils.check(MODULE) == (True, True)
+    assert importlib.import_module("ssrhmr_core").__version__ == NEXT, "the old core still runs"
+    for _ in range(2):
+        scene = bpy.context.scene
+        assert scene.ssrhmr.planting == pytest.approx(0.25)
+        assert scene.ssrhmr.proportions == "FIT" and scene.ssrhmr_live.port == 40001
+        bpy.ops.wm.open_mainfile(filepath=str(blend))
+    presets = list(state["user"].rglob("Mine.json"))
+    assert len(presets) == 1 and json.loads(presets[0].read_text(encoding="utf-8"))
+
+
+def test_uninstalling_leaves_nothing(state: dict[str, Any]) -> None:
+    added = files_below(state["user"]) - state["files"]
+    assert any("/ssrhmr/" in name for name in added)
+    bpy.ops.extensions.package_uninstall(repo_index=repository()[0], pkg_id="ssrhmr")
+    assert addon_utils.check(MODULE) == (False, False)
+    assert files_below(state["user"]) == state["files"]
+    assert not [name for name in sys.modules if name.startswith(MODULE)]
