@@ -23,7 +23,8 @@ class _Baking(ModalJob):
         """Report what was baked."""
         seconds = sum(result.seconds.values())
         text = f"'{result.action}': {result.keys:,} keys on {result.bones} bones in {seconds:.1f} s"
-        setup_of(scene_of(context)).message = text
+        setup = setup_of(scene_of(context))
+        setup.message, setup.notes = text, "\n".join(result.notes)
         self.report({"WARNING"} if result.notes else {"INFO"}, "; ".join([text, *result.notes]))
         return {"FINISHED"}
 

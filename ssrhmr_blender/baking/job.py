@@ -25,6 +25,7 @@ from ..rig.posing import pose_bones
 from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
+from .inspection import inspect_skin
 from .keys import write_bone_keys
 from .settling import Performance, settle
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
@@ -150,7 +151,7 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             _assign_action(plan.find_armature(), writer, written, report)
             performance = Performance(motion, frames, keyed_at, worlds[:, 0], bones)
             clock = time.perf_counter()
-            steps = settle(plan, writer, performance)
+            steps = _check_result(plan, writer, performance)
             yield from _as_share(steps, "checks", iface_("Checking the result"), _CHECKS_FROM)
             report.add_lap("checks", clock)
         done = True
@@ -162,6 +163,14 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     scene = bpy.data.scenes[plan.scene]
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return report
+
+
+def _check_result(
+    plan: BakePlan, writer: ActionWriter, performance: Performance
+) -> Generator[float, None, None]:
+    """Settle the keys on the character that shows them, then look at its meshes."""
+    yield from map_steps(settle(plan, writer, performance), lambda share: 0.8 * share)
+    yield from map_steps(inspect_skin(plan, performance), lambda share: 0.8 + 0.2 * share)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ..common.typed import OperatorResult, addon_operators, scene_of
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.live import live_of
 from ..properties.setup import setup_of
-from ..rig.obstacles import find_obstacles
+from ..rig.obstacles import store_obstacles
 from ..rig.reading import Character, read_character
 from ..trackers.armature import read_joints
 from ..trackers.joints import calibrate_to_joints
@@ -141,7 +141,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
     # The rig may have changed since its bones were detected.
-    setup.obstacles = "\n".join(find_obstacles(armature, character.keyed, character.keyed[0]))
+    store_obstacles(setup, armature, character.keyed)
     skeleton = character.rest.skeleton
     scene = scene_of(context)
     if setup.reference == "JOINTS":

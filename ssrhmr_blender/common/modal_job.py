@@ -53,6 +53,7 @@ class ModalJob(OperatorMixin):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Run the whole job at once."""
+        setup_of(scene_of(context)).notes = ""
         try:
             result = run_steps(self.start(context))
         except EXPLAINED as error:
@@ -72,6 +73,7 @@ class ModalJob(OperatorMixin):
                 f"A {_running.job.lower()} is already running: wait for it, or press Esc to cancel",
             )
             return {"CANCELLED"}
+        setup_of(scene_of(context)).notes = ""
         self._steps, self._scene = self.start(context), scene_of(context).name
         manager = window_manager_of(context)
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)

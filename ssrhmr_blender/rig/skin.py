@@ -56,23 +56,24 @@ def read_feet_skins(
     import numpy as np
 
     meshes = meshes_of(armature)
+    bones = armature_of(armature).bones
     skins = []
     for knee, ankle, toe in legs:
-        bones = armature_of(armature).bones
+        foot = find_foot_bones(armature, knee, ankle, toe)
         shin = (bones[ankle].head_local - bones[knee].head_local).length
-        foot = _bones_of_foot(armature, (ankle, toe), _SAME_PLACE * shin)
         near = np.array(bones[ankle].head_local), _NEAR_FOOT * shin
         parts = [_vertices_of(obj, armature, foot, near) for obj in meshes]
         skins.append(np.concatenate([np.zeros((0, 3)), *parts]))
     return skins
 
 
-def _bones_of_foot(
-    armature: bpy.types.Object, names: tuple[str, ...], near: float
+def find_foot_bones(
+    armature: bpy.types.Object, knee: str, ankle: str, toe: str
 ) -> frozenset[str]:
     """Return the bones of a foot and below it, and those that begin at the same places."""
     bones = armature_of(armature).bones
-    roots = [bones[name] for name in names if name]
+    near = _SAME_PLACE * (bones[ankle].head_local - bones[knee].head_local).length
+    roots = [bones[name] for name in (ankle, toe) if name]
     heads = [bone.head_local for bone in roots]
     roots += [
         bone for bone in bones if any((bone.head_local - head).length < near for head in heads)
