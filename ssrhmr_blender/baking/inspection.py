@@ -17,7 +17,7 @@ import bpy
 from ..common.axes import flatten_matrix
 from ..common.typed import armature_of
 from ..rig.obstacles import is_shown_moving, list_some
-from ..rig.skin import find_foot_bones, meshes_of
+from ..rig.skin import find_foot_bones, is_carried, meshes_of
 from ..trackers.stage import Stage, open_stage
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def inspect_skin(plan: BakePlan, performance: Performance) -> Generator[float, N
         The share done, 0..1.
     """
     armature = plan.find_armature()
-    meshes = meshes_of(armature)
+    meshes = [obj for obj in meshes_of(armature) if not obj.hide_viewport]
     if not meshes or not is_shown_moving(armature):
         return
     yield 0.0
@@ -268,8 +268,7 @@ class _Owners:
         armature = plan.find_armature()
         bones = armature_of(armature).bones
         names = {group.index: group.name for group in obj.vertex_groups if group.name in bones}
-        carried = obj.parent == armature and obj.parent_type == "BONE"
-        self._carrier = obj.parent_bone if carried else ""
+        self._carrier = obj.parent_bone if is_carried(obj, armature) else ""
         self._mesh, self._groups = mesh, names
 
     def of(self, vertex: int) -> str:

@@ -36,6 +36,9 @@ def _clear_character(setup: SSRHMR_Setup, _context: bpy.types.Context) -> None:
     setup.bones.clear()
     setup.family = setup.obstacles = setup.notes = ""
     setup.has_constraints = False
+    if setup.reference == "CHARACTER":
+        # Only that character was posed where the performer stands, as the example's is.
+        setup.reference = "T_POSE"
     setup.clear_calibration()
 
 

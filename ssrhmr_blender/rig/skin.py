@@ -23,14 +23,19 @@ _MOST_VERTICES = 20_000
 
 
 def meshes_of(armature: bpy.types.Object) -> list[bpy.types.Object]:
-    """Return the mesh objects that an armature deforms or carries."""
+    """Return the mesh objects that the bones of an armature deform or carry."""
     meshes = []
     for obj in bpy.data.objects:
         if obj.type != "MESH" or (obj.hide_viewport and obj.hide_render):
             continue
-        if obj.users_scene and (obj.parent == armature or is_deformed(obj, armature)):
+        if obj.users_scene and (is_carried(obj, armature) or is_deformed(obj, armature)):
             meshes.append(obj)
     return meshes
+
+
+def is_carried(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
+    """Return whether an object is parented to a bone of an armature."""
+    return obj.parent == armature and obj.parent_type == "BONE"
 
 
 def is_deformed(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
@@ -38,7 +43,9 @@ def is_deformed(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
     if obj.parent == armature and obj.parent_type == "ARMATURE":
         return True
     return any(
-        isinstance(modifier, bpy.types.ArmatureModifier) and modifier.object == armature
+        isinstance(modifier, bpy.types.ArmatureModifier)
+        and modifier.object == armature
+        and modifier.show_viewport
         for modifier in obj.modifiers
     )
 
@@ -93,7 +100,7 @@ def _vertices_of(
     mesh = obj.data
     if not isinstance(mesh, bpy.types.Mesh):
         return np.zeros((0, 3))
-    carried = obj.parent == armature and obj.parent_type == "BONE"
+    carried = is_carried(obj, armature)
     if carried and obj.parent_bone not in bones:
         return np.zeros((0, 3))
     vertices = np.empty((len(mesh.vertices), 3), np.float32)
@@ -106,7 +113,7 @@ def _vertices_of(
         inside = inside[:: 1 + len(inside) // _MOST_VERTICES]
         weights = dict(_bone_groups(obj, armature))
         inside = np.array(
-            [index for index in inside if _is_carried(mesh.vertices[index], weights, bones)], int
+            [index for index in inside if _moves_most(mesh.vertices[index], weights, bones)], int
         )
     chosen: np.ndarray = vertices[inside]
     return chosen
@@ -123,7 +130,7 @@ def _bone_groups(
             yield group.index, group.name
 
 
-def _is_carried(
+def _moves_most(
     vertex: bpy.types.MeshVertex, groups: dict[int, str], bones: frozenset[str]
 ) -> bool:
     """Return whether some bones move a vertex more than all the others do."""
