@@ -16,7 +16,7 @@ from ..common.axes import core_axes, split_transforms
 from ..common.steps import map_steps
 from ..common.typed import armature_of
 from ..rig.bones import Bone, use_sampled_poses
-from ..rig.obstacles import is_shown_moving, list_some
+from ..rig.obstacles import CONSTRAINED, is_shown_moving, list_some
 from ..rig.posing import Channels, pose_bones
 from ..trackers.sampling import sample, sample_bones
 from .keys import write_bone_keys
@@ -169,10 +169,13 @@ def settle(
     if misses and plan.character.controls is None:
         unsettled = yield from _correct(plan, writer, performance)
         misses = yield from _measure_misses(plan, performance)
-    if misses:
+    notes = plan.report.notes
+    if not misses:
+        notes[:] = [note for note in notes if not note.startswith(CONSTRAINED)]
+    else:
         names = unsettled or list(misses)
         millimetres = 1000.0 * max(misses.values()) / plan.adult
-        plan.report.notes.append(
+        notes.append(
             f"{list_some(names)} {'do' if names[1:] else 'does'} not follow"
             f" {'their' if names[1:] else 'its'} keys (joints are up to {millimetres:.0f} mm off):"
             " mute the constraints, remove the drivers or unmap the bones, and bake again"

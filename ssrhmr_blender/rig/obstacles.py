@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _DRIVEN = re.compile(r'pose\.bones\["(.+)"\]\.(?:location|rotation_\w+)$')
 
 _SCALED = 1e-3
+CONSTRAINED = "constraints act on"
+"""How the sentence about constraints begins, which a bake that is right makes void."""
 
 
 def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> list[str]:
@@ -46,7 +48,7 @@ def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) 
         )
     if constrained:
         obstacles.append(
-            f"constraints act on {list_some(constrained)}: mute them if they do not follow the"
+            f"{CONSTRAINED} {list_some(constrained)}: mute them if they do not follow the"
             " keys"
         )
     if limited:
