@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking at the meshes of a character after a bake: does anything stay behind, tear, sink or float?
+"""Looking at the meshes of a character after a bake: what stays behind, tears, sinks or floats?
 
 Bones may be right to a tenth of a millimetre while the skin is not: it may hang on bones that
 nobody mapped. A few frames are compared with the rest pose, vertex by vertex.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..common.axes import core_axes, split_transforms
@@ -141,9 +142,7 @@ def find_error(
     return _difference(pose, wanted, before)
 
 
-def _difference(
-    start: np.ndarray, end: np.ndarray, before: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _difference(start: np.ndarray, end: np.ndarray, before: bool) -> tuple[np.ndarray, np.ndarray]:
     from ssrhmr_core.geometry.rotations import to_rotvec
 
     starts, ends = split_transforms(start), split_transforms(end)
@@ -229,6 +228,11 @@ def _turns(
     return np.stack(angles, -1)
 
 
+def _share_done(number: int, share: float) -> float:
+    """Return the share of all rounds that is done within one of them."""
+    return (number + share) / (_ROUNDS + 1)
+
+
 def _correct(
     plan: BakePlan, writer: ActionWriter, performance: Performance
 ) -> Generator[float, None, list[str]]:
@@ -244,7 +248,8 @@ def _correct(
     wrong: list[str] = []
     for number in range(_ROUNDS + 1):
         sampling = sample(plan.scene, [plan.owner], list(performance.frames), names)
-        worlds = yield from map_steps(sampling, lambda share: (number + share) / (_ROUNDS + 1))
+        done = partial(_share_done, number)
+        worlds = yield from map_steps(sampling, done)
         poses = {bone.name: worlds[:, 1 + row] for row, bone in enumerate(plan.bones)}
         followed = [poses[bone.name] for bone in plan.bones if not bone.keyed]
         static = np.stack(followed, 1) if followed else np.zeros((len(worlds), 0, 4, 4))

@@ -171,7 +171,7 @@ def _key_no_influence(
     times: list[float],
 ) -> None:
     """Key an influence of 0 from the first of two times to the last."""
-    path = f'{pose.path_from_id()}.{constraint.path_from_id().rpartition(".")[2]}.influence'
+    path = f"{pose.path_from_id()}.{constraint.path_from_id().rpartition('.')[2]}.influence"
     for curve in curves_of(armature):
         if curve.data_path == path:
             points = curve.keyframe_points

@@ -48,8 +48,7 @@ def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) 
         )
     if constrained:
         obstacles.append(
-            f"{CONSTRAINED} {list_some(constrained)}: mute them if they do not follow the"
-            " keys"
+            f"{CONSTRAINED} {list_some(constrained)}: mute them if they do not follow the keys"
         )
     if limited:
         obstacles.append(
@@ -98,9 +97,7 @@ def _find_held(
     return limited, constrained, locked
 
 
-def _find_scaled(
-    armature: bpy.types.Object, poses: Iterable[bpy.types.PoseBone]
-) -> list[str]:
+def _find_scaled(armature: bpy.types.Object, poses: Iterable[bpy.types.PoseBone]) -> list[str]:
     """Return the names of bones that their pose or the keys of their action scale."""
     paths = {
         curve.data_path
@@ -125,9 +122,7 @@ def active_constraints(
     return [(each, c) for each in poses for c in each.constraints if _is_active(c)]
 
 
-def store_obstacles(
-    setup: SSRHMR_Setup, armature: bpy.types.Object, bones: Sequence[str]
-) -> None:
+def store_obstacles(setup: SSRHMR_Setup, armature: bpy.types.Object, bones: Sequence[str]) -> None:
     """Store what the panels say about bones that would be keyed, the moved one first."""
     setup.obstacles = "\n".join(find_obstacles(armature, bones, bones[0])) if bones else ""
     setup.has_constraints = bool(active_constraints(armature, bones))

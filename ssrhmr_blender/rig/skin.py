@@ -74,9 +74,7 @@ def read_feet_skins(
     return skins
 
 
-def find_foot_bones(
-    armature: bpy.types.Object, knee: str, ankle: str, toe: str
-) -> frozenset[str]:
+def find_foot_bones(armature: bpy.types.Object, knee: str, ankle: str, toe: str) -> frozenset[str]:
     """Return the bones of a foot and below it, and those that begin at the same places."""
     bones = armature_of(armature).bones
     near = _SAME_PLACE * (bones[ankle].head_local - bones[knee].head_local).length
@@ -119,9 +117,7 @@ def _vertices_of(
     return chosen
 
 
-def _bone_groups(
-    obj: bpy.types.Object, armature: bpy.types.Object
-) -> Iterator[tuple[int, str]]:
+def _bone_groups(obj: bpy.types.Object, armature: bpy.types.Object) -> Iterator[tuple[int, str]]:
     """Yield the index and the name of each vertex group that a bone of the armature moves."""
     bones = armature_of(armature).bones
     for group in obj.vertex_groups:

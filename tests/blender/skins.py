@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 from mathutils import Vector
@@ -45,7 +47,7 @@ def add_boxes(
 def add_bone(
     armature: bpy.types.Object,
     name: str,
-    head: Vector | tuple[float, float, float],
+    head: Sequence[float],
     parent: str = "",
     child: str = "",
 ) -> bpy.types.PoseBone:

@@ -99,9 +99,7 @@ def raised(hero: bpy.types.Object, body: bpy.types.Object) -> list[float]:
 
 @pytest.mark.parametrize("proportions", ["MATCH", "FIT", "RETARGET"])
 @pytest.mark.parametrize("sole", [0.0, 0.06, 0.12])
-def test_soles_stand_on_the_floor(
-    performance: Motion, proportions: str, sole: float
-) -> None:
+def test_soles_stand_on_the_floor(performance: Motion, proportions: str, sole: float) -> None:
     """Shoes with thick soles, whatever the tails of the feet's bones are."""
     hero = make_armature("Hero", performance.skeleton)
     feet = {}

@@ -191,9 +191,7 @@ def test_keyed_scale_of_an_old_action_is_told_and_ends(
 
 @pytest.mark.parametrize("inherit", ["FULL", "NONE"])
 @pytest.mark.parametrize("scale", [100.0, 0.8])
-def test_a_root_that_is_scaled_counts(
-    performance: Motion, scale: float, inherit: str
-) -> None:
+def test_a_root_that_is_scaled_counts(performance: Motion, scale: float, inherit: str) -> None:
     """The body is as large as it is seen, in a file whose root is scaled to fit."""
     hero = make_armature("Hero", performance.skeleton, scale=scale)
     hero.scale = (1.0, 1.0, 1.0)

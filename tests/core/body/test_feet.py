@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where feet end: what the skin shows, else the origin, and tails only if a foot could have them."""
+"""Where feet end: what skin shows, else the origin; tails only if a foot could have them."""
 
 from __future__ import annotations
 
@@ -100,6 +100,6 @@ def test_a_skin_that_is_no_foot_is_not_believed() -> None:
     """A shoe above the ankle, or a robe whose hem is metres below."""
     positions = body() - body()[0]
     for rise in (0.3, -2.0):
-        left, right = shoes(positions)
-        feet = FootEvidence((left + [0.0, rise, 0.0], right + [0.0, rise, 0.0]), NO_TIPS)
+        left, right = (shoe + np.array([0.0, rise, 0.0]) for shoe in shoes(positions))
+        feet = FootEvidence((left, right), NO_TIPS)
         assert read(positions, feet, toes=True).skeleton.sole is None
