@@ -460,10 +460,11 @@ class _SourceBlend:
 
     def _leaps(self, position: np.ndarray) -> bool:
         """Return whether the source leaps: then it is another one, whatever it is called."""
-        step = float(np.linalg.norm(position - self._pose[0]))
-        if self._source == _READ:
-            return self.is_open and step > _LEAP
-        return step > _PREDICTED_LEAP
+        is_read = self._source == _READ
+        if is_read and not self.is_open:
+            return False
+        step = math.dist(position.tolist(), self._pose[0].tolist())
+        return step > (_LEAP if is_read else _PREDICTED_LEAP)
 
     def _start(self, position: np.ndarray, rotation: np.ndarray) -> None:
         last, last_rotation = self._outputs[0]
