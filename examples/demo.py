@@ -149,7 +149,7 @@ def quiet() -> Iterator[None]:
     """Hide what Blender itself prints, which for one picture is two hundred lines."""
     sys.stdout.flush()
     kept = os.dup(1)
-    with Path(os.devnull).open("w") as nothing:
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing:
         os.dup2(nothing.fileno(), 1)
         try:
             yield
