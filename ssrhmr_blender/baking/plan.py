@@ -86,9 +86,7 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
     return start, end
 
 
-def _keyed_range(
-    scene: bpy.types.Scene, trackers: Iterable[bpy.types.Object]
-) -> tuple[int, int]:
+def _keyed_range(scene: bpy.types.Scene, trackers: Iterable[bpy.types.Object]) -> tuple[int, int]:
     spans = [
         curve.range()
         for tracker in trackers

@@ -141,9 +141,7 @@ def find_error(
     return _difference(pose, wanted, before)
 
 
-def _difference(
-    start: np.ndarray, end: np.ndarray, before: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _difference(start: np.ndarray, end: np.ndarray, before: bool) -> tuple[np.ndarray, np.ndarray]:
     from ssrhmr_core.geometry.rotations import to_rotvec
 
     starts, ends = split_transforms(start), split_transforms(end)

@@ -42,8 +42,7 @@ def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) 
         )
     if constrained:
         obstacles.append(
-            f"constraints act on {list_some(constrained)}: mute them if they do not follow the"
-            " keys"
+            f"constraints act on {list_some(constrained)}: mute them if they do not follow the keys"
         )
     if limited:
         obstacles.append(
@@ -92,9 +91,7 @@ def _find_held(
     return limited, constrained, locked
 
 
-def _find_scaled(
-    armature: bpy.types.Object, poses: Iterable[bpy.types.PoseBone]
-) -> list[str]:
+def _find_scaled(armature: bpy.types.Object, poses: Iterable[bpy.types.PoseBone]) -> list[str]:
     """Return the names of bones that their pose or the keys of their action scale."""
     paths = {
         curve.data_path

@@ -202,9 +202,7 @@ def _rest_channels(bone: Bone, frame: _Frame, targets: _Targets) -> Channels:
     return Channels(bone.name, bone.rotation_mode, unit, locations, bone.clears_scale)
 
 
-def _follow_joint(
-    bone: Bone, frame: _Frame, targets: _Targets
-) -> tuple[_Pose, Channels]:
+def _follow_joint(bone: Bone, frame: _Frame, targets: _Targets) -> tuple[_Pose, Channels]:
     """Rotate a bone as its joint does, and move it there if it is off.
 
     Returns:

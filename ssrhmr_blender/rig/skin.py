@@ -111,9 +111,7 @@ def _vertices_of(
     return chosen
 
 
-def _bone_groups(
-    obj: bpy.types.Object, armature: bpy.types.Object
-) -> Iterator[tuple[int, str]]:
+def _bone_groups(obj: bpy.types.Object, armature: bpy.types.Object) -> Iterator[tuple[int, str]]:
     """Yield the index and the name of each vertex group that a bone of the armature moves."""
     bones = armature_of(armature).bones
     for group in obj.vertex_groups:
