@@ -26,8 +26,8 @@ from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
 from .keys import write_bone_keys
-from .settling import Performance, settle
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
+from .settling import Performance, settle
 
 if TYPE_CHECKING:
     import numpy as np
