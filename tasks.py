@@ -96,7 +96,7 @@ def installed_locks(name: str) -> dict[str, str]:
     """Return the lock files that environment ``name`` has installed, and their checksums."""
     # A folder without a stamp was left half made; one without Python lost the one it was made from.
     usable = stamp(name).exists() and interpreter(name).exists()
-    locks: dict[str, str] = json.loads(stamp(name).read_text()) if usable else {}
+    locks: dict[str, str] = json.loads(stamp(name).read_text(encoding="utf-8")) if usable else {}
     return locks
 
 
@@ -119,7 +119,7 @@ def environment(name: str, version: str, *locks: str) -> Path:
         locked = ["--require-hashes", "--requirement", f"requirements/{lock}"]
         run(python, "-m", "pip", "install", *options, *locked)
         done[lock] = wanted[lock]
-        stamp(name).write_text(json.dumps(done))
+        stamp(name).write_text(json.dumps(done), encoding="utf-8")
     return python
 
 
@@ -133,7 +133,8 @@ def site_packages(python: Path) -> Path:
 def import_from(python: Path, *folders: Path) -> None:
     """Let the interpreter of an environment import from further folders, the checkout or others."""
     lines = "".join(f"{folder}\n" for folder in folders)
-    (site_packages(python) / "ssrhmr-checkout.pth").write_text(lines)
+    # Python 3.11 reads such a file in the encoding of the system, newer ones in that one too.
+    (site_packages(python) / "ssrhmr-checkout.pth").write_text(lines, encoding="locale")
 
 
 def main_environment(*locks: str) -> Path:
