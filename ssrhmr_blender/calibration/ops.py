@@ -9,7 +9,7 @@ import bpy
 
 from ..baking.plan import frame_range
 from ..common.data_blocks import key_of
-from ..common.errors import UserError
+from ..common.errors import UserError, plain_message
 from ..common.steps import run_steps
 from ..common.typed import OperatorResult, addon_operators, scene_of
 from ..common.validation import SetupError, check_character, check_trackers
@@ -50,8 +50,8 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
         try:
             _calibrate(context, setup)
         except (UserError, ValueError) as error:
-            setup.message = str(error)
-            self.report({"ERROR"}, str(error))
+            setup.message = plain_message(error)
+            self.report({"ERROR"}, setup.message)
             return {"CANCELLED"}
         setup.message = ""
         if setup.warnings:
@@ -74,8 +74,8 @@ class SSRHMR_OT_find_still(bpy.types.Operator):
         try:
             frame = _find_still(scene_of(context), setup)
         except (UserError, ValueError) as error:
-            setup.message = str(error)
-            self.report({"ERROR"}, str(error))
+            setup.message = plain_message(error)
+            self.report({"ERROR"}, setup.message)
             return {"CANCELLED"}
         setup.message = ""
         if frame != setup.calibration_frame:

@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ..properties.setup import setup_of
 from .errors import UserError, plain_message
+from .log import LOGGER
 from .steps import run_steps
 from .typed import OperatorMixin, OperatorResult, scene_of, window_manager_of
 from .ui import tag_redraw_regions
@@ -112,6 +113,7 @@ class ModalJob(OperatorMixin):
             self._stop(context)
             return self._failed(context, error)
         except BaseException:
+            LOGGER.exception("%s failed", self.job)
             # A bug must not leave the timer running and the next job refused.
             self._stop(context)
             raise
@@ -135,8 +137,9 @@ class ModalJob(OperatorMixin):
         setup_of(scene_of(context)).message = ""
 
     def _failed(self, context: bpy.types.Context, error: Exception) -> OperatorResult:
-        setup_of(scene_of(context)).message = plain_message(error)
-        self.report({"ERROR"}, plain_message(error))
+        message = plain_message(error)
+        setup_of(scene_of(context)).message = message
+        self.report({"ERROR"}, message)
         return {"CANCELLED"}
 
 
