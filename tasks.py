@@ -6,6 +6,7 @@
 except the one that the add-on is developed in, ``--blender VERSION`` all but that one. The version
 ``newest`` is whatever the package index has.
 ``python tasks.py lint`` runs the checks that need no Blender and take seconds.
+``python tasks.py docs`` builds the documentation site, and fails at a broken link.
 ``python tasks.py release VERSION`` makes a release and changes nothing; see ``scripts/release.py``.
 
 Each environment is built from hash-locked requirement files and reused until one of them changes.
@@ -96,7 +97,7 @@ def installed_locks(name: str) -> dict[str, str]:
     """Return the lock files that environment ``name`` has installed, and their checksums."""
     # A folder without a stamp was left half made; one without Python lost the one it was made from.
     usable = stamp(name).exists() and interpreter(name).exists()
-    locks: dict[str, str] = json.loads(stamp(name).read_text()) if usable else {}
+    locks: dict[str, str] = json.loads(stamp(name).read_text(encoding="utf-8")) if usable else {}
     return locks
 
 
@@ -119,7 +120,7 @@ def environment(name: str, version: str, *locks: str) -> Path:
         locked = ["--require-hashes", "--requirement", f"requirements/{lock}"]
         run(python, "-m", "pip", "install", *options, *locked)
         done[lock] = wanted[lock]
-        stamp(name).write_text(json.dumps(done))
+        stamp(name).write_text(json.dumps(done), encoding="utf-8")
     return python
 
 
@@ -133,7 +134,8 @@ def site_packages(python: Path) -> Path:
 def import_from(python: Path, *folders: Path) -> None:
     """Let the interpreter of an environment import from further folders, the checkout or others."""
     lines = "".join(f"{folder}\n" for folder in folders)
-    (site_packages(python) / "ssrhmr-checkout.pth").write_text(lines)
+    # Python 3.11 reads such a file in the encoding of the system, newer ones in that one too.
+    (site_packages(python) / "ssrhmr-checkout.pth").write_text(lines, encoding="locale")
 
 
 def main_environment(*locks: str) -> Path:
@@ -278,6 +280,13 @@ def lint() -> None:
         run(*command)
 
 
+def build_docs() -> None:
+    """Build the documentation site; a broken link or anchor fails."""
+    os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
+    run(environment(".venv-docs", MAIN_PYTHON, "docs.txt"), "-m", "mkdocs", "build", "-q", "-s")
+    print(f"The site is in {ROOT / 'build' / 'site'}: open index.html.")
+
+
 @dataclass
 class Stages:
     """The checks that ran, with their results; a failing stage does not stop the others."""
@@ -320,6 +329,7 @@ def test(blenders: list[str]) -> bool:
         python = interpreter(".venv")
         for name, command in lint_stages(python).items():
             stages.run(name, partial(run, *command))
+        stages.run("docs", build_docs)
         stages.run("static", partial(run, python, "-m", "pytest", "tests/static"))
         stages.run("core", partial(run, python, "-m", "pytest", "tests/core"))
         for blender in blenders:
@@ -343,6 +353,7 @@ def main() -> None:
     tasks = parser.add_subparsers(dest="task", required=True)
     tasks.add_parser("demo", help="animate a character from the sample take")
     tasks.add_parser("lint", help="check format, style, import contracts and types")
+    tasks.add_parser("docs", help="build the documentation site")
     checks = tasks.add_parser("test", help="run every check")
     which = checks.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help=f"only in Blender {MAIN_BLENDER}")
@@ -358,6 +369,8 @@ def main() -> None:
             run(release_environment(), "scripts/release.py", *arguments.arguments)
         elif arguments.task == "lint":
             lint()
+        elif arguments.task == "docs":
+            build_docs()
         elif not test([MAIN_BLENDER] if arguments.quick else arguments.blender or [*BLENDERS]):
             sys.exit(1)
     except (MissingRequirementError, subprocess.CalledProcessError) as error:

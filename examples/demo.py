@@ -57,6 +57,23 @@ MOMENTS = (
 def main() -> None:
     """Make the scene, bake, measure, save, render."""
     begin = time.perf_counter()
+    armature, performance = make_scene()
+    measure(armature, performance)
+
+    scene = scene_of(bpy.context)
+    OUTPUT.mkdir(exist_ok=True)
+    make_stage()
+    scene.frame_set(scene.frame_start)
+    bpy.context.preferences.filepaths.save_version = 0
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "ssrhmr_demo.blend"), compress=True)
+    print(f"Saved {OUTPUT / 'ssrhmr_demo.blend'}")
+    print("Rendering ...", flush=True)
+    render(armature, performance, OUTPUT / "ssrhmr_demo.png")
+    print(f"Saved {OUTPUT / 'ssrhmr_demo.png'}; {time.perf_counter() - begin:.0f} s in all")
+
+
+def make_scene() -> tuple[bpy.types.Object, Motion]:
+    """Bake the sample take onto a character; return the character and the performance."""
     performance = load_performance()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     ssrhmr_blender.register()
@@ -79,17 +96,7 @@ def main() -> None:
     setup.reference = "CHARACTER"
     bpy.ops.ssrhmr.calibrate()
     bpy.ops.ssrhmr.bake()
-    measure(armature, performance)
-
-    OUTPUT.mkdir(exist_ok=True)
-    make_stage()
-    scene.frame_set(scene.frame_start)
-    bpy.context.preferences.filepaths.save_version = 0
-    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "ssrhmr_demo.blend"), compress=True)
-    print(f"Saved {OUTPUT / 'ssrhmr_demo.blend'}")
-    print("Rendering ...", flush=True)
-    render(armature, performance, OUTPUT / "ssrhmr_demo.png")
-    print(f"Saved {OUTPUT / 'ssrhmr_demo.png'}; {time.perf_counter() - begin:.0f} s in all")
+    return armature, performance
 
 
 def measure(armature: bpy.types.Object, performance: Motion) -> None:
@@ -106,7 +113,12 @@ def measure(armature: bpy.types.Object, performance: Motion) -> None:
     print(f"Accuracy at head, hands and feet: MPEEPE {ends.mean():.1f} mm")
 
 
-def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
+def render(
+    armature: bpy.types.Object,
+    performance: Motion,
+    path: Path,
+    size: tuple[int, int] = (1280, 720),
+) -> None:
     """Render moments of the take side by side, the trackers as glowing beads."""
     scene = scene_of(bpy.context)
     body = bpy.data.objects[f"{armature.name} Body"]
@@ -137,7 +149,7 @@ def render(armature: bpy.types.Object, performance: Motion, path: Path) -> None:
     scene.cycles.device, scene.cycles.samples = "CPU", 6
     scene.cycles.use_denoising, scene.cycles.max_bounces = True, 1
     scene.cycles.denoising_prefilter, scene.cycles.denoising_quality = "FAST", "BALANCED"
-    scene.render.resolution_x, scene.render.resolution_y = 1280, 720
+    scene.render.resolution_x, scene.render.resolution_y = size
     scene.view_settings.view_transform = "Standard"
     scene.render.filepath = str(path)
     with quiet():
@@ -149,7 +161,7 @@ def quiet() -> Iterator[None]:
     """Hide what Blender itself prints, which for one picture is two hundred lines."""
     sys.stdout.flush()
     kept = os.dup(1)
-    with Path(os.devnull).open("w") as nothing:
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing:
         os.dup2(nothing.fileno(), 1)
         try:
             yield

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Take the README's pictures of every step from a real Blender window.
 
-The script needs the built zip, Blender (SSRHMR_BLENDER names another one than that on the path),
+The script needs the built zip, Blender (SSRHMR_BLENDER overrides the one on the path),
 Xvfb, xdotool and ImageMagick. It sets up, calibrates and bakes the example character as a user
 does; then `send` performs the sample take live.
 """
@@ -9,6 +9,7 @@ does; then `send` performs the sample take live.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import time
@@ -17,10 +18,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from ssrhmr_core import TRACKERS  # noqa: E402
+from ssrhmr_core import TRACKERS, load_motion  # noqa: E402
 from ssrhmr_core.streaming import PORTS  # noqa: E402
 from tests.window.conftest import ROOT, Window, opened  # noqa: E402
 
+_TAKE = ROOT / "examples" / "sample_take.bvh"
 _STANDS = 15.0
 """Seconds that the performer waits in the T-pose to be calibrated."""
 _TURNED = 16.0
@@ -29,6 +31,14 @@ _WIDER = 90.0
 """Pixels by which the script widens the sidebar, so that no label is cut off."""
 _VIEW = 400.0
 """Pixels of the view that a picture shows next to the sidebar."""
+_TABS = 22.0
+"""Pixels that the tabs take at the right of the sidebar; pictures leave them out."""
+_MARGIN = 8.0
+_BORDER = 4.0
+"""Pixels of the frame that Blender draws around regions."""
+_LEAST = 300.0
+"""Least height of a picture, so that the character fits in."""
+_PULLS = 5
 _COLOURS = "128"
 _BESIDE = (0.42, 0.0, -0.55)
 """Metres from the hips to the middle of the view, which is behind the sidebar."""
@@ -37,37 +47,81 @@ _OTHER_SIDE = {"follow": (-0.42, 0.0, -0.55), "turn": (-0.18, -0.14, 0.60, 0.77)
 _LIVE = ("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
 
 
-def shoot(window: Window, name: str, height: float) -> None:
-    """Save the top of the sidebar and the view next to it as a picture."""
-    time.sleep(2.0)
-    left, top, width, _ = window.seen()["sidebar"]
-    crop = f"{width + _VIEW - 22:.0f}x{height:.0f}+{left - _VIEW:.0f}+{top:.0f}"
+def shoot(window: Window, name: str) -> None:
+    """Save the panels of the sidebar and the view next to them as a picture."""
+    window.settle()
+    time.sleep(1.0)
+    screen = window.picture(name)
+    left, top, width, height = window.seen()["sidebar"]
+    shown = max(_LEAST, min(height, _used_height(window) + _MARGIN))
+    crop = f"{width - _TABS + _VIEW:.0f}x{shown:.0f}+{left - _VIEW:.0f}+{top:.0f}"
     picture = HERE.parent / "docs" / "pictures" / f"{name}.png"
     options = ["-crop", crop, "+repage", "-dither", "None", "-colors", _COLOURS, "-strip"]
-    subprocess.run(["convert", window.picture(name), *options, f"PNG8:{picture}"], check=True)
-    print(f"{picture.name}: {picture.stat().st_size // 1024} KB", flush=True)
+    subprocess.run(["convert", screen, *options, f"PNG8:{picture}"], check=True)
+    print(f"{picture.name}: {shown:.0f} px, {picture.stat().st_size // 1024} KB", flush=True)
+
+
+def _used_height(window: Window) -> int:
+    """Return the height that the panels fill.
+
+    An opaque sidebar has one colour below its panels; the usual one lets the view shine through.
+    """
+    set_overlap(window, overlap=False)
+    screen = window.picture("opaque")
+    left, top, width, height = window.seen()["sidebar"]
+    set_overlap(window, overlap=True)
+    size = f"{width - _TABS - 2 * _BORDER:.0f}x{height - 2 * _BORDER:.0f}"
+    panels = f"{size}+{left + _BORDER:.0f}+{top + _BORDER:.0f}"
+    command = ["convert", str(screen), "-crop", panels, "+repage", "-fuzz", "2%", "-format", "%@"]
+    box = subprocess.run([*command, "info:"], check=True, capture_output=True, text=True).stdout
+    _, used, _, above = map(int, re.split(r"[x+]", box.strip()))
+    return above + used + int(_BORDER)
+
+
+def set_overlap(window: Window, *, overlap: bool) -> None:
+    """Choose whether the sidebar lies over the view or takes room from it."""
+    window.order("preferences", of="system", values={"use_region_overlap": overlap})
+    window.settle()
+    time.sleep(1.0)
+
+
+def widen_sidebar(window: Window) -> None:
+    """Pull the edge of the sidebar, which only an opaque one has all along its height.
+
+    A window that is slow to draw may miss the first pull.
+    """
+    narrow = window.seen()["sidebar"][2]
+    set_overlap(window, overlap=False)
+    for _ in range(_PULLS):
+        left, top, width, height = window.seen()["sidebar"]
+        if width > narrow + 0.5 * _WIDER:
+            set_overlap(window, overlap=True)
+            return
+        edge = (left, top + 0.6 * height)
+        window.drag(edge, (edge[0] - _WIDER, edge[1]))
+    window.picture("narrow")
+    raise RuntimeError("the sidebar stays narrow: see build/window/narrow.png")
 
 
 def shoot_bake(window: Window) -> None:
     """Take the pictures of the five steps of a bake."""
     window.order("operator", name="load_example", how="EXEC_DEFAULT")
     window.order("look", follow=_BESIDE)
-    steps = {"bake_1": ("character", 420), "bake_2": ("trackers", 300)}
-    for name, (panel, height) in steps.items():
+    for name, panel in (("bake_1", "character"), ("bake_2", "trackers")):
         window.order("panels", panels=[f"SSRHMR_PT_{panel}"])
-        shoot(window, name, height)
+        shoot(window, name)
     window.order("panels", panels=["SSRHMR_PT_calibration"])
     window.order("frame", frame=13)
     window.order("operator", name="calibrate", how="EXEC_DEFAULT")
-    shoot(window, "bake_3", 420)
+    shoot(window, "bake_3")
     window.order("panels", panels=["SSRHMR_PT_bake", "SSRHMR_PT_cleanup"])
     window.order("operator", name="bake")
     window.until(lambda seen: seen["progress"] > 0.5, "half of the bake")
-    shoot(window, "bake_4", 420)
+    shoot(window, "bake_4")
     window.until(lambda seen: not seen["baking"], "the bake")
     window.order("frame", frame=24 * 4)
     window.order("look", follow=_BESIDE)
-    shoot(window, "bake_5", 420)
+    shoot(window, "bake_5")
 
 
 def shoot_live(window: Window) -> None:
@@ -78,23 +132,30 @@ def shoot_live(window: Window) -> None:
     window.order("set", of="ssrhmr", values={"reference": "T_POSE", "message": ""})
     window.order("frame", frame=1)
     window.order("look", follow=_BESIDE)
-    shoot(window, "live_1", 300)
-    command = [sys.executable, "-m", "ssrhmr_core", "send", "examples/sample_take.bvh"]
+    shoot(window, "live_1")
+    send = [sys.executable, "-m", "ssrhmr_core", "send", str(_TAKE), "--loop"]
     window.order("operator", name="live_start")
-    with subprocess.Popen([*command, "--stand", str(_STANDS)], cwd=ROOT) as performer:
+    with subprocess.Popen([*send, "--stand", str(_STANDS)], cwd=ROOT) as performer:
         window.until(lambda seen: seen["status"]["rate"] > 50.0, "trackers")
         begin = time.monotonic()
         window.order("panels", panels=_LIVE[:2])
         window.order("operator", name="live_calibrate")
-        shoot(window, "live_2", 560)
+        shoot(window, "live_2")
         window.until(lambda seen: seen["status"]["frames"] > 0, "poses")
         window.order("panels", panels=(_LIVE[0], _LIVE[2]))
         window.order("operator", name="record")
-        time.sleep(begin + _STANDS + _TURNED - time.monotonic())
+        # On a busy machine the moment has passed, and comes again.
+        wait = (begin + _STANDS + _TURNED - time.monotonic()) % (_STANDS + take_seconds())
+        time.sleep(wait)
         window.order("look", **_OTHER_SIDE)
-        shoot(window, "live_3", 560)
+        shoot(window, "live_3")
         window.order("operator", name="live_stop")
         performer.terminate()
+
+
+def take_seconds() -> float:
+    """Return how long the performer moves."""
+    return float(load_motion(_TAKE).times[-1])
 
 
 def main() -> None:
@@ -103,12 +164,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     with opened({}) as window:
-        left, top, narrow, height = window.seen()["sidebar"]
         # Close the splash screen.
         window.key("Escape", 100, 600)
-        edge = (left, top + 0.6 * height)
-        window.drag(edge, (edge[0] - _WIDER, edge[1]))
-        window.until(lambda seen: seen["sidebar"][2] > narrow + 0.5 * _WIDER, "a wide sidebar")
+        widen_sidebar(window)
         shoot_bake(window)
         shoot_live(window)
 

@@ -16,7 +16,7 @@ from .calibration import panel as calibrate_panel
 from .calibration import refine as calibrate_refine
 from .characters import ops as setups_ops
 from .characters import panel as setups_panel
-from .common import core_version, modal_job
+from .common import core_version, log, modal_job
 from .example import ops as example_ops
 from .headless import command as farm_command
 from .import_take import armature as takes_armature
@@ -26,11 +26,16 @@ from .live import lifecycle as live_lifecycle
 from .live import ops as live_ops
 from .live import panel as live_panel
 from .live import recording as live_recording
+from .live import report as live_report
 from .mapping import ops as setup_ops
 from .mapping import panel as setup_panel
 from .presets import menus as preset_menus
 from .presets import ops as preset_ops
 from .properties import handlers
+from .support import ops as support_ops
+from .support import panel as support_panel
+from .support import preferences as support_preferences
+from .support import report as support_report
 
 # In this order: property groups before those that hold them, parent panels before children.
 CLASSES: tuple[type, ...] = (
@@ -49,6 +54,8 @@ CLASSES: tuple[type, ...] = (
     *batch_ops.CLASSES,
     *preset_ops.CLASSES,
     *example_ops.CLASSES,
+    *support_ops.CLASSES,
+    *support_preferences.CLASSES,
     *preset_menus.CLASSES,
     *setups_panel.CLASSES,
     *setup_panel.CLASSES,
@@ -56,12 +63,14 @@ CLASSES: tuple[type, ...] = (
     *bake_panel.CLASSES,
     *live_panel.CLASSES,
     *batch_panel.CLASSES,
+    *support_panel.CLASSES,
 )
 
 
 def register() -> None:
     """Register classes and settings; nothing heavy is imported here."""
     core_version.drop_outdated_core()
+    log.register()
     translations.register()
     for cls in CLASSES:
         if issubclass(cls, bpy.types.Operator):
@@ -73,6 +82,8 @@ def register() -> None:
     bpy.types.VIEW3D_MT_editor_menus.append(live_panel.draw_header)
     batch_properties.register()
     farm_command.register()
+    support_report.set_sections(live_report.describe_live)
+    support_preferences.use_stored_level()
     handlers.register()  # last: it migrates what the open file holds of all of the above
 
 
@@ -89,3 +100,4 @@ def unregister() -> None:
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     translations.unregister()
+    log.unregister()

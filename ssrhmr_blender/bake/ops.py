@@ -9,6 +9,7 @@ import bpy
 
 from ..baking.job import bake, bake_take
 from ..baking.plan import BakeReport
+from ..common.log import LOGGER
 from ..common.modal_job import ModalJob, Steps
 from ..common.typed import ImportHelper, OperatorResult, scene_of, window_manager_of
 from ..properties.setup import setup_of
@@ -23,7 +24,9 @@ class _Baking(ModalJob):
         """Report what was baked."""
         seconds = sum(result.seconds.values())
         text = f"'{result.action}': {result.keys:,} keys on {result.bones} bones in {seconds:.1f} s"
-        setup_of(scene_of(context)).message = text
+        setup = setup_of(scene_of(context))
+        setup.message, setup.notes = text, "\n".join(result.notes)
+        LOGGER.info("%s", "; ".join([text, *result.notes]))
         self.report({"WARNING"} if result.notes else {"INFO"}, "; ".join([text, *result.notes]))
         return {"FINISHED"}
 

@@ -7,7 +7,7 @@ import bpy
 
 from ..common.modal_job import draw_progress, is_running
 from ..common.typed import layout_of, scene_of
-from ..common.ui import SidebarPanel, draw_wrapped_text
+from ..common.ui import SidebarPanel, draw_mute_button, draw_wrapped_text
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..rig.rigify import is_generated
@@ -43,6 +43,10 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
         row.operator("ssrhmr.bake", icon="REC")
         if setup.message:
             draw_wrapped_text(layout, context, setup.message)
+        for line in setup.notes.splitlines():
+            draw_wrapped_text(layout, context, line[:1].upper() + line[1:], "INFO")
+        if setup.notes:
+            draw_mute_button(layout, setup)
 
 
 class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..animation.actions import ActionWriter
+from ..animation.actions import ActionWriter, curves_of
 from ..animation.assignment import assignment_of, restore
 from ..common.axes import metre
 from ..common.data_blocks import key_of
@@ -25,9 +25,10 @@ from ..rig.posing import pose_bones
 from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
+from .inspection import inspect_skin
 from .keys import write_bone_keys
-from .settling import Performance, settle
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
+from .settling import Performance, settle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,9 +141,6 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             clock = report.add_lap("posing", clock)
             written.add(write_bone_keys(writer, channel, keyed_at))
             clock = report.add_lap("keys", clock)
-            curves = 4 if channel.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
-            curves += 0 if channel.locations is None else 3
-            report.keys += curves * len(frames)
             share = len(written) / report.bones
             yield _CHECKS_FROM - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
         with _restored_on_error(plan):
@@ -150,9 +148,10 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             _assign_action(plan.find_armature(), writer, written, report)
             performance = Performance(motion, frames, keyed_at, worlds[:, 0], bones)
             clock = time.perf_counter()
-            steps = settle(plan, writer, performance)
-            yield from _as_share(steps, "checks", iface_("Checking the result"), _CHECKS_FROM)
+            checks = _check_result(plan, writer, performance)
+            yield from _as_share(checks, "checks", iface_("Checking the result"), _CHECKS_FROM)
             report.add_lap("checks", clock)
+            report.keys = _count_keys(plan.find_armature(), written)
         done = True
     finally:
         if not done:
@@ -162,6 +161,23 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     scene = bpy.data.scenes[plan.scene]
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return report
+
+
+def _count_keys(armature: bpy.types.Object, written: set[str]) -> int:
+    """Return the number of keys of bones, given by their data paths."""
+    return sum(
+        len(curve.keyframe_points)
+        for curve in curves_of(armature)
+        if curve.data_path.rpartition(".")[0] in written
+    )
+
+
+def _check_result(
+    plan: BakePlan, writer: ActionWriter, performance: Performance
+) -> Generator[float, None, None]:
+    """Settle the keys on the character that shows them, then look at its meshes."""
+    yield from map_steps(settle(plan, writer, performance), lambda share: 0.8 * share)
+    yield from map_steps(inspect_skin(plan, performance), lambda share: 0.8 + 0.2 * share)
 
 
 @contextmanager

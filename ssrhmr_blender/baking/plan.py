@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..animation.actions import curves_of
+from ..common.axes import metre
 from ..common.clock import curve_time_per_frame
 from ..common.data_blocks import find_object, key_of
 from ..common.validation import SetupError, check_trackers
@@ -86,9 +87,7 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
     return start, end
 
 
-def _keyed_range(
-    scene: bpy.types.Scene, trackers: Iterable[bpy.types.Object]
-) -> tuple[int, int]:
+def _keyed_range(scene: bpy.types.Scene, trackers: Iterable[bpy.types.Object]) -> tuple[int, int]:
     spans = [
         curve.range()
         for tracker in trackers
@@ -143,6 +142,7 @@ class BakePlan:
             notes=find_obstacles(armature, self.character.keyed, self.character.keyed[0]),
         )
         self.key_switches = setup.key_switches
+        self.metre = metre(scene)
         self.curve_time = curve_time_per_frame(scene)
         self.rate = scene.render.fps / scene.render.fps_base
         self.owner, self.scene, self.action = key_of(armature), scene.name, action

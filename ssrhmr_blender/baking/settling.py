@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..common.axes import core_axes, split_transforms
 from ..common.steps import map_steps
 from ..common.typed import armature_of
 from ..rig.bones import Bone, use_sampled_poses
-from ..rig.obstacles import is_shown_moving, list_some
+from ..rig.obstacles import CONSTRAINED, is_shown_moving, list_some
 from ..rig.posing import Channels, pose_bones
 from ..trackers.sampling import sample, sample_bones
 from .keys import write_bone_keys
@@ -141,9 +142,7 @@ def find_error(
     return _difference(pose, wanted, before)
 
 
-def _difference(
-    start: np.ndarray, end: np.ndarray, before: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _difference(start: np.ndarray, end: np.ndarray, before: bool) -> tuple[np.ndarray, np.ndarray]:
     from ssrhmr_core.geometry.rotations import to_rotvec
 
     starts, ends = split_transforms(start), split_transforms(end)
@@ -169,10 +168,13 @@ def settle(
     if misses and plan.character.controls is None:
         unsettled = yield from _correct(plan, writer, performance)
         misses = yield from _measure_misses(plan, performance)
-    if misses:
+    notes = plan.report.notes
+    if not misses:
+        notes[:] = [note for note in notes if not note.startswith(CONSTRAINED)]
+    else:
         names = unsettled or list(misses)
         millimetres = 1000.0 * max(misses.values()) / plan.adult
-        plan.report.notes.append(
+        notes.append(
             f"{list_some(names)} {'do' if names[1:] else 'does'} not follow"
             f" {'their' if names[1:] else 'its'} keys (joints are up to {millimetres:.0f} mm off):"
             " mute the constraints, remove the drivers or unmap the bones, and bake again"
@@ -226,6 +228,11 @@ def _turns(
     return np.stack(angles, -1)
 
 
+def _share_done(number: int, share: float) -> float:
+    """Return the share of all rounds that is done within one of them."""
+    return (number + share) / (_ROUNDS + 1)
+
+
 def _correct(
     plan: BakePlan, writer: ActionWriter, performance: Performance
 ) -> Generator[float, None, list[str]]:
@@ -241,7 +248,8 @@ def _correct(
     wrong: list[str] = []
     for number in range(_ROUNDS + 1):
         sampling = sample(plan.scene, [plan.owner], list(performance.frames), names)
-        worlds = yield from map_steps(sampling, lambda share: (number + share) / (_ROUNDS + 1))
+        done = partial(_share_done, number)
+        worlds = yield from map_steps(sampling, done)
         poses = {bone.name: worlds[:, 1 + row] for row, bone in enumerate(plan.bones)}
         followed = [poses[bone.name] for bone in plan.bones if not bone.keyed]
         static = np.stack(followed, 1) if followed else np.zeros((len(worlds), 0, 4, 4))

@@ -146,9 +146,7 @@ def _bake_one(
             bpy.data.scenes[scene_name].frame_set(frame[0], subframe=frame[1])
 
 
-def _keyed_range(
-    scene: bpy.types.Scene, objects: list[bpy.types.Object]
-) -> tuple[int, int] | None:
+def _keyed_range(scene: bpy.types.Scene, objects: list[bpy.types.Object]) -> tuple[int, int] | None:
     """Return the first and last key; None if there are none, as with trackers moved by drivers."""
     spans = [
         curve.range() for obj in objects for curve in curves_of(obj) if len(curve.keyframe_points)

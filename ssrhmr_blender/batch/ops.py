@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..animation.assignment import assign
-from ..common.errors import UserError
+from ..common.errors import UserError, plain_message
 from ..common.modal_job import ModalJob, Steps, is_running
 from ..common.typed import OperatorResult, scene_of
 from ..common.validation import check_trackers
@@ -40,7 +40,7 @@ class SSRHMR_OT_find_takes(bpy.types.Operator):
                 takes = find_in_actions(check_trackers(setup), setup.armature)
                 advice = "import takes onto these trackers, or choose Collections"
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
         unticked = {take.name for take in batch.takes if not take.use}
         batch.takes.clear()

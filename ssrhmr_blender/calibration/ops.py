@@ -9,13 +9,13 @@ import bpy
 
 from ..baking.plan import frame_range
 from ..common.data_blocks import key_of
-from ..common.errors import UserError
+from ..common.errors import UserError, plain_message
 from ..common.steps import run_steps
 from ..common.typed import OperatorResult, addon_operators, scene_of
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.live import live_of
 from ..properties.setup import setup_of
-from ..rig.obstacles import find_obstacles
+from ..rig.obstacles import store_obstacles
 from ..rig.reading import Character, read_character
 from ..trackers.armature import read_joints
 from ..trackers.joints import calibrate_to_joints
@@ -50,8 +50,8 @@ class SSRHMR_OT_calibrate(bpy.types.Operator):
         try:
             _calibrate(context, setup)
         except (UserError, ValueError) as error:
-            setup.message = str(error)
-            self.report({"ERROR"}, str(error))
+            setup.message = plain_message(error)
+            self.report({"ERROR"}, setup.message)
             return {"CANCELLED"}
         setup.message = ""
         if setup.warnings:
@@ -74,8 +74,8 @@ class SSRHMR_OT_find_still(bpy.types.Operator):
         try:
             frame = _find_still(scene_of(context), setup)
         except (UserError, ValueError) as error:
-            setup.message = str(error)
-            self.report({"ERROR"}, str(error))
+            setup.message = plain_message(error)
+            self.report({"ERROR"}, setup.message)
             return {"CANCELLED"}
         setup.message = ""
         if frame != setup.calibration_frame:
@@ -141,7 +141,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
     # The rig may have changed since its bones were detected.
-    setup.obstacles = "\n".join(find_obstacles(armature, character.keyed, character.keyed[0]))
+    store_obstacles(setup, armature, character.keyed)
     skeleton = character.rest.skeleton
     scene = scene_of(context)
     if setup.reference == "JOINTS":

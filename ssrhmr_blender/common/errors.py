@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+from .log import LOGGER
+
 
 class UserError(Exception):
     """Something that the user can fix; the message says what is wrong, then what to do."""
 
 
 def plain_message(error: Exception) -> str:
-    """Return an error's message; the system's own show numbers and do not say what to do."""
+    """Return an error's message, and log it.
+
+    The system's own messages show numbers and do not say what to do.
+    """
+    text = str(error).strip()
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}. Check that it exists and that you may use it"
-    return str(error).strip()
+        text = f"'{error.filename}': {error.strerror}. Check that it exists and that you may use it"
+    LOGGER.warning("%s", text)
+    return text

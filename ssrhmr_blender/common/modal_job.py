@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ..properties.setup import setup_of
 from .errors import UserError, plain_message
+from .log import LOGGER
 from .steps import run_steps
 from .typed import OperatorMixin, OperatorResult, scene_of, window_manager_of
 from .ui import tag_redraw_regions
@@ -53,6 +54,7 @@ class ModalJob(OperatorMixin):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Run the whole job at once."""
+        setup_of(scene_of(context)).notes = ""
         try:
             result = run_steps(self.start(context))
         except EXPLAINED as error:
@@ -72,6 +74,7 @@ class ModalJob(OperatorMixin):
                 f"A {_running.job.lower()} is already running: wait for it, or press Esc to cancel",
             )
             return {"CANCELLED"}
+        setup_of(scene_of(context)).notes = ""
         self._steps, self._scene = self.start(context), scene_of(context).name
         manager = window_manager_of(context)
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
@@ -110,6 +113,7 @@ class ModalJob(OperatorMixin):
             self._stop(context)
             return self._failed(context, error)
         except BaseException:
+            LOGGER.exception("%s failed", self.job)
             # A bug must not leave the timer running and the next job refused.
             self._stop(context)
             raise
@@ -133,8 +137,9 @@ class ModalJob(OperatorMixin):
         setup_of(scene_of(context)).message = ""
 
     def _failed(self, context: bpy.types.Context, error: Exception) -> OperatorResult:
-        setup_of(scene_of(context)).message = plain_message(error)
-        self.report({"ERROR"}, plain_message(error))
+        message = plain_message(error)
+        setup_of(scene_of(context)).message = message
+        self.report({"ERROR"}, message)
         return {"CANCELLED"}
 
 

@@ -89,8 +89,10 @@ def ui_scale_of(context: bpy.types.Context) -> float:
     return _require(context.preferences, "preferences").system.ui_scale
 
 
-def layout_of(owner: bpy.types.Panel | bpy.types.Menu) -> bpy.types.UILayout:
-    """Return the layout of a panel or menu while Blender draws it."""
+def layout_of(
+    owner: bpy.types.Panel | bpy.types.Menu | bpy.types.AddonPreferences,
+) -> bpy.types.UILayout:
+    """Return the layout of a panel, a menu or preferences while Blender draws them."""
     return _require(owner.layout, "a layout")
 
 

@@ -15,6 +15,7 @@ from .typed import Icon, ListMixin, PanelMixin, layout_of, ui_scale_of, window_m
 
 if TYPE_CHECKING:
     from ..properties.calibration import SSRHMR_Warning
+    from ..properties.setup import SSRHMR_Setup
 
 _LETTER = 7.0
 """Mean width of a letter of Blender's interface font, in pixels at a scale of one."""
@@ -88,6 +89,14 @@ def draw_swap_buttons(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> No
             "ssrhmr.swap_trackers", text=iface_(SWAP_LABELS[pair]), icon="ARROW_LEFTRIGHT"
         )
         swap.pair = pair.upper()
+
+
+def draw_mute_button(layout: bpy.types.UILayout, setup: SSRHMR_Setup) -> None:
+    """Draw the button that mutes constraints, if some act on bones that the bake keys."""
+    if setup.has_constraints:
+        row = layout.row(align=True)
+        row.operator("ssrhmr.mute_constraints", icon="CONSTRAINT_BONE")
+        row.prop(setup, "key_muting", text="", icon="KEY_HLT" if setup.key_muting else "KEY_DEHLT")
 
 
 def draw_wrapped_text(

@@ -64,6 +64,11 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
             ("FT", "Feet", ""),
         ),
     )
+    performer: bpy.props.StringProperty(
+        name="Performer",
+        description="Root joint, or number from 1, of the body to import from a BVH file that holds"
+        " several. Empty for the first",
+    )
     columns: bpy.props.StringProperty(
         name="Columns",
         description="Columns and devices of a table of trackers that are not recognised, such as"
@@ -109,6 +114,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
             up=None if self.up == "AUTO" else self.up.lower(),
             unit=None if self.unit == "AUTO" else self.unit.lower(),
             columns=self.columns.strip() or None,
+            performer=self.performer.strip() or None,
         )
 
 

@@ -8,6 +8,7 @@ import time
 import bpy
 
 from ..common.errors import UserError, plain_message
+from ..common.log import LOGGER
 from ..common.modal_job import EXPLAINED
 from ..common.typed import OperatorMixin, OperatorResult, scene_of, window_manager_of
 from ..common.ui import tag_redraw_regions
@@ -38,8 +39,9 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
         try:
             self._capture = capture.start(scene)
         except EXPLAINED as error:
-            setup_of(scene).message = plain_message(error)
-            self.report({"ERROR"}, plain_message(error))
+            message = plain_message(error)
+            setup_of(scene).message = message
+            self.report({"ERROR"}, message)
             return {"CANCELLED"}
         setup_of(scene).message = ""
         add_handlers()
@@ -74,10 +76,12 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
             begin_recording(self._capture)
         except EXPLAINED as error:
             self._stop(context)
-            setup_of(scene_of(context)).message = plain_message(error)
-            self.report({"ERROR"}, f"Live capture ended: {plain_message(error)}")
+            message = plain_message(error)
+            setup_of(scene_of(context)).message = message
+            self.report({"ERROR"}, f"Live capture ended: {message}")
             return {"CANCELLED"}
         except BaseException:
+            LOGGER.exception("Live capture failed")
             # A bug must not leave the port taken.
             self._stop(context)
             raise

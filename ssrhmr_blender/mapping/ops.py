@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 import bpy
 
+from ..animation.actions import curves_of
+from ..baking.plan import frame_range
+from ..common.clock import curve_time_per_frame
 from ..common.typed import OperatorResult, armature_of, scene_of
+from ..common.validation import SetupError
 from ..properties.bones import bone_question, joint_label
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
 from ..rig.detection import detect_bones
-from ..rig.obstacles import find_obstacles
+from ..rig.obstacles import active_constraints, store_obstacles
 from ..rig.rigify import find_controls
 
 if TYPE_CHECKING:
@@ -57,7 +61,7 @@ def _fill_slots(setup: SSRHMR_Setup, mapping: BoneMapping, armature: bpy.types.O
         slot.confidence = float(mapping.confidence[joint])
         slot.choices = "\n".join(names[bone] for bone in mapping.ambiguous.get(joint, ()))
     setup.family = mapping.family
-    setup.obstacles = _obstacles(armature, setup)
+    store_obstacles(setup, armature, _keyed_bones(setup, armature))
     setup.clear_calibration()
 
 
@@ -85,12 +89,11 @@ def _describe(
     return {"INFO"}, f"{mapping.family} rig: {mapped.sum()} of {len(mapped)} joints found"
 
 
-def _obstacles(armature: bpy.types.Object, setup: SSRHMR_Setup) -> str:
-    """Return what keeps the rig's bones from following keyframes, one sentence per line."""
+def _keyed_bones(setup: SSRHMR_Setup, armature: bpy.types.Object) -> list[str]:
+    """Return the names of the bones that a bake would key for joints, the moved one first."""
     bones = [slot.bone for slot in setup.bones]
     controls = find_controls(armature, tuple(bones))
-    keyed = controls.keyed if controls else [bone for bone in bones if bone]
-    return "\n".join(find_obstacles(armature, keyed, keyed[0])) if keyed else ""
+    return list(controls.keyed) if controls else [bone for bone in bones if bone]
 
 
 class SSRHMR_OT_choose_bone(bpy.types.Operator):
@@ -117,8 +120,67 @@ class SSRHMR_OT_choose_bone(bpy.types.Operator):
             )
             return {"CANCELLED"}
         slot.bone = self.bone
-        setup.obstacles = _obstacles(armature, setup)
+        store_obstacles(setup, armature, _keyed_bones(setup, armature))
         return {"FINISHED"}
+
+
+class SSRHMR_OT_mute_constraints(bpy.types.Operator):
+    """Mute all constraints of the bones that the bake keys, so that they follow their keys."""
+
+    bl_idname = "ssrhmr.mute_constraints"
+    bl_label = "Mute These Constraints"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Mute them, or key that they have no influence."""
+        scene = scene_of(context)
+        setup = setup_of(scene)
+        armature = setup.armature
+        if armature is None or not setup.bones:
+            self.report({"ERROR"}, "The bones have not been detected yet: press Detect Bones")
+            return {"CANCELLED"}
+        bones = _keyed_bones(setup, armature)
+        constraints = active_constraints(armature, bones)
+        if not constraints:
+            store_obstacles(setup, armature, bones)
+            self.report({"INFO"}, "No constraints act on these bones any more")
+            return {"CANCELLED"}
+        frames: tuple[int, int] | None = None
+        if setup.key_muting:
+            try:
+                frames = frame_range(scene, setup)
+            except SetupError as error:
+                self.report({"ERROR"}, str(error))
+                return {"CANCELLED"}
+        for pose, constraint in constraints:
+            if frames is None:
+                constraint.mute = True
+            else:
+                factor = curve_time_per_frame(scene)
+                _key_no_influence(armature, pose, constraint, [factor * each for each in frames])
+        store_obstacles(setup, armature, bones)
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+        self.report({"INFO"}, f"Constraints muted: {len(constraints)}")
+        return {"FINISHED"}
+
+
+def _key_no_influence(
+    armature: bpy.types.Object,
+    pose: bpy.types.PoseBone,
+    constraint: bpy.types.Constraint,
+    times: list[float],
+) -> None:
+    """Key an influence of 0 from the first of two times to the last."""
+    path = f"{pose.path_from_id()}.{constraint.path_from_id().rpartition('.')[2]}.influence"
+    for curve in curves_of(armature):
+        if curve.data_path == path:
+            points = curve.keyframe_points
+            inside = [key for key in points if times[0] <= key.co[0] <= times[-1]]
+            for key in reversed(inside):
+                points.remove(key)
+    constraint.influence = 0.0
+    for time in times:
+        constraint.keyframe_insert("influence", frame=time)
 
 
 class SSRHMR_OT_assign_trackers(bpy.types.Operator):
@@ -162,4 +224,9 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         return {"FINISHED"} if clear else {"CANCELLED"}
 
 
-CLASSES = (SSRHMR_OT_detect_bones, SSRHMR_OT_choose_bone, SSRHMR_OT_assign_trackers)
+CLASSES = (
+    SSRHMR_OT_detect_bones,
+    SSRHMR_OT_choose_bone,
+    SSRHMR_OT_mute_constraints,
+    SSRHMR_OT_assign_trackers,
+)

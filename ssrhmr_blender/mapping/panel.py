@@ -9,7 +9,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.typed import Icon, armature_of, layout_of, scene_of
-from ..common.ui import RowList, SidebarPanel, draw_wrapped_text
+from ..common.ui import RowList, SidebarPanel, draw_mute_button, draw_wrapped_text
 from ..properties.bones import LIKELY, SSRHMR_BoneSlot, bone_question, joint_label
 from ..properties.setup import SSRHMR_Setup, setup_of
 from ..properties.tracker import TRACKER_LABELS
@@ -74,6 +74,7 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
                 _draw_question(column.box(), context, unclear)
             for line in setup.obstacles.splitlines():
                 draw_wrapped_text(column, context, line[:1].upper() + line[1:], "INFO")
+            draw_mute_button(column, setup)
 
 
 def _draw_question(

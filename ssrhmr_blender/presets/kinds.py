@@ -101,7 +101,7 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
             slot.bone = bone
         elif bone:
             missing.append(bone)
-    setup.family, setup.obstacles = family, ""
+    setup.family, setup.obstacles, setup.has_constraints = family, "", False
     setup.clear_calibration()
     if not missing:
         return []

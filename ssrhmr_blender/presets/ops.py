@@ -9,6 +9,7 @@ from typing import Any
 
 import bpy
 
+from ..common.errors import plain_message
 from ..common.typed import OperatorMixin, OperatorResult, scene_of, window_manager_of
 from ..properties.setup import setup_of
 from ..properties.values import ValuesError
@@ -33,7 +34,7 @@ class _PresetOperator(OperatorMixin):
             )
             return {"CANCELLED"}
         except ValueError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
         self.report({"WARNING"} if notes else {"INFO"}, "; ".join([text, *notes]))
         return {"FINISHED"}

@@ -34,7 +34,11 @@ def _is_armature(_setup: SSRHMR_Setup, candidate: bpy.types.Object) -> bool:
 def _clear_character(setup: SSRHMR_Setup, _context: bpy.types.Context) -> None:
     """Clear what belongs to the character of before."""
     setup.bones.clear()
-    setup.family = setup.obstacles = ""
+    setup.family = setup.obstacles = setup.notes = ""
+    setup.has_constraints = False
+    if setup.reference == "CHARACTER":
+        # Only that character was posed where the performer stands, as the example's is.
+        setup.reference = "T_POSE"
     setup.clear_calibration()
 
 
@@ -71,6 +75,14 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     obstacles: bpy.props.StringProperty(
         name="Obstacles",
         description="What keeps bones from following their keyframes, one sentence per line",
+    )
+
+    has_constraints: bpy.props.BoolProperty(options={"HIDDEN"})
+    key_muting: bpy.props.BoolProperty(
+        name="Key the Muting",
+        description="Key an influence of 0 over the frames to bake in the character's present"
+        " action, so that the constraints act again elsewhere and in other actions. If off, they"
+        " are muted for good",
     )
 
     calibration_frame: bpy.props.IntProperty(
@@ -236,6 +248,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     )
 
     message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
+    notes: bpy.props.StringProperty(name="Notes", options={"HIDDEN", "SKIP_SAVE"})
     progress: bpy.props.FloatProperty(
         name="Progress", min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
     )

@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ..animation.actions import curves_of
 from ..common.typed import armature_of, pose_of
 
+if TYPE_CHECKING:
+    from ..properties.setup import SSRHMR_Setup
+
 _DRIVEN = re.compile(r'pose\.bones\["(.+)"\]\.(?:location|rotation_\w+)$')
 
 _SCALED = 1e-3
+CONSTRAINED = "constraints act on"
+"""How the sentence about constraints begins, which a bake that is right makes void."""
 
 
 def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) -> list[str]:
@@ -42,8 +48,7 @@ def find_obstacles(armature: bpy.types.Object, bones: Iterable[str], root: str) 
         )
     if constrained:
         obstacles.append(
-            f"constraints act on {list_some(constrained)}: mute them if they do not follow the"
-            " keys"
+            f"{CONSTRAINED} {list_some(constrained)}: mute them if they do not follow the keys"
         )
     if limited:
         obstacles.append(
@@ -81,7 +86,7 @@ def _find_held(
     """Return the names of bones with limits, with other constraints, and with locked channels."""
     limited, constrained, locked = [], [], []
     for pose in poses:
-        active = [c for c in pose.constraints if not c.mute and c.influence > 0.0]
+        active = [c for c in pose.constraints if _is_active(c)]
         limits = [c for c in active if c.type.startswith("LIMIT_")]
         if limits:
             limited.append(pose.name)
@@ -92,9 +97,7 @@ def _find_held(
     return limited, constrained, locked
 
 
-def _find_scaled(
-    armature: bpy.types.Object, poses: Iterable[bpy.types.PoseBone]
-) -> list[str]:
+def _find_scaled(armature: bpy.types.Object, poses: Iterable[bpy.types.PoseBone]) -> list[str]:
     """Return the names of bones that their pose or the keys of their action scale."""
     paths = {
         curve.data_path
@@ -108,6 +111,25 @@ def _find_scaled(
         if any(abs(value - 1.0) > _SCALED for value in pose.scale[:])
         or f"{pose.path_from_id()}.scale" in paths
     ]
+
+
+def active_constraints(
+    armature: bpy.types.Object, bones: Iterable[str]
+) -> list[tuple[bpy.types.PoseBone, bpy.types.Constraint]]:
+    """Return the constraints that act on bones now, each with its bone."""
+    pose = pose_of(armature).bones
+    poses = [pose[name] for name in bones if name in pose]
+    return [(each, c) for each in poses for c in each.constraints if _is_active(c)]
+
+
+def store_obstacles(setup: SSRHMR_Setup, armature: bpy.types.Object, bones: Sequence[str]) -> None:
+    """Store what the panels say about bones that would be keyed, the moved one first."""
+    setup.obstacles = "\n".join(find_obstacles(armature, bones, bones[0])) if bones else ""
+    setup.has_constraints = bool(active_constraints(armature, bones))
+
+
+def _is_active(constraint: bpy.types.Constraint) -> bool:
+    return not constraint.mute and constraint.influence > 0.0
 
 
 def find_driven(armature: bpy.types.Object) -> set[str]:

@@ -87,7 +87,7 @@ class _Frame:
 
 @dataclass(frozen=True)
 class _Pose:
-    """Where a bone is: rotations (F, 3, 3), heads (F, 3) and scales (F,) in the armature's space."""
+    """Rotations (F, 3, 3), heads (F, 3) and scales (F,) of a bone in the armature's space."""
 
     rotations: np.ndarray
     heads: np.ndarray
@@ -202,9 +202,7 @@ def _rest_channels(bone: Bone, frame: _Frame, targets: _Targets) -> Channels:
     return Channels(bone.name, bone.rotation_mode, unit, locations, bone.clears_scale)
 
 
-def _follow_joint(
-    bone: Bone, frame: _Frame, targets: _Targets
-) -> tuple[_Pose, Channels]:
+def _follow_joint(bone: Bone, frame: _Frame, targets: _Targets) -> tuple[_Pose, Channels]:
     """Rotate a bone as its joint does, and move it there if it is off.
 
     Returns:

@@ -100,7 +100,9 @@ def read_character(
     scale = uniform_scale(armature)
     data = armature_of(armature).bones
     controls = find_controls(armature, bones, ik_controls)
-    pose_scale = _read_pose_scale(armature, next(iter(controls.locations)) if controls else bones[0])
+    pose_scale = _read_pose_scale(
+        armature, next(iter(controls.locations)) if controls else bones[0]
+    )
     axes = core_axes() * scale * pose_scale
     heads = [np.array(data[name].head_local) if name else np.zeros(3) for name in bones]
 

@@ -23,14 +23,19 @@ _MOST_VERTICES = 20_000
 
 
 def meshes_of(armature: bpy.types.Object) -> list[bpy.types.Object]:
-    """Return the mesh objects that an armature deforms or carries."""
+    """Return the mesh objects that the bones of an armature deform or carry."""
     meshes = []
     for obj in bpy.data.objects:
         if obj.type != "MESH" or (obj.hide_viewport and obj.hide_render):
             continue
-        if obj.users_scene and (obj.parent == armature or is_deformed(obj, armature)):
+        if obj.users_scene and (is_carried(obj, armature) or is_deformed(obj, armature)):
             meshes.append(obj)
     return meshes
+
+
+def is_carried(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
+    """Return whether an object is parented to a bone of an armature."""
+    return obj.parent == armature and obj.parent_type == "BONE"
 
 
 def is_deformed(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
@@ -38,7 +43,9 @@ def is_deformed(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
     if obj.parent == armature and obj.parent_type == "ARMATURE":
         return True
     return any(
-        isinstance(modifier, bpy.types.ArmatureModifier) and modifier.object == armature
+        isinstance(modifier, bpy.types.ArmatureModifier)
+        and modifier.object == armature
+        and modifier.show_viewport
         for modifier in obj.modifiers
     )
 
@@ -56,23 +63,22 @@ def read_feet_skins(
     import numpy as np
 
     meshes = meshes_of(armature)
+    bones = armature_of(armature).bones
     skins = []
     for knee, ankle, toe in legs:
-        bones = armature_of(armature).bones
+        foot = find_foot_bones(armature, knee, ankle, toe)
         shin = (bones[ankle].head_local - bones[knee].head_local).length
-        foot = _bones_of_foot(armature, (ankle, toe), _SAME_PLACE * shin)
         near = np.array(bones[ankle].head_local), _NEAR_FOOT * shin
         parts = [_vertices_of(obj, armature, foot, near) for obj in meshes]
         skins.append(np.concatenate([np.zeros((0, 3)), *parts]))
     return skins
 
 
-def _bones_of_foot(
-    armature: bpy.types.Object, names: tuple[str, ...], near: float
-) -> frozenset[str]:
+def find_foot_bones(armature: bpy.types.Object, knee: str, ankle: str, toe: str) -> frozenset[str]:
     """Return the bones of a foot and below it, and those that begin at the same places."""
     bones = armature_of(armature).bones
-    roots = [bones[name] for name in names if name]
+    near = _SAME_PLACE * (bones[ankle].head_local - bones[knee].head_local).length
+    roots = [bones[name] for name in (ankle, toe) if name]
     heads = [bone.head_local for bone in roots]
     roots += [
         bone for bone in bones if any((bone.head_local - head).length < near for head in heads)
@@ -92,7 +98,7 @@ def _vertices_of(
     mesh = obj.data
     if not isinstance(mesh, bpy.types.Mesh):
         return np.zeros((0, 3))
-    carried = obj.parent == armature and obj.parent_type == "BONE"
+    carried = is_carried(obj, armature)
     if carried and obj.parent_bone not in bones:
         return np.zeros((0, 3))
     vertices = np.empty((len(mesh.vertices), 3), np.float32)
@@ -105,15 +111,13 @@ def _vertices_of(
         inside = inside[:: 1 + len(inside) // _MOST_VERTICES]
         weights = dict(_bone_groups(obj, armature))
         inside = np.array(
-            [index for index in inside if _is_carried(mesh.vertices[index], weights, bones)], int
+            [index for index in inside if _moves_most(mesh.vertices[index], weights, bones)], int
         )
     chosen: np.ndarray = vertices[inside]
     return chosen
 
 
-def _bone_groups(
-    obj: bpy.types.Object, armature: bpy.types.Object
-) -> Iterator[tuple[int, str]]:
+def _bone_groups(obj: bpy.types.Object, armature: bpy.types.Object) -> Iterator[tuple[int, str]]:
     """Yield the index and the name of each vertex group that a bone of the armature moves."""
     bones = armature_of(armature).bones
     for group in obj.vertex_groups:
@@ -122,7 +126,7 @@ def _bone_groups(
             yield group.index, group.name
 
 
-def _is_carried(
+def _moves_most(
     vertex: bpy.types.MeshVertex, groups: dict[int, str], bones: frozenset[str]
 ) -> bool:
     """Return whether some bones move a vertex more than all the others do."""

@@ -30,7 +30,11 @@ class TakeFile:
 
 
 def read_take_file(
-    path: Path, up: str | None = None, unit: str | None = None, columns: str | None = None
+    path: Path,
+    up: str | None = None,
+    unit: str | None = None,
+    columns: str | None = None,
+    performer: str | None = None,
 ) -> TakeFile:
     """Read the trackers of a file, or the joints of a whole-body motion as trackers.
 
@@ -39,6 +43,7 @@ def read_take_file(
         up: Up axis of the file, such as "z"; inferred if None.
         unit: Unit of the file, such as "cm"; inferred if None.
         columns: Columns and devices of a table of trackers, if they cannot be recognised.
+        performer: Which body of a BVH that holds several; the first if None.
 
     Raises:
         ValueError, OSError: with a message for the user.
@@ -47,14 +52,14 @@ def read_take_file(
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        take, performer = load_take(path, up=up, unit=unit, columns=columns)
+        take, body = load_take(path, up=up, unit=unit, columns=columns, performer=performer)
     notes = []
     for each in caught:
         if issubclass(each.category, MotionFileWarning):
             notes.append(str(each.message))
         else:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-    return TakeFile(take, performer, tuple(dict.fromkeys(notes)))
+    return TakeFile(take, body, tuple(dict.fromkeys(notes)))
 
 
 def is_take(path: Path) -> bool:

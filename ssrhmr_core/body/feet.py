@@ -66,17 +66,15 @@ def find_ankle_heights(positions: np.ndarray, evidence: FootEvidence) -> np.ndar
         evidence: What shows the soles, in the same axes.
     """
     shin, ankles = shin_length(positions), _ankles(positions)
-    heights = np.full(2, np.nan)
-    if evidence.stands_on_origin:
-        heights[:] = ankles[:, 1]
-        heights[~_within(heights, _ORIGIN_HEIGHT, shin)] = np.nan
-    for side, skin in enumerate(evidence.skins):
-        if len(skin):
-            height = ankles[side, 1] - skin[:, 1].min()
-            if _within(height, _SKIN_HEIGHT, shin):
-                heights[side] = height
+    soles = [skin[:, 1].min() if len(skin) else np.nan for skin in evidence.skins]
+    heights = ankles[:, 1] - np.array(soles)
+    heights[~_within(heights, _SKIN_HEIGHT, shin)] = np.nan
     # One foot alone has a skin where the other one is a mirror image.
-    return np.where(np.isfinite(heights), heights, heights[::-1])
+    heights = np.where(np.isfinite(heights), heights, heights[::-1])
+    if evidence.stands_on_origin and not np.isfinite(heights).any():
+        heights = ankles[:, 1].copy()
+        heights[~_within(heights, _ORIGIN_HEIGHT, shin)] = np.nan
+    return heights
 
 
 def find_shown_balls(

@@ -40,6 +40,11 @@ def add_file_arguments(parser: argparse.ArgumentParser, *, columns: bool) -> Non
         help="joints of a body model, J_template and J_shapedirs, that give SMPL motions the body"
         " of their betas",
     )
+    group.add_argument(
+        "--performer",
+        metavar="NAME",
+        help="the body to read of a BVH that holds several: its root joint, or its number from 1",
+    )
     if columns:
         group.add_argument(
             "--columns",
@@ -52,7 +57,7 @@ def add_file_arguments(parser: argparse.ArgumentParser, *, columns: bool) -> Non
 
 def file_options(chosen: argparse.Namespace) -> dict[str, Any]:
     """Return the keyword arguments of ``load_motion`` or ``load_take`` that the user chose."""
-    names = ("up", "unit", "smpl_joints", "columns")
+    names = ("up", "unit", "smpl_joints", "columns", "performer")
     return {name: getattr(chosen, name) for name in names if hasattr(chosen, name)}
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ CRITERIA = ("recovery", "bound", "speed")
 _BEFORE, _AFTER = 60, 75
 """Exact frames before and after each glitch."""
 _LONGEST_CLIP = 1800
+_KEPT_CLIPS = 256
+"""Clips that are kept in memory, a megabyte each."""
 _RECOVERY = 30
 """Frames after which the joint must be on its tracker again."""
 _NEAR, _MARGIN, _FAST = 0.01, 0.05, 8.0
@@ -242,7 +245,7 @@ def judge(
         case: The case.
         mode: One of :data:`MODES`.
         joints: (F, 22, 3) positions that were reconstructed with glitches.
-        joints_without: (F, 22, 3) the same without readings during the glitches.
+        joints_without: (F, 22, 3) the same, baked, without readings during the glitches.
         joints_clean: (F, 22, 3) the same from exact readings, baked: a joint may be out of reach.
     """
     ends = list(TRACKER_JOINTS)
@@ -307,18 +310,18 @@ def measure_glitches(
     Raises:
         ValueError: If no clip is long enough.
     """
-    readable, unreadable = _check_files(paths, load)
+    prepare = lru_cache(_KEPT_CLIPS)(partial(_prepare, load=load))
+    readable, unreadable = _check_files(paths, prepare)
     results: list[GlitchResult] = []
     clean = {mode: [0, 0] for mode in MODES}
     drawn = 0
     for seed, path in enumerate(cycle(readable)):
-        motion = load(path).resampled()
-        motion = motion.at(motion.times[:_LONGEST_CLIP])
+        clip = prepare(path)
         if seed < len(readable):
-            _count_marked(motion, clean)
-        case = draw_case(motion, seed)
-        if case.events and not has_own_glitches(motion):
-            results += run_case(case)
+            _count_marked(clip.motion, clean)
+        case = draw_case(clip.motion, seed)
+        if case.events and not clip.jumps:
+            results += run_case(case, clip.clean)
             drawn += len(case.events)
         if progress:
             progress(min(drawn / count, 1.0))
@@ -334,8 +337,32 @@ def measure_glitches(
     }
 
 
+@dataclass(frozen=True, eq=False)
+class _Clip:
+    """A clip to draw glitches on.
+
+    Attributes:
+        motion: The true motion on the model's clock.
+        jumps: Whether the truth itself jumps.
+        clean: (F, 22, 3) positions that are baked from exact readings; None if it jumps.
+    """
+
+    motion: Motion
+    jumps: bool
+    clean: np.ndarray | None
+
+
+def _prepare(path: Path, load: Callable[[Path], Motion]) -> _Clip:
+    motion = load(path).resampled()
+    motion = motion.at(motion.times[:_LONGEST_CLIP])
+    if has_own_glitches(motion):
+        return _Clip(motion, True, None)
+    reconstructor = Reconstructor(motion.skeleton)
+    return _Clip(motion, False, reconstruct(reconstructor, Take.from_motion(motion), "baked"))
+
+
 def _check_files(
-    paths: Sequence[Path], load: Callable[[Path], Motion]
+    paths: Sequence[Path], prepare: Callable[[Path], _Clip]
 ) -> tuple[list[Path], list[dict[str, str]]]:
     """Return the files that can be read, and why others cannot.
 
@@ -345,7 +372,7 @@ def _check_files(
     readable, unreadable = [], []
     for path in paths:
         try:
-            load(path)
+            prepare(path)
             readable.append(path)
         except (ValueError, OSError) as error:
             unreadable.append({"path": path.as_posix(), "reason": str(error)})
@@ -354,15 +381,21 @@ def _check_files(
     return readable, unreadable
 
 
-def run_case(case: GlitchCase) -> list[GlitchResult]:
-    """Reconstruct a case baked and live, and judge it."""
+def run_case(case: GlitchCase, clean: np.ndarray | None = None) -> list[GlitchResult]:
+    """Reconstruct a case baked and live, and judge it.
+
+    Args:
+        case: The case.
+        clean: (F, 22, 3) positions baked from exact readings; None to compute them.
+    """
     reconstructor = Reconstructor(case.motion.skeleton)
-    clean = reconstruct(reconstructor, Take.from_motion(case.motion), "baked")
+    if clean is None:
+        clean = reconstruct(reconstructor, Take.from_motion(case.motion), "baked")
+    # Live would do the same without readings, or be late where they return: this is the stricter.
+    without = reconstruct(reconstructor, case.without, "baked")
     results: list[GlitchResult] = []
     for mode in MODES:
-        joints, without = (
-            reconstruct(reconstructor, take, mode) for take in (case.take, case.without)
-        )
+        joints = reconstruct(reconstructor, case.take, mode)
         results += judge(case, mode, joints, without, clean)
     return results
 

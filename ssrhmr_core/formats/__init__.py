@@ -56,6 +56,7 @@ def load_motion(
     up: str | None = None,
     unit: str | float | None = None,
     smpl_joints: str | Path | None = None,
+    performer: str | None = None,
 ) -> Motion:
     """Read the motion of a whole body from a BVH or an archive of SMPL.
 
@@ -68,16 +69,19 @@ def load_motion(
             inferred if None.
         smpl_joints: A table of joints by shape for SMPL, see
             :func:`~ssrhmr_core.formats.smpl.load_smpl`.
+        performer: Which body to read of a BVH that holds several, see
+            :func:`~ssrhmr_core.formats.bvh.load_bvh`.
 
     Raises:
-        MotionFileError: The name ends otherwise, or the file is damaged or not the motion of a
-            human body.
+        MotionFileError: The name ends otherwise, or the file is damaged, not the motion of a human
+            body, or without this performer.
         OSError: The file cannot be opened.
     """
     suffix = _suffix(path, MOTION_SUFFIXES)
     if suffix == ".npz":
+        _refuse_performer(path, performer)
         return load_smpl(path, up=up, unit=unit, smpl_joints=smpl_joints)
-    return load_bvh(path, up=up, unit=unit)
+    return load_bvh(path, up=up, unit=unit, performer=performer)
 
 
 def load_take(
@@ -87,6 +91,7 @@ def load_take(
     unit: str | float | None = None,
     smpl_joints: str | Path | None = None,
     columns: str | None = None,
+    performer: str | None = None,
 ) -> tuple[Take, Skeleton | None]:
     """Read six trackers from a table of trackers, or from the motion of a whole body.
 
@@ -97,6 +102,7 @@ def load_take(
         smpl_joints: See :func:`load_motion`.
         columns: The columns and devices of a table of trackers, see
             :func:`~ssrhmr_core.formats.trackers_csv.load_trackers`.
+        performer: See :func:`load_motion`.
 
     Returns:
         The trackers, those of a motion being its own six joints; and the body, None for a table of
@@ -108,8 +114,9 @@ def load_take(
         OSError: The file cannot be opened.
     """
     if _suffix(path, TAKE_SUFFIXES) in TRACKER_SUFFIXES:
+        _refuse_performer(path, performer)
         return load_trackers(path, up=up, unit=unit, columns=columns), None
-    motion = load_motion(path, up=up, unit=unit, smpl_joints=smpl_joints)
+    motion = load_motion(path, up=up, unit=unit, smpl_joints=smpl_joints, performer=performer)
     return Take.from_motion(motion), motion.skeleton
 
 
@@ -128,6 +135,18 @@ def find_motions(paths: Iterable[str | Path]) -> list[Path]:
     """
     visited: set[str] = set()
     return list(dict.fromkeys(file for path in paths for file in _expand(path, visited)))
+
+
+def _refuse_performer(path: str | Path, performer: str | None) -> None:
+    """Refuse to look for a performer in a file that holds one body.
+
+    Raises:
+        MotionFileError: A performer is given.
+    """
+    if performer is not None:
+        raise MotionFileError(
+            f"{path}: performers are chosen from BVH files only: leave {performer!r} out"
+        )
 
 
 def _suffix(path: str | Path, suffixes: tuple[str, ...]) -> str:

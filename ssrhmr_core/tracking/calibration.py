@@ -217,8 +217,8 @@ def calibrate(
     if stance is None:
         raise TrackerError(_NO_BODY)
     joints = stance.positions
-    if not same_size:
-        joints = _place_on_floor(skeleton, measured, stance, fit_scale)
+    if not same_size or skeleton.sole is not None:
+        joints = _place_on_floor(skeleton, measured, stance, fit_scale or same_size)
     mounted = calibrate_to_pose(joints, quat.from_matrix(stance.rotations), positions, rotations)
     scale = 1.0 / stance.size if fit_scale else 1.0
     deviations = _measure_deviations(skeleton, stance, reference)
@@ -448,15 +448,21 @@ def rate_trackers(calibration: Calibration, skeleton: Skeleton) -> np.ndarray:
 
 
 def _place_on_floor(
-    skeleton: Skeleton, positions: np.ndarray, stance: Stance, fit_scale: bool
+    skeleton: Skeleton, positions: np.ndarray, stance: Stance, keeps_size: bool
 ) -> np.ndarray:
-    """Put a character of another size on the floor that the performer stands on.
+    """Put a character on the floor that the performer stands on.
+
+    Args:
+        skeleton: The character's skeleton.
+        positions: (6, 3) positions of the trackers.
+        stance: How the performer stands.
+        keeps_size: Whether the character has the performer's size, or is brought to it.
 
     Returns:
-        (6, 3) positions of its tracked joints; with ``fit_scale`` at the performer's size.
+        (6, 3) positions of its tracked joints; at the performer's size if it keeps it.
     """
     joints = stance.positions
-    if not fit_scale:
+    if not keeps_size:
         pivot = joints.mean(0)
         ankles = joints[list(FOOT_TRACKERS), 1].mean()
         pivot[1] = ankles - stance.size * measure_ankle_height(skeleton)

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..body.interpolation import MODEL_RATE, find_runs
-from .plausibility import limits_of, measure_implausibility
+from .plausibility import limits_of, measure_implausibility, measure_overreach
 from .take import Take
 
 CUT_TRACKERS = 4
@@ -48,13 +48,19 @@ _MILD_EXCESS, _MILD_COST = 2.2, 8.0
 _SPLIT_COSTS = (61.0, 60.0)
 """Costs of leaving out one part of a smooth path, before and after a jump: what stays elsewhere is
 only believed if that explains more readings."""
+_STRAINED = (0.3, 0.7)
+"""Shares of what is plausible at a step from which on splitting costs less, and nothing."""
+_FAR_OUT, _FAR_OUT_COST = 0.15, 4.0
+"""Metres out of the body's reach at which a reading is wrong; cost of keeping it."""
+_DOUBTED = 1.0
+"""Seconds around an implausible step of a tracker in which others are not judged by it."""
 _JUMP_EXCESS = 3.0
 """Excess of a step from which on it is a jump."""
 _LONGEST_GAP = 3.0
 """Seconds that are bridged at most."""
 _USUAL_ACCELERATION = 22.0
 """Metres per second squared of a bridge that cost as much as one frame."""
-_SHORTEST_FRAGMENT = 4
+_SHORTEST_FRAGMENT = 7
 """Frames of the shortest part of a path that is kept between two losses."""
 _BLENDED = 0.2
 """Seconds that are left out after a jump that is not bridged, so that the body can follow."""
@@ -77,7 +83,13 @@ def mark_dropouts(take: Take) -> Take:
     valid = take.valid.copy()
     for tracker in range(valid.shape[1]):
         _mark_frozen(take, tracker, cuts, valid)
-        _mark_glitches(take, tracker, cuts, valid)
+    tracks = [_Track.read(take, tracker, valid, cuts) for tracker in range(valid.shape[1])]
+    if any(track.is_suspicious for track in tracks):
+        reliable = np.stack([track.find_reliable_frames(take.times) for track in tracks], 1)
+        for tracker, track in enumerate(tracks):
+            if track.is_suspicious:
+                overreach = measure_overreach(take.positions, tracker, reliable)
+                _mark_glitches(track.judged_by_reach(overreach), valid[:, tracker])
     return take if (valid == take.valid).all() else replace(take, valid=valid)
 
 
@@ -135,18 +147,12 @@ def _mark_frozen(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) 
             valid[frames[begin + 1 : end + 1], tracker] = False
 
 
-def _mark_glitches(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -> None:
-    frames = np.flatnonzero(valid[:, tracker])
-    if len(frames) < 3:
-        return
-    track = _Track.read(take, tracker, frames, cuts)
-    suspicious = np.flatnonzero(track.excess)
-    if not len(suspicious):
-        return
-    for begin, end in _group(track.times, suspicious):
-        kept = _find_plausible_path(track.part(begin, end))
-        valid[frames[begin:end][~kept], tracker] = False
-        _drop_fragments(valid[frames[begin] : frames[end - 1] + 1, tracker])
+def _mark_glitches(track: _Track, valid: np.ndarray) -> None:
+    """Mark the glitches of a tracker in its valid frames (F,)."""
+    for begin, end in _group(track.times, np.flatnonzero(track.excess)):
+        frames = track.frames[begin:end]
+        valid[frames[~_find_plausible_path(track.part(begin, end))]] = False
+        _drop_fragments(valid[frames[0] : frames[-1] + 1])
 
 
 def _drop_fragments(valid: np.ndarray) -> None:
@@ -161,64 +167,97 @@ class _Track:
     """The valid readings of one tracker.
 
     Attributes:
+        frames: (N,) their frames in the take.
         times: (N,) seconds.
         positions: (N, 3) metres.
         excess: (N - 1,) by how many times steps exceed what is plausible; 0 if they do not.
-        is_smooth: (N - 1,) bool, False for these steps and those across missing readings.
+        split_costs: (N - 1,) cost of leaving the path at each step, as a share of that at a smooth
+            one: 0 at implausible steps and across missing readings.
         incoming: (N, 3) velocity of the step to each reading; NaN if it is not plausible.
         outgoing: (N, 3) velocity of the step from each reading, likewise.
         costs: (N,) cost of leaving out each reading, in frames.
+        kept_costs: (N,) cost of keeping it.
         scenes: (N,) number of cuts before each reading.
     """
 
+    frames: np.ndarray
     times: np.ndarray
     positions: np.ndarray
     excess: np.ndarray
-    is_smooth: np.ndarray
+    split_costs: np.ndarray
     incoming: np.ndarray
     outgoing: np.ndarray
     costs: np.ndarray
+    kept_costs: np.ndarray
     scenes: np.ndarray
 
     @classmethod
-    def read(cls, take: Take, tracker: int, frames: np.ndarray, cuts: np.ndarray) -> _Track:
+    def read(cls, take: Take, tracker: int, valid: np.ndarray, cuts: np.ndarray) -> _Track:
         """Read the valid frames of a tracker from a take."""
+        frames = np.flatnonzero(valid[:, tracker])
         times = take.times[frames]
         positions = take.positions[frames, tracker].astype(np.float64)
         scenes = np.cumsum(cuts)[frames]
         same_scene = np.diff(scenes) == 0
-        excess = measure_implausibility(times, positions, limits_of(tracker)) * same_scene
-        excess[excess < 1.0] = 0.0
-        velocities = np.diff(positions, axis=0) / np.diff(times)[:, None]
+        steps = np.diff(times)
+        strain = measure_implausibility(times, positions, limits_of(tracker)) * same_scene
+        excess = np.where(strain < 1.0, 0.0, strain)
+        velocities = np.diff(positions, axis=0) / steps[:, None]
         velocities[(excess > 0.0) | ~same_scene] = np.nan
         unknown = np.full((1, 3), np.nan)
-        costs = MODEL_RATE * np.gradient(times)
+        costs = MODEL_RATE * np.gradient(times) if len(times) > 1 else np.ones(len(times))
         equal = (np.diff(positions, axis=0) == 0.0).all(-1)
         for begin, end in find_runs(equal):
             if end - begin >= _FROZEN_FRAMES:
                 costs[begin + 1 : end + 1] *= _EQUAL_COST
+        without_gap = steps < 1.5 * np.median(steps) if len(steps) else np.zeros(0, bool)
+        calm, strained = _STRAINED
         return cls(
+            frames,
             times,
             positions,
             excess,
-            (excess == 0.0) & (np.diff(times) < 1.5 * np.median(np.diff(times))),
+            np.clip((strained - strain) / (strained - calm), 0.0, 1.0) * without_gap,
             np.concatenate([unknown, velocities]),
             np.concatenate([velocities, unknown]),
             costs,
+            np.zeros(len(frames)),
             scenes,
         )
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether any step is not plausible."""
+        return len(self.frames) >= 3 and bool(self.excess.any())
+
+    def find_reliable_frames(self, times: np.ndarray) -> np.ndarray:
+        """Return (F,) bool, True for valid frames of a take with nothing suspicious around them."""
+        reliable = np.zeros(len(times), bool)
+        reliable[self.frames] = True
+        for step in np.flatnonzero(self.excess):
+            begin, end = self.times[step] - _DOUBTED, self.times[step + 1] + _DOUBTED
+            reliable[np.searchsorted(times, begin) : np.searchsorted(times, end)] = False
+        return reliable
+
+    def judged_by_reach(self, overreach: np.ndarray) -> _Track:
+        """Return the track with costs by how far (F,) its tracker is out of reach, in metres."""
+        share = np.clip(overreach[self.frames] / _FAR_OUT, 0.0, 1.0)
+        costs = self.costs * (1.0 - (1.0 - _EQUAL_COST) * share)
+        return replace(self, costs=costs, kept_costs=_FAR_OUT_COST * share)
 
     def part(self, begin: int, end: int) -> _Track:
         """Return the readings from ``begin`` to before ``end``."""
         readings = slice(begin, end)
         return _Track(
+            self.frames[readings],
             self.times[readings],
             self.positions[readings],
             self.excess[begin : end - 1],
-            self.is_smooth[begin : end - 1],
+            self.split_costs[begin : end - 1],
             self.incoming[readings],
             self.outgoing[readings],
             self.costs[readings],
+            self.kept_costs[readings],
             self.scenes[readings],
         )
 
@@ -253,7 +292,7 @@ def _find_plausible_path(track: _Track) -> np.ndarray:
     count = len(track.times)
     left_out = np.concatenate([[0.0], np.cumsum(track.costs)])
     # The path may begin or end within a glitch.
-    best = left_out[:-1].copy()
+    best = left_out[:-1] + track.kept_costs
     previous = np.full(count, -1)
     first = np.searchsorted(track.times, track.times - _LONGEST_GAP)
     for reading in range(1, count):
@@ -261,7 +300,7 @@ def _find_plausible_path(track: _Track) -> np.ndarray:
         if not len(before):
             before = np.array([reading - 1])
         costs = best[before] + left_out[reading] - left_out[before + 1]
-        costs += _bridge_costs(track, before, reading)
+        costs += _bridge_costs(track, before, reading) + track.kept_costs[reading]
         cheapest = int(costs.argmin())
         if costs[cheapest] < best[reading]:
             best[reading], previous[reading] = costs[cheapest], before[cheapest]
@@ -291,9 +330,9 @@ def _bridge_costs(track: _Track, before: np.ndarray, after: int) -> np.ndarray:
     share = np.maximum(*accelerations) / _USUAL_ACCELERATION
     costs = _GAP_COST + np.minimum(share * share, _CUT_COST)
     costs[track.scenes[before] != track.scenes[after]] = _GAP_COST
-    costs += np.where(track.is_smooth[before], _SPLIT_COSTS[0], 0.0)
-    if track.is_smooth[after - 1]:
-        costs += _SPLIT_COSTS[1]
+    costs += (
+        _SPLIT_COSTS[0] * track.split_costs[before] + _SPLIT_COSTS[1] * track.split_costs[after - 1]
+    )
     if before[-1] == after - 1:
         excess = track.excess[after - 1]
         costs[-1] = 0.0 if not excess else _MILD_COST if excess < _MILD_EXCESS else _CUT_COST

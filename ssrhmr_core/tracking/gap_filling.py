@@ -19,11 +19,12 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import MODEL_RATE
-from ..body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
+from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, TRACKERS, Skeleton
 from ..geometry.rotations import from_rotvec, heading, rotate, to_rotvec, transpose
 from ..model.context import UNKNOWN
 from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
+from .plausibility import TALLEST
 from .take import Take, TrackerError
 
 PELVIS, HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
@@ -85,6 +86,7 @@ class GapFiller:
         self._weights, self._offsets = weights, skeleton.offsets
         self._size = np.float32(skeleton.size)
         self._body = solver_skeleton(self._offsets)
+        self._reach_scale = max(1.0, float(self._size) / (TALLEST * ADULT_SIZE))
         self._tracker_weights = np.clip(np.asarray(tracker_weights, np.float32), 0.0, 1.0)
         self._unaided: GapFiller | None = None
         if (self._tracker_weights < 1.0).any():
@@ -115,6 +117,11 @@ class GapFiller:
         step = self._outputs[0] - self._outputs[-1]
         return self._outputs[0] + _limit(step, _LARGEST_EXPECTED)
 
+    @property
+    def reach_scale(self) -> float:
+        """How many times as far the body reaches as the tallest adults, at least 1."""
+        return self._reach_scale
+
     def predict_from_others(self, tracker: int) -> np.ndarray | None:
         """Predict the position (3,) of a tracker in the last frame, ignoring all its readings.
 
@@ -130,6 +137,17 @@ class GapFiller:
         if not (self._past[0][2] & without)[list(ANCHORS)].any():
             return None
         return self._predict(without)[0][tracker]
+
+    def forget(self, tracker: int) -> None:
+        """Ignore all past readings of a tracker from now on, because they were wrong.
+
+        Args:
+            tracker: Index of the tracker.
+        """
+        others = np.arange(len(TRACKERS)) != tracker
+        self._past = [
+            (positions, rotations, known & others) for positions, rotations, known in self._past
+        ]
 
     def clip(self, take: Take, context: np.ndarray = UNKNOWN) -> Take:
         """Return the take with all trackers valid.
@@ -463,10 +481,11 @@ class _SourceBlend:
 
     def _leaps(self, position: np.ndarray) -> bool:
         """Return whether the source leaps: then it is another one, whatever it is called."""
-        step = float(np.linalg.norm(position - self._pose[0]))
-        if self._source == _READ:
-            return self.is_open and step > _LEAP
-        return step > _PREDICTED_LEAP
+        is_read = self._source == _READ
+        if is_read and not self.is_open:
+            return False
+        step = math.dist(position.tolist(), self._pose[0].tolist())
+        return step > (_LEAP if is_read else _PREDICTED_LEAP)
 
     def _start(self, position: np.ndarray, rotation: np.ndarray) -> None:
         last, last_rotation = self._outputs[0]

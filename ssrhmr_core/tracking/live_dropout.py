@@ -18,7 +18,8 @@ import numpy as np
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
 from .dropout import CUT_SECONDS, CUT_TRACKERS, LEAP
-from .plausibility import MODEL_STEP, MotionLimits, limits_of
+from .gap_filling import ANCHORS
+from .plausibility import MODEL_STEP, REACH, MotionLimits, limits_of
 from .take import is_usable
 
 _ALIVE_FRAMES = 30
@@ -36,10 +37,18 @@ _LARGEST_NOISE = 0.03
 
 _STEADY = 1
 """Plausible steps that a returned tracker needs if it agrees with the body."""
+_STEADY_AFTER_GLITCH = 2
+"""How many it needs if its readings were wrong before, rather than missing or frozen."""
 _STEADY_ANYWHERE = 4
 """Plausible steps that it needs if it does not."""
 _STEADY_FARTHER = 60.0
 """How many more it needs if it is twice as far as a tracker ever is."""
+_FARTHEST = 1.6
+"""How many times as far as usual a tracker is at most whose readings were not wrong before."""
+_SURE = 0.1
+"""Metres from its prediction within which a return is right."""
+_MORE_REACH = 1.2
+"""Share of how far a tracker was out of reach that its reach is too small by, if it stays there."""
 _TRUSTED_FRAMES = 45
 """Frames after a return within which another jump may lead back from a wrong return."""
 _NEAR_SHARE, _NEAR_FRAMES = 0.5, 6
@@ -71,8 +80,18 @@ _EXCURSION = 0.25
 """Metres that an unnoticed excursion must have led away to be told from its return."""
 _COASTING = 0.15
 """Seconds for which a tracker would have kept its velocity."""
-_IMPROVEMENT = 0.5
-"""A return is this much nearer to where all other trackers have a tracker, or more."""
+_IMPROVEMENT = 0.65
+"""Share of the usual uncertainty from which on the difference between two distances, as that of
+their squares, shows which reading agrees with all other trackers, if there was such a jolt."""
+
+
+_REACHES = [
+    (anchor, other, float(REACH[anchor, other]))
+    for anchor in ANCHORS
+    for other in range(len(TRACKERS))
+    if other != anchor and (anchor, other) != ANCHORS[::-1]
+]
+"""Trackers of which each is judged by pelvis and head, and how far they reach in metres."""
 
 
 class Predictor(Protocol):
@@ -86,8 +105,15 @@ class Predictor(Protocol):
     def anchored(self) -> bool:
         """Whether these positions follow from pelvis or head."""
 
+    @property
+    def reach_scale(self) -> float:
+        """How many times as far the body reaches as the tallest adults, at least 1."""
+
     def predict_from_others(self, tracker: int) -> np.ndarray | None:
         """Predict the position (3,) of a tracker in the last frame from all others."""
+
+    def forget(self, tracker: int) -> None:
+        """Ignore all past readings of a tracker from now on, because they were wrong."""
 
 
 class LiveDropoutDetector:
@@ -141,6 +167,8 @@ class LiveDropoutDetector:
         expected = predictor.expected if predictor and any_lost else None
         expectations = expected.tolist() if expected is not None else [None] * len(readings)
         anchored = predictor is None or predictor.anchored
+        scale = predictor.reach_scale if predictor else 1.0
+        out_of_reach = self._find_out_of_reach(readings, usable, scale)
         believed = []
         for number, (tracker, position) in enumerate(zip(self._trackers, readings, strict=True)):
             if not usable[number] or (frozen[number] and not paused):
@@ -148,7 +176,12 @@ class LiveDropoutDetector:
             elif cut or not tracker.has_past:
                 believed.append(tracker.believe(position, jumped=True))
             elif not tracker.is_lost:
-                believed.append(tracker.follow(position, number, predictor))
+                follows = tracker.follow(position, number, predictor)
+                if follows and number in out_of_reach:
+                    follows = tracker.leave_reach(out_of_reach[number], number, predictor)
+                believed.append(follows)
+            elif number in out_of_reach:
+                believed.append(tracker.stay_out_of_reach(position, out_of_reach[number]))
             else:
                 believed.append(tracker.judge(position, expectations[number], anchored))
         return np.array(believed)
@@ -163,6 +196,42 @@ class LiveDropoutDetector:
             return False
         return sum(tracker.raw_step > LEAP for tracker in self._trackers) >= CUT_TRACKERS
 
+    def _find_out_of_reach(
+        self, readings: list[list[float]], usable: list[bool], scale: float
+    ) -> dict[int, float]:
+        """Find trackers that are farther from pelvis or head than bodies reach.
+
+        Args:
+            readings: The positions of all trackers in metres.
+            usable: Whether each has a reading.
+            scale: How many times as far the body reaches as the tallest adults.
+
+        Returns:
+            How far they are out of reach in metres, by the index of the tracker.
+        """
+        trackers = self._trackers
+        pairs = []
+        for anchor, other, reach in _REACHES:
+            distance = math.dist(readings[anchor], readings[other]) - scale * reach
+            if (
+                distance > trackers[anchor].reach_slack + trackers[other].reach_slack
+                and usable[anchor]
+                and usable[other]
+                and not (trackers[anchor].is_lost and trackers[other].is_lost)
+            ):
+                pairs.append((anchor, other, distance))
+        out_of_reach: dict[int, float] = {}
+        while pairs:
+            involved = [number for anchor, other, _ in pairs for number in (anchor, other)]
+            # One that is lost anyway, or that is far from most others; a limb rather than the body.
+            wrong = max(
+                involved,
+                key=lambda n: (trackers[n].is_lost, involved.count(n), n not in ANCHORS, n),
+            )
+            out_of_reach[wrong] = max(pair[2] for pair in pairs if wrong in pair[:2])
+            pairs = [pair for pair in pairs if wrong not in pair[:2]]
+        return out_of_reach
+
 
 class _Path(Enum):
     """How the readings of a lost tracker are connected with the last one that was believed."""
@@ -172,7 +241,7 @@ class _Path(Enum):
     UNKNOWN = 1
     """They were interrupted since."""
     RETURN = 2
-    """They jumped back from an excursion that nobody noticed."""
+    """They jumped back from an excursion that nobody noticed, or that led out of reach."""
 
 
 class _Tracker:
@@ -193,6 +262,9 @@ class _Tracker:
         self._history: deque[tuple[list[float], list[float], float]] = deque(maxlen=_HISTORY)
         self.has_past = False
         self.is_lost = False
+        self.reach_slack = self._overreach = 0.0
+        self._by_glitch = self._left_reach = False
+        self._distance = 0.0
         self._missed = 0
         self._source_lost = False
         self._path = _Path.UNKNOWN
@@ -205,7 +277,7 @@ class _Tracker:
     @property
     def is_frozen(self) -> bool:
         """Whether it has given the same numbers for too long, having shaken before."""
-        if self._changes < _ALIVE_FRAMES or self._equal <= 4.0 * self._usual_equal + 1.0:
+        if self._changes < _ALIVE_FRAMES or self._equal < 4.0 * self._usual_equal + 1.0:
             return False
         lead = self._step_before * self._equal
         return self._equal >= _FROZEN_FRAMES or lead > _FROZEN_LEAD
@@ -258,7 +330,10 @@ class _Tracker:
             self._noise += _NOISE_SHARE * (min(change, _LARGEST_NOISE) - self._noise)
             self._history.append((position, velocity, change))
         self._position, self._velocity = position, velocity
-        self._believed = 0 if self.is_lost else self._believed + 1
+        if not self.is_lost:
+            self._believed += 1
+        elif self._distance > _SURE:
+            self._believed = 0
         self.has_past, self.is_lost = True, False
         self._missed = self._steady = self._calm = 0
         self._source_lost = False
@@ -270,7 +345,7 @@ class _Tracker:
             self._lose(_Path.UNKNOWN)
         self._missed += 1
         if source_lost:
-            self._path, self._source_lost = _Path.UNKNOWN, True
+            self._path, self._source_lost, self._left_reach = _Path.UNKNOWN, True, False
             self._last = self._last_step = None
         self._steady = self._calm = 0
         return False
@@ -294,20 +369,61 @@ class _Tracker:
         is_trusted = not self._is_unsure and self._believed >= _TRUSTED_FRAMES
         path = _Path.GLITCH if is_trusted else _Path.UNKNOWN
         self._lose(_Path.RETURN if comes_back else path)
+        if comes_back and predictor is not None:
+            predictor.forget(number)
+        self._by_glitch = True
         self._jolt, self._last, self._missed = jolt, position, 1
         return False
 
+    def leave_reach(self, overreach: float, number: int, predictor: Predictor | None) -> bool:
+        """Lose a tracker whose last reading no body reaches, by some metres."""
+        self._lose(_Path.UNKNOWN)
+        self._overreach = overreach
+        self._by_glitch = self._left_reach = True
+        self._last, self._missed = self._position, 1
+        if predictor is not None:
+            predictor.forget(number)
+        return False
+
+    def stay_out_of_reach(self, position: list[float], overreach: float) -> bool:
+        """Judge a reading of a lost tracker that is some metres farther away than bodies reach."""
+        self._by_glitch = True
+        self._missed += 1
+        self._overreach = max(self._overreach, overreach)
+        self._count_steady(position, [0.0, 0.0, 0.0])
+        self._last, self._source_lost, self._last_expected = position, False, None
+        if self._gives_up():
+            # It is no body, or a larger one.
+            self.reach_slack = max(self.reach_slack, _MORE_REACH * self._overreach)
+            return self.believe(position, jumped=False)
+        return False
+
+    def _come_into_reach(self, jumps: bool) -> None:
+        """Note that a tracker which left the body's reach unnoticed is within it again."""
+        self._left_reach = False
+        if jumps:
+            self._path = _Path.RETURN
+        else:
+            # The body reaches so far after all.
+            self.reach_slack = max(self.reach_slack, _MORE_REACH * self._overreach)
+
+    def _gives_up(self) -> bool:
+        """Return whether readings were steady for so long that they are believed."""
+        return self._missed * MODEL_STEP > _GIVE_UP and self._steady >= _ALIVE_FRAMES
+
     def _lose(self, path: _Path) -> None:
+        self._overreach = 0.0
         self.is_lost, self._path, self._missed = True, path, 0
+        self._by_glitch = path is not _Path.UNKNOWN
         self._last = self._last_step = self._last_expected = None
         self._steady = self._calm = self._near = 0
-        self._source_lost = False
+        self._source_lost = self._left_reach = False
 
     def _comes_back(self, position: list[float], jolt: float) -> bool:
         """Return whether a jump leads back to where the tracker was before something odd."""
         if jolt < _EXCURSION:
             return False
-        least = _SURPRISE * self._limits.allowed_change(0.0, gains_speed=True, noise=self._noise)
+        least = self._least_surprise()
         odd = False
         for ago, (before, velocity, change) in enumerate(reversed(self._history), 1):
             if odd:
@@ -324,7 +440,19 @@ class _Tracker:
             return False
         before = math.dist(self._position, predicted.tolist())
         now = math.dist(position, predicted.tolist())
-        return before > self._limits.uncertainty_limit and now < _IMPROVEMENT * before
+        if self._was_surprised():
+            least = _IMPROVEMENT * self._limits.uncertainty_limit
+            return before * before - now * now > least * least
+        return before > self._limits.uncertainty_limit and now < 0.5 * before
+
+    def _was_surprised(self) -> bool:
+        """Return whether an unnoticed glitch may have begun not long ago."""
+        least = self._least_surprise()
+        return any(change > least for _, _, change in self._history)
+
+    def _least_surprise(self) -> float:
+        """Return the metres of a jolt from which on an unnoticed glitch may begin with it."""
+        return _SURPRISE * self._limits.allowed_change(0.0, gains_speed=True, noise=self._noise)
 
     def judge(self, position: list[float], expected: list[float] | None, anchored: bool) -> bool:
         """Judge a reading of a lost tracker."""
@@ -337,8 +465,11 @@ class _Tracker:
             drift = _subtract(expected, self._last_expected)
         self._last_expected, self._drift = expected, drift
         relative = self._count_steady(position, drift)
+        if self._left_reach:
+            self._come_into_reach(jumps=not math.isfinite(relative))
         distance = math.dist(position, expected)
         allowed = self._limits.allowed_distance(seconds) if anchored else math.inf
+        self._distance = distance
         if self._is_believable(distance, allowed, relative, seconds):
             return self.believe(position, jumped=False)
         self._last, self._source_lost = position, False
@@ -363,8 +494,7 @@ class _Tracker:
             self._last_step = step
             return relative
         # A jump of its own: what comes now may be the tracker again.
-        if self._path is _Path.GLITCH:
-            self._path = _Path.UNKNOWN
+        self._path = _Path.UNKNOWN
         self._steady = self._calm = 0
         self._last_step = None
         return math.inf
@@ -380,7 +510,7 @@ class _Tracker:
             relative: Speed against the prediction in metres per second.
             seconds: Time since it was lost.
         """
-        if seconds > _GIVE_UP and self._steady >= _ALIVE_FRAMES:
+        if self._gives_up():
             return True
         if self._path is _Path.RETURN:
             return self._steady >= _STEADY
@@ -390,8 +520,10 @@ class _Tracker:
             return self._denies_glitch(distance, relative) or (calms and is_small)
         if distance < allowed:
             at_once = self._source_lost or distance < _AT_ONCE * allowed
-            return self._steady >= _STEADY or (at_once and math.isfinite(allowed))
-        farther = max(distance / self._limits.uncertainty_limit - 1.0, 0.0)
+            steady = _STEADY_AFTER_GLITCH if self._by_glitch else _STEADY
+            return self._steady >= steady or (at_once and math.isfinite(allowed))
+        usual = self._limits.uncertainty_limit * (1.0 if self._by_glitch else _FARTHEST)
+        farther = max(distance / usual - 1.0, 0.0)
         return self._steady >= _STEADY_ANYWHERE + _STEADY_FARTHER * farther
 
     def _denies_glitch(self, distance: float, relative: float) -> bool:

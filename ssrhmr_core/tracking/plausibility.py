@@ -76,6 +76,52 @@ LIMITS = {
 """Limits of each tracker."""
 
 
+def _tabulate_reach() -> np.ndarray:
+    """Return (6, 6) distances in metres between trackers that the tallest adults hardly reach."""
+    groups = ("pelvis", "head", "hand", "hand", "foot", "foot")
+    reach = {
+        ("pelvis", "head"): 0.9,
+        ("pelvis", "hand"): 1.35,
+        ("pelvis", "foot"): 1.2,
+        ("head", "hand"): 1.2,
+        ("head", "foot"): 2.0,
+        ("hand", "hand"): 2.2,
+        ("hand", "foot"): 2.4,
+        ("foot", "foot"): 2.2,
+    }
+    return np.array([[reach.get((a, b), reach.get((b, a), 0.0)) for b in groups] for a in groups])
+
+
+REACH = _tabulate_reach()
+"""How far trackers are from each other at most, in metres, for adults of up to the tallest size."""
+TALLEST = 1.2
+"""Size of the tallest adults in relation to the usual one."""
+
+
+def measure_overreach(
+    positions: np.ndarray, tracker: int, reliable: np.ndarray, seen_share: float = 1.1
+) -> np.ndarray:
+    """Measure by how much a tracker is farther away from others than bodies reach.
+
+    Args:
+        positions: (F, 6, 3) positions of all trackers in metres.
+        tracker: Index of the tracker.
+        reliable: (F, 6) bool, where readings are beyond doubt.
+        seen_share: How much farther a body may reach than it does in these frames: not all trackers
+            are on people, and not all people are adults.
+
+    Returns:
+        (F,) metres beyond the reach, measured from reliable trackers only; 0 within it.
+    """
+    others = np.delete(np.arange(positions.shape[1]), tracker)
+    steps = positions[:, others] - positions[:, tracker, None]
+    with np.errstate(invalid="ignore"):
+        distances = np.where(reliable[:, others], np.linalg.norm(steps, axis=-1), 0.0)
+    seen = distances.max(0, where=reliable[:, tracker, None], initial=0.0)
+    reach = np.maximum(REACH[tracker, others], seen_share * seen)
+    return np.maximum(distances - reach, 0.0).max(-1)
+
+
 def measure_implausibility(
     times: np.ndarray, positions: np.ndarray, limits: MotionLimits
 ) -> np.ndarray:
@@ -90,6 +136,8 @@ def measure_implausibility(
         (F - 1,) excess of each step: its speed, or its change of the velocity, over the largest
         plausible one. More than 1 is not plausible.
     """
+    if len(times) < 2:
+        return np.zeros(0)
     steps = np.diff(times)
     velocities = np.diff(positions, axis=0) / steps[:, None]
     speeds = np.linalg.norm(velocities, axis=-1)

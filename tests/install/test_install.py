@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import socket
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -148,6 +150,13 @@ def left_in_blender() -> list[str]:
     return classes + properties + handlers
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def functions_of_addon() -> list[Any]:
     """Return every function of the loaded add-on, each of which might be a timer."""
     return [
@@ -157,6 +166,32 @@ def functions_of_addon() -> list[Any]:
         for value in vars(module).values()
         if callable(value) and str(getattr(value, "__module__", "")).startswith(MODULE)
     ]
+
+
+_written: list[str] = []
+
+
+def _note_writing(event: str, arguments: tuple[Any, ...]) -> None:
+    """Note the files that Python opens for writing, makes or removes."""
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        path, mode, flags = arguments
+        if (mode and set(mode) & set("wax+")) or (flags or 0) & (os.O_WRONLY | os.O_RDWR):
+            _written.append(os.fsdecode(path))
+    elif event in ("os.mkdir", "os.remove", "os.rename", "os.rmdir"):
+        _written.append(os.fsdecode(arguments[0]))
+
+
+@pytest.fixture(scope="module")
+def audit() -> None:
+    """Note what is written from now on; there is no way to take an audit hook back."""
+    sys.addaudithook(_note_writing)
+
+
+@pytest.fixture
+def written(audit: None) -> Callable[[], list[Path]]:
+    """Return what a test has written, without the byte code that Python keeps of modules."""
+    start = len(_written)
+    return lambda: [Path(name) for name in _written[start:] if "__pycache__" not in name]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -169,7 +204,13 @@ def offline() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex", "sendto"):
             patch.setattr(socket.socket, name, refuse)
-        patch.setattr(socket, "getaddrinfo", refuse)
+        look_up = socket.getaddrinfo
+
+        def look_up_loopback(host: str, *arguments: Any, **named: Any) -> Any:
+            assert host in ("127.0.0.1", "::1"), f"{host} was looked up"
+            return look_up(host, *arguments, **named)
+
+        patch.setattr(socket, "getaddrinfo", look_up_loopback)
         yield
 
 
@@ -203,7 +244,13 @@ def test_languages_are_inside() -> None:
     assert sorted(path.stem for path in languages.glob("*.json")) == ["ja_JP", "zh_HANS"]
 
 
-def test_bakes() -> None:
+def test_blender_is_offline_in_background_and_at_its_factory_settings() -> None:
+    """What these tests show holds under --offline-mode, --background and --factory-startup."""
+    assert not bpy.app.online_access and bpy.app.background
+    assert {addon.module for addon in bpy.context.preferences.addons} >= {MODULE}
+
+
+def test_bakes_and_writes_nothing(written: Callable[[], list[Path]]) -> None:
     armature = make_armature()
     make_trackers()
     scene = bpy.context.scene
@@ -218,6 +265,30 @@ def test_bakes() -> None:
     }
     assert keyed_bones(armature.animation_data.action) == set(bones())
     assert policy_warnings() == {}
+    assert written() == []
+
+
+def test_writes_presets_and_takes_into_its_own_folder(written: Callable[[], list[Path]]) -> None:
+    """And nowhere else; the folder that it is installed in may be read-only."""
+    own = Path(bpy.utils.extension_path_user(MODULE))
+    assert not own.is_relative_to(extension_folder() / "ssrhmr")
+    bpy.ops.ssrhmr.preset_save(kind="live", name="Mine")
+    takes = importlib.import_module(f"{MODULE}.live.takes")
+    assert takes.takes_folder(bpy.context.scene.ssrhmr_live) == own / "takes"
+    assert [path for path in written() if path.is_relative_to(own)]
+    # Blender makes the folders above.
+    assert not [p for p in written() if not (p.is_relative_to(own) or own.is_relative_to(p))]
+
+
+def test_disabling_ends_a_capture_with_its_threads() -> None:
+    before = set(threading.enumerate())
+    bpy.context.scene.ssrhmr_live.port = free_port()
+    assert bpy.ops.ssrhmr.live_start() == {"FINISHED"}
+    assert set(threading.enumerate()) - before
+    bpy.ops.preferences.addon_disable(module=MODULE)
+    assert set(threading.enumerate()) == before
+    bpy.ops.preferences.addon_enable(module=MODULE)
+    assert set(threading.enumerate()) == before
 
 
 def test_disables_enables_and_uninstalls() -> None:

@@ -25,7 +25,11 @@ from tests.core.conftest import CORPUS
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "window"
 """Inside the checkout, so that a Blender in a container sees it under the same name."""
-PATIENCE = 60.0
+PATIENCE = 180.0
+"""Seconds; generous, as other work may keep all cores busy."""
+_DRAG_STEPS = 4
+_ROUNDS = 4
+"""Rounds of the event loop in which all earlier events have been handled."""
 BONES = {
     "hips": "Hips",
     "hip": "UpLeg",
@@ -132,11 +136,27 @@ class Window:
         self._xdotool("key", name)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Pull something with the left button."""
-        for at, press in ((start, "mousedown"), (end, "mouseup")):
-            self.move(*at)
-            self._xdotool(press, "1")
-            time.sleep(0.5)
+        """Pull something with the left button.
+
+        A drag begins with the first move after the press, in the event loop's next round: each
+        event waits until Blender has handled the one before, however slowly it draws.
+        """
+        self.move(start[0] + 1.0, start[1])
+        self.move(*start)
+        self.settle()
+        self._xdotool("mousedown", "1")
+        self.settle()
+        for step in range(1, _DRAG_STEPS + 1):
+            share = step / _DRAG_STEPS
+            self.move(*(a + share * (b - a) for a, b in zip(start, end, strict=True)))
+            self.settle()
+        self._xdotool("mouseup", "1")
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until Blender has gone through its events, and drawn."""
+        looks = self.seen()["looks"]
+        self.until(lambda seen: seen["looks"] > looks + _ROUNDS, "Blender's event loop")
 
     def picture(self, name: str) -> Path:
         """Take a picture of the whole window."""

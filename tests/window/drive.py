@@ -155,6 +155,11 @@ def set_values(order: dict[str, Any]) -> None:
         setattr(getattr(bpy.context.scene, order.get("of", "ssrhmr_live")), name, value)
 
 
+def set_preferences(order: dict[str, Any]) -> None:
+    for name, value in order["values"].items():
+        setattr(getattr(bpy.context.preferences, order["of"]), name, value)
+
+
 def choose_workspace(order: dict[str, Any]) -> None:
     bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces[order["name"]]
 
@@ -223,6 +228,7 @@ ORDERS = {
     "look": turn_view,
     "operator": call_operator,
     "panels": choose_panels,
+    "preferences": set_preferences,
     "protocol": choose_protocol,
     "quit": quit_blender,
     "read action": read_action,
@@ -235,6 +241,7 @@ ORDERS = {
 
 def look() -> None:
     """Write what the test wants to know."""
+    STATE["looks"] = STATE.get("looks", 0) + 1
     capture = importlib.import_module(f"{MODULE}.live.capture")
     jobs = importlib.import_module(f"{MODULE}.common.modal_job")
     found = capture.running()
@@ -243,6 +250,7 @@ def look() -> None:
     lists = [getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)]
     seen: dict[str, Any] = {
         "done": STATE["done"],
+        "looks": STATE["looks"],
         "running": found is not None,
         "baking": jobs.is_running(),
         "progress": scene.ssrhmr.progress if hasattr(scene, "ssrhmr") else 0.0,

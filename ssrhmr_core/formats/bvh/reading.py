@@ -58,7 +58,13 @@ class _Source(NamedTuple):
     mapping: BoneMapping
 
 
-def load_bvh(path: str | Path, *, up: str | None = None, unit: float | str | None = None) -> Motion:
+def load_bvh(
+    path: str | Path,
+    *,
+    up: str | None = None,
+    unit: float | str | None = None,
+    performer: str | None = None,
+) -> Motion:
     """Read a ``.bvh`` or ``.bvh.xz`` file.
 
     The up axis is the one along which the zero pose stands; where it stands along none, the motion
@@ -70,9 +76,11 @@ def load_bvh(path: str | Path, *, up: str | None = None, unit: float | str | Non
         up: Up axis of the file, one of "x", "y", "z", "-x", "-y", "-z", if it is known.
         unit: Unit of the file, one of :data:`~ssrhmr_core.formats.units.UNITS` or the metres in one
             unit, if it is known.
+        performer: Which body to read of a file that holds several: the name of its root joint, or
+            its number, from "1"; the first one if None.
 
     Raises:
-        BVHError: If the file is damaged, incomplete, or not a human body.
+        BVHError: If the file is damaged, incomplete, not a human body, or without this performer.
         MotionFileError: If ``up`` or ``unit`` is none of those listed.
         OSError: If the file cannot be opened.
 
@@ -84,7 +92,8 @@ def load_bvh(path: str | Path, *, up: str | None = None, unit: float | str | Non
     notes: list[str] = []
     try:
         clip = parse_clip(read_text(path, notes), notes)
-        motion = _read_motion(clip, axis, metres, notes)
+        source = _choose_body(clip, performer, notes)
+        motion = _read_motion(clip, source, axis, metres, notes)
     except MotionFileError as error:
         raise BVHError(f"{path.name}: {error}") from error
     except ValueError as error:
@@ -94,8 +103,9 @@ def load_bvh(path: str | Path, *, up: str | None = None, unit: float | str | Non
     return motion
 
 
-def _read_motion(clip: BVHClip, up: str | None, metres: float | None, notes: list[str]) -> Motion:
-    source = _choose_body(clip, notes)
+def _read_motion(
+    clip: BVHClip, source: _Source, up: str | None, metres: float | None, notes: list[str]
+) -> Motion:
     body = _pose_body(clip, source)
     times = np.arange(len(clip.rows)) * clip.hierarchy.step
     zero_rest = read_zero_pose(body)
@@ -122,11 +132,46 @@ def _read_motion(clip: BVHClip, up: str | None, metres: float | None, notes: lis
     return motion
 
 
-def _choose_body(clip: BVHClip, notes: list[str]) -> _Source:
+def _choose_body(clip: BVHClip, performer: str | None, notes: list[str]) -> _Source:
     """Find the body in a file that may hold props and other performers as well.
 
     Raises:
-        BVHError: If there is none.
+        BVHError: If there is none, or not that of the performer.
+    """
+    groups, sources = _find_bodies(clip)
+    if performer is None:
+        chosen = sources[0]
+        if len(groups) > 1:
+            _note_choice(clip, groups, sources, notes)
+    else:
+        chosen = _find_performer(
+            performer, [clip.hierarchy.names[s.joints[0]] for s in sources], sources
+        )
+    notes.extend(chosen.mapping.warnings)
+    return chosen
+
+
+def _find_performer(performer: str, names: list[str], sources: list[_Source]) -> _Source:
+    """Return the body of a performer, by the name of its root joint or by its number.
+
+    Raises:
+        BVHError: If no body or several are called so.
+    """
+    matching = [n for n, name in enumerate(names) if name.casefold() == performer.casefold()]
+    if not matching and performer.isdecimal() and 1 <= int(performer) <= len(sources):
+        matching = [int(performer) - 1]
+    if len(matching) == 1:
+        return sources[matching[0]]
+    listed = ", ".join(f"{number}: {name!r}" for number, name in enumerate(names, 1))
+    many = "several performers are" if matching else "no performer is"
+    raise BVHError(f"{many} called {performer!r}: choose one by its number or name, {listed}")
+
+
+def _find_bodies(clip: BVHClip) -> tuple[list[list[int]], list[_Source]]:
+    """Return the groups of joints that hang together, and those among them that are bodies.
+
+    Raises:
+        BVHError: If there is no body.
     """
     hierarchy = clip.hierarchy
     first, _ = clip.pose_joints(range(len(hierarchy.names)), slice(1))
@@ -147,10 +192,9 @@ def _choose_body(clip: BVHClip, notes: list[str]) -> _Source:
                 f"no bone found for {missing}: export a whole body, with joints named as in a"
                 " common rig (Mixamo, SMPL, Xsens, ...)"
             )
-        return sources[0]
-    if len(groups) > 1:
-        _note_choice(clip, groups, sources, notes)
-    return sources[0]
+        # Rigs whose limbs have roots of their own hang together by their motion only.
+        groups = [everything]
+    return groups, sources
 
 
 def _split_tree(clip: BVHClip, root: int) -> list[list[int]]:
@@ -176,8 +220,8 @@ def _note_choice(
     if others:
         notes.append(
             f"the file holds {len(sources)} bodies: read the first, {names[taken]!r}, and left out"
-            f" {_list_names(names, others)}; export each body into a file of its own to read the"
-            " others"
+            f" {_list_names(names, others)}; choose another one by its name or number"
+            f' (performer="{names[others[0]]}", --performer="{names[others[0]]}") if that is wrong'
         )
     if props:
         notes.append(
@@ -203,7 +247,7 @@ def _map_joints(clip: BVHClip, joints: list[int], positions: np.ndarray) -> Bone
     )
     bones = np.where(mapping.bones == NONE, NONE, np.array(joints)[mapping.bones])
     _place_reversed_spine(bones, hierarchy.parents)
-    return BoneMapping(mapping.family, bones, mapping.confidence)
+    return BoneMapping(mapping.family, bones, mapping.confidence, warnings=mapping.warnings)
 
 
 def _place_reversed_spine(bones: np.ndarray, parents: list[int]) -> None:

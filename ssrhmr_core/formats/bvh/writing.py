@@ -50,7 +50,8 @@ def save_bvh(path: str | Path, motion: Motion) -> None:
     with tempfile.TemporaryDirectory() as folder:
         complete = Path(folder) / "complete.bvh"
         writer.save(str(complete))
-        atomic_write(path, complete.read_bytes())
+        # pymotion writes the system's line ends; the same motion is the same file everywhere.
+        atomic_write(path, complete.read_bytes().replace(b"\r\n", b"\n"))
 
 
 def _end_site(motion: Motion, joint: int) -> np.ndarray:

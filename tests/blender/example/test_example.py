@@ -10,6 +10,7 @@ import pytest
 from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.example.character import TO_BLENDER
 from ssrhmr_blender.example.performance import load_performance
+from ssrhmr_core import Motion
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS
 from tests.blender.conftest import joint_worlds, make_armature, snapshot
 
@@ -58,3 +59,21 @@ def test_needs_object_mode(scene: bpy.types.Scene) -> None:
     with pytest.raises(RuntimeError, match="poll"):
         bpy.ops.ssrhmr.load_example()
     bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def test_picking_ones_own_character_leaves_nothing_in_the_way(performance: Motion) -> None:
+    """Only the example's character stands where the performer does: it was placed there."""
+    bpy.ops.ssrhmr.load_example()
+    setup = bpy.context.scene.ssrhmr
+    assert setup.reference == "CHARACTER"
+    hero = make_armature("Hero", performance.skeleton)
+    setup.armature = hero
+    assert setup.reference == "T_POSE" and setup.range == "TRACKERS"
+    assert bpy.ops.ssrhmr.detect_bones() == {"FINISHED"}
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    assert not any("away" in warning.name for warning in setup.warnings)
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
+    # A statement about the trackers holds for any character.
+    setup.reference = "JOINTS"
+    setup.armature = bpy.data.objects["Mannequin"]
+    assert setup.reference == "JOINTS"

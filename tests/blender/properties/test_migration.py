@@ -45,6 +45,8 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
         {("mount_distance" if name == "arm" else name): value for name, value in fit.items()}
         for fit in setup["fits"]
     ]
+    # Former versions have neither.
+    setup["has_constraints"] = setup["key_muting"] = False
     return setup
 
 

@@ -60,3 +60,12 @@ def test_joints_that_the_character_lacks_turn_with_their_parent(motion: Motion) 
         result.rotations[:, INDEX["middle_spine"]], motion.rotations[:, INDEX["lower_spine"]]
     )
     np.testing.assert_array_equal(motion.rotations, before)
+
+
+def test_soles_that_are_known_keep_the_height(motion: Motion) -> None:
+    """Shoes with a sole of 9 cm stand where the performer's feet stand, whose soles are thinner."""
+    skeleton = motion.skeleton
+    shod = Skeleton(skeleton.offsets, skeleton.present, sole=0.09)
+    lifted = retarget(motion, shod).root - retarget(motion, skeleton).root
+    assert np.allclose(lifted[:, [0, 2]], 0.0, atol=1e-6)
+    assert np.allclose(lifted[:, 1], 0.09 - skeleton.sole_height, atol=1e-5)

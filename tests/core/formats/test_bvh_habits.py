@@ -21,6 +21,8 @@ from ssrhmr_core.formats.bvh.clip import parse_clip
 from ssrhmr_core.formats.orientation import UP_AXES
 from ssrhmr_core.geometry.arrays import normalize
 from ssrhmr_core.geometry.rotations import rotate, rotation_between, transpose
+from ssrhmr_core.rigs import bone_mapping
+from ssrhmr_core.rigs.bone_mapping import families
 from tests.core.conftest import make_motion, make_skeleton
 from tests.core.formats.bvh_files import (
     MIXAMO,
@@ -264,6 +266,57 @@ def test_two_performers(tmp_path: Path, motion: Motion, above: str) -> None:
     assert_same(loaded, motion)
     assert len(messages) == 1
     assert "2 bodies: read the first, 'A_Hips', and left out 'B_Hips'" in messages[0]
+    assert '--performer="B_Hips"' in messages[0]
+    for performer, wanted in (("B_Hips", other), ("b_hips", other), ("2", other), ("1", motion)):
+        loaded, messages = load(path, performer=performer)
+        assert_same(loaded, wanted)
+        assert not messages
+    with pytest.raises(BVHError, match=r"called 'Carol': choose one .* 1: 'A_Hips', 2: 'B_Hips'"):
+        load(path, performer="Carol")
+    with pytest.raises(BVHError, match="no performer is called '3'"):
+        load(path, performer="3")
+
+
+def test_performers_with_the_same_names(tmp_path: Path, motion: Motion) -> None:
+    path = tmp_path / "clip.bvh"
+    other = make_motion(motion.skeleton, seed=11)
+    joints = [
+        *make_joints(motion, Convention()),
+        *renamed(make_joints(other, Convention()), "", 22),
+    ]
+    path.write_text(format_bvh(joints, motion.rate))
+    with pytest.raises(BVHError, match="several performers are called 'Hips': choose one by its n"):
+        load(path, performer="Hips")
+    assert_same(load(path, performer="2")[0], other)
+
+
+def test_one_performer_may_be_named_too(tmp_path: Path, motion: Motion) -> None:
+    path = tmp_path / "clip.bvh"
+    path.write_text(format_bvh(make_joints(motion, Convention()), motion.rate))
+    assert_same(load(path, performer="Hips")[0], motion)
+    with pytest.raises(BVHError, match="no performer is called 'B'"):
+        load(path, performer="B")
+
+
+def test_names_that_contradict_the_shape_are_reported(
+    tmp_path: Path, motion: Motion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A "leg" is the shin in nearly all rigs, and the thigh in one whose table is left out here."""
+    left = tuple(family for family in families() if family.name != "SOMA (Kimodo)")
+    monkeypatch.setattr(bone_mapping, "families", lambda: left)
+    names = list(MIXAMO)
+    for side in ("left", "right"):
+        names[INDEX[f"{side}_hip"]] = f"{side.title()}Leg"
+        names[INDEX[f"{side}_knee"]] = f"{side.title()}Shin"
+    path = write(tmp_path / "clip.bvh", motion, Convention(names=tuple(names)))
+    loaded, messages = load(path)
+    assert_same(loaded, motion)
+    sides = ("left", "right")
+    assert messages == [
+        f"clip.bvh: '{side.title()}Leg' is the {side} knee by its name, '{side.title()}Shin' by the"
+        " shape: check it"
+        for side in sides
+    ]
 
 
 def test_body_in_several_trees(tmp_path: Path, motion: Motion) -> None:

@@ -159,6 +159,29 @@ def test_scaled_trackers_keep_the_soles_on_the_floor(
     assert ankles == pytest.approx(measure_ankle_height(character), abs=2e-3)
 
 
+@pytest.mark.parametrize("mount_set", range(4))
+@pytest.mark.parametrize("proportions", ["MATCH", "FIT"])
+def test_soles_that_are_known_are_put_on_the_floor(
+    skeleton: Skeleton, proportions: Proportions, mount_set: int
+) -> None:
+    """A character in shoes with soles of 6 cm, whoever wears the trackers."""
+    character = Skeleton(skeleton.offsets, sole=0.06)
+    mounted_trackers = mount_trackers(
+        skeleton, MOUNT_SETS[mount_set], mount_set, ReferencePose.T_POSE
+    )
+    trackers = Take(
+        np.zeros(1),
+        mounted_trackers.positions[None],
+        mounted_trackers.rotations[None],
+        np.ones((1, 6), bool),
+    )
+    calibration = calibrate(
+        character, trackers.positions[0], trackers.rotations[0], CalibrationOptions(proportions)
+    )
+    ankles = calibration.apply(trackers).positions[0, FOOT_TRACKERS, 1].mean()
+    assert ankles == pytest.approx(measure_ankle_height(character), abs=2e-3)
+
+
 def test_swapped_feet_are_noticed(skeleton: Skeleton) -> None:
     trackers = t_pose(skeleton)
     order = [0, 1, 2, 3, 5, 4]

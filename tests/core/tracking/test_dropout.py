@@ -24,6 +24,7 @@ from tests.core.tracking.glitch_cases import (
     fly_off,
     freeze,
     shake,
+    shift,
     teleport,
 )
 
@@ -175,3 +176,35 @@ def test_a_cut_that_is_sampled_between_its_frames_is_a_cut(motion: Motion) -> No
     assert mark_dropouts(scene) is scene
     sampled = scene.at(np.arange(199) / 60.0)
     assert mark_dropouts(sampled) is sampled
+
+
+def test_a_slow_fly_off_is_marked_from_where_it_begins(take: Take) -> None:
+    """It is within what a foot can do until it snaps back, but leads out of the body's reach."""
+    glitched = fly_off(take, LEFT_FOOT, 200, 29, 4.0)
+    assert lost_frames(glitched, LEFT_FOOT) == list(range(200, 229))
+
+
+@pytest.mark.parametrize("frames", [12, 25, 60])
+def test_what_no_body_reaches_is_not_believed_between_two_jumps(take: Take, frames: int) -> None:
+    """The head is at one wrong position, at another one, and at the first one again."""
+    glitched = teleport(teleport(take, HEAD, 100, 2 * frames, 1.5), HEAD, 110, frames, 1.5)
+    assert lost_frames(glitched, HEAD) == list(range(100, 100 + 2 * frames))
+
+
+def test_a_first_wrong_reading_that_is_plausible_is_left_out_too(take: Take) -> None:
+    away = np.array([[0.05], [0.5], [0.9], [0.6], [0.4]]) * np.array([1.0, 0.0, 0.0])
+    glitched = shift(take, LEFT_HAND, 200, away)
+    assert lost_frames(glitched, LEFT_HAND) == list(range(200, 205))
+
+
+def test_large_bodies_with_glitches_are_not_out_of_reach(take: Take) -> None:
+    giant = teleport(replace(take, positions=2.5 * take.positions), LEFT_HAND, 100, 10, 1.6)
+    assert lost_frames(giant, LEFT_HAND) == list(range(100, 110))
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2])
+def test_trackers_with_hardly_any_readings_pass(take: Take, frames: int) -> None:
+    take.valid[frames:, LEFT_FOOT] = False
+    glitched = teleport(take, HEAD, 100, 20, 1.0)
+    marked = mark_dropouts(glitched).valid
+    assert not marked[100:120, HEAD].any() and marked[:frames, LEFT_FOOT].all()

@@ -237,3 +237,20 @@ def test_a_lost_hand_does_not_leap_when_an_anchor_returns(
     velocities = MODEL_RATE * np.diff(filled.positions, axis=0)
     changes = np.linalg.norm(np.diff(velocities, axis=0), axis=-1)
     assert changes.max() < 3.5, "metres a second, from frame to frame"
+
+
+def test_forgotten_readings_do_not_count(take: Take, skeleton: Skeleton) -> None:
+    """A lost hand is predicted as if it had been lost all along."""
+    predictions: list[np.ndarray] = []
+    for metres in (0.0, 0.8):
+        filler = GapFiller(load_weights(), skeleton)
+        positions = take.positions.copy()
+        positions[:, LEFT_HAND, 1] += metres
+        for frame in range(40):
+            filler.frame(positions[frame], quat.to_matrix(take.rotations[frame]), take.valid[frame])
+        filler.forget(LEFT_HAND)
+        valid = np.arange(6) != LEFT_HAND
+        for frame in range(40, 80):
+            filled = filler.frame(positions[frame], quat.to_matrix(take.rotations[frame]), valid)
+        predictions.append(filled[0][LEFT_HAND])
+    np.testing.assert_allclose(predictions[0], predictions[1], atol=0.01)

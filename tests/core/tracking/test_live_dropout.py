@@ -14,6 +14,7 @@ from ssrhmr_core.model.weights import load_weights
 from ssrhmr_core.tracking.dropout import mark_dropouts
 from ssrhmr_core.tracking.gap_filling import GapFiller
 from ssrhmr_core.tracking.live_dropout import LiveDropoutDetector
+from ssrhmr_core.tracking.plausibility import limits_of
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 from tests.core.tracking.glitch_cases import (
@@ -135,3 +136,59 @@ def test_noise_is_not_a_glitch(take: Take) -> None:
     noise = 0.005 * random.standard_normal(take.positions.shape)
     noisy = replace(take, positions=(take.positions + noise).astype(np.float32))
     assert detect(noisy).mean() > 0.995
+
+
+def test_a_tracker_that_leaves_the_reach_of_the_body_is_lost(
+    take: Take, skeleton: Skeleton
+) -> None:
+    """At a speed that a foot may have; when it snaps back it is believed within frames."""
+    away = np.cumsum(np.linspace(0.0, 5.0, 40))[:, None] / 60.0 * np.array([1.0, 0.0, 0.0])
+    believed = detect(shift(take, LEFT_FOOT, 200, away), skeleton)
+    assert believed[:210, LEFT_FOOT].all() and not believed[235:240, LEFT_FOOT].any()
+    assert believed[243:, LEFT_FOOT].all()
+    assert believed[:, [tracker for tracker in range(6) if tracker != LEFT_FOOT]].all()
+
+
+def test_a_pelvis_that_leaves_is_lost_rather_than_everything_else(
+    take: Take, skeleton: Skeleton
+) -> None:
+    away = np.cumsum(np.linspace(0.0, 5.0, 40))[:, None] / 60.0 * np.array([1.0, 0.0, 0.0])
+    believed = detect(shift(take, PELVIS, 200, away), skeleton)
+    assert not believed[238:240, PELVIS].any() and believed[245:, PELVIS].all()
+    assert believed[:, PELVIS + 1 :].mean() > 0.99
+
+
+def test_bodies_beyond_all_reach_are_believed_in_the_end(skeleton: Skeleton) -> None:
+    """Trackers of a giant are lost a few times, while nothing says how large it is."""
+    take = Take.from_motion(make_motion(skeleton, frames=900))
+    believed = detect(replace(take, positions=1.6 * take.positions))
+    assert believed[700:].all() and believed.mean() > 0.75
+
+
+def test_bodies_known_to_be_large_reach_farther(skeleton: Skeleton) -> None:
+    giant = skeleton.scaled(1.45)
+    assert detect(Take.from_motion(make_motion(giant, frames=900)), giant).all()
+
+
+def test_a_moving_tracker_is_frozen_at_once(take: Take) -> None:
+    """It would be centimetres farther within a frame, and this source never repeats readings."""
+    take.positions[:, :, 0] += 0.05 * np.arange(420, dtype=np.float32)[:, None]
+    believed = detect(freeze(take, 101, 130, LEFT_HAND))[:, LEFT_HAND]
+    assert believed[:101].all() and not believed[101:130].any()
+
+
+def test_a_second_jump_soon_after_a_right_return_is_refused(take: Take, skeleton: Skeleton) -> None:
+    twice = teleport(teleport(take, LEFT_HAND, 100, 3, 0.7), LEFT_HAND, 112, 25, 0.9)
+    believed = detect(twice, skeleton)[:, LEFT_HAND]
+    assert not believed[100:103].any() and believed[104:112].all()
+    assert not believed[112:137].any() and believed[140:].all()
+
+
+@pytest.mark.parametrize("frames", [20, 80])
+def test_a_reported_loss_ends_soon_even_far_from_the_prediction(
+    take: Take, skeleton: Skeleton, frames: int
+) -> None:
+    metres = 1.2 * limits_of(HEAD).uncertainty_limit
+    moved = shift(take, HEAD, 100, np.tile([0.0, 0.0, metres], (320, 1)))
+    believed = detect(lose(moved, 100, 100 + frames, HEAD), skeleton)[:, HEAD]
+    assert not believed[100 : 100 + frames].any() and believed[106 + frames :].all()

@@ -6,10 +6,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS
-from ssrhmr_core.tracking.plausibility import LIMITS, limits_of, measure_implausibility
+from ssrhmr_core.tracking.plausibility import (
+    LIMITS,
+    REACH,
+    limits_of,
+    measure_implausibility,
+    measure_overreach,
+)
+from ssrhmr_core.tracking.take import Take
 
-HAND = TRACKERS.index("left_hand")
+HAND, FOOT = TRACKERS.index("left_hand"), TRACKERS.index("left_foot")
 
 
 def path(speeds: np.ndarray, rate: float = 60.0) -> tuple[np.ndarray, np.ndarray]:
@@ -66,3 +74,34 @@ def test_allowed_changes_rise_with_speed_and_noise() -> None:
     assert at_rest < hand.allowed_change(3.0, gains_speed=True)
     assert hand.allowed_change(3.0, gains_speed=True) < hand.allowed_change(3.0, gains_speed=False)
     assert hand.allowed_change(0.0, gains_speed=True, noise=0.01) > at_rest + 0.02
+
+
+@pytest.mark.parametrize("readings", [0, 1])
+def test_without_steps_nothing_is_implausible(readings: int) -> None:
+    excess = measure_implausibility(np.zeros(readings), np.zeros((readings, 3)), limits_of(HAND))
+    assert excess.shape == (0,)
+
+
+def test_reaches_are_symmetric_and_bodies_stay_within_them(motion: Motion) -> None:
+    np.testing.assert_array_equal(REACH, REACH.T)
+    take = Take.from_motion(motion)
+    for tracker in range(len(TRACKERS)):
+        assert not measure_overreach(take.positions, tracker, take.valid).any()
+
+
+def test_overreach_is_measured_from_reliable_trackers(motion: Motion) -> None:
+    """A foot two metres to the side is out of reach, and nothing else is."""
+    take = Take.from_motion(motion)
+    positions, reliable = take.positions.copy(), take.valid.copy()
+    positions[50:60, FOOT, 0] += 2.0
+    reliable[40:70, FOOT] = False
+    over = measure_overreach(positions, FOOT, reliable)
+    assert over[50:60].min() > 0.7 and not over[:50].any() and not over[60:].any()
+    for other in range(len(TRACKERS)):
+        assert other == FOOT or not measure_overreach(positions, other, reliable).any()
+
+
+def test_larger_bodies_reach_farther(motion: Motion) -> None:
+    take = Take.from_motion(motion)
+    for tracker in range(len(TRACKERS)):
+        assert not measure_overreach(2.5 * take.positions, tracker, take.valid).any()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The site's hook: links of a code host become links of the site, operators come from the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts import site_pages
+from scripts.site_pages import (
+    api_pages,
+    on_page_markdown,
+    operators,
+    outside_of_code,
+    repository_path,
+    site_path,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "wanted"),
+    [
+        ("README.md", "docs/bake.md", "bake.md"),
+        ("README.md", "weights/MODEL_CARD.md", "model_card.md"),
+        ("README.md", "docs/README.md", "index.md"),
+        ("docs/bake.md", "../README.md", "index.md"),
+        ("docs/bake.md", "calibration.md", "calibration.md"),
+        ("docs/tutorials/train.md", "../files.md", "files.md"),
+        ("weights/MODEL_CARD.md", "../docs/pictures/stress.png", "pictures/stress.png"),
+        ("docs/protocols.md", "../ssrhmr_core/line.json", "files/ssrhmr_core/line.json"),
+    ],
+)
+def test_site_path(source: str, target: str, wanted: str) -> None:
+    assert site_path(source, target) == wanted
+
+
+def test_repository_path_is_the_way_back() -> None:
+    assert repository_path("model_card.md") == "weights/MODEL_CARD.md"
+    assert repository_path("tutorials/train.md") == "docs/tutorials/train.md"
+
+
+def test_links_are_rewritten_outside_of_code() -> None:
+    class FakeFile:
+        src_uri = "tutorials/train.md"
+
+    class FakePage:
+        file = FakeFile()
+
+    text = (
+        "[a](../../README.md#install) [b](#here) [c](https://x.org/a.md)\n"
+        "```\n[d](../../README.md)\n```\n![e](../pictures/demo.png)"
+    )
+    assert on_page_markdown(text, FakePage(), None, None) == (  # type: ignore[arg-type]
+        "[a](../index.md#install) [b](#here) [c](https://x.org/a.md)\n"
+        "```\n[d](../../README.md)\n```\n![e](../pictures/demo.png)"
+    )
+    assert outside_of_code(re.compile("a"), "b", "a\n```\na\n```\na") == "b\n```\na\n```\nb"
+
+
+def test_operators_are_those_of_the_add_on() -> None:
+    rows = {name: (label, text) for name, label, text in operators()}
+    assert rows["ssrhmr.bake"][0] == "Bake"
+    assert rows["ssrhmr.copy_report"][1].startswith("Copy versions")
+    declared = set()
+    for path in (ROOT / "ssrhmr_blender").rglob("*.py"):
+        declared |= set(re.findall(r'bl_idname = "(ssrhmr\.\w+)"', path.read_text("utf-8")))
+    assert set(rows) == declared and len(rows) > 30
+
+
+def test_every_package_of_the_core_has_its_page() -> None:
+    packages = {path.parent.name for path in (ROOT / "ssrhmr_core").glob("*/__init__.py")}
+    assert set(site_pages._PACKAGES) == packages - {"cli"}
+    pages = api_pages()
+    assert "::: ssrhmr_core.tracking.calibration\n" in pages["api/tracking.md"]
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert [page for page in pages if page not in navigation] == []
