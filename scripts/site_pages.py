@@ -31,10 +31,31 @@ OUTSIDE = {
 _LEFT_OUT = {"README.md"}
 """The list of pages, which the site's navigation replaces."""
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?(\))")
-_PACKAGES = (
-    *("body", "evaluation", "formats", "geometry", "live", "model", "rigs"),
-    *("solver", "streaming", "tracking", "training"),
-)
+_API = {"Python API": "api/index.md"}
+_UNDOCUMENTED = {"cli"}
+"""Packages whose users are not programs."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add the pages of the API to the navigation."""
+    pages = [{name: f"api/{name}.md"} for name in packages()]
+    for section in config.nav or []:
+        for title, entries in section.items():
+            if isinstance(entries, list) and _API in entries:
+                at = entries.index(_API)
+                section[title] = [
+                    *entries[:at],
+                    {"Python API": ["api/index.md", *pages]},
+                    *entries[at + 1 :],
+                ]
+                return config
+    raise ValueError(f"mkdocs.yml: the navigation has no {_API}")
+
+
+def packages() -> list[str]:
+    """Return the packages of the core that have a page of the API."""
+    found = {path.parent.name for path in (ROOT / "ssrhmr_core").glob("*/__init__.py")}
+    return sorted(found - _UNDOCUMENTED)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -113,11 +134,11 @@ def api_pages() -> dict[str, str]:
         "api/index.md": "# Python API\n\n"
         "`pip install .` in a checkout gives the core without Blender. The names below are"
         " imported from `ssrhmr_core`; the packages hold everything else.\n\n"
-        + "".join(f"- [`ssrhmr_core.{name}`]({name}.md)\n" for name in _PACKAGES)
+        + "".join(f"- [`ssrhmr_core.{name}`]({name}.md)\n" for name in packages())
         + "\n::: ssrhmr_core\n    options:\n      members_order: __all__\n\n"
         "::: ssrhmr_core.pipeline\n"
     }
-    for package in _PACKAGES:
+    for package in packages():
         blocks = "\n".join(f"::: {module}\n" for module in public_modules(package))
         pages[f"api/{package}.md"] = f"# ssrhmr_core.{package}\n\n{blocks}"
     return pages
