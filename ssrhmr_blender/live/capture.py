@@ -101,7 +101,6 @@ class Capture:
     def __init__(self, scene: bpy.types.Scene) -> None:
         """Open the port and get the character ready, if there is one."""
         from ssrhmr_core.live import LiveSession
-        from ssrhmr_core.streaming import ANYWHERE, LOCALHOST, Receiver
 
         setup, live = setup_of(scene), live_of(scene)
         self.scene, self.unit = scene.name, metre(scene)
@@ -113,8 +112,8 @@ class Capture:
         self._overlaid = live.overlay
         self._due: float | None = None
         self._path = Path()
-        host = ANYWHERE if live.everywhere else LOCALHOST
-        self.receiver: Receiver = Receiver(_PROTOCOLS[live.protocol], live.port, host)
+        self._everywhere = live.everywhere
+        self.receiver: Receiver = _make_receiver(live)
         self.session: LiveSession = LiveSession(self.receiver, roles=_roles(live))
         self._calibration = SetupCalibration(self.session, self.unit)
         self.take_character(setup)
@@ -185,13 +184,15 @@ class Capture:
             Whether there is something new to draw.
 
         Raises:
-            CaptureError: if the scene was deleted.
+            CaptureError: if the scene was deleted, or Blender may not use the network any more.
             GoneError: if the character was deleted.
         """
         scene = bpy.data.scenes.get(self.scene)
         if scene is None:
             raise CaptureError(f"The scene '{self.scene}' was deleted: start again in another one")
         live = live_of(scene)
+        if self._everywhere:
+            check_online_access()
         roles = _roles(live)
         if roles != self.session.roles:
             self.session.bind(roles)
@@ -298,6 +299,10 @@ class Capture:
                 window_manager_of(bpy.context).event_timer_remove(self.timer)
             if self._preview is not None:
                 self._preview.restore()
+            scene = bpy.data.scenes.get(self.scene)
+            if scene is not None:
+                # Files keep the devices that the user needs, not whatever was in the air.
+                _forget_rows(live_of(scene), heard=set(), most=0)
         return take
 
     def _follow_calibration(self, setup: SSRHMR_Setup) -> None:
@@ -325,6 +330,38 @@ class Capture:
             self._picture = picture_of_session(self.session, self.pose, self.unit)
             self._picture.title = self.countdown_text
         return self._picture
+
+
+def check_online_access() -> None:
+    """Check that Blender may use the network.
+
+    Raises:
+        CaptureError: if the user does not allow it.
+    """
+    if not bpy.app.online_access:
+        raise CaptureError(
+            "Blender may not use the network: enable Allow Online Access under Preferences > System"
+            " > Network, or disable From Other Computers"
+        )
+
+
+def _make_receiver(live: SSRHMR_Live) -> Receiver:
+    """Return a receiver that listens to what the settings and Blender's preferences allow.
+
+    Raises:
+        CaptureError: if Blender may not use the network.
+        StreamingError: if an allowed address is none.
+    """
+    from ssrhmr_core.streaming import ANYWHERE, LOCALHOST, Receiver, split_addresses
+
+    if live.everywhere:
+        check_online_access()
+    return Receiver(
+        _PROTOCOLS[live.protocol],
+        live.port,
+        ANYWHERE if live.everywhere else LOCALHOST,
+        allowed=split_addresses(live.allowed) if live.everywhere else (),
+    )
 
 
 def _roles(live: SSRHMR_Live) -> dict[str, str]:

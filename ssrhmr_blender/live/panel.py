@@ -46,6 +46,11 @@ def _draw_source(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     layout.prop(live, "protocol")
     layout.prop(live, "port")
     layout.prop(live, "everywhere")
+    if live.everywhere:
+        layout.prop(live, "allowed")
+        if not bpy.app.online_access:
+            text = iface_("Enable Allow Online Access first: Preferences > System > Network")
+            draw_wrapped_text(layout, context, text, icon="ERROR")
     row = layout.row()
     row.scale_y = 1.5
     row.operator("ssrhmr.live_start", icon="PLAY")

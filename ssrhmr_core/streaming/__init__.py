@@ -5,6 +5,7 @@
 ...     readings = receiver.drain()
 """
 
+from .allow_list import split_addresses
 from .decoding import PORTS, Counters, ProtocolName
 from .devices import MAX_DEVICES, Device, DeviceTable, assign_role, guess_roles
 from .readings import MalformedError, Reading, StreamingError
@@ -25,4 +26,5 @@ __all__ = [
     "StreamingError",
     "assign_role",
     "guess_roles",
+    "split_addresses",
 ]

@@ -47,6 +47,7 @@ class Counters:
         duplicate: Readings that came a second time, left out.
         late: Readings older than one of the same device that came before; handed over.
         ignored: Readings of a second sender with the same devices, left out.
+        refused: Packets and connections of computers that may not send, left unread.
         dropped: Readings lost because nobody fetched them for long.
     """
 
@@ -57,13 +58,14 @@ class Counters:
     duplicate: int = 0
     late: int = 0
     ignored: int = 0
+    refused: int = 0
     dropped: int = 0
 
 
 class ReadingQueue:
     """Decodes packets, maps times, leaves out duplicates, counts, and keeps what nobody fetched.
 
-    ``add_packet`` and ``count_oversized`` are for one thread, ``drain``, ``counters`` and
+    ``add_packet`` and the counting methods are for one thread, ``drain``, ``counters`` and
     ``notice`` for any. Whatever comes in, the memory taken is bounded.
 
     Attributes:
@@ -128,6 +130,10 @@ class ReadingQueue:
             oversized=self.counters.oversized + 1,
         )
 
+    def count_refused(self) -> None:
+        """Count a packet or connection of a computer that may not send."""
+        self.counters = replace(self.counters, refused=self.counters.refused + 1)
+
     def drain(self) -> list[Reading]:
         """Return what came since the last call, in order of arrival."""
         readings = []
@@ -156,6 +162,7 @@ class ReadingQueue:
             duplicate=counters.duplicate + len(local) - len(kept),
             late=counters.late + sum(late for _, late in local),
             ignored=counters.ignored,
+            refused=counters.refused,
             dropped=counters.dropped + dropped,
         )
 
