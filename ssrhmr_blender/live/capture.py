@@ -30,7 +30,7 @@ from .takes import next_take
 
 if TYPE_CHECKING:
     from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
-    from ssrhmr_core.streaming import Device, ProtocolName, Receiver
+    from ssrhmr_core.streaming import Announcement, Device, ProtocolName, Receiver
     from ssrhmr_core.tracking.calibration import Calibration
 
     from ..properties.live import SSRHMR_Live
@@ -193,6 +193,8 @@ class Capture:
         live = live_of(scene)
         if self._everywhere:
             check_online_access()
+        if self.receiver.announced == "everywhere" and not bpy.app.online_access:
+            self.receiver.announce("loopback")
         roles = _roles(live)
         if roles != self.session.roles:
             self.session.bind(roles)
@@ -361,7 +363,15 @@ def _make_receiver(live: SSRHMR_Live) -> Receiver:
         live.port,
         ANYWHERE if live.everywhere else LOCALHOST,
         allowed=split_addresses(live.allowed) if live.everywhere else (),
+        announced=_announcement(live),
     )
+
+
+def _announcement(live: SSRHMR_Live) -> Announcement:
+    """Return where senders may find the receiver by themselves."""
+    if not live.announce:
+        return "none"
+    return "everywhere" if bpy.app.online_access else "loopback"
 
 
 def _roles(live: SSRHMR_Live) -> dict[str, str]:

@@ -45,6 +45,8 @@ def _draw_source(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     setup, live = setup_of(scene_of(context)), live_of(scene_of(context))
     layout.prop(live, "protocol")
     layout.prop(live, "port")
+    if live.protocol == "VRCHAT":
+        layout.prop(live, "announce")
     layout.prop(live, "everywhere")
     if live.everywhere:
         layout.prop(live, "allowed")

@@ -95,6 +95,12 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         description="Addresses of the computers that may send, such as 192.168.1.20, or networks"
         " such as 192.168.1.0/24. If empty: all computers on the network",
     )
+    announce: bpy.props.BoolProperty(
+        name="Let Senders Find Blender",
+        description="Announce the port (OSCQuery), so that SlimeVR, Amethyst and others send to it"
+        " by themselves. Without Allow Online Access only on this computer's internal network",
+        default=True,
+    )
     devices: bpy.props.CollectionProperty(type=SSRHMR_Device)
     active_device: bpy.props.IntProperty(name="Device", description="Selected device")
     countdown: bpy.props.FloatProperty(

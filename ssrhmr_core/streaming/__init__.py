@@ -9,13 +9,14 @@ from .allow_list import split_addresses
 from .decoding import PORTS, Counters, ProtocolName
 from .devices import MAX_DEVICES, Device, DeviceTable, assign_role, guess_roles
 from .readings import MalformedError, Reading, StreamingError
-from .receiver import ANYWHERE, LOCALHOST, Receiver
+from .receiver import ANYWHERE, LOCALHOST, Announcement, Receiver
 
 __all__ = [
     "ANYWHERE",
     "LOCALHOST",
     "MAX_DEVICES",
     "PORTS",
+    "Announcement",
     "Counters",
     "Device",
     "DeviceTable",

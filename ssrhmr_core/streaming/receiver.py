@@ -11,11 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from .allow_list import AllowList
 from .decoding import LONGEST, PORTS, Counters, ProtocolName, ReadingQueue
+from .discovery import Advertiser
 from .readings import Reading, StreamingError
+
+Announcement = Literal["none", "loopback", "everywhere"]
+"""Where senders may find a receiver by themselves."""
 
 LOCALHOST = "127.0.0.1"
 ANYWHERE = "0.0.0.0"
@@ -54,6 +58,7 @@ class Receiver:
         capacity: int = 32768,
         clock: Callable[[], float] = time.perf_counter,
         allowed: Iterable[str] = (),
+        announced: Announcement = "none",
     ) -> None:
         """Create a receiver; nothing is opened yet.
 
@@ -67,6 +72,8 @@ class Receiver:
             clock: Returns the seconds of arrival and of readings. It must never go back; the
                 system's time of day would, and ``time.monotonic`` is coarse on Windows.
             allowed: The addresses and networks of other computers that may send; any if empty.
+            announced: The interfaces on which senders of VRChat OSC may find the receiver by
+                themselves.
 
         Raises:
             StreamingError: if one of those is not an address.
@@ -79,6 +86,8 @@ class Receiver:
         self._queue = ReadingQueue(protocol, capacity)
         self._thread: threading.Thread | None = None
         self._waker: socket.socket | None = None
+        self._announced = announced
+        self._advertiser: Advertiser | None = None
 
     def __enter__(self) -> Receiver:
         """Start."""
@@ -139,11 +148,13 @@ class Receiver:
             thread.start()
             opened.pop_all()
         self._thread, self._waker = thread, waker
+        self.announce(self._announced)
 
     def stop(self) -> None:
         """Close the port and end the thread; both are done when this returns."""
         if not self._thread or not self._waker:
             return
+        self._end_announcement()
         # The thread notices that its end was closed, closes its sockets and returns.
         self._waker.close()
         self._thread.join()
@@ -151,14 +162,40 @@ class Receiver:
         self._port = self._wanted
 
     @property
+    def announced(self) -> Announcement:
+        """The interfaces on which senders may find the receiver by themselves."""
+        return self._announced
+
+    def announce(self, where: Announcement) -> None:
+        """Change where senders may find the receiver by themselves.
+
+        Args:
+            where: The interfaces; from now on, and after every start.
+        """
+        self._end_announcement()
+        self._announced = where
+        if self._thread and self._protocol == "vrchat" and where != "none":
+            self._advertiser = Advertiser(self._port, self._host, where == "everywhere")
+            self._advertiser.start()
+
+    def _end_announcement(self) -> None:
+        if self._advertiser:
+            self._advertiser.stop()
+            self._advertiser = None
+
+    @property
     def notice(self) -> str:
         """What the user should know about the senders, in plain words; "" if nothing."""
-        if self._queue.notice or not self._queue.counters.refused:
+        if self._queue.notice:
             return self._queue.notice
-        return (
-            f"{self._allow_list.refused} sends too, but is not among the allowed addresses: add it"
-            " there if it may send"
-        )
+        if self._queue.counters.refused:
+            return (
+                f"{self._allow_list.refused} sends too, but is not among the allowed addresses: add"
+                " it there if it may send"
+            )
+        if self._advertiser and not self._queue.counters.datagrams:
+            return self._advertiser.notice
+        return ""
 
     def drain(self) -> list[Reading]:
         """Return what came since the last call, in order of arrival; also after ``stop``."""

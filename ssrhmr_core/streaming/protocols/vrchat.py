@@ -41,6 +41,10 @@ _POSES = {
 }
 _HANDLERS |= {address: (device, "pose") for address, (device, _) in _POSES.items()}
 _KINDS = dict(_POSES.values())
+ADDRESSES = {
+    address.decode(): "ffffff" if address in _POSES else "fff" for address in sorted(_HANDLERS)
+}
+"""The types of arguments of each address that is read."""
 _SAME_MOMENT = 0.004
 """Seconds within which position and rotation of the same moment arrive."""
 _ROTATION_TIMEOUT = 0.25

@@ -135,3 +135,25 @@ def test_devices_that_nobody_needs_are_not_kept() -> None:
         row.name, row.role = name, role
     bpy.ops.ssrhmr.live_stop()
     assert [row.name for row in devices] == ["puck"]
+
+
+def test_senders_find_blender_only_where_they_may() -> None:
+    live = bpy.context.scene.ssrhmr_live
+    port = live.port
+    live.protocol, live.port = "VRCHAT", port
+    announced = []
+    for online, announce in ((False, True), (True, True), (True, False)):
+        live.announce = announce
+        set_online(online)
+        assert bpy.ops.ssrhmr.live_start() == {"FINISHED"}
+        receiver = capture.running().receiver
+        announced.append(receiver.announced)
+        assert (receiver._advertiser is not None) is announce
+        capture.running().tick()
+        set_online(False)
+        # Taken back while it runs.
+        capture.running().tick()
+        assert receiver.announced == ("loopback" if announce else "none")
+        bpy.ops.ssrhmr.live_stop()
+        assert receiver._advertiser is None
+    assert announced == ["loopback", "everywhere", "none"]
