@@ -36,7 +36,12 @@ if TYPE_CHECKING:
     from ..properties.live import SSRHMR_Live
     from ..properties.setup import SSRHMR_Setup
 
-_PROTOCOLS: dict[str, ProtocolName] = {"VMC": "vmc", "VRCHAT": "vrchat", "JSON": "json"}
+_PROTOCOLS: dict[str, ProtocolName] = {
+    "VMC": "vmc",
+    "VRCHAT": "vrchat",
+    "MOCOPI": "mocopi",
+    "JSON": "json",
+}
 
 _running: Capture | None = None
 

@@ -11,7 +11,7 @@ import bpy
 from ..common.typed import scene_property
 from .tracker import TRACKER_ITEMS
 
-PORTS = {"VMC": 39539, "VRCHAT": 9000, "JSON": 39560}
+PORTS = {"VMC": 39539, "VRCHAT": 9000, "MOCOPI": 12351, "JSON": 39560}
 """The port to which each protocol is usually sent."""
 _chosen_folders: set[Path] = set()
 """Folders of takes that the user chose in this session; what files say does not count."""
@@ -70,6 +70,11 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         items=(
             ("VMC", "VMC", "Virtual Motion Capture protocol (OSC): VMC, VSeeFace, Warudo, ..."),
             ("VRCHAT", "VRChat OSC", "OSC trackers as sent to VRChat: SlimeVR, AXIS, ..."),
+            (
+                "MOCOPI",
+                "mocopi",
+                "What mocopi's app sends to a computer. Needs From Other Computers",
+            ),
             (
                 "JSON",
                 "JSON Lines",

@@ -8,16 +8,17 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .protocols import json_lines, vmc, vrchat
+from .protocols import json_lines, mocopi, vmc, vrchat
 from .protocols.recognition import describe_packet
 from .readings import Decoder, Reading
 from .senders import Sender, SenderTable
 
-ProtocolName = Literal["vmc", "vrchat", "json"]
+ProtocolName = Literal["vmc", "vrchat", "mocopi", "json"]
 
 PORTS: dict[ProtocolName, int] = {
     "vmc": vmc.PORT,
     "vrchat": vrchat.PORT,
+    "mocopi": mocopi.PORT,
     "json": json_lines.PORT,
 }
 """The usual port of each protocol."""
@@ -27,6 +28,7 @@ LONGEST = 32768
 _DECODERS: dict[ProtocolName, Callable[[], Decoder]] = {
     "vmc": vmc.VmcDecoder,
     "vrchat": vrchat.VrchatDecoder,
+    "mocopi": mocopi.MocopiDecoder,
     "json": json_lines.JsonDecoder,
 }
 _NOTICE_INTERVAL = 0.25

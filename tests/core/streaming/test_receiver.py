@@ -203,6 +203,7 @@ def test_localhost_is_both_of_its_addresses(host: str) -> None:
 
 def test_ports_are_those_of_the_protocols() -> None:
     assert [Receiver(protocol).port for protocol in PROTOCOLS] == [39539, 9000, 39560]
+    assert Receiver("mocopi").port == 12351
 
 
 def test_counters_begin_anew(lines: Receiver) -> None:
