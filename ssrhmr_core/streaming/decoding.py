@@ -150,8 +150,7 @@ class ReadingQueue:
     def _add_readings(
         self, sender: Sender, readings: list[Reading], arrival: float, is_malformed: bool
     ) -> None:
-        local = [sender.make_local(reading, arrival) for reading in readings]
-        kept = [reading for reading, _ in local if reading]
+        kept, late = sender.make_local(readings, arrival)
         sender.readings += len(kept)
         dropped = max(len(self._queue) + len(kept) - self._capacity, 0)
         self._queue.extend(kept)
@@ -161,8 +160,8 @@ class ReadingQueue:
             readings=counters.readings + len(kept),
             malformed=counters.malformed + is_malformed,
             oversized=counters.oversized,
-            duplicate=counters.duplicate + len(local) - len(kept),
-            late=counters.late + sum(late for _, late in local),
+            duplicate=counters.duplicate + len(readings) - len(kept),
+            late=counters.late + late,
             ignored=counters.ignored,
             refused=counters.refused,
             dropped=counters.dropped + dropped,
