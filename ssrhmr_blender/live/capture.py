@@ -19,6 +19,7 @@ from ..common.errors import UserError
 from ..common.typed import window_manager_of
 from ..common.validation import check_character
 from ..properties.live import live_of
+from ..properties.preferences import openvr_package
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
 from ..rig.preview import Preview
@@ -117,7 +118,8 @@ class Capture:
         self._overlaid = live.overlay
         self._due: float | None = None
         self._path = Path()
-        self._everywhere = live.everywhere
+        self._is_steamvr = live.protocol == "STEAMVR"
+        self._everywhere = live.everywhere and not self._is_steamvr
         self.receiver: Receiver = _make_receiver(live)
         self.session: LiveSession = LiveSession(self.receiver, roles=_roles(live))
         self._calibration = SetupCalibration(self.session, self.unit)
@@ -129,6 +131,11 @@ class Capture:
     def status(self) -> LiveStatus:
         """Status of the session."""
         return self.session.status
+
+    @property
+    def is_steamvr(self) -> bool:
+        """Whether the devices come from SteamVR, without a program that sends them."""
+        return self._is_steamvr
 
     @property
     def countdown_text(self) -> str:
@@ -357,10 +364,15 @@ def _make_receiver(live: SSRHMR_Live) -> Receiver:
 
     Raises:
         CaptureError: if Blender may not use the network.
-        StreamingError: if an allowed address is none.
+        StreamingError: if an allowed address is none, or the package openvr cannot be used.
     """
     from ssrhmr_core.streaming import ANYWHERE, LOCALHOST, Receiver, split_addresses
+    from ssrhmr_core.streaming.steamvr import SteamVrReceiver, unpack_wheel
 
+    if live.protocol == "STEAMVR":
+        chosen = openvr_package()
+        home = Path(bpy.utils.user_resource("DATAFILES", path="ssrhmr"))
+        return SteamVrReceiver(str(unpack_wheel(chosen, home)) if chosen else "")
     if live.everywhere:
         check_online_access()
     return Receiver(

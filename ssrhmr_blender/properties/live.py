@@ -18,7 +18,7 @@ _chosen_folders: set[Path] = set()
 
 
 def _use_default_port(live: SSRHMR_Live, _context: bpy.types.Context) -> None:
-    live.port = PORTS[live.protocol]
+    live.port = PORTS.get(live.protocol, live.port)
 
 
 def _choose_folder(live: SSRHMR_Live, _context: bpy.types.Context) -> None:
@@ -70,6 +70,12 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         items=(
             ("VMC", "VMC", "Virtual Motion Capture protocol (OSC): VMC, VSeeFace, Warudo, ..."),
             ("VRCHAT", "VRChat OSC", "OSC trackers as sent to VRChat: SlimeVR, AXIS, ..."),
+            (
+                "STEAMVR",
+                "SteamVR",
+                "Headset, controllers and trackers of SteamVR on this computer, without another"
+                " program. Needs the package openvr, see the add-on's preferences",
+            ),
             (
                 "MOCOPI",
                 "mocopi",

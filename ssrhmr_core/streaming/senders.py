@@ -86,7 +86,7 @@ class Sender:
         # Most readings of a packet are of the same moment, which is mapped once.
         moment, mapped = (math.nan, math.nan), math.nan
         for reading in readings:
-            name, position, rotation, sent, valid, kind, came, has_rotation = reading
+            name, position, rotation, sent, valid, kind, came, has_rotation, hint = reading
             device = devices.get(name) or self._add_device(name)
             if came != came:
                 came = arrival
@@ -112,7 +112,7 @@ class Sender:
             else:
                 device.newest = time
             # Much faster than by name.
-            mapped_values = (name, position, rotation, time, valid, kind, came, has_rotation)
+            mapped_values = (name, position, rotation, time, valid, kind, came, has_rotation, hint)
             local.append(make(Reading, mapped_values))
         clock.note_times(new, repeated)
         return local, late
