@@ -17,6 +17,7 @@ import bpy
 from ..common.axes import metre
 from ..common.errors import UserError
 from ..common.typed import window_manager_of
+from ..common.user_folder import user_folder
 from ..common.validation import check_character
 from ..properties.live import live_of
 from ..properties.preferences import openvr_package
@@ -371,7 +372,7 @@ def _make_receiver(live: SSRHMR_Live) -> Receiver:
 
     if live.protocol == "STEAMVR":
         chosen = openvr_package()
-        home = Path(bpy.utils.user_resource("DATAFILES", path="ssrhmr"))
+        home = user_folder("openvr", create=True)
         return SteamVrReceiver(str(unpack_wheel(chosen, home)) if chosen else "")
     if live.everywhere:
         check_online_access()
