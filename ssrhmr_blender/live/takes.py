@@ -28,10 +28,12 @@ def takes_folder(live: SSRHMR_Live) -> Path:
 def may_write(folder: Path) -> bool:
     """Return whether takes may be written into a folder without asking the user.
 
-    A file from somebody else may name any folder of this computer. Folders that the user chose, the
-    user's own, and those that really lie next to the file may be used.
+    A file from somebody else may name any folder of this computer. Folders that the user chose,
+    the user's own, and those that really lie next to the file may be used.
     """
-    nearby = [user_folder("takes"), *([Path(bpy.data.filepath).parent] if bpy.data.filepath else [])]
+    nearby = [user_folder("takes")]
+    if bpy.data.filepath:
+        nearby.append(Path(bpy.data.filepath).parent)
     # Resolved, since a file may bring links along that lead elsewhere.
     real = folder.resolve()
     return is_chosen_folder(folder) or any(real.is_relative_to(each.resolve()) for each in nearby)
