@@ -7,12 +7,15 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import pytest
 
-from ssrhmr_blender.live import capture, takes
+from ssrhmr_blender.live import capture, recording, takes
 from tests.blender.conftest import free_port
 
 
@@ -157,3 +160,35 @@ def test_senders_find_blender_only_where_they_may() -> None:
         bpy.ops.ssrhmr.live_stop()
         assert receiver._advertiser is None
     assert announced == ["loopback", "everywhere", "none"]
+
+
+def test_the_button_asks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a window Blender never invokes: what it would call is called here."""
+    outside, here = tmp_path / "elsewhere", tmp_path / "from a friend"
+    outside.mkdir()
+    here.mkdir()
+    open_file(here / "scene.blend", str(outside))
+    assert bpy.ops.ssrhmr.live_start() == {"FINISHED"}
+    capture.running().tick()
+    asked: list[str] = []
+    kind = recording.SSRHMR_OT_record
+
+    def agree(operator: Any, event: object, message: str, confirm_text: str) -> Any:
+        asked.append(message)
+        assert list(outside.iterdir()) == []
+        return operator.execute(bpy.context)
+
+    manager = SimpleNamespace(invoke_confirm=agree)
+    monkeypatch.setattr(recording, "window_manager_of", lambda _: manager)
+    for number in (1, 2):
+        # Blender makes an operator for each press of the button.
+        button: Any = SimpleNamespace(_asked=None, report=lambda *_: None)
+        button.execute, button._folder = (
+            partial(kind.execute, button),
+            partial(kind._folder, button),
+        )
+        event: Any = None
+        assert kind.invoke(button, bpy.context, event) == {"FINISHED"}
+        assert kind.invoke(button, bpy.context, event) == {"FINISHED"}
+        assert len(list(outside.iterdir())) == number
+    assert asked == [f"This file wants takes to be written into {outside}"]

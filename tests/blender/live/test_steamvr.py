@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from ssrhmr_blender.live import capture, panel
+from ssrhmr_blender.live import capture, devices, panel
 from ssrhmr_blender.properties import preferences
 from ssrhmr_core.body.skeleton import TRACKERS
 from tests.core.streaming.steamvr.test_steamvr import DEVICES, STAND_IN
@@ -52,6 +52,8 @@ def test_devices_of_steamvr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         time.sleep(0.01)
     assert {row.role for row in live.devices} == set(TRACKERS)
     assert live.devices["LHR-1"].role == "pelvis" and live.devices["LHR-L"].role == "left_hand"
+    described = devices._describe(current.heard["LHR-2"])
+    assert described.startswith("left foot: ") and described.endswith("last seen: now")
     process = current.receiver._process
     assert process.poll() is None
     assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
