@@ -17,8 +17,10 @@ import bpy
 from ..common.axes import metre
 from ..common.errors import UserError
 from ..common.typed import window_manager_of
+from ..common.user_folder import user_folder
 from ..common.validation import check_character
 from ..properties.live import live_of
+from ..properties.preferences import openvr_package
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
 from ..rig.preview import Preview
@@ -30,13 +32,18 @@ from .takes import next_take
 
 if TYPE_CHECKING:
     from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
-    from ssrhmr_core.streaming import Device, ProtocolName, Receiver
+    from ssrhmr_core.streaming import Announcement, Device, ProtocolName, Receiver
     from ssrhmr_core.tracking.calibration import Calibration
 
     from ..properties.live import SSRHMR_Live
     from ..properties.setup import SSRHMR_Setup
 
-_PROTOCOLS: dict[str, ProtocolName] = {"VMC": "vmc", "VRCHAT": "vrchat", "JSON": "json"}
+_PROTOCOLS: dict[str, ProtocolName] = {
+    "VMC": "vmc",
+    "VRCHAT": "vrchat",
+    "MOCOPI": "mocopi",
+    "JSON": "json",
+}
 
 _running: Capture | None = None
 
@@ -101,7 +108,6 @@ class Capture:
     def __init__(self, scene: bpy.types.Scene) -> None:
         """Open the port and get the character ready, if there is one."""
         from ssrhmr_core.live import LiveSession
-        from ssrhmr_core.streaming import ANYWHERE, LOCALHOST, Receiver
 
         setup, live = setup_of(scene), live_of(scene)
         self.scene, self.unit = scene.name, metre(scene)
@@ -113,8 +119,9 @@ class Capture:
         self._overlaid = live.overlay
         self._due: float | None = None
         self._path = Path()
-        host = ANYWHERE if live.everywhere else LOCALHOST
-        self.receiver: Receiver = Receiver(_PROTOCOLS[live.protocol], live.port, host)
+        self._is_steamvr = live.protocol == "STEAMVR"
+        self._everywhere = live.everywhere and not self._is_steamvr
+        self.receiver: Receiver = _make_receiver(live)
         self.session: LiveSession = LiveSession(self.receiver, roles=_roles(live))
         self._calibration = SetupCalibration(self.session, self.unit)
         self.take_character(setup)
@@ -125,6 +132,11 @@ class Capture:
     def status(self) -> LiveStatus:
         """Status of the session."""
         return self.session.status
+
+    @property
+    def is_steamvr(self) -> bool:
+        """Whether the devices come from SteamVR, without a program that sends them."""
+        return self._is_steamvr
 
     @property
     def countdown_text(self) -> str:
@@ -185,13 +197,17 @@ class Capture:
             Whether there is something new to draw.
 
         Raises:
-            CaptureError: if the scene was deleted.
+            CaptureError: if the scene was deleted, or Blender may not use the network any more.
             GoneError: if the character was deleted.
         """
         scene = bpy.data.scenes.get(self.scene)
         if scene is None:
             raise CaptureError(f"The scene '{self.scene}' was deleted: start again in another one")
         live = live_of(scene)
+        if self._everywhere:
+            check_online_access()
+        if self.receiver.announced == "everywhere" and not bpy.app.online_access:
+            self.receiver.announce("loopback")
         roles = _roles(live)
         if roles != self.session.roles:
             self.session.bind(roles)
@@ -298,6 +314,10 @@ class Capture:
                 window_manager_of(bpy.context).event_timer_remove(self.timer)
             if self._preview is not None:
                 self._preview.restore()
+            scene = bpy.data.scenes.get(self.scene)
+            if scene is not None:
+                # Files keep the devices that the user needs, not whatever was in the air.
+                _forget_rows(live_of(scene), heard=set(), most=0)
         return take
 
     def _follow_calibration(self, setup: SSRHMR_Setup) -> None:
@@ -325,6 +345,51 @@ class Capture:
             self._picture = picture_of_session(self.session, self.pose, self.unit)
             self._picture.title = self.countdown_text
         return self._picture
+
+
+def check_online_access() -> None:
+    """Check that Blender may use the network.
+
+    Raises:
+        CaptureError: if the user does not allow it.
+    """
+    if not bpy.app.online_access:
+        raise CaptureError(
+            "Blender may not use the network: enable Allow Online Access under Preferences > System"
+            " > Network, or disable From Other Computers"
+        )
+
+
+def _make_receiver(live: SSRHMR_Live) -> Receiver:
+    """Return a receiver that listens to what the settings and Blender's preferences allow.
+
+    Raises:
+        CaptureError: if Blender may not use the network.
+        StreamingError: if an allowed address is none, or the package openvr cannot be used.
+    """
+    from ssrhmr_core.streaming import ANYWHERE, LOCALHOST, Receiver, split_addresses
+    from ssrhmr_core.streaming.steamvr import SteamVrReceiver, unpack_wheel
+
+    if live.protocol == "STEAMVR":
+        chosen = openvr_package()
+        home = user_folder("openvr", create=True)
+        return SteamVrReceiver(str(unpack_wheel(chosen, home)) if chosen else "")
+    if live.everywhere:
+        check_online_access()
+    return Receiver(
+        _PROTOCOLS[live.protocol],
+        live.port,
+        ANYWHERE if live.everywhere else LOCALHOST,
+        allowed=split_addresses(live.allowed) if live.everywhere else (),
+        announced=_announcement(live),
+    )
+
+
+def _announcement(live: SSRHMR_Live) -> Announcement:
+    """Return where senders may find the receiver by themselves."""
+    if not live.announce:
+        return "none"
+    return "everywhere" if bpy.app.online_access else "loopback"
 
 
 def _roles(live: SSRHMR_Live) -> dict[str, str]:

@@ -105,7 +105,9 @@ def _describe(device: Device | None) -> str:
     if device is None:
         return iface_("Not received yet")
     text = iface_("{rate:.0f} readings/s, last seen: {seen}")
-    return text.format(rate=device.rate, seen=_last_seen(device))
+    text = text.format(rate=device.rate, seen=_last_seen(device))
+    # What the sender says about it, in the sender's own words.
+    return f"{device.hint}: {text}" if device.hint else text
 
 
 def _last_seen(device: Device) -> str:

@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
-from ..properties.live import live_of
+from ..properties.live import SSRHMR_Live, live_of
 from ..properties.setup import SSRHMR_Setup, setup_of
 from . import capture, devices
 
@@ -44,13 +44,28 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
 def _draw_source(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     setup, live = setup_of(scene_of(context)), live_of(scene_of(context))
     layout.prop(live, "protocol")
-    layout.prop(live, "port")
-    layout.prop(live, "everywhere")
+    if live.protocol != "STEAMVR":
+        _draw_network(layout, context, live)
     row = layout.row()
     row.scale_y = 1.5
     row.operator("ssrhmr.live_start", icon="PLAY")
     if setup.message:
         draw_wrapped_text(layout, context, setup.message)
+
+
+def _draw_network(
+    layout: bpy.types.UILayout, context: bpy.types.Context, live: SSRHMR_Live
+) -> None:
+    """Draw the port, and who may send to it."""
+    layout.prop(live, "port")
+    if live.protocol == "VRCHAT":
+        layout.prop(live, "announce")
+    layout.prop(live, "everywhere")
+    if live.everywhere:
+        layout.prop(live, "allowed")
+        if not bpy.app.online_access:
+            text = iface_("Enable Allow Online Access first: Preferences > System > Network")
+            draw_wrapped_text(layout, context, text, icon="ERROR")
 
 
 def _draw_buttons(layout: bpy.types.UILayout, current: capture.Capture) -> None:
@@ -146,7 +161,9 @@ def draw_header(self: bpy.types.Menu, context: bpy.types.Context) -> None:
 def why_silent(current: capture.Capture) -> str:
     """Say what to do while no device is heard."""
     port, packets = current.receiver.port, current.receiver.counters.datagrams
-    if packets:
+    if current.is_steamvr:
+        text = iface_("No device of SteamVR is on yet: start SteamVR and switch devices on")
+    elif packets:
         text = iface_(
             "No tracker in {packets:,} packets on port {port}: choose the protocol that is sent"
             " there"

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-import bpy
+from pathlib import Path
 
-from ..common.errors import plain_message
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..common.errors import UserError, plain_message
 from ..common.modal_job import EXPLAINED
-from ..common.typed import OperatorResult, addon_operators, scene_of
-from ..properties.live import live_of
+from ..common.typed import OperatorResult, addon_operators, scene_of, window_manager_of
+from ..properties.live import live_of, note_chosen_folder
 from ..properties.setup import setup_of
 from .capture import Capture, require_running, running
 from .lifecycle import stop_timeline
-from .takes import takes_folder
+from .takes import may_write, takes_folder
 
 
 class SSRHMR_OT_record(bpy.types.Operator):
@@ -22,10 +25,22 @@ class SSRHMR_OT_record(bpy.types.Operator):
     bl_label = "Record"
     bl_options = {"REGISTER"}
 
+    _asked: Path | None = None
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Return whether a capture runs."""
         return running() is not None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
+        """Ask before takes are written where only the file says."""
+        folder = takes_folder(live_of(scene_of(context)))
+        if require_running().recording or may_write(folder):
+            return self.execute(context)
+        self._asked = folder
+        text = iface_("This file wants takes to be written into {folder}").format(folder=folder)
+        manager = window_manager_of(context)
+        return manager.invoke_confirm(self, event, message=text, confirm_text="Record")
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Begin or end a recording."""
@@ -35,13 +50,23 @@ class SSRHMR_OT_record(bpy.types.Operator):
             if capture.recording:
                 end_recording(capture, scene)
                 return {"FINISHED"}
-            path = capture.record(takes_folder(live), live.pre_roll)
+            path = capture.record(self._folder(takes_folder(live)), live.pre_roll)
             begin_recording(capture)
         except EXPLAINED as error:
             self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
         self.report({"INFO"}, f"Recording {path.name}")
         return {"FINISHED"}
+
+    def _folder(self, folder: Path) -> Path:
+        """Return the folder if takes may be written there."""
+        if self._asked == folder:
+            note_chosen_folder(folder)
+        if not may_write(folder):
+            raise UserError(
+                f"This file wants takes to be written into '{folder}': choose a folder under Takes"
+            )
+        return folder
 
 
 def begin_recording(capture: Capture) -> None:

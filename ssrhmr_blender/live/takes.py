@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..common.user_folder import user_folder
+from ..properties.live import is_chosen_folder
 
 if TYPE_CHECKING:
     from ..properties.live import SSRHMR_Live
@@ -22,6 +23,20 @@ def takes_folder(live: SSRHMR_Live) -> Path:
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "takes"
     return user_folder("takes")
+
+
+def may_write(folder: Path) -> bool:
+    """Return whether takes may be written into a folder without asking the user.
+
+    A file from somebody else may name any folder of this computer. Folders that the user chose,
+    the user's own, and those that really lie next to the file may be used.
+    """
+    nearby = [user_folder("takes")]
+    if bpy.data.filepath:
+        nearby.append(Path(bpy.data.filepath).parent)
+    # Resolved, since a file may bring links along that lead elsewhere.
+    real = folder.resolve()
+    return is_chosen_folder(folder) or any(real.is_relative_to(each.resolve()) for each in nearby)
 
 
 def next_take(folder: Path) -> Path:

@@ -25,7 +25,7 @@ _CALIBRATION = (
     *("fits", "warnings"),
 )
 _LIVE = (
-    *("protocol", "port", "everywhere", "devices", "countdown"),
+    *("protocol", "port", "everywhere", "allowed", "announce", "devices", "countdown"),
     *("overlay", "pre_roll", "play", "bake"),
 )
 

@@ -6,15 +6,16 @@ from __future__ import annotations
 import bpy
 
 from ..common.typed import add_scene_property, remove_scene_property
-from . import bones, calibration, characters, live, setup, tracker
+from . import bones, calibration, characters, live, preferences, setup, tracker
 
-CLASSES: tuple[type[bpy.types.PropertyGroup], ...] = (
+CLASSES: tuple[type, ...] = (
     *bones.CLASSES,
     *calibration.CLASSES,
     *tracker.CLASSES,
     *setup.CLASSES,
     *characters.CLASSES,
     *live.CLASSES,
+    *preferences.CLASSES,
 )
 """Groups before those that hold them."""
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -10,12 +11,29 @@ import bpy
 from ..common.typed import scene_property
 from .tracker import TRACKER_ITEMS
 
-PORTS = {"VMC": 39539, "VRCHAT": 9000, "JSON": 39560}
+PORTS = {"VMC": 39539, "VRCHAT": 9000, "MOCOPI": 12351, "JSON": 39560}
 """The port to which each protocol is usually sent."""
+_chosen_folders: set[Path] = set()
+"""Folders of takes that the user chose in this session; what files say does not count."""
 
 
 def _use_default_port(live: SSRHMR_Live, _context: bpy.types.Context) -> None:
-    live.port = PORTS[live.protocol]
+    live.port = PORTS.get(live.protocol, live.port)
+
+
+def _choose_folder(live: SSRHMR_Live, _context: bpy.types.Context) -> None:
+    if live.folder:
+        note_chosen_folder(Path(bpy.path.abspath(live.folder)))
+
+
+def note_chosen_folder(folder: Path) -> None:
+    """Note that the user wants takes to be written into a folder."""
+    _chosen_folders.add(folder.resolve())
+
+
+def is_chosen_folder(folder: Path) -> bool:
+    """Return whether the user chose a folder in this session."""
+    return folder.resolve() in _chosen_folders
 
 
 def _take_role(chosen: SSRHMR_Device, _context: bpy.types.Context) -> None:
@@ -53,6 +71,17 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
             ("VMC", "VMC", "Virtual Motion Capture protocol (OSC): VMC, VSeeFace, Warudo, ..."),
             ("VRCHAT", "VRChat OSC", "OSC trackers as sent to VRChat: SlimeVR, AXIS, ..."),
             (
+                "STEAMVR",
+                "SteamVR",
+                "Headset, controllers and trackers of SteamVR on this computer, without another"
+                " program. Needs the package openvr, see the add-on's preferences",
+            ),
+            (
+                "MOCOPI",
+                "mocopi",
+                "What mocopi's app sends to a computer. Needs From Other Computers",
+            ),
+            (
                 "JSON",
                 "JSON Lines",
                 "For scripts of your own: one JSON object per line, over UDP or TCP",
@@ -70,7 +99,18 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
     everywhere: bpy.props.BoolProperty(
         name="From Other Computers",
         description="Also receive from other computers on the network. If off, only software on"
-        " this computer is heard",
+        " this computer is heard. Needs Allow Online Access in Blender's preferences",
+    )
+    allowed: bpy.props.StringProperty(
+        name="Allowed Addresses",
+        description="Addresses of the computers that may send, such as 192.168.1.20, or networks"
+        " such as 192.168.1.0/24. If empty: all computers on the network",
+    )
+    announce: bpy.props.BoolProperty(
+        name="Let Senders Find Blender",
+        description="Announce the port (OSCQuery), so that SlimeVR, Amethyst and others send to it"
+        " by themselves. Without Allow Online Access only on this computer's internal network",
+        default=True,
     )
     devices: bpy.props.CollectionProperty(type=SSRHMR_Device)
     active_device: bpy.props.IntProperty(name="Device", description="Selected device")
@@ -94,6 +134,7 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         description="Folder for recorded takes, one CSV file each. If empty: a folder 'takes' next"
         " to the saved file, or in Blender's user folder",
         subtype="DIR_PATH",
+        update=_choose_folder,
     )
     pre_roll: bpy.props.FloatProperty(
         name="Pre-Roll",

@@ -68,6 +68,40 @@ def multiply(a: Sequence[float], b: Sequence[float]) -> Quaternion:
     )
 
 
+def compose(
+    position: Sequence[float],
+    rotation: Sequence[float],
+    local_position: Sequence[float],
+    local_rotation: Sequence[float],
+) -> tuple[Vector, Quaternion]:
+    """Return position and rotation of a child: :func:`rotate` and :func:`multiply` in one.
+
+    Args:
+        position: Position of the parent.
+        rotation: Unit quaternion of the parent.
+        local_position: Position of the child relative to the parent.
+        local_rotation: Quaternion of the child relative to the parent.
+    """
+    px, py, pz = position
+    w, x, y, z = rotation
+    a, b, c = local_position
+    lw, lx, ly, lz = local_rotation
+    i, j, k = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
+    return (
+        (
+            px + a + w * i + y * k - z * j,
+            py + b + w * j + z * i - x * k,
+            pz + c + w * k + x * j - y * i,
+        ),
+        (
+            w * lw - x * lx - y * ly - z * lz,
+            w * lx + x * lw + y * lz - z * ly,
+            w * ly - x * lz + y * lw + z * lx,
+            w * lz + x * ly - y * lx + z * lw,
+        ),
+    )
+
+
 def rotate(quat: Sequence[float], vector: Sequence[float]) -> Vector:
     """Rotate a vector by a unit quaternion."""
     w, x, y, z = quat

@@ -5,16 +5,18 @@
 ...     readings = receiver.drain()
 """
 
+from .allow_list import split_addresses
 from .decoding import PORTS, Counters, ProtocolName
 from .devices import MAX_DEVICES, Device, DeviceTable, assign_role, guess_roles
 from .readings import MalformedError, Reading, StreamingError
-from .receiver import ANYWHERE, LOCALHOST, Receiver
+from .receiver import ANYWHERE, LOCALHOST, Announcement, Receiver
 
 __all__ = [
     "ANYWHERE",
     "LOCALHOST",
     "MAX_DEVICES",
     "PORTS",
+    "Announcement",
     "Counters",
     "Device",
     "DeviceTable",
@@ -25,4 +27,5 @@ __all__ = [
     "StreamingError",
     "assign_role",
     "guess_roles",
+    "split_addresses",
 ]

@@ -8,16 +8,17 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .protocols import json_lines, vmc, vrchat
+from .protocols import json_lines, mocopi, vmc, vrchat
 from .protocols.recognition import describe_packet
 from .readings import Decoder, Reading
 from .senders import Sender, SenderTable
 
-ProtocolName = Literal["vmc", "vrchat", "json"]
+ProtocolName = Literal["vmc", "vrchat", "mocopi", "json"]
 
 PORTS: dict[ProtocolName, int] = {
     "vmc": vmc.PORT,
     "vrchat": vrchat.PORT,
+    "mocopi": mocopi.PORT,
     "json": json_lines.PORT,
 }
 """The usual port of each protocol."""
@@ -27,6 +28,7 @@ LONGEST = 32768
 _DECODERS: dict[ProtocolName, Callable[[], Decoder]] = {
     "vmc": vmc.VmcDecoder,
     "vrchat": vrchat.VrchatDecoder,
+    "mocopi": mocopi.MocopiDecoder,
     "json": json_lines.JsonDecoder,
 }
 _NOTICE_INTERVAL = 0.25
@@ -47,6 +49,7 @@ class Counters:
         duplicate: Readings that came a second time, left out.
         late: Readings older than one of the same device that came before; handed over.
         ignored: Readings of a second sender with the same devices, left out.
+        refused: Packets and connections of computers that may not send, left unread.
         dropped: Readings lost because nobody fetched them for long.
     """
 
@@ -57,13 +60,14 @@ class Counters:
     duplicate: int = 0
     late: int = 0
     ignored: int = 0
+    refused: int = 0
     dropped: int = 0
 
 
 class ReadingQueue:
     """Decodes packets, maps times, leaves out duplicates, counts, and keeps what nobody fetched.
 
-    ``add_packet`` and ``count_oversized`` are for one thread, ``drain``, ``counters`` and
+    ``add_packet`` and the counting methods are for one thread, ``drain``, ``counters`` and
     ``notice`` for any. Whatever comes in, the memory taken is bounded.
 
     Attributes:
@@ -128,6 +132,10 @@ class ReadingQueue:
             oversized=self.counters.oversized + 1,
         )
 
+    def count_refused(self) -> None:
+        """Count a packet or connection of a computer that may not send."""
+        self.counters = replace(self.counters, refused=self.counters.refused + 1)
+
     def drain(self) -> list[Reading]:
         """Return what came since the last call, in order of arrival."""
         readings = []
@@ -142,8 +150,7 @@ class ReadingQueue:
     def _add_readings(
         self, sender: Sender, readings: list[Reading], arrival: float, is_malformed: bool
     ) -> None:
-        local = [sender.make_local(reading, arrival) for reading in readings]
-        kept = [reading for reading, _ in local if reading]
+        kept, late = sender.make_local(readings, arrival)
         sender.readings += len(kept)
         dropped = max(len(self._queue) + len(kept) - self._capacity, 0)
         self._queue.extend(kept)
@@ -153,9 +160,10 @@ class ReadingQueue:
             readings=counters.readings + len(kept),
             malformed=counters.malformed + is_malformed,
             oversized=counters.oversized,
-            duplicate=counters.duplicate + len(local) - len(kept),
-            late=counters.late + sum(late for _, late in local),
+            duplicate=counters.duplicate + len(readings) - len(kept),
+            late=counters.late + late,
             ignored=counters.ignored,
+            refused=counters.refused,
             dropped=counters.dropped + dropped,
         )
 

@@ -46,6 +46,7 @@ class Device:
         position: Position of the last valid reading, metres, core axes.
         rotation: Rotation of the last valid reading, w, x, y, z.
         has_rotation: False if the sender gives positions only.
+        hint: What the sender says about where the device is; "" if nothing.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Device:
     position: Vector
     rotation: Quaternion
     has_rotation: bool = True
+    hint: str = ""
 
 
 class _DeviceHistory:
@@ -130,6 +132,7 @@ class DeviceTable:
                 position=history.last_valid.position,
                 rotation=history.last_valid.rotation,
                 has_rotation=history.last.has_rotation,
+                hint=history.last.hint,
             )
             for name, history in sorted(self._histories.items())
         ]
@@ -179,11 +182,15 @@ def guess_roles(devices: Iterable[Device], known: Mapping[str, str]) -> dict[str
 
 def _guess_in_space(devices: Sequence[Device], known: Mapping[str, str]) -> dict[str, str]:
     free = [device for device in devices if device.name not in known.values()]
-    clear, ambiguous = assign(device.name for device in free)
+    # What the sender says about a device counts like a part of its name.
+    names = {f"{device.name} {device.hint}": device.name for device in free}
+    clear, ambiguous = assign(names)
+    clear = {role: names[text] for role, text in clear.items()}
+    ambiguous = {role: [names[text] for text in texts] for role, texts in ambiguous.items()}
     roles = {**clear, **known}
-    for role, names in ambiguous.items():
+    for role, fitting in ambiguous.items():
         # Of two heads, that with rotations is meant.
-        rotating = [d.name for d in free if d.name in names and d.has_rotation]
+        rotating = [d.name for d in free if d.name in fitting and d.has_rotation]
         if len(rotating) == 1:
             roles.setdefault(role, rotating[0])
     headsets = [device.name for device in free if device.kind == "hmd"]

@@ -42,6 +42,7 @@ class Reading(NamedTuple):
         arrival: Seconds on the receiver's clock when the packet came; from a decoder, nan if that
             is the present packet.
         has_rotation: False where the sender gives positions only; the rotation then never changes.
+        hint: What the sender says about where the device is, such as "left foot"; "" if nothing.
     """
 
     device: str
@@ -52,6 +53,7 @@ class Reading(NamedTuple):
     kind: str = "tracker"
     arrival: float = math.nan
     has_rotation: bool = True
+    hint: str = ""
 
 
 class Decoder(Protocol):

@@ -10,11 +10,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
+from .allow_list import AllowList
 from .decoding import LONGEST, PORTS, Counters, ProtocolName, ReadingQueue
+from .discovery import Advertiser
 from .readings import Reading, StreamingError
+
+Announcement = Literal["none", "loopback", "everywhere"]
+"""Where senders may find a receiver by themselves."""
 
 LOCALHOST = "127.0.0.1"
 ANYWHERE = "0.0.0.0"
@@ -52,6 +57,8 @@ class Receiver:
         host: str = LOCALHOST,
         capacity: int = 32768,
         clock: Callable[[], float] = time.perf_counter,
+        allowed: Iterable[str] = (),
+        announced: Announcement = "none",
     ) -> None:
         """Create a receiver; nothing is opened yet.
 
@@ -64,14 +71,23 @@ class Receiver:
                 beyond it.
             clock: Returns the seconds of arrival and of readings. It must never go back; the
                 system's time of day would, and ``time.monotonic`` is coarse on Windows.
+            allowed: The addresses and networks of other computers that may send; any if empty.
+            announced: The interfaces on which senders of VRChat OSC may find the receiver by
+                themselves.
+
+        Raises:
+            StreamingError: if one of those is not an address.
         """
         self._protocol: ProtocolName = protocol
         self._wanted = PORTS[protocol] if port is None else port
         self._host, self._capacity, self._clock = host, capacity, clock
         self._port = self._wanted
+        self._allow_list = AllowList(allowed)
         self._queue = ReadingQueue(protocol, capacity)
         self._thread: threading.Thread | None = None
         self._waker: socket.socket | None = None
+        self._announced = announced
+        self._advertiser: Advertiser | None = None
 
     def __enter__(self) -> Receiver:
         """Start."""
@@ -122,7 +138,7 @@ class Receiver:
             opened.enter_context(waker)
             opened.enter_context(wake_end)
             self._queue = ReadingQueue(self._protocol, self._capacity)
-            loop = _Loop(self._queue, self._clock, listening, wake_end)
+            loop = _Loop(self._queue, self._clock, self._allow_list, listening, wake_end)
             thread = threading.Thread(
                 # A daemon does not keep a program alive that forgot to stop the receiver.
                 target=loop.run,
@@ -132,11 +148,13 @@ class Receiver:
             thread.start()
             opened.pop_all()
         self._thread, self._waker = thread, waker
+        self.announce(self._announced)
 
     def stop(self) -> None:
         """Close the port and end the thread; both are done when this returns."""
         if not self._thread or not self._waker:
             return
+        self._end_announcement()
         # The thread notices that its end was closed, closes its sockets and returns.
         self._waker.close()
         self._thread.join()
@@ -144,9 +162,40 @@ class Receiver:
         self._port = self._wanted
 
     @property
+    def announced(self) -> Announcement:
+        """The interfaces on which senders may find the receiver by themselves."""
+        return self._announced
+
+    def announce(self, where: Announcement) -> None:
+        """Change where senders may find the receiver by themselves.
+
+        Args:
+            where: The interfaces; from now on, and after every start.
+        """
+        self._end_announcement()
+        self._announced = where
+        if self._thread and self._protocol == "vrchat" and where != "none":
+            self._advertiser = Advertiser(self._port, self._host, where == "everywhere")
+            self._advertiser.start()
+
+    def _end_announcement(self) -> None:
+        if self._advertiser:
+            self._advertiser.stop()
+            self._advertiser = None
+
+    @property
     def notice(self) -> str:
         """What the user should know about the senders, in plain words; "" if nothing."""
-        return self._queue.notice
+        if self._queue.notice:
+            return self._queue.notice
+        if self._queue.counters.refused:
+            return (
+                f"{self._allow_list.refused} sends too, but is not among the allowed addresses: add"
+                " it there if it may send"
+            )
+        if self._advertiser and not self._queue.counters.datagrams:
+            return self._advertiser.notice
+        return ""
 
     def drain(self) -> list[Reading]:
         """Return what came since the last call, in order of arrival; also after ``stop``."""
@@ -243,10 +292,11 @@ class _Loop:
         self,
         queue: ReadingQueue,
         clock: Callable[[], float],
+        allow_list: AllowList,
         listening: list[socket.socket],
         wake_end: socket.socket,
     ) -> None:
-        self._queue, self._clock = queue, clock
+        self._queue, self._clock, self._allow_list = queue, clock, allow_list
         self._listening, self._wake_end = listening, wake_end
         self._streams: dict[socket.socket, _Stream] = {}
         self._selector = selectors.DefaultSelector()
@@ -286,13 +336,20 @@ class _Loop:
                     continue
                 time.sleep(_PAUSE)
                 return
-            self._queue.add_packet(packet, sender[:2], self._clock())
+            if self._allow_list.allows(sender[0]):
+                self._queue.add_packet(packet, sender[:2], self._clock())
+            else:
+                self._queue.count_refused()
 
     def _accept(self, listener: socket.socket) -> None:
         try:
             stream, sender = listener.accept()
         except OSError:
             time.sleep(_PAUSE)
+            return
+        if not self._allow_list.allows(sender[0]):
+            stream.close()
+            self._queue.count_refused()
             return
         if len(self._streams) >= _CONNECTIONS:
             # The one that was silent for longest makes room: senders die without closing.

@@ -76,11 +76,16 @@ def packets(
         loop: Whether to start again at the end, for ever; the sender's clock keeps running.
         conditions: The state of the network.
 
+    Raises:
+        StreamingError: if it is a protocol of whole bodies, not of trackers.
+
     Yields:
         The time of arrival in seconds since the start, which never falls, and the packet.
     """
     conditions = conditions or Conditions()
     random = np.random.default_rng(conditions.seed)
+    if protocol not in _ENCODERS:
+        raise StreamingError(f"trackers cannot be sent as {protocol}: choose another protocol")
     encode, names = _ENCODERS[protocol], device_names(protocol)
     origin = _EPOCH if protocol == "vrchat" else _CLOCK
     step = float(np.median(np.diff(take.times))) if len(take) > 1 else 1.0

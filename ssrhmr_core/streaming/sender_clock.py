@@ -51,13 +51,16 @@ class SenderClock:
         """Whether most readings come with a time that came before."""
         return self._repeats > _COARSE
 
-    def note_time(self, is_new: bool) -> None:
-        """Note whether a device came with a new time, or with one that it has had before.
+    def note_times(self, new: int, repeated: int) -> None:
+        """Note how many devices of a packet came with a new time, and how many with an old one.
 
         Args:
-            is_new: False if the device has had this time before.
+            new: Number of readings with a time that their device has not had before.
+            repeated: Number of readings with a time that it has had before.
         """
-        self._repeats += _REPEAT_WEIGHT * ((not is_new) - self._repeats)
+        if repeated or self._repeats:
+            self._repeats *= (1.0 - _REPEAT_WEIGHT) ** new
+            self._repeats = 1.0 - (1.0 - self._repeats) * (1.0 - _REPEAT_WEIGHT) ** repeated
 
     def local(self, sent: float, arrival: float) -> float:
         """Return the local time of a moment of the sender.

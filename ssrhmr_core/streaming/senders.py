@@ -28,34 +28,17 @@ _NEW_PORTS = 8
 
 
 class DeviceClock:
-    """Recognises readings that came before, and those that come late."""
+    """Recognises readings that came before, and those that come late.
+
+    Attributes:
+        newest: Local time of the newest reading.
+        past: The last readings by the sender's time, to be compared with new ones.
+    """
 
     def __init__(self) -> None:
         """Create the state of a new device."""
-        self._newest = -math.inf
-        self._past: OrderedDict[float, tuple[object, ...]] = OrderedDict()
-
-    def compare(self, reading: Reading) -> tuple[bool, bool]:
-        """Compare a reading with those that came before, and remember it.
-
-        Returns:
-            Whether the sender's time is a new one (that of a clock that stands still, or is too
-            coarse, is not), and whether exactly this reading came before.
-        """
-        values = (reading.position, reading.rotation, reading.valid)
-        past = self._past.get(reading.time)
-        if past is not None:
-            return False, past == values
-        self._past[reading.time] = values
-        if len(self._past) > _MAX_REMEMBERED:
-            self._past.popitem(last=False)
-        return True, False
-
-    def is_late(self, time: float) -> bool:
-        """Return whether a reading's local time is before one that came earlier."""
-        late = time < self._newest
-        self._newest = max(self._newest, time)
-        return late
+        self.newest = -math.inf
+        self.past: OrderedDict[float, tuple[object, ...]] = OrderedDict()
 
 
 class Sender:
@@ -77,7 +60,7 @@ class Sender:
         self.readings = 0
         self.last_packet = self.ignored_until = -math.inf
         self.shared_device = ""
-        self._devices: OrderedDict[str, DeviceClock] = OrderedDict()
+        self._devices: dict[str, DeviceClock] = {}
 
     def is_established(self, now: float) -> bool:
         """Return whether the sender sends readings lately."""
@@ -87,40 +70,60 @@ class Sender:
         """Return whether the sender is ignored in favour of another one."""
         return now < self.ignored_until
 
-    def device_clock(self, device: str) -> DeviceClock:
-        """Return the state of a device; the one that was silent for longest makes room."""
-        clock = self._devices.get(device)
-        if clock is None:
-            clock = self._devices[device] = DeviceClock()
-            if len(self._devices) > _MAX_DEVICES:
-                self._devices.popitem(last=False)
-        else:
-            self._devices.move_to_end(device)
-        return clock
-
-    def make_local(self, reading: Reading, arrival: float) -> tuple[Reading | None, bool]:
-        """Bring a reading to the local clock.
+    def make_local(self, readings: Iterable[Reading], arrival: float) -> tuple[list[Reading], int]:
+        """Bring the readings of a packet to the local clock.
 
         Args:
-            reading: A reading of a decoder.
-            arrival: Seconds on the local clock when its packet came.
+            readings: Readings of a decoder.
+            arrival: Seconds on the local clock when their packet came.
 
         Returns:
-            The reading, None if it came before, and whether it is late.
+            Those that did not come before, and how many of them are late.
         """
-        device = self.device_clock(reading.device)
-        came = arrival if math.isnan(reading.arrival) else reading.arrival
-        time = came
-        if math.isfinite(reading.time):
-            is_new, is_duplicate = device.compare(reading)
-            self.clock.note_time(is_new)
-            if is_duplicate and not self.clock.is_coarse:
-                return None, False
-            if is_new:
-                time = self.clock.local(reading.time, came)
-        # Much faster than _replace.
-        local = Reading(*reading[:3], time, reading.valid, reading.kind, came, reading.has_rotation)
-        return local, device.is_late(time)
+        local: list[Reading] = []
+        late = new = repeated = 0
+        devices, clock, make = self._devices, self.clock, tuple.__new__
+        # Most readings of a packet are of the same moment, which is mapped once.
+        moment, mapped = (math.nan, math.nan), math.nan
+        for reading in readings:
+            name, position, rotation, sent, valid, kind, came, has_rotation, hint = reading
+            device = devices.get(name) or self._add_device(name)
+            if came != came:
+                came = arrival
+            time = came
+            # Neither infinite nor not a number.
+            if sent - sent == 0.0:
+                past, values = device.past, (position, rotation, valid)
+                known = past.get(sent)
+                if known is None:
+                    new += 1
+                    past[sent] = values
+                    if len(past) > _MAX_REMEMBERED:
+                        past.popitem(last=False)
+                    if moment != (sent, came):
+                        moment, mapped = (sent, came), clock.local(sent, came)
+                    time = mapped
+                else:
+                    repeated += 1
+                    if known == values and not clock.is_coarse:
+                        continue
+            if time < device.newest:
+                late += 1
+            else:
+                device.newest = time
+            # Much faster than by name.
+            mapped_values = (name, position, rotation, time, valid, kind, came, has_rotation, hint)
+            local.append(make(Reading, mapped_values))
+        clock.note_times(new, repeated)
+        return local, late
+
+    def _add_device(self, name: str) -> DeviceClock:
+        """Return the state of a new device; the one that was silent for longest makes room."""
+        if len(self._devices) >= _MAX_DEVICES:
+            oldest = min(self._devices, key=lambda each: self._devices[each].newest)
+            del self._devices[oldest]
+        clock = self._devices[name] = DeviceClock()
+        return clock
 
 
 class SenderTable:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from ...geometry.scalar import IDENTITY_QUAT
-from ..readings import MalformedError, Reading, make_reading
+from ..readings import MAX_NAME, MalformedError, Reading, make_reading
 
 PORT = 39560
 SCHEMA = Path(__file__).with_name("tracker_line.json")
 """The published schema."""
 _MAX_TRACKERS = 64
+_KINDS = ("hmd", "controller", "tracker")
+_MAX_NOTICE = 200
 
 
 class JsonDecoder:
@@ -30,7 +32,7 @@ class JsonDecoder:
 
     Attributes:
         malformed: Number of lines and trackers that could not be read so far.
-        notice: Always "".
+        notice: What the sender wants the user to know; "" if nothing.
     """
 
     def __init__(self) -> None:
@@ -52,10 +54,11 @@ class JsonDecoder:
     def _decode_line(self, line: bytes) -> list[Reading]:
         readings: list[Reading] = []
         try:
-            trackers, time = _parse_line(line)
+            trackers, time, notice = _parse_line(line)
         except MalformedError:
             self.malformed += 1
             return readings
+        self.notice = self.notice if notice is None else notice
         for tracker in trackers:
             try:
                 readings.append(_read_tracker(tracker, time))
@@ -80,18 +83,25 @@ def encode(readings: Sequence[Reading]) -> list[bytes]:
     return [json.dumps(line, separators=(",", ":")).encode() + b"\n"]
 
 
-def _parse_line(line: bytes) -> tuple[list[object], float]:
-    """Return the trackers of a line and the time that they share."""
+def _parse_line(line: bytes) -> tuple[list[object], float, str | None]:
+    """Return the trackers of a line, the time that they share, and the notice if it has one."""
     try:
         values = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedError("not a line of JSON") from error
     if not isinstance(values, dict):
         raise MalformedError("a JSON object belongs here")
-    trackers = values.get("trackers", [values])
+    notice = values.get("notice")
+    if notice is not None and not isinstance(notice, str):
+        raise MalformedError("a notice is a text")
+    if notice is not None:
+        notice = "".join(filter(str.isprintable, notice))[:_MAX_NOTICE]
+    # A line may have nothing but a notice.
+    alone = [values] if notice is None else []
+    trackers = values.get("trackers", alone)
     if not isinstance(trackers, list) or len(trackers) > _MAX_TRACKERS:
         raise MalformedError(f"at most {_MAX_TRACKERS} trackers belong into a line")
-    return trackers, _read_time(values, math.nan)
+    return trackers, _read_time(values, math.nan), notice
 
 
 def _read_tracker(values: object, time: float) -> Reading:
@@ -101,14 +111,21 @@ def _read_tracker(values: object, time: float) -> Reading:
     if not isinstance(valid, bool):
         raise MalformedError("valid is true or false")
     name, time = values.get("name"), _read_time(values, time)
+    kind, hint = values.get("kind", "tracker"), values.get("role", "")
+    if kind not in _KINDS:
+        raise MalformedError(f"kind is one of {', '.join(_KINDS)}")
+    if not isinstance(hint, str) or len(hint) > MAX_NAME:
+        raise MalformedError(f"role is a text of at most {MAX_NAME} characters")
     if not valid:
-        return make_reading(name, (0.0, 0.0, 0.0), IDENTITY_QUAT, time)._replace(valid=False)
+        reading = make_reading(name, (0.0, 0.0, 0.0), IDENTITY_QUAT, time, kind)
+        return reading._replace(valid=False, hint=hint)
     position, rotation = values.get("position"), values.get("quaternion")
     if not isinstance(position, list) or len(position) != 3:
         raise MalformedError("position has three numbers")
     if not isinstance(rotation, list) or len(rotation) != 4:
         raise MalformedError("quaternion has four numbers")
-    return make_reading(name, position, rotation, time)
+    reading = make_reading(name, position, rotation, time, kind)
+    return reading._replace(hint=hint) if hint else reading
 
 
 def _read_time(values: dict[str, Any], otherwise: float) -> float:

@@ -83,6 +83,10 @@ class Message(NamedTuple):
             raise MalformedError("a message that was cut off")
         return floats.unpack_from(self.packet, at)
 
+    def count_floats(self) -> int:
+        """Return the number of floats after an optional name; 0 if anything else is there too."""
+        return _FLOATS[self.tags][1].size // 4 if self.tags in _FLOATS else 0
+
     def read_arguments(self) -> Sequence[object]:
         """Return the arguments: numbers, texts, truth values and None; a time tag is a number.
 
@@ -152,11 +156,13 @@ class Packet(NamedTuple):
         messages: Pairs of a message and the handler of its address.
         malformed: Number of elements that cannot be read; the others are not affected.
         other: Address of a message that nothing handles, b"" if there is none.
+        stamps: Where in the packet the times of its bundles begin.
     """
 
     messages: Sequence[tuple[Message, Any]]
     malformed: int
     other: bytes
+    stamps: Sequence[int]
 
 
 def read_packet(packet: bytes, handlers: Mapping[bytes, object]) -> Packet:
@@ -168,7 +174,7 @@ def read_packet(packet: bytes, handlers: Mapping[bytes, object]) -> Packet:
     """
     reader = _Reader(handlers)
     reader.read(packet, 0, len(packet), math.nan, 0)
-    return Packet(reader.messages, reader.malformed, reader.other)
+    return Packet(reader.messages, reader.malformed, reader.other, reader.stamps)
 
 
 class _Reader:
@@ -178,6 +184,7 @@ class _Reader:
         self.messages: list[tuple[Message, Any]] = []
         self.malformed = 0
         self.other = b""
+        self.stamps: list[int] = []
         self._handlers = handlers
 
     def read(self, packet: bytes, at: int, end: int, time: float, depth: int) -> None:
@@ -185,6 +192,7 @@ class _Reader:
         if packet.startswith(b"/", at, end):
             self._read_message(packet, at, end, time)
         elif packet.startswith(_BUNDLE, at, end) and end - at >= 16 and depth < _MAX_DEPTH:
+            self.stamps.append(at + 8)
             stamp = int.from_bytes(packet[at + 8 : at + 16], "big")
             time = stamp / 2.0**32 if stamp > _IMMEDIATELY else math.nan
             self._read_elements(packet, at + 16, end, time, depth + 1)

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+from .mocopi import FORMAT
 from .osc import read_packet
 
-_PROTOCOLS = {"vmc": "VMC", "vrchat": "VRChat OSC", "json": "JSON lines"}
-_MOCOPI = b"sony motion format"
+_PROTOCOLS = {"vmc": "VMC", "vrchat": "VRChat OSC", "mocopi": "mocopi", "json": "JSON lines"}
 _SEARCHED = 2048
 """Bytes from the beginning of a packet that are searched."""
 _NO_TRACKERS = {
     "vmc": "no trackers or bones: switch those on in it",
     "vrchat": "no positions of trackers: switch OSC trackers on in it",
+    "mocopi": "no frames of motion: start the motion in its app",
     "json": "no trackers that can be read: compare its lines with the documentation",
 }
 
@@ -21,7 +22,7 @@ def describe_packet(packet: bytes, protocol: str, sender: str) -> str:
 
     Args:
         packet: A packet of it.
-        protocol: The protocol that was chosen: "vmc", "vrchat" or "json".
+        protocol: The protocol that was chosen: "vmc", "vrchat", "mocopi" or "json".
         sender: The address of the sender, to be shown.
 
     Returns:
@@ -32,11 +33,6 @@ def describe_packet(packet: bytes, protocol: str, sender: str) -> str:
         return f"{sender} sends {_PROTOCOLS[sent]}, but {_NO_TRACKERS[sent]}"
     if sent in _PROTOCOLS:
         return f"{sender} sends {_PROTOCOLS[sent]}: choose that protocol"
-    if sent == "mocopi":
-        return (
-            f"{sender} sends mocopi's own format, which cannot be read: let a program with a mocopi"
-            " plug-in (Virtual Motion Capture) send it on as VMC"
-        )
     if sent == "osc":
         address = read_packet(packet, {}).other.decode("ascii", "replace")[:40]
         return (
@@ -51,7 +47,7 @@ def _recognize(packet: bytes) -> str:
         return "vmc"
     if b"/tracking/trackers/" in packet or b"/tracking/vrsystem/" in packet:
         return "vrchat"
-    if _MOCOPI in packet:
+    if FORMAT in packet:
         return "mocopi"
     if packet.lstrip()[:1] in (b"{", b"["):
         return "json"

@@ -11,11 +11,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
 from ..axes import mirror_position, mirror_rotation
-from ..readings import MAX_NAME, ORIGIN, MalformedError, Reading, is_in_room, normalize_pose
+from ..readings import (
+    MAX_NAME,
+    ORIGIN,
+    ROOM_RADIUS,
+    MalformedError,
+    Reading,
+    is_in_room,
+    normalize_pose,
+)
 from .osc import Message, Packet, read_packet, write_bundle
+from .osc_layout import Layout, LayoutCache
 from .vmc_bones import BONES, Avatar, Transform
 
 PORT = 39539
@@ -34,6 +44,8 @@ _HANDLERS: dict[bytes, object] = {
     **{f"{address}/Local".encode(): (kind, True) for kind, address in _ADDRESSES.items()},
 }
 _BONE_NAMES = {name.encode(): name for name in BONES}
+_ORDINARY_LOW, _ORDINARY_HIGH = 0.9, 1.1
+"""Square of the length of quaternions between which they are as they should be."""
 _MAX_RAW = 64
 _RAW_LIFETIME = 1.0
 """Seconds after which a device that is not sent raw any more counts as it is sent."""
@@ -54,6 +66,7 @@ class VmcDecoder:
         self.malformed = 0
         self._raw: dict[str, float] = {}
         self._avatar = Avatar()
+        self._layouts = LayoutCache(_HANDLERS, _count_numbers)
 
     @property
     def notice(self) -> str:
@@ -65,6 +78,11 @@ class VmcDecoder:
 
         See :class:`~ssrhmr_core.streaming.readings.Decoder`.
         """
+        known = self._layouts.find(packet)
+        poses = _read_poses(*known) if known else None
+        if poses:
+            return self._take_poses(poses, arrival)
+        malformed = self.malformed
         parsed = read_packet(packet, _HANDLERS)
         self.malformed += parsed.malformed
         time = _read_time(parsed)
@@ -78,18 +96,40 @@ class VmcDecoder:
                     bone = _BONE_NAMES.get(name)
                     if bone:
                         bones[bone] = _read_transform(message, name)
-                elif handler is _ROOT:
-                    # The root's name means nothing, and may be empty.
-                    self._avatar.root = _read_transform(message, message.read_name())
-                elif isinstance(handler, tuple):
-                    kind, is_raw = handler
-                    reading = _read_device(message, time, kind)
-                    if self._counts(reading.device, is_raw, arrival):
-                        readings.append(reading)
+                elif handler is not _TIME:
+                    readings += self._read_other(message, handler, time, arrival)
             except MalformedError:
                 self.malformed += 1
+        if known is None and self.malformed == malformed:
+            has_time = any(handler is _TIME for _, handler in parsed.messages)
+            self._layouts.note(packet, has_time)
         if bones:
             readings += self._avatar.add(bones, time, arrival)
+        return readings
+
+    def _read_other(
+        self, message: Message, handler: object, time: float, arrival: float
+    ) -> list[Reading]:
+        """Read a device or the root; return the readings that count."""
+        if not isinstance(handler, tuple):
+            # The root's name means nothing, and may be empty.
+            self._avatar.root = _read_transform(message, message.read_name())
+            return []
+        kind, is_raw = handler
+        reading = _read_device(message, time, kind)
+        return [reading] if self._counts(reading.device, is_raw, arrival) else []
+
+    def _take_poses(self, poses: _Poses, arrival: float) -> list[Reading]:
+        """Return the readings of a packet that has a known layout."""
+        if poses.root:
+            self._avatar.root = poses.root
+        readings = [
+            reading
+            for reading, is_raw in poses.devices
+            if self._counts(reading.device, is_raw, arrival)
+        ]
+        if poses.bones:
+            readings += self._avatar.add(poses.bones, poses.time, arrival)
         return readings
 
     def _counts(self, serial: str, is_raw: bool, arrival: float) -> bool:
@@ -119,6 +159,85 @@ def encode(readings: Sequence[Reading]) -> list[bytes]:
     if times:
         messages.append(("/VMC/Ext/T", (times[0],)))
     return [write_bundle(messages)]
+
+
+class _Poses(NamedTuple):
+    """What a packet has, in the axes of the core.
+
+    Attributes:
+        time: Seconds on the sender's clock, or nan.
+        root: Position and rotation of the root, None if there is none.
+        bones: Local position and rotation of bones, by name.
+        devices: Readings of devices, and whether each is raw.
+    """
+
+    time: float
+    root: Transform | None
+    bones: dict[str, Transform]
+    devices: list[tuple[Reading, bool]]
+
+
+def _count_numbers(message: Message, handler: object) -> int | None:
+    """Return how many floats of a message are read, None if it is not one of floats."""
+    if handler is _TIME:
+        return 1 if message.tags == b",f" else None
+    if message.tags[1:2] != b"s":
+        return None
+    if handler is _BONE and message.read_name() not in _BONE_NAMES:
+        return 0
+    return 7 if message.count_floats() >= 7 else None
+
+
+def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
+    """Read the numbers of a packet of a known layout.
+
+    Returns:
+        What the packet has; None if something in it is out of the ordinary: a number that is not
+        finite, a quaternion without unit length, a device that is far away or at the origin.
+    """
+    if layout.plan is None:
+        layout.plan = _Plan(layout)
+    plan: _Plan = layout.plan
+    time = numbers[plan.time] if plan.time >= 0 else math.nan
+    poses = _Poses(time, None, {}, [])
+    for kind, name, is_raw, begin, end in plan.poses:
+        x, y, z, a, b, c, w = numbers[begin:end]
+        square = w * w + a * a + b * b + c * c
+        # Not a number is not in between, either.
+        if not (_ORDINARY_LOW < square < _ORDINARY_HIGH and abs(x) + abs(y) + abs(z) < ROOM_RADIUS):
+            return None
+        length = math.sqrt(square)
+        pose = (-x, y, z), (w / length, a / length, -b / length, -c / length)
+        if kind == _BONE:
+            poses.bones[name] = pose
+        elif kind == _ROOT:
+            poses = poses._replace(root=pose)
+        elif x or y or z:
+            # Much faster than by name.
+            values = (name, *pose, time, True, kind, math.nan, True, "")
+            poses.devices.append((tuple.__new__(Reading, values), is_raw))
+        else:
+            return None
+    return poses
+
+
+class _Plan:
+    """What the numbers of a layout mean.
+
+    Attributes:
+        time: Index of the time, -1 if there is none.
+        poses: Kind, name, whether it is raw, and first and last index of each pose.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        times = [field.begin for field in layout.fields if field.handler is _TIME]
+        self.time = times[0] if times else -1
+        self.poses: list[tuple[str, str, bool, int, int]] = []
+        for handler, name, begin, end in layout.fields:
+            if handler is not _TIME:
+                kind, is_raw = handler if isinstance(handler, tuple) else (handler, False)
+                text = "" if kind == _ROOT else name.decode("utf-8")
+                self.poses.append((kind, text, is_raw, begin, end))
 
 
 def _read_time(parsed: Packet) -> float:

@@ -7,7 +7,7 @@ import math
 from functools import cache
 
 from ...body.skeleton import INDEX
-from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, add, multiply, rotate
+from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector, compose
 from ...tracking.proportions import make_adult
 from ..readings import ORIGIN, Reading, is_in_room
 
@@ -36,7 +36,9 @@ _PARENTS = {
         for bone, (parent, _) in _LIMBS.items()
     },
 }
-BONES = {"Hips", *_PARENTS}
+_ORDER = ("Hips", *_PARENTS)
+"""The bones, parents before their children."""
+BONES = set(_ORDER)
 """The bones that matter: those between the hips and an end."""
 _JOINTS = {
     "Hips": "hips",
@@ -169,10 +171,11 @@ class Avatar:
         if not self._has_hips:
             fresh.add("Hips")
         time, arrival = self._moment
+        room = self._to_room(lengths)
         readings = []
         for end in ENDS:
             if end in fresh:
-                position, rotation = self._to_room(end, lengths)
+                position, rotation = room[end]
                 valid = is_in_room(position)
                 readings.append(
                     Reading(
@@ -214,31 +217,25 @@ class Avatar:
             if name != "Hips"
         )
 
-    def _to_room(self, bone: str, lengths: bool) -> Transform:
-        """Return where a bone is in the room.
+    def _to_room(self, lengths: bool) -> dict[str, Transform]:
+        """Return where the bones are in the room.
 
         Args:
-            bone: The name of the bone.
             lengths: Whether to use the sender's bone lengths, or usual ones.
         """
-        chain: list[Transform] = []
-        current: str | None = bone
-        while current:
-            local = self._bones.get(current)
+        room: dict[str, Transform] = {}
+        bones = self._bones
+        for bone in _ORDER:
+            above = self.root if bone == "Hips" else room[_PARENTS[bone]]
+            local = bones.get(bone)
             if not lengths:
                 position, rotation = local or (ORIGIN, IDENTITY_QUAT)
-                is_placed = current == "Hips" and any(position)
-                chain.append((position if is_placed else _usual_offset(current), rotation))
-            elif local is not None:
-                # Chest, upper chest, neck and shoulders may be missing: their children are then
-                # local to the next bone up.
-                chain.append(local)
-            current = _PARENTS.get(current)
-        position, rotation = self.root
-        for offset, local_rotation in reversed(chain):
-            position = add(position, rotate(rotation, offset))
-            rotation = multiply(rotation, local_rotation)
-        return position, rotation
+                is_placed = bone == "Hips" and any(position)
+                local = (position if is_placed else _usual_offset(bone)), rotation
+            # Chest, upper chest, neck and shoulders may be missing: their children are then local
+            # to the next bone up.
+            room[bone] = compose(*above, *local) if local else above
+        return room
 
 
 @cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
 from ..axes import from_euler, mirror_position, mirror_rotation, to_euler
@@ -23,6 +24,7 @@ from ..readings import (
     to_numbers,
 )
 from .osc import Message, read_packet, write_bundle
+from .osc_layout import LayoutCache
 
 PORT = 9000
 NAMES = {"pelvis": "1", "left_foot": "2", "right_foot": "3", "left_hand": "4", "right_hand": "5"}
@@ -41,6 +43,10 @@ _POSES = {
 }
 _HANDLERS |= {address: (device, "pose") for address, (device, _) in _POSES.items()}
 _KINDS = dict(_POSES.values())
+ADDRESSES = {
+    address.decode(): "ffffff" if address in _POSES else "fff" for address in sorted(_HANDLERS)
+}
+"""The types of arguments of each address that is read."""
 _SAME_MOMENT = 0.004
 """Seconds within which position and rotation of the same moment arrive."""
 _ROTATION_TIMEOUT = 0.25
@@ -86,6 +92,7 @@ class VrchatDecoder:
         """Create a decoder for a new sender."""
         self.malformed = 0
         self._trackers: dict[str, _Tracker] = {}
+        self._layouts = LayoutCache(_HANDLERS, _count_numbers)
 
     @property
     def notice(self) -> str:
@@ -98,23 +105,46 @@ class VrchatDecoder:
 
         See :class:`~ssrhmr_core.streaming.readings.Decoder`.
         """
+        known = self._layouts.find(packet)
+        if known:
+            layout, numbers = known
+            parts: list[tuple[Any, Sequence[object], float]] = [
+                (handler, numbers[begin:end], math.nan) for handler, _, begin, end in layout.fields
+            ]
+            return self._take_parts(parts, arrival)
+        malformed = self.malformed
         parsed = read_packet(packet, _HANDLERS)
         self.malformed += parsed.malformed
-        readings: list[Reading] = []
+        parts = []
         for message, handler in parsed.messages:
-            name, part = handler
+            try:
+                parts.append((handler, message.read_arguments(), message.time))
+            except MalformedError:
+                self.malformed += 1
+        if self.malformed == malformed:
+            self._layouts.note(packet)
+        return self._take_parts(parts, arrival)
+
+    def _take_parts(
+        self, parts: Sequence[tuple[Any, Sequence[object], float]], arrival: float
+    ) -> list[Reading]:
+        """Take in the handlers, arguments and times of messages; return what is complete now."""
+        readings: list[Reading] = []
+        for (name, part), arguments, time in parts:
             try:
                 if part == "pose":
-                    readings.append(_read_pose(message, name))
+                    readings.append(_read_pose(arguments, name, time))
                 else:
-                    readings += self._add_part(message, name, part, arrival)
+                    readings += self._add_part((name, part), arguments, time, arrival)
             except MalformedError:
                 self.malformed += 1
         return readings
 
-    def _add_part(self, message: Message, name: str, part: str, arrival: float) -> list[Reading]:
+    def _add_part(
+        self, handler: tuple[str, str], arguments: Sequence[object], time: float, arrival: float
+    ) -> list[Reading]:
         """Take in a position or a rotation; return what is complete now."""
-        arguments = message.read_arguments()
+        name, part = handler
         tracker = self._trackers.get(name)
         if tracker is None:
             tracker = self._trackers[name] = _Tracker(arrival)
@@ -128,7 +158,7 @@ class VrchatDecoder:
                 tracker.positions_only = True
             if tracker.positions_only:
                 tracker.position = position
-                tracker.time, tracker.waiting_since = message.time, arrival
+                tracker.time, tracker.waiting_since = time, arrival
                 return _complete(name, tracker)
         else:
             rotation = mirror_rotation(_read_rotation(arguments))
@@ -139,7 +169,7 @@ class VrchatDecoder:
             tracker.last_rotation, tracker.positions_only = arrival, False
             tracker.positions_since = 0
         readings: list[Reading] = []
-        same = _is_same_moment(tracker, message.time, arrival)
+        same = _is_same_moment(tracker, time, arrival)
         if tracker.waiting and (tracker.waiting == part or not same):
             # The other part was lost: the last one that came is used.
             readings += _complete(name, tracker)
@@ -151,7 +181,7 @@ class VrchatDecoder:
             readings += _complete(name, tracker)
         else:
             tracker.waiting, tracker.waiting_since = part, arrival
-            tracker.time = message.time
+            tracker.time = time
         return readings
 
 
@@ -204,8 +234,13 @@ def _complete(name: str, tracker: _Tracker) -> list[Reading]:
     ]
 
 
-def _read_pose(message: Message, device: str) -> Reading:
-    arguments = message.read_arguments()
+def _count_numbers(message: Message, handler: object) -> int | None:
+    """Return how many floats of a message are read, None if it is not one of floats."""
+    wanted = 6 if isinstance(handler, tuple) and handler[1] == "pose" else 3
+    return wanted if message.count_floats() == wanted and message.tags[1:2] == b"f" else None
+
+
+def _read_pose(arguments: Sequence[object], device: str, time: float) -> Reading:
     if len(arguments) < 6:
         raise MalformedError("a position and three angles belong here")
     position, angles = _read_vector(arguments), _read_vector(arguments[3:])
@@ -213,7 +248,7 @@ def _read_pose(message: Message, device: str) -> Reading:
         device,
         mirror_position(position),
         mirror_rotation(from_euler(angles)),
-        message.time,
+        time,
         _KINDS[device],
     )
 

@@ -570,3 +570,12 @@ def test_scenes_in_centimetres(performance: Motion, sender: Sender) -> None:
     bpy.context.view_layer.update()
     hips = armature.matrix_world @ armature.pose.bones[scene.ssrhmr.bones[0].bone].head
     np.testing.assert_allclose(np.array(hips), 100.0 * TO_BLENDER @ current.pose.root, rtol=1e-4)
+
+
+def test_every_protocol_is_one_of_the_core(port: int) -> None:
+    live = bpy.context.scene.ssrhmr_live
+    for item in live.bl_rna.properties["protocol"].enum_items:
+        live.protocol = item.identifier
+        # SteamVR has no port of its own.
+        if item.identifier != "STEAMVR":
+            assert live.port == core_streaming.PORTS[capture._PROTOCOLS[item.identifier]]

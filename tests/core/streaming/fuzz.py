@@ -24,9 +24,10 @@ from ssrhmr_core.streaming.protocols.osc import write_bundle
 from ssrhmr_core.streaming.sender import packets
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion, make_skeleton
+from tests.core.streaming.protocols.test_mocopi import bone, field, frame
 from tests.core.streaming.soak import resident
 
-PROTOCOLS: tuple[ProtocolName, ...] = ("vmc", "vrchat", "json")
+PROTOCOLS: tuple[ProtocolName, ...] = ("vmc", "vrchat", "mocopi", "json")
 WORDS = (
     b"#bundle\x00",
     b"/VMC/Ext/Bone/Pos\x00\x00\x00",
@@ -38,6 +39,7 @@ WORDS = (
     b"1e999",
     b"NaN",
     b"[[[[[[[[",
+    b"\x08\x00\x00\x00fram",
     b"\n",
     b"\xff\xff\xff\xfc",
     b"\x7f\xff\xff\xff",
@@ -50,6 +52,10 @@ WORDS = (
 def good_packets(protocol: ProtocolName) -> list[bytes]:
     """Packets of every kind that a protocol has."""
     take = Take.from_motion(make_motion(make_skeleton(), 30))
+    if protocol == "mocopi":
+        transform = (0.0, 0.6, 0.0, 0.8, 0.1, 0.2, 0.3)
+        body = b"".join(bone(number, transform) for number in range(27))
+        return [frame(body), frame(body, field(b"uttm", struct.pack("<d", 5.0)))]
     found = [packet for _, packet in packets(take, protocol)]
     if protocol == "vmc":
         numbers = (0.1, 0.2, 0.3, 0.0, 0.0, 0.6, 0.8)

@@ -192,7 +192,7 @@ MOCOPI = b"\x2a\x00\x00\x00head\x12\x00\x00\x00ftypsony motion format"
         ),
         ("vmc", write_bundle([("/VMC/Ext/OK", (1,))]), "sends VMC, but no trackers or bones"),
         ("vmc", write_bundle([("/hmd/1", (1.0,) * 6)]), "OSC messages of another kind (/hmd/1)"),
-        ("vmc", MOCOPI, "mocopi's own format"),
+        ("vmc", MOCOPI, "sends mocopi: choose that protocol"),
         ("json", b"\x00\x01\x02", "sends something that cannot be read"),
     ],
 )

@@ -22,6 +22,7 @@ from ssrhmr_core.streaming import (
     Receiver,
     StreamingError,
 )
+from ssrhmr_core.streaming.allow_list import AllowList
 from ssrhmr_core.streaming.decoding import LONGEST
 from ssrhmr_core.streaming.sender import device_names, packets, play
 from ssrhmr_core.tracking.take import Take
@@ -202,6 +203,7 @@ def test_localhost_is_both_of_its_addresses(host: str) -> None:
 
 def test_ports_are_those_of_the_protocols() -> None:
     assert [Receiver(protocol).port for protocol in PROTOCOLS] == [39539, 9000, 39560]
+    assert Receiver("mocopi").port == 12351
 
 
 def test_counters_begin_anew(lines: Receiver) -> None:
@@ -294,3 +296,27 @@ def test_it_stops_while_packets_pour_in() -> None:
         stop.set()
         sender.join()
     assert not receiver.running
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="has no other address of this computer")
+@pytest.mark.parametrize("stream", [False, True])
+def test_addresses_that_are_not_allowed_are_refused_and_named(
+    stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if one address of this computer were another computer's.
+    monkeypatch.setattr(AllowList, "_decide", lambda _, host: host != "127.0.0.2")
+    with Receiver("json", 0, ANYWHERE, allowed=["192.0.2.7"]) as receiver:
+        for address in ("127.0.0.2", "127.0.0.1"):
+            kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+            with socket.socket(socket.AF_INET, kind) as out:
+                out.bind((address, 0))
+                out.connect(("127.0.0.1", receiver.port))
+                out.sendall(LINE)
+                if stream and address == "127.0.0.2":
+                    # It is closed at once.
+                    out.settimeout(5.0)
+                    with contextlib.suppress(ConnectionError):
+                        assert out.recv(1) == b""
+        assert [reading.device for reading in wait_for(receiver, 1)] == ["a"]
+        assert receiver.counters.refused == 1
+        assert receiver.notice.startswith("127.0.0.2 sends too, but is not among the allowed")

@@ -101,3 +101,8 @@ def test_nobody_listens(take: Take) -> None:
         play(iter([(0.0, b"x")]), "127.0.0.1", 1, stream=True)
     with pytest.raises(StreamingError, match=r"cannot send to no\.such\.host\.invalid"):
         play(iter([(0.0, b"x")]), "no.such.host.invalid", 1)
+
+
+def test_trackers_are_not_sent_as_whole_bodies(take: Take) -> None:
+    with pytest.raises(StreamingError, match="cannot be sent as mocopi: choose another protocol"):
+        next(packets(take, "mocopi"))

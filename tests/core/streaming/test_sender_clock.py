@@ -84,7 +84,8 @@ def test_a_clock_of_whole_seconds_is_not_used() -> None:
     clock, true = SenderClock(), np.arange(600) / 60.0
     local = []
     for sent, arrival in zip(np.floor(true), true + 7.0, strict=True):
-        clock.note_time(sent == arrival - 7.0)
+        is_new = sent == arrival - 7.0
+        clock.note_times(int(is_new), int(not is_new))
         local.append(clock.local(float(sent), float(arrival)))
     assert clock.is_coarse
     np.testing.assert_allclose(local[30:], true[30:] + 7.0, atol=1e-9)

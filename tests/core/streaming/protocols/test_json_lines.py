@@ -25,6 +25,9 @@ GOOD: list[dict[str, Any]] = [
     {"name": "a", "position": [1, 2, -1e30], "quaternion": [1, 0, 0, 0]},
     {"name": "a", "valid": False},
     {"time": 1.5, "trackers": []},
+    {"notice": "Batteries are low"},
+    {"notice": "", "trackers": [{"name": "a", "valid": False}]},
+    {"name": "a", "valid": False, "kind": "hmd", "role": "left foot"},
     {
         "time": 1.5,
         "trackers": [
@@ -51,6 +54,10 @@ BAD: list[Any] = [
     {"name": "a", "position": [1, 2, True], "quaternion": [1, 0, 0, 0]},
     {"name": "a", "position": [1, 2, 3], "quaternion": [1, 0, 0]},
     {"name": "a", "position": {"x": 1}, "quaternion": [1, 0, 0, 0]},
+    {"name": "a", "valid": False, "kind": "bone"},
+    {"name": "a", "valid": False, "role": 3},
+    {"name": "a", "valid": False, "role": "a" * 65},
+    {"notice": 3},
     {"trackers": {}},
     {"trackers": [3]},
     {"trackers": [{"name": "a", "valid": False}] * 65},
@@ -59,7 +66,18 @@ BAD: list[Any] = [
 
 KNOWN = {
     *("$schema", "$defs", "title", "description", "default", "type", "properties", "required"),
-    *("items", "minItems", "maxItems", "minLength", "maxLength", "if", "else", "const", "$ref"),
+    *(
+        "items",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "maxLength",
+        "if",
+        "else",
+        "const",
+        "enum",
+        "$ref",
+    ),
 }
 TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
@@ -75,8 +93,9 @@ def conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     assert set(schema) <= KNOWN, set(schema) - KNOWN
     if "$ref" in schema:
         return conforms(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
-    if "const" in schema:
-        return value == schema["const"] and type(value) is type(schema["const"])
+    if "const" in schema or "enum" in schema:
+        allowed = schema.get("enum", [schema.get("const")])
+        return any(value == each and type(value) is type(each) for each in allowed)
     kind = schema.get("type", "object")
     if not isinstance(value, TYPES[kind]) or (kind == "number" and isinstance(value, bool)):
         return "type" not in schema
@@ -118,7 +137,7 @@ def decode(line: Any) -> list[Reading]:
 @pytest.mark.parametrize("line", GOOD)
 def test_good_lines(line: dict[str, Any], schema: dict[str, Any]) -> None:
     assert conforms(line, schema, schema)
-    assert len(decode(line)) == len(line.get("trackers", [line]))
+    assert len(decode(line)) == len(line.get("trackers", [] if "notice" in line else [line]))
 
 
 @pytest.mark.parametrize("line", BAD)
@@ -225,3 +244,26 @@ def test_any_frame_is_written_and_read(
         if one.valid:
             assert other.position == one.position
             assert max(abs(a - b) for a, b in zip(other.rotation, one.rotation, strict=True)) < 1e-9
+
+
+def test_kinds_hints_and_notices() -> None:
+    decoder = JsonDecoder()
+    pose = {"position": [1, 2, 3], "quaternion": [1, 0, 0, 0]}
+    trackers = [
+        {"name": "a", "kind": "hmd", **pose},
+        {"name": "b", "role": "left foot", **pose},
+        {"name": "c", "role": "waist", "valid": False},
+    ]
+    line = json.dumps({"trackers": trackers, "notice": "Low \u0007battery" + 300 * "!"})
+    readings = decoder.decode(line.encode(), 0.0)
+    assert [(reading.kind, reading.hint, reading.valid) for reading in readings] == [
+        ("hmd", "", True),
+        ("tracker", "left foot", True),
+        ("tracker", "waist", False),
+    ]
+    assert decoder.notice == ("Low battery" + 300 * "!")[:200]
+    # It stays until there is another one.
+    decoder.decode(b'{"trackers": []}', 0.0)
+    assert decoder.notice.startswith("Low battery")
+    assert decoder.decode(b'{"notice": ""}', 0.0) == []
+    assert decoder.notice == "" and decoder.malformed == 0

@@ -62,7 +62,7 @@ def test_now_is_not_a_time() -> None:
 
 def test_what_is_not_wanted_is_not_decoded() -> None:
     broken = padded(b"/face") + b"no types"
-    assert read_packet(broken, {b"/head": 1}) == ([], 0, b"/face")
+    assert read_packet(broken, {b"/head": 1}) == ([], 0, b"/face", [])
     assert read(broken) == ([], 1)
 
 
