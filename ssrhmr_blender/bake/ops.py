@@ -12,6 +12,7 @@ from ..baking.plan import BakeReport
 from ..common.modal_job import ModalJob, Steps
 from ..common.typed import ImportHelper, OperatorResult, scene_of, window_manager_of
 from ..properties.setup import setup_of
+from ..rig.obstacles import store_obstacles
 
 
 class _Baking(ModalJob):
@@ -25,6 +26,9 @@ class _Baking(ModalJob):
         text = f"'{result.action}': {result.keys:,} keys on {result.bones} bones in {seconds:.1f} s"
         setup = setup_of(scene_of(context))
         setup.message, setup.notes = text, "\n".join(result.notes)
+        if setup.armature is not None:
+            # The rig may have changed since it was calibrated.
+            store_obstacles(setup, setup.armature)
         self.report({"WARNING"} if result.notes else {"INFO"}, "; ".join([text, *result.notes]))
         return {"FINISHED"}
 
