@@ -13,6 +13,7 @@ from ..common.log import LOGGER
 from ..common.modal_job import ModalJob, Steps
 from ..common.typed import ImportHelper, OperatorResult, scene_of, window_manager_of
 from ..properties.setup import setup_of
+from ..rig.obstacles import store_obstacles
 
 
 class _Baking(ModalJob):
@@ -27,6 +28,9 @@ class _Baking(ModalJob):
         setup = setup_of(scene_of(context))
         setup.message, setup.notes = text, "\n".join(result.notes)
         LOGGER.info("%s", "; ".join([text, *result.notes]))
+        if setup.armature is not None:
+            # The rig may have changed since it was calibrated.
+            store_obstacles(setup, setup.armature)
         self.report({"WARNING"} if result.notes else {"INFO"}, "; ".join([text, *result.notes]))
         return {"FINISHED"}
 

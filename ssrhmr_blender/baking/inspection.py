@@ -18,7 +18,7 @@ from ..common.axes import flatten_matrix
 from ..common.typed import armature_of
 from ..rig.obstacles import is_shown_moving, list_some
 from ..rig.skin import find_foot_bones, is_carried, meshes_of
-from ..trackers.stage import Stage, open_stage
+from ..trackers.stage import Stage, is_simulated, open_stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,23 +127,23 @@ def inspect_skin(plan: BakePlan, performance: Performance) -> Generator[float, N
         The share done, 0..1.
     """
     armature = plan.find_armature()
-    meshes = [obj for obj in meshes_of(armature) if not obj.hide_viewport]
+    # Simulations show what they should only if frames follow each other.
+    meshes = [obj for obj in meshes_of(armature) if not (obj.hide_viewport or is_simulated(obj))]
     if not meshes or not is_shown_moving(armature):
         return
     yield 0.0
-    findings = _Findings()
-    standing = _standing_rows(plan, performance)
+    findings, joints = _Findings(), performance.joints()
+    standing = _standing_rows(plan, joints[..., 2])
     rows = [*standing, *performance.rows(_SPREAD_FRAMES).tolist()]
     with open_stage(bpy.data.scenes[plan.scene], [armature, *meshes]) as stage:
         skins = _read_rest(plan, performance, stage, meshes)
         for row in dict.fromkeys(rows):
             depsgraph = stage.set_frame(float(performance.frames[row]))
-            joints = performance.joints()[row]
             lowest: list[float] = []
             for skin in skins:
                 vertices = _world_vertices(bpy.data.objects[skin.name], depsgraph)
                 if len(vertices) == len(skin.vertices):
-                    _compare(plan, skin, vertices, joints, findings)
+                    _compare(plan, skin, vertices, joints[row], findings)
                     lowest += vertices[skin.soles[standing.get(row, 0)], 2].tolist()
             if row in standing and lowest:
                 findings.soles.append(min(lowest))
@@ -156,20 +156,23 @@ def _ankles() -> tuple[int, int]:
     return INDEX["left_ankle"], INDEX["right_ankle"]
 
 
-def _standing_rows(plan: BakePlan, performance: Performance) -> dict[int, int]:
-    """Return rows in which a foot stands flat on a floor at height zero, and which foot it is."""
+def _standing_rows(plan: BakePlan, heights: np.ndarray) -> dict[int, int]:
+    """Return rows in which a foot stands flat on a floor at height zero, and which foot it is.
+
+    Args:
+        plan: Plan of the bake.
+        heights: (F, 22) heights of the joints.
+    """
     import numpy as np
 
     from ssrhmr_core.body.skeleton import INDEX
 
-    joints = performance.joints()[..., 2]
     sides = [(INDEX[f"{side}_ankle"], INDEX[f"{side}_toe"]) for side in ("left", "right")]
-    ankles, toes = (joints[:, [side[part] for side in sides]] for part in (0, 1))
+    ankles, toes = (heights[:, [side[part] for side in sides]] for part in (0, 1))
     skeleton = plan.character.rest.skeleton
     drops = -skeleton.offsets[[side[1] for side in sides], 1]
-    heights = np.minimum(ankles - drops, toes) - skeleton.sole_height
-    lower = heights.argmin(-1)
-    lowest = heights.min(-1)
+    soles = np.minimum(ankles - drops, toes) - skeleton.sole_height
+    lower, lowest = soles.argmin(-1), soles.min(-1)
     if abs(np.quantile(lowest, 0.1)) > _NO_FLOOR * plan.adult:
         return {}
     tilts = abs(ankles - toes - drops)[np.arange(len(lower)), lower]

@@ -141,7 +141,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     armature, trackers = check_character(setup), check_trackers(setup)
     character = read_character(armature, tuple(slot.bone for slot in setup.bones))
     # The rig may have changed since its bones were detected.
-    store_obstacles(setup, armature, character.keyed)
+    store_obstacles(setup, armature)
     skeleton = character.rest.skeleton
     scene = scene_of(context)
     if setup.reference == "JOINTS":

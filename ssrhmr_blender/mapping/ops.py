@@ -16,8 +16,7 @@ from ..properties.bones import bone_question, joint_label
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
 from ..rig.detection import detect_bones
-from ..rig.obstacles import active_constraints, store_obstacles
-from ..rig.rigify import find_controls
+from ..rig.obstacles import active_constraints, keyed_bones, store_obstacles
 
 if TYPE_CHECKING:
     from ssrhmr_core.rigs.bone_mapping import BoneMapping
@@ -61,7 +60,7 @@ def _fill_slots(setup: SSRHMR_Setup, mapping: BoneMapping, armature: bpy.types.O
         slot.confidence = float(mapping.confidence[joint])
         slot.choices = "\n".join(names[bone] for bone in mapping.ambiguous.get(joint, ()))
     setup.family = mapping.family
-    store_obstacles(setup, armature, _keyed_bones(setup, armature))
+    store_obstacles(setup, armature)
     setup.clear_calibration()
 
 
@@ -89,13 +88,6 @@ def _describe(
     return {"INFO"}, f"{mapping.family} rig: {mapped.sum()} of {len(mapped)} joints found"
 
 
-def _keyed_bones(setup: SSRHMR_Setup, armature: bpy.types.Object) -> list[str]:
-    """Return the names of the bones that a bake would key for joints, the moved one first."""
-    bones = [slot.bone for slot in setup.bones]
-    controls = find_controls(armature, tuple(bones))
-    return list(controls.keyed) if controls else [bone for bone in bones if bone]
-
-
 class SSRHMR_OT_choose_bone(bpy.types.Operator):
     """Use this bone for the joint."""
 
@@ -120,7 +112,7 @@ class SSRHMR_OT_choose_bone(bpy.types.Operator):
             )
             return {"CANCELLED"}
         slot.bone = self.bone
-        store_obstacles(setup, armature, _keyed_bones(setup, armature))
+        store_obstacles(setup, armature)
         return {"FINISHED"}
 
 
@@ -139,10 +131,9 @@ class SSRHMR_OT_mute_constraints(bpy.types.Operator):
         if armature is None or not setup.bones:
             self.report({"ERROR"}, "The bones have not been detected yet: press Detect Bones")
             return {"CANCELLED"}
-        bones = _keyed_bones(setup, armature)
-        constraints = active_constraints(armature, bones)
+        constraints = active_constraints(armature, keyed_bones(setup, armature))
         if not constraints:
-            store_obstacles(setup, armature, bones)
+            store_obstacles(setup, armature)
             self.report({"INFO"}, "No constraints act on these bones any more")
             return {"CANCELLED"}
         frames: tuple[int, int] | None = None
@@ -158,7 +149,7 @@ class SSRHMR_OT_mute_constraints(bpy.types.Operator):
             else:
                 factor = curve_time_per_frame(scene)
                 _key_no_influence(armature, pose, constraint, [factor * each for each in frames])
-        store_obstacles(setup, armature, bones)
+        store_obstacles(setup, armature)
         scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
         self.report({"INFO"}, f"Constraints muted: {len(constraints)}")
         return {"FINISHED"}

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import bpy
 
 from ..animation.actions import curves_of
 from ..common.typed import armature_of, pose_of
+from .rigify import find_controls
 
 if TYPE_CHECKING:
     from ..properties.setup import SSRHMR_Setup
@@ -122,8 +123,16 @@ def active_constraints(
     return [(each, c) for each in poses for c in each.constraints if _is_active(c)]
 
 
-def store_obstacles(setup: SSRHMR_Setup, armature: bpy.types.Object, bones: Sequence[str]) -> None:
-    """Store what the panels say about bones that would be keyed, the moved one first."""
+def keyed_bones(setup: SSRHMR_Setup, armature: bpy.types.Object) -> list[str]:
+    """Return the names of the bones that a bake would key for joints, the moved one first."""
+    bones = [slot.bone for slot in setup.bones]
+    controls = find_controls(armature, tuple(bones))
+    return list(controls.keyed) if controls else [bone for bone in bones if bone]
+
+
+def store_obstacles(setup: SSRHMR_Setup, armature: bpy.types.Object) -> None:
+    """Store what the panels say about the bones that would be keyed."""
+    bones = keyed_bones(setup, armature)
     setup.obstacles = "\n".join(find_obstacles(armature, bones, bones[0])) if bones else ""
     setup.has_constraints = bool(active_constraints(armature, bones))
 

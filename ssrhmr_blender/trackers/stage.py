@@ -114,7 +114,7 @@ def _stands_alone(depsgraph: bpy.types.Depsgraph) -> bool:
         data = getattr(block, "animation_data", None)
         if data and any(_asks_for_scene(curve.driver) for curve in data.drivers):
             return False
-        if isinstance(block, bpy.types.Object) and _is_simulated(block):
+        if isinstance(block, bpy.types.Object) and is_simulated(block):
             return False
     return True
 
@@ -134,7 +134,8 @@ def _asks_for_scene(driver: bpy.types.Driver | None) -> bool:
     return not names <= _PLAIN_NAMES | {variable.name for variable in driver.variables}
 
 
-def _is_simulated(obj: bpy.types.Object) -> bool:
+def is_simulated(obj: bpy.types.Object) -> bool:
+    """Return whether what an object shows depends on the frames before."""
     if obj.rigid_body is not None or obj.rigid_body_constraint is not None:
         return True
     return any(modifier.type in _SIMULATED for modifier in obj.modifiers)
