@@ -25,8 +25,7 @@ class _Baking(ModalJob):
         seconds = sum(result.seconds.values())
         text = f"'{result.action}': {result.keys:,} keys on {result.bones} bones in {seconds:.1f} s"
         setup = setup_of(scene_of(context))
-        setup.message, setup.notes = text, "
-".join(result.notes)
+        setup.message, setup.notes = text, "\n".join(result.notes)
         LOGGER.info("%s", "; ".join([text, *result.notes]))
         self.report({"WARNING"} if result.notes else {"INFO"}, "; ".join([text, *result.notes]))
         return {"FINISHED"}
