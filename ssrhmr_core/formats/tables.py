@@ -3,27 +3,14 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-import lzma
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-_MOST_BYTES = 1 << 28
-"""Limit for an unpacked file: six trackers for an hour at 120 frames a second need as much."""
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _DELIMITERS = ",;\t"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
-_CONTROLS = {chr(code) for code in range(32)} - set("\t\n\r\f\v\x1a")
 
 
 class LineError(ValueError):
@@ -75,44 +62,6 @@ class Table:
             return float(word)
         except ValueError:
             raise ValueError(f"{word!r} is not a number") from None
-
-
-def read_text(path: Path) -> str:
-    """Read a text file in any usual encoding, packed by xz or not.
-
-    Raises:
-        ValueError: The file is not text, is damaged or too large.
-        OSError: The file cannot be opened.
-    """
-    content = _unpacked(path)
-    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), None)
-    if encoding is None and content[:2000].count(0) > len(content[:2000]) // 4:
-        # UTF-16 without its mark: every other byte of a table is zero.
-        encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
-    try:
-        try:
-            text = content.decode(encoding or "utf-8")
-        except UnicodeDecodeError:
-            if encoding:
-                raise
-            # Tables of older programs: only names of devices are not ASCII there.
-            text = content.decode("cp1252")
-            if not _CONTROLS.isdisjoint(text):
-                raise
-    except UnicodeDecodeError as error:
-        raise ValueError("not a text file: choose a table of trackers") from error
-    return text
-
-
-def _unpacked(path: Path) -> bytes:
-    try:
-        with lzma.open(path) if path.suffix.lower() == ".xz" else path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except (lzma.LZMAError, EOFError, MemoryError) as error:
-        raise ValueError(f"damaged xz file ({error}): copy it again") from error
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"over {_MOST_BYTES / 1e6:.0f} MB: cut the take in two")
-    return content
 
 
 def read_table(text: str) -> Table:

@@ -31,11 +31,15 @@ from .columns import ColumnMapping
 from .errors import MotionFileError, MotionFileWarning
 from .motive_csv import is_motive, read_motive
 from .orientation import parse_up
-from .tables import LineError, read_text
+from .tables import LineError
+from .text_files import read_text
 from .tracker_table import FRAME_COLUMNS, READING_COLUMNS, read_tracker_table
 from .tracks import Recording, to_take
 from .trc import is_trc, read_trc
 from .units import parse_unit
+
+_MOST_BYTES = 1 << 28
+"""Of an unpacked file: six trackers for an hour at 120 frames a second need as much."""
 
 
 class TrackerFileError(MotionFileError):
@@ -74,8 +78,10 @@ def load_trackers(
     path = Path(path)
     axis, metres = parse_up(up), parse_unit(unit)
     mapping = ColumnMapping.parse(columns or "")
+    assumed: list[str] = []
     try:
-        recording = _read_recording(read_text(path), mapping)
+        text = read_text(path, "a table of trackers", _MOST_BYTES, assumed)
+        recording = _read_recording(text, mapping)
         recording = replace(recording, devices=mapping.devices)
         take, notes = to_take(recording, axis, metres)
     except LineError as error:
@@ -85,7 +91,7 @@ def load_trackers(
         ) from error
     except ValueError as error:
         raise TrackerFileError(f"{path.name}: {error}") from error
-    for note in notes:
+    for note in [*assumed, *notes]:
         warnings.warn(f"{path.name}: {note}", MotionFileWarning, stacklevel=2)
     return take
 

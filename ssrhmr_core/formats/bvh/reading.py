@@ -25,12 +25,14 @@ from ..orientation import (
     name_nearest_axis,
     parse_up,
 )
+from ..text_files import read_text
 from ..units import guess_unit, parse_unit
 from .clip import BVHClip, parse_clip
 from .errors import BVHError
 from .fitting import FileBody, fit_body, read_zero_pose
-from .text import read_text
 
+_MOST_BYTES = 1 << 27
+"""Of an unpacked file: an hour at 60 frames a second is as much."""
 _LEAST_JOINTS = 13
 """Of a body: those that every skeleton must have."""
 _ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
@@ -91,7 +93,8 @@ def load_bvh(
     axis, metres = parse_up(up), parse_unit(unit)
     notes: list[str] = []
     try:
-        clip = parse_clip(read_text(path, notes), notes)
+        text = read_text(path, "a .bvh", _MOST_BYTES, notes)
+        clip = parse_clip(text, notes)
         source = _choose_body(clip, performer, notes)
         motion = _read_motion(clip, source, axis, metres, notes)
     except MotionFileError as error:
