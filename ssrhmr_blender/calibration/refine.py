@@ -128,7 +128,12 @@ def _store(setup: SSRHMR_Setup, refinement: MovementCalibration, skeleton: Any) 
     speeds = np.array([fit.speed for fit in setup.fits] or [0.0] * len(TRACKERS))
     kept = [] if refinement.refined else [warning.name for warning in setup.warnings]
     store_calibration(
-        setup, refinement.calibration, skeleton, speeds, [*kept, *refinement.warnings]
+        setup,
+        refinement.calibration,
+        skeleton,
+        speeds,
+        [*kept, *refinement.warnings],
+        refinement.offset_deviations if refinement.refined else None,
     )
 
 

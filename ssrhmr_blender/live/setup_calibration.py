@@ -18,6 +18,7 @@ from ..trackers.stored_calibration import (
 if TYPE_CHECKING:
     from ssrhmr_core.body.skeleton import Skeleton
     from ssrhmr_core.live import LiveSession
+    from ssrhmr_core.live.guided_calibration import GuidedCalibration
     from ssrhmr_core.tracking.calibration import Calibration
 
     from ..properties.setup import SSRHMR_Setup
@@ -51,20 +52,36 @@ class SetupCalibration:
         self._count = self._session.calibrations
         return self._session.calibration
 
-    def store(self, setup: SSRHMR_Setup, calibration: Calibration, skeleton: Skeleton) -> None:
+    def store(
+        self,
+        setup: SSRHMR_Setup,
+        calibration: Calibration,
+        skeleton: Skeleton,
+        guided: GuidedCalibration | None = None,
+    ) -> None:
         """Store a new calibration in the setup.
 
         Args:
             setup: The setup.
             calibration: Calibration in metres.
             skeleton: Body that wears the trackers, in metres.
+            guided: The guided calibration that it is the outcome of, if it is.
         """
+        warnings = list(self._session.calibration_warnings)
+        deviations = None
+        if guided is not None and guided.result is not None:
+            # What was odd about the pose is of no account once the movement has been used.
+            warnings = [] if guided.result.refined else warnings
+            warnings += guided.warnings
+            if guided.result.refined:
+                deviations = guided.result.offset_deviations * self._unit
         store_calibration(
             setup,
             _scale(calibration, self._unit),
             skeleton.scaled(self._unit),
             self._session.calibration_speeds,
-            self._session.calibration_warnings,
+            warnings,
+            deviations,
         )
         if not bpy.app.background:
             # A step of its own, or undoing the next one would undo the calibration too.

@@ -36,6 +36,7 @@ _REFERENCE_FRAMES = 61
 _STILL_FRAMES = 9
 """Number of frames before and after the stillest that are used."""
 _CLOSING_SECONDS = 5.0
+_DEFAULT_OPTIONS = CalibrationOptions()
 
 
 class Phase(StrEnum):
@@ -57,6 +58,7 @@ class GuidedCalibration:
         phase: How far it is.
         performed: For each exercise that is over, whether the performer was seen to make it.
         result: What the movement tells; None before the end, or if it was left out or canceled.
+        former: The session's calibration of before; None if there was none.
         calibration: The calibration that results: of the movement, the pose, or before.
     """
 
@@ -64,7 +66,7 @@ class GuidedCalibration:
         self,
         session: LiveSession,
         countdown: float = 3.0,
-        options: CalibrationOptions = CalibrationOptions(),
+        options: CalibrationOptions = _DEFAULT_OPTIONS,
     ) -> None:
         """Begin the countdown to the reference pose.
 
@@ -89,7 +91,7 @@ class GuidedCalibration:
                 " choose Retarget under Proportions, or calibrate from the pose alone"
             )
         self._session, self._options = session, options
-        self._former = self.calibration = session.calibration
+        self.former = self.calibration = session.calibration
         session.begin_calibration(countdown, options)
         assert session.reconstructor is not None  # or there would be no countdown
         self._skeleton: Skeleton = session.reconstructor.skeleton
@@ -131,9 +133,9 @@ class GuidedCalibration:
         """Return to the calibration of before, or keep the pose's if there was none."""
         if self.phase is Phase.POSE:
             self._session.cancel_calibration()
-        elif self._former is not None and self.phase is not Phase.DONE:
-            self.calibration = self._former
-            self._session.set_calibration(self._former)
+        elif self.former is not None and self.phase is not Phase.DONE:
+            self.calibration = self.former
+            self._session.set_calibration(self.former)
         self.phase = Phase.DONE
 
     def close(self) -> None:

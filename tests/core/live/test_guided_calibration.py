@@ -282,7 +282,7 @@ def test_a_pose_that_fails_ends_the_guide() -> None:
 
 
 def test_what_cannot_be_guided_is_refused() -> None:
-    source, session, _ = start(perform())
+    _, session, _ = start(perform())
     session.cancel_calibration()
     with pytest.raises(TrackerError, match="scaled to the character"):
         GuidedCalibration(session, 1.0, CalibrationOptions("FIT"))
