@@ -28,7 +28,7 @@ _SEEN: Colour = (0.3, 0.9, 0.45, 1.0)
 _MISSED: Colour = (0.95, 0.35, 0.25, 1.0)
 _LIMB, _MARK = 0.014, 0.008
 """Widths of lines."""
-_HEIGHT, _FLOOR = 0.62, 0.17
+_HEIGHT, _FLOOR = 0.7, 0.17
 """Height of the figure with raised arms, and of the floor it stands on."""
 _TALLEST = 1.3
 """Height of raised hands relative to the body's height."""
@@ -106,7 +106,7 @@ def add_body(figure: Figure, skeleton: Skeleton, seconds: float, reference: Refe
     nose = positions[head] + rotations[head] @ (adult * np.array([0.0, 0.9 * _HEAD, _NOSE]))
     figure.add(_project(np.array([middle, nose]), size), colour_of("head"))
     circle = _arc(1.0) * _HEAD * adult * size
-    figure.add_path(_project(middle[None], size) + circle, colour_of("head"), _LIMB)
+    figure.add_path(_project(middle[None], size) + circle, colour_of("head"), _MARK)
 
 
 def add_ring(figure: Figure, share: float) -> None:
