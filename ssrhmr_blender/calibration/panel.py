@@ -56,6 +56,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
                 icon="ERROR" if fastest.speed > _MOVING else "CHECKMARK",
             )
         draw_measures(layout.column(align=True), setup, metre(scene_of(context)))
+        layout.prop(setup, "correct_floor")
         for warning in setup.warnings:
             draw_wrapped_text(layout, context, warning.name, icon="ERROR")
             draw_swap_buttons(layout, warning)

@@ -127,6 +127,7 @@ def _draw_calibration(
     column = layout.column(align=True)
     draw_tracker_fits(column, setup)
     draw_measures(layout.column(align=True), setup, current.unit)
+    layout.prop(setup, "correct_floor")
     for warning in setup.warnings:
         draw_wrapped_text(layout, context, warning.name, icon="ERROR")
         draw_swap_buttons(layout, warning)

@@ -37,10 +37,11 @@ class SetupCalibration:
         self._session, self._unit = session, unit
         self._count = session.calibrations
         self._nudges: Adjustments = ()
+        self._floor = False
 
     def read(self, setup: SSRHMR_Setup) -> Calibration | None:
         """Return the setup's calibration, nudges included, in metres; None if there is none."""
-        self._nudges = adjustments_of(setup)
+        self._nudges, self._floor = adjustments_of(setup), setup.correct_floor
         if not setup.calibration:
             return None
         return _scale(stored_calibration(setup), 1.0 / self._unit)
@@ -95,7 +96,8 @@ class SetupCalibration:
             is_new: Whether its calibration was stored without its nudges.
         """
         nudges = adjustments_of(setup)
-        nudged = nudges != self._nudges or (is_new and any(map(any, nudges)))
+        nudged = nudges != self._nudges or setup.correct_floor != self._floor
+        nudged |= is_new and (setup.correct_floor or any(map(any, nudges)))
         if setup.calibration and nudged:
             self._session.set_calibration(self.read(setup))
 
@@ -109,4 +111,5 @@ def _scale(calibration: Calibration, factor: float) -> Calibration:
         mount_offsets=(calibration.mount_offsets * factor).astype(np.float32),
         deviations=(calibration.deviations * factor).astype(np.float32),
         performer=calibration.performer and calibration.performer.scaled(factor),
+        floor=(factor * calibration.floor[0], *calibration.floor[1:]),
     )

@@ -22,6 +22,7 @@ _CLEANUP = ("smoothing", "cutoff", "planting", "between_frames")
 _ADJUSTMENT = ("offset", "rotation")
 _CALIBRATION = (
     *("reference", "proportions", "height", "calibration_frame", "calibration"),
+    "correct_floor",
     *("fits", "measures", "warnings"),
 )
 _LIVE = (

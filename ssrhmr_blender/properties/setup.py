@@ -161,6 +161,11 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         precision=2,
         update=_clear_calibration,
     )
+    correct_floor: bpy.props.BoolProperty(
+        name="Correct Floor",
+        description="Level the trackers to the floor on which the performer was seen to stand"
+        " during a movement",
+    )
     calibration: bpy.props.StringProperty(name="Calibration", options={"HIDDEN"})
     fits: bpy.props.CollectionProperty(type=SSRHMR_TrackerFit)
     measures: bpy.props.CollectionProperty(type=SSRHMR_BodyMeasure)

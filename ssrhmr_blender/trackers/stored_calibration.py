@@ -35,6 +35,8 @@ def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
 
     check_calibrated(setup)
     calibration = Calibration.from_json(setup.calibration)
+    if not setup.correct_floor:
+        calibration = calibration.without_floor()
     adjustments = adjustments_of(setup)
     if not any(map(any, adjustments)):
         return calibration

@@ -16,6 +16,7 @@ import numpy as np
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
 from ..tracking.calibration import Calibration, CalibrationOptions, measure_peak_speeds
+from ..tracking.floor import add_floor
 from ..tracking.guided_movement import EXERCISES, MOVEMENT_SECONDS, find_exercise, find_performed
 from ..tracking.movement_calibration import (
     UNLIKE_A_BODY,
@@ -202,6 +203,7 @@ class GuidedCalibration:
             result = calibrate_from_movement(
                 self._skeleton, reference, movement, calibration, options
             )
+            result = add_floor(result, self._skeleton, movement)
         except np.linalg.LinAlgError:
             self._computed.append(keep_calibration(calibration, UNLIKE_A_BODY))
         except Exception as error:
@@ -216,7 +218,8 @@ class GuidedCalibration:
             raise computed
         self.result, self.calibration = computed, computed.calibration
         if computed.refined:
-            self._session.set_calibration(computed.calibration)
+            # Whether the floor is corrected is for the user to say.
+            self._session.set_calibration(computed.calibration.without_floor())
 
     @property
     def warnings(self) -> tuple[str, ...]:

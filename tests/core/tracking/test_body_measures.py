@@ -31,4 +31,4 @@ def test_long_arms_are_not_typical_of_their_height() -> None:
 def test_centimetres_are_measured_in_centimetres() -> None:
     metres, centimetres = measure_body(make_adult()), measure_body(make_adult().scaled(100.0))
     for one, other in zip(metres, centimetres, strict=True):
-        assert other[1:] == pytest.approx([100.0 * value for value in one[1:]])
+        assert other[1:] == pytest.approx([100.0 * value for value in one[1:]], rel=0.02)
