@@ -6,11 +6,12 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..common.typed import Icon, layout_of, scene_of
+from ..common.axes import metre
+from ..common.calibration_result import draw_measures, draw_tracker_fits
+from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
 from ..properties.setup import setup_of
 
-_GOOD, _FAIR = 0.6, 0.35
 _MOVING = 0.15
 """Metres a second above which the calibration warns."""
 
@@ -46,13 +47,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         if setup.reference not in ("CHARACTER", "JOINTS") and setup.proportions != "FIT":
             layout.operator_menu_enum("ssrhmr.refine_calibration", "evidence", icon="ARMATURE_DATA")
         column = layout.column(align=True)
-        for fit in setup.fits:
-            split = column.split(factor=0.6)
-            mark: Icon = "ERROR"
-            if fit.quality >= _FAIR:
-                mark = "CHECKMARK" if fit.quality >= _GOOD else "QUESTION"
-            split.label(text=fit.name, icon=mark)
-            split.label(text=iface_("{error:.1f} cm off").format(error=fit.error))
+        draw_tracker_fits(column, setup)
         if setup.fits:
             fastest = max(setup.fits, key=lambda fit: fit.speed)
             text = iface_("Fastest tracker: {speed:.0f} cm/s ({tracker})")
@@ -60,6 +55,8 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
                 text=text.format(speed=100.0 * fastest.speed, tracker=iface_(fastest.name)),
                 icon="ERROR" if fastest.speed > _MOVING else "CHECKMARK",
             )
+        draw_measures(layout.column(align=True), setup, metre(scene_of(context)))
+        layout.prop(setup, "correct_floor")
         for warning in setup.warnings:
             draw_wrapped_text(layout, context, warning.name, icon="ERROR")
             draw_swap_buttons(layout, warning)

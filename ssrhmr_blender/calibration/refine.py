@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -21,6 +22,7 @@ from ..trackers.stored_calibration import check_calibrated, store_calibration
 from ..trackers.take import take_from_samples
 
 if TYPE_CHECKING:
+    from ssrhmr_core.tracking.floor import add_floor
     from ssrhmr_core.tracking.movement_calibration import MovementCalibration
 
     from ..properties.setup import SSRHMR_Setup
@@ -81,29 +83,31 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     from ssrhmr_core.tracking.calibration import Calibration
     from ssrhmr_core.tracking.movement_calibration import MovementOptions, calibrate_from_movement
     from ssrhmr_core.tracking.reference_pose import ReferencePose
+    from ssrhmr_core.tracking.slips import describe_slips, find_slips
 
     setup = setup_of(scene)
     _check_setup(setup)
     armature, trackers = check_character(setup), check_trackers(setup)
     skeleton = read_character(armature, tuple(slot.bone for slot in setup.bones)).rest.skeleton
-    calibration = Calibration.from_json(setup.calibration)
+    calibration = Calibration.from_json(setup.calibration).without_floor()
     options = MovementOptions(ReferencePose(setup.reference), guided)
     rate = scene.render.fps / scene.render.fps_base
     around = max(1, round(_REFERENCE_WINDOW * rate))
     first, last = frame_range(scene, setup)
     pose = np.arange(-around, around + 1) + setup.calibration_frame
-    movement = np.arange(first, last + 1, max(1, round(rate / _RATE)))
+    # Slips show in every frame of a take, its movement in some of them.
+    movement = np.arange(first, last + 1, max(1, round(rate / _RATE)) if guided else 1)
     keys, names = [key_of(obj) for obj in trackers], [obj.name for obj in trackers]
     steps = sample(scene.name, keys, [*pose, *movement])
     worlds = yield from map_steps(steps, lambda share: (0.8 * share, "Reading trackers"))
     yield 0.8, "Reconstructing"
-    refinement = calibrate_from_movement(
-        skeleton,
-        take_from_samples(worlds[: len(pose)], pose, rate, names),
-        take_from_samples(worlds[len(pose) :], movement, rate, names),
-        calibration,
-        options,
-    )
+    take = take_from_samples(worlds[len(pose) :], movement, rate, names)
+    reference = take_from_samples(worlds[: len(pose)], pose, rate, names)
+    refinement = calibrate_from_movement(skeleton, reference, take, calibration, options)
+    refinement = add_floor(refinement, skeleton, take)
+    if not guided:
+        slips = describe_slips(find_slips(take))
+        refinement = replace(refinement, warnings=(*refinement.warnings, *slips))
     return refinement, refinement.calibration.performer or skeleton
 
 
@@ -128,7 +132,12 @@ def _store(setup: SSRHMR_Setup, refinement: MovementCalibration, skeleton: Any) 
     speeds = np.array([fit.speed for fit in setup.fits] or [0.0] * len(TRACKERS))
     kept = [] if refinement.refined else [warning.name for warning in setup.warnings]
     store_calibration(
-        setup, refinement.calibration, skeleton, speeds, [*kept, *refinement.warnings]
+        setup,
+        refinement.calibration,
+        skeleton,
+        speeds,
+        [*kept, *refinement.warnings],
+        refinement.offset_deviations if refinement.refined else None,
     )
 
 

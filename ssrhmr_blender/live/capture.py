@@ -25,6 +25,7 @@ from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS
 from ..rig.preview import Preview
 from ..rig.reading import read_character
+from .guide import Guide
 from .overlay import Overlay
 from .picture import Picture, picture_of_session
 from .setup_calibration import SetupCalibration
@@ -33,7 +34,7 @@ from .takes import next_take
 if TYPE_CHECKING:
     from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
     from ssrhmr_core.streaming import Announcement, Device, ProtocolName, Receiver
-    from ssrhmr_core.tracking.calibration import Calibration
+    from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions
 
     from ..properties.live import SSRHMR_Live
     from ..properties.setup import SSRHMR_Setup
@@ -103,6 +104,7 @@ class Capture:
         heard: Devices by name, as of the last tick.
         pose: Newest pose, None before the first.
         timer: Timer of the window that makes it tick; None where there is no window.
+        guide: The guided calibration that is under way, None if there is none.
     """
 
     def __init__(self, scene: bpy.types.Scene) -> None:
@@ -115,6 +117,7 @@ class Capture:
         self._preview: Preview | None = None
         self.pose: LivePose | None = None
         self.timer: bpy.types.Timer | None = None
+        self.guide: Guide | None = None
         self._picture: Picture | None = None
         self._overlaid = live.overlay
         self._due: float | None = None
@@ -161,6 +164,7 @@ class Capture:
         from ssrhmr_core.tracking.denoising import Smoothing
 
         self.pose = None
+        self._end_guide()
         if self._preview is not None:
             self._preview.restore()
             self._preview = None
@@ -177,6 +181,25 @@ class Capture:
         self.session.set_reconstructor(Reconstructor(skeleton, options))
         self.session.set_calibration(self._calibration.read(setup))
         self._preview = Preview(armature, character)
+
+    def begin_guide(self, countdown: float, options: CalibrationOptions, sound: bool) -> None:
+        """Begin a guided calibration.
+
+        Args:
+            countdown: Seconds until the performer has to be in the reference pose.
+            options: How to calibrate from the pose.
+            sound: Whether to beep.
+
+        Raises:
+            TrackerError: If the session cannot be calibrated from a movement.
+        """
+        self.guide = Guide(self.session, countdown, options, sound)
+
+    def _end_guide(self) -> None:
+        """End a guided calibration that is under way; the setup keeps what it has."""
+        if self.guide is not None:
+            self.guide.calibration.close()
+            self.guide = None
 
     def _take_performer(self, calibration: Calibration | None) -> None:
         """Reconstruct the body that wears the trackers, as far as it was measured."""
@@ -218,7 +241,7 @@ class Capture:
             self.pose = pose
             self.show_again()
         self._picture, self._overlaid = None, live.overlay
-        return pose is not None or live.overlay
+        return pose is not None or live.overlay or self.guide is not None
 
     def show_again(self) -> None:
         """Show the newest pose, as after a frame change has replaced it."""
@@ -310,6 +333,7 @@ class Capture:
         finally:
             self.receiver.stop()
             self._overlay.close()
+            self._end_guide()
             if self.timer is not None:
                 window_manager_of(bpy.context).event_timer_remove(self.timer)
             if self._preview is not None:
@@ -323,6 +347,9 @@ class Capture:
     def _follow_calibration(self, setup: SSRHMR_Setup) -> None:
         """Store a calibration that has just been made; apply nudges of the setup."""
         new = self._calibration.take_new()
+        guided = self.guide.calibration if self.guide is not None else None
+        if self.guide is not None:
+            new = self._follow_guide(self.guide, setup, new)
         reconstructor = self.session.reconstructor
         if self.session.calibration is None or reconstructor is None or not self._shows(setup):
             # Not calibrated yet, or the panels show another character's setup.
@@ -330,8 +357,23 @@ class Capture:
         if new is not None:
             if self._preview is None:
                 self._take_performer(new)
-            self._calibration.store(setup, new, new.performer or reconstructor.skeleton)
+            body = new.performer or reconstructor.skeleton
+            self._calibration.store(setup, new, body, guided)
         self._calibration.follow_nudges(setup, is_new=new is not None)
+
+    def _follow_guide(
+        self, guide: Guide, setup: SSRHMR_Setup, new: Calibration | None
+    ) -> Calibration | None:
+        """Return what the setup has to store now, given a calibration from a pose if there is one.
+
+        A setup that is calibrated keeps what it has until the guide is over.
+        """
+        guide.tick()
+        if guide.active:
+            guide.stored = guide.stored or (None if setup.calibration else new)
+            return None if setup.calibration else new
+        self.guide = None
+        return guide.outcome or new
 
     def _shows(self, setup: SSRHMR_Setup) -> bool:
         """Return whether poses are shown on the setup's character, or it has none."""
@@ -341,9 +383,13 @@ class Capture:
 
     def picture(self) -> Picture | None:
         """Return the overlay's picture; it is built when a view draws it, not at every tick."""
-        if self._picture is None and self._overlaid:
-            self._picture = picture_of_session(self.session, self.pose, self.unit)
-            self._picture.title = self.countdown_text
+        if self._picture is None and (self._overlaid or self.guide is not None):
+            picture = Picture()
+            if self._overlaid:
+                picture = picture_of_session(self.session, self.pose, self.unit)
+            picture.title = self.countdown_text
+            picture.figure = self.guide.figure() if self.guide is not None else None
+            self._picture = picture
         return self._picture
 
 

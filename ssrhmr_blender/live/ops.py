@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -17,6 +18,9 @@ from ..properties.setup import setup_of
 from . import capture
 from .lifecycle import add_handlers, stop
 from .recording import begin_recording
+
+if TYPE_CHECKING:
+    from ssrhmr_core.tracking.calibration import CalibrationOptions
 
 _INTERVAL = 1.0 / 60.0
 _PANEL_SECONDS = 0.25
@@ -60,6 +64,9 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
             self._redraw_all(context)
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
+            if self._capture.guide is not None:
+                self._capture.guide.calibration.cancel()
+                return {"RUNNING_MODAL"}
             self._stop(context)
             return {"CANCELLED"}
         if event.type != "TIMER":
@@ -152,7 +159,9 @@ class SSRHMR_OT_live_calibrate(_WhileRunning, bpy.types.Operator):
         """Begin the countdown, or end the one that runs."""
         current = capture.require_running()
         try:
-            if current.status.countdown > 0.0:
+            if current.guide is not None:
+                current.guide.calibration.cancel()
+            elif current.status.countdown > 0.0:
                 current.session.cancel_calibration()
             else:
                 self._begin(scene_of(context), current)
@@ -162,19 +171,71 @@ class SSRHMR_OT_live_calibrate(_WhileRunning, bpy.types.Operator):
         return {"FINISHED"}
 
     def _begin(self, scene: bpy.types.Scene, current: capture.Capture) -> None:
-        from ssrhmr_core.tracking.calibration import CalibrationOptions
-        from ssrhmr_core.tracking.reference_pose import ReferencePose
-
-        setup = setup_of(scene)
-        if setup.reference in ("CHARACTER", "JOINTS"):
-            raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
-        options = CalibrationOptions(
-            # Without a character there are no proportions but the performer's.
-            proportions=setup.proportions if current.has_character else "RETARGET",
-            reference=ReferencePose(setup.reference),
-            height=setup.height / current.unit or None,
-        )
+        options = _calibration_options(scene, current)
         current.session.begin_calibration(live_of(scene).countdown, options)
+
+
+def _calibration_options(scene: bpy.types.Scene, current: capture.Capture) -> CalibrationOptions:
+    """Return how the panels say to calibrate.
+
+    Raises:
+        UserError: if their reference is no pose of the performer.
+    """
+    from ssrhmr_core.tracking.calibration import CalibrationOptions
+    from ssrhmr_core.tracking.reference_pose import ReferencePose
+
+    setup = setup_of(scene)
+    if setup.reference in ("CHARACTER", "JOINTS"):
+        raise UserError("Live calibration needs a pose of the performer: choose T-Pose")
+    return CalibrationOptions(
+        # Without a character there are no proportions but the performer's.
+        proportions=setup.proportions if current.has_character else "RETARGET",
+        reference=ReferencePose(setup.reference),
+        height=setup.height / current.unit or None,
+    )
+
+
+class SSRHMR_OT_live_guide(_WhileRunning, bpy.types.Operator):
+    """Count down to the pose, then show a movement to copy: it measures better. Esc cancels."""
+
+    bl_idname = "ssrhmr.live_guide"
+    bl_label = "Calibrate with Movement"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Begin, or cancel what runs: the calibration of before comes back."""
+        current, scene = capture.require_running(), scene_of(context)
+        try:
+            if current.guide is not None:
+                current.guide.calibration.cancel()
+            else:
+                live, options = live_of(scene), _calibration_options(scene, current)
+                current.begin_guide(live.countdown, options, live.sound)
+        except EXPLAINED as error:
+            self.report({"ERROR"}, plain_message(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class SSRHMR_OT_live_guide_skip(_WhileRunning, bpy.types.Operator):
+    """Leave out the rest of the movement and keep the calibration from the pose."""
+
+    bl_idname = "ssrhmr.live_guide_skip"
+    bl_label = "Use the Pose Alone"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Return whether a guided calibration runs."""
+        current = capture.running()
+        return current is not None and current.guide is not None
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Skip it."""
+        guide = capture.require_running().guide
+        if guide is not None:
+            guide.calibration.use_pose()
+        return {"FINISHED"}
 
 
 class SSRHMR_OT_live_pause(_WhileRunning, bpy.types.Operator):
@@ -215,6 +276,8 @@ CLASSES = (
     SSRHMR_OT_live_start,
     SSRHMR_OT_live_stop,
     SSRHMR_OT_live_calibrate,
+    SSRHMR_OT_live_guide,
+    SSRHMR_OT_live_guide_skip,
     SSRHMR_OT_live_pause,
     SSRHMR_OT_live_character,
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import bpy
 
 from ..common.typed import ui_scale_of
+from .figure import BACKDROP, HALF_WIDTH, TOP, Figure
 from .picture import BODY_COLOUR, Picture
 
 _NAME_SIZE, _TITLE_SIZE = 11.0, 48.0
@@ -70,6 +71,8 @@ class Overlay:
         region, view = bpy.context.region, bpy.context.region_data
         if picture is None or region is None or view is None:
             return
+        if picture.figure is not None:
+            _draw_figure(picture.figure, region)
         scale = ui_scale_of(bpy.context)
         if picture.title:
             blf.size(0, _TITLE_SIZE * scale)
@@ -84,3 +87,27 @@ class Overlay:
                 blf.color(0, *colour)
                 blf.position(0, on_screen.x + 8.0, on_screen.y + 4.0, 0.0)
                 blf.draw(0, text)
+
+
+def _draw_figure(figure: Figure, region: bpy.types.Region) -> None:
+    """Draw a figure in the middle of a region, as large as there is room."""
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    height = min(float(region.height), 0.5 * region.width / HALF_WIDTH)
+    middle = 0.5 * region.width
+    gpu.state.blend_set("ALPHA")
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader.uniform_float("color", BACKDROP)
+    left, right = middle - HALF_WIDTH * height, middle + HALF_WIDTH * height
+    top = TOP * height
+    corners = [(left, 0.0, 0.0), (right, 0.0, 0.0), (right, top, 0.0), (left, top, 0.0)]
+    batch_for_shader(shader, "TRIS", {"pos": corners}, indices=[(0, 1, 2), (0, 2, 3)]).draw(shader)
+    shader = gpu.shader.from_builtin("POLYLINE_FLAT_COLOR")
+    shader.bind()
+    shader.uniform_float("viewportSize", (region.width, region.height))
+    for width, (positions, colours) in figure.lines.items():
+        shader.uniform_float("lineWidth", width * height)
+        ends = [(middle + x * height, y * height, 0.0) for x, y in positions]
+        batch_for_shader(shader, "LINES", {"pos": ends, "color": colours}).draw(shader)
+    gpu.state.blend_set("NONE")

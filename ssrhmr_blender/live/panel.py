@@ -8,11 +8,13 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ..common.calibration_result import draw_measures, draw_tracker_fits
 from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
 from ..properties.live import SSRHMR_Live, live_of
 from ..properties.setup import SSRHMR_Setup, setup_of
 from . import capture, devices
+from .guide import Guide
 
 
 class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
@@ -114,6 +116,9 @@ def _draw_calibration(
 ) -> None:
     setup, live = setup_of(scene_of(context)), live_of(scene_of(context))
     pose = _reference_name(setup)
+    if current.guide is not None:
+        _draw_guide(layout, current, current.guide, pose)
+        return
     if current.status.countdown > 0.0:
         row = layout.row()
         row.scale_y = 1.5
@@ -131,9 +136,35 @@ def _draw_calibration(
         text=iface_("Calibrate in {pose}").format(pose=pose),
         icon="OUTLINER_OB_ARMATURE",
     )
+    row = layout.row(align=True)
+    row.operator("ssrhmr.live_guide", icon="ARMATURE_DATA")
+    row.prop(live, "sound", text="", icon="SOUND" if live.sound else "MUTE_IPO_ON")
+    column = layout.column(align=True)
+    draw_tracker_fits(column, setup)
+    draw_measures(layout.column(align=True), setup, current.unit)
+    layout.prop(setup, "correct_floor")
     for warning in setup.warnings:
         draw_wrapped_text(layout, context, warning.name, icon="ERROR")
         draw_swap_buttons(layout, warning)
+
+
+def _draw_guide(
+    layout: bpy.types.UILayout, current: capture.Capture, guide: Guide, pose: str
+) -> None:
+    """Draw how far a guided calibration is, and the ways out of it."""
+    phase = guide.calibration.phase
+    if phase == "POSE":
+        text = f"{pose}! {current.countdown_text}"
+    elif phase == "MOVEMENT":
+        text = iface_("Copy the figure")
+    else:
+        text = iface_("Measuring")
+    row = layout.row()
+    row.scale_y = 1.5
+    row.progress(factor=guide.share, text=text)
+    row = layout.row(align=True)
+    row.operator("ssrhmr.live_guide_skip", icon="TRACKING_FORWARDS_SINGLE")
+    row.operator("ssrhmr.live_guide", text="Cancel", icon="X")
 
 
 def draw_header(self: bpy.types.Menu, context: bpy.types.Context) -> None:

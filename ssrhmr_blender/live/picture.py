@@ -10,6 +10,7 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.axes import core_axes
 from ..properties.tracker import TRACKER_LABELS
+from .figure import Figure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,11 +38,13 @@ class Picture:
         lines: Ends of lines, two after each other, and their colours, by thickness in pixels.
         names: Positions with text and colour.
         title: Large word for a performer who stands far from the screen.
+        figure: The figure that the performer copies, None if there is none.
     """
 
     lines: dict[float, tuple[list[Point], list[Colour]]] = field(default_factory=dict)
     names: list[tuple[Point, str, Colour]] = field(default_factory=list)
     title: str = ""
+    figure: Figure | None = None
 
     def add(self, ends: np.ndarray, colour: Colour, width: float = _THIN) -> None:
         """Add lines between (n, 2, 3) positions."""

@@ -18,6 +18,7 @@ from ..trackers.stored_calibration import (
 if TYPE_CHECKING:
     from ssrhmr_core.body.skeleton import Skeleton
     from ssrhmr_core.live import LiveSession
+    from ssrhmr_core.live.guided_calibration import GuidedCalibration
     from ssrhmr_core.tracking.calibration import Calibration
 
     from ..properties.setup import SSRHMR_Setup
@@ -36,10 +37,11 @@ class SetupCalibration:
         self._session, self._unit = session, unit
         self._count = session.calibrations
         self._nudges: Adjustments = ()
+        self._floor = False
 
     def read(self, setup: SSRHMR_Setup) -> Calibration | None:
         """Return the setup's calibration, nudges included, in metres; None if there is none."""
-        self._nudges = adjustments_of(setup)
+        self._nudges, self._floor = adjustments_of(setup), setup.correct_floor
         if not setup.calibration:
             return None
         return _scale(stored_calibration(setup), 1.0 / self._unit)
@@ -51,20 +53,36 @@ class SetupCalibration:
         self._count = self._session.calibrations
         return self._session.calibration
 
-    def store(self, setup: SSRHMR_Setup, calibration: Calibration, skeleton: Skeleton) -> None:
+    def store(
+        self,
+        setup: SSRHMR_Setup,
+        calibration: Calibration,
+        skeleton: Skeleton,
+        guided: GuidedCalibration | None = None,
+    ) -> None:
         """Store a new calibration in the setup.
 
         Args:
             setup: The setup.
             calibration: Calibration in metres.
             skeleton: Body that wears the trackers, in metres.
+            guided: The guided calibration that it is the outcome of, if it is.
         """
+        warnings = list(self._session.calibration_warnings)
+        deviations = None
+        if guided is not None and guided.result is not None:
+            # What was odd about the pose is of no account once the movement has been used.
+            warnings = [] if guided.result.refined else warnings
+            warnings += guided.warnings
+            if guided.result.refined:
+                deviations = guided.result.offset_deviations * self._unit
         store_calibration(
             setup,
             _scale(calibration, self._unit),
             skeleton.scaled(self._unit),
             self._session.calibration_speeds,
-            self._session.calibration_warnings,
+            warnings,
+            deviations,
         )
         if not bpy.app.background:
             # A step of its own, or undoing the next one would undo the calibration too.
@@ -78,7 +96,8 @@ class SetupCalibration:
             is_new: Whether its calibration was stored without its nudges.
         """
         nudges = adjustments_of(setup)
-        nudged = nudges != self._nudges or (is_new and any(map(any, nudges)))
+        nudged = nudges != self._nudges or setup.correct_floor != self._floor
+        nudged |= is_new and (setup.correct_floor or any(map(any, nudges)))
         if setup.calibration and nudged:
             self._session.set_calibration(self.read(setup))
 
@@ -92,4 +111,5 @@ def _scale(calibration: Calibration, factor: float) -> Calibration:
         mount_offsets=(calibration.mount_offsets * factor).astype(np.float32),
         deviations=(calibration.deviations * factor).astype(np.float32),
         performer=calibration.performer and calibration.performer.scaled(factor),
+        floor=(factor * calibration.floor[0], *calibration.floor[1:]),
     )

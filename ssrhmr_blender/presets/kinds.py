@@ -22,11 +22,12 @@ _CLEANUP = ("smoothing", "cutoff", "planting", "between_frames")
 _ADJUSTMENT = ("offset", "rotation")
 _CALIBRATION = (
     *("reference", "proportions", "height", "calibration_frame", "calibration"),
-    *("fits", "warnings"),
+    "correct_floor",
+    *("fits", "measures", "warnings"),
 )
 _LIVE = (
     *("protocol", "port", "everywhere", "allowed", "announce", "devices", "countdown"),
-    *("overlay", "pre_roll", "play", "bake"),
+    *("overlay", "sound", "pre_roll", "play", "bake"),
 )
 
 
@@ -160,7 +161,7 @@ def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]
     none = {name: [0.0, 0.0, 0.0] for name in _ADJUSTMENT}
     for role in TRACKERS:
         write_values(setup.tracker(role), {**none, **trackers[role]})
-    write_values(setup, {"fits": [], "warnings": [], **checked})
+    write_values(setup, {"fits": [], "measures": [], "warnings": [], **checked})
     return []
 
 

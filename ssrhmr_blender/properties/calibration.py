@@ -33,6 +33,27 @@ class SSRHMR_TrackerFit(bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
     )
+    deviation: bpy.props.FloatProperty(
+        name="Uncertainty",
+        description="Distance in centimetres within which a movement has shown the joint to be; 0"
+        " if only a pose was used",
+        min=0.0,
+    )
+
+
+class SSRHMR_BodyMeasure(bpy.types.PropertyGroup):
+    """One measure of the performer, beside what is typical of people of that height."""
+
+    name: bpy.props.StringProperty(name="Measure")
+    length: bpy.props.FloatProperty(
+        name="Length", description="Measured length", unit="LENGTH", precision=2
+    )
+    low: bpy.props.FloatProperty(
+        name="Shortest", description="Least that is typical", unit="LENGTH", precision=2
+    )
+    high: bpy.props.FloatProperty(
+        name="Longest", description="Most that is typical", unit="LENGTH", precision=2
+    )
 
 
 class SSRHMR_Warning(bpy.types.PropertyGroup):
@@ -44,4 +65,4 @@ class SSRHMR_Warning(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (SSRHMR_TrackerFit, SSRHMR_Warning)
+CLASSES = (SSRHMR_TrackerFit, SSRHMR_BodyMeasure, SSRHMR_Warning)

@@ -129,6 +129,11 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         description="Draw trackers, floor and skeleton in the 3D view while capturing",
         default=True,
     )
+    sound: bpy.props.BoolProperty(
+        name="Sound",
+        description="Beep at each second of the countdown and at each exercise of the movement",
+        default=True,
+    )
     folder: bpy.props.StringProperty(
         name="Takes",
         description="Folder for recorded takes, one CSV file each. If empty: a folder 'takes' next"

@@ -10,7 +10,7 @@ import bpy
 from ..common.typed import scene_property
 from ..translations import CONTEXT
 from .bones import SSRHMR_BoneSlot
-from .calibration import SSRHMR_TrackerFit, SSRHMR_Warning
+from .calibration import SSRHMR_BodyMeasure, SSRHMR_TrackerFit, SSRHMR_Warning
 from .tracker import (
     TRACKER_ITEMS,
     TRACKERS,
@@ -161,8 +161,14 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         precision=2,
         update=_clear_calibration,
     )
+    correct_floor: bpy.props.BoolProperty(
+        name="Correct Floor",
+        description="Level the trackers to the floor on which the performer was seen to stand"
+        " during a movement",
+    )
     calibration: bpy.props.StringProperty(name="Calibration", options={"HIDDEN"})
     fits: bpy.props.CollectionProperty(type=SSRHMR_TrackerFit)
+    measures: bpy.props.CollectionProperty(type=SSRHMR_BodyMeasure)
     warnings: bpy.props.CollectionProperty(type=SSRHMR_Warning)
 
     adjusted_tracker: bpy.props.EnumProperty(
@@ -279,6 +285,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         self.calibration = ""
         self.warnings.clear()
         self.fits.clear()
+        self.measures.clear()
 
 
 for _role in TRACKERS:

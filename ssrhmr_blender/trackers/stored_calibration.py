@@ -35,6 +35,8 @@ def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
 
     check_calibrated(setup)
     calibration = Calibration.from_json(setup.calibration)
+    if not setup.correct_floor:
+        calibration = calibration.without_floor()
     adjustments = adjustments_of(setup)
     if not any(map(any, adjustments)):
         return calibration
@@ -69,6 +71,7 @@ def store_calibration(
     skeleton: Skeleton,
     speeds: np.ndarray,
     warnings: Iterable[str],
+    deviations: np.ndarray | None = None,
 ) -> None:
     """Store a new calibration and what the panel says about it.
 
@@ -78,13 +81,17 @@ def store_calibration(
         skeleton: Skeleton of the body that wears the trackers, in scene units.
         speeds: (6,) speeds of the trackers at that moment, metres per second.
         warnings: Sentences with the names of trackers as the core has them.
+        deviations: (6,) standard deviations of the joints in scene units, if a movement has shown
+            where they are.
     """
     from ssrhmr_core.body.skeleton import units_per_metre
+    from ssrhmr_core.tracking.body_measures import measure_body
     from ssrhmr_core.tracking.calibration import rate_trackers
 
     setup.calibration = calibration.to_json()
     setup.fits.clear()
-    errors = 100.0 * calibration.deviations / units_per_metre(skeleton.size / calibration.scale)
+    centimetres = 100.0 / units_per_metre(skeleton.size / calibration.scale)
+    errors = centimetres * calibration.deviations
     qualities = rate_trackers(calibration, skeleton)
     for tracker, role in enumerate(TRACKERS):
         fit = setup.fits.add()
@@ -93,12 +100,18 @@ def store_calibration(
         fit.error = float(errors[tracker])
         fit.speed = float(speeds[tracker])
         fit.quality = float(qualities[tracker])
+        if deviations is not None:
+            fit.deviation = centimetres * float(deviations[tracker])
+    setup.measures.clear()
+    for measure in measure_body(calibration.performer) if calibration.performer else ():
+        entry = setup.measures.add()
+        entry.name, entry.length, entry.low, entry.high = measure
     setup.warnings.clear()
     for number, warning in enumerate(warnings):
-        entry = setup.warnings.add()
-        entry.name = _readable(warning)
+        line = setup.warnings.add()
+        line.name = _readable(warning)
         if number == 0:
-            entry.pair = ",".join(calibration.swapped)
+            line.pair = ",".join(calibration.swapped)
 
 
 def _readable(warning: str) -> str:

@@ -340,6 +340,25 @@ class LiveSession:
         """Speed of each tracker (6,) at the last calibration, metres a second."""
         return self._calibrations.speeds
 
+    def sample(self, times: np.ndarray) -> Take:
+        """Return the raw trackers at some times of the last three seconds.
+
+        Args:
+            times: (F,) seconds on the session's clock. Readings younger than :attr:`wait` seconds
+                may still be on their way.
+        """
+        return self._sample_take(times)
+
+    @property
+    def now(self) -> float:
+        """Seconds on the session's clock, as of the last tick."""
+        return self._now
+
+    @property
+    def wait(self) -> float:
+        """Seconds that readings may be late."""
+        return self._wait
+
     def pause(self) -> None:
         """Keep the pose; readings are still taken in and recorded."""
         self._paused = True

@@ -44,6 +44,8 @@ _LARGEST_ARM_DEVIATION = 11.0
 deviation is larger, because hand trackers count as partly misplaced."""
 _CLEARLY_SWAPPED = 9.0
 """Difference in cost that decides which pair of labels is swapped: three sigma squared."""
+_LEVEL = (0.0, 0.0, 0.0)
+"""The floor of trackers that are level already."""
 _NO_BODY = (
     "the trackers do not look like a standing body at this frame: choose one at which the performer"
     " stands upright, and check the role of each tracker"
@@ -97,6 +99,8 @@ class Calibration:
             unclear which of them is.
         performer: The performer's body, if the character is to move like it rather than meet the
             trackers; None otherwise.
+        floor: Height of the floor at the origin of the trackers' space, and its slopes along X and
+            Z: trackers are levelled to it first.
     """
 
     mount_rotations: np.ndarray
@@ -106,6 +110,7 @@ class Calibration:
     warnings: tuple[str, ...] = ()
     swapped: tuple[str, ...] = ()
     performer: Skeleton | None = None
+    floor: tuple[float, float, float] = _LEVEL
 
     @classmethod
     def none(cls) -> Calibration:
@@ -120,6 +125,8 @@ class Calibration:
 
     def apply(self, take: Take) -> Take:
         """Convert trackers to the joints they are mounted on."""
+        if self.floor != _LEVEL:
+            take = _level(take, self.floor)
         rotations = quat.normalize(take.rotations.astype(np.float64))
         offsets = np.broadcast_to(self.mount_offsets, take.positions.shape).astype(np.float64)
         mounts = np.broadcast_to(self.mount_rotations, take.rotations.shape).astype(np.float64)
@@ -130,6 +137,10 @@ class Calibration:
             quat.mul(rotations, mounts).astype(np.float32),
             take.valid,
         )
+
+    def without_floor(self) -> Calibration:
+        """Return the same calibration, but for trackers that are taken as level."""
+        return replace(self, floor=_LEVEL)
 
     def adjusted(self, offsets: np.ndarray, rotations: np.ndarray) -> Calibration:
         """Return a calibration with joints moved and rotated by hand.
@@ -171,6 +182,7 @@ class Calibration:
                 # Calibrations of earlier versions lack these two.
                 tuple(pair for pair in values.get("swapped", ()) if pair in _PAIRS),
                 Skeleton(np.array(values["performer"])) if values.get("performer") else None,
+                _read_floor(values.get("floor", _LEVEL)),
             )
         except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             raise TrackerError(_NOT_READABLE) from error
@@ -582,6 +594,32 @@ def _require_finite(positions: np.ndarray) -> np.ndarray:
 def _either(values: dict[str, Any], name: str, former: str) -> Any:
     """Return a value by its name, or by the name that version 0.1 stored it under."""
     return values[name if name in values else former]
+
+
+def _read_floor(values: Any) -> tuple[float, float, float]:
+    """Return a stored floor.
+
+    Raises:
+        ValueError: If it is not three finite numbers.
+    """
+    height, slope_x, slope_z = (float(value) for value in values)
+    if not np.isfinite([height, slope_x, slope_z]).all():
+        raise ValueError("not a floor")
+    return height, slope_x, slope_z
+
+
+def _level(take: Take, floor: tuple[float, float, float]) -> Take:
+    """Turn and lower trackers so that the floor they stand on is level, at height 0."""
+    height, slope_x, slope_z = floor
+    up = np.array([-slope_x, 1.0, -slope_z]) / np.sqrt(1.0 + slope_x**2 + slope_z**2)
+    axis = np.cross(up, (0.0, 1.0, 0.0))
+    level = quat.normalize(np.append(1.0 + up[1], axis))
+    raised = take.positions.astype(np.float64) - (0.0, height, 0.0)
+    positions = quat.mul_vec(np.broadcast_to(level, take.rotations.shape), raised)
+    rotations = quat.mul(
+        np.broadcast_to(level, take.rotations.shape), take.rotations.astype(np.float64)
+    )
+    return Take(take.times, positions.astype(np.float32), rotations.astype(np.float32), take.valid)
 
 
 def _to_plain(value: object) -> object:

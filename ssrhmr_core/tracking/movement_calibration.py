@@ -46,10 +46,11 @@ _BURST = 20
 so bursts spread over the take are worth more than single frames."""
 _FEWEST_FRAMES = 24
 """Number of frames with all trackers, below which a movement is not used: 4 seconds at 6 Hz."""
-_LEAST_TURN = np.radians(6.0)
+LEAST_TURN = np.radians(6.0)
 """Spread of a tracker's rotation relative to the pelvis, below which it did not turn enough to show
 its joint. The pelvis itself is known from the legs."""
 _PELVIS = TRACKERS.index("pelvis")
+UNLIKE_A_BODY = "the movement does not look like that of a body: calibrate again"
 _PAIRS = {
     "hands": (TRACKERS.index("left_hand"), TRACKERS.index("right_hand")),
     "feet": (TRACKERS.index("left_foot"), TRACKERS.index("right_foot")),
@@ -142,7 +143,7 @@ def calibrate_from_movement(
     body = calibration.performer or skeleton
     frames, consecutive = _sample(movement, options)
     if len(frames) < _FEWEST_FRAMES:
-        return _keep(
+        return keep_calibration(
             calibration,
             "there are fewer than 4 seconds in which all trackers are seen: move again where none"
             " of them is covered",
@@ -150,22 +151,25 @@ def calibrate_from_movement(
     joints = calibration.apply(frames)
     warning = calibration.warnings[0] if calibration.swapped else _find_swap(joints)
     if warning:
-        return _keep(calibration, warning)
-    turns = _measure_turns(frames)
-    if (turns < _LEAST_TURN).sum() > 2:
-        return _keep(calibration, "hardly any movement was made: move as shown, then calibrate")
+        return keep_calibration(calibration, warning)
+    turns = measure_turns(from_quat(frames.rotations.astype(np.float64)))
+    if (turns < LEAST_TURN).sum() > 2:
+        return keep_calibration(
+            calibration, "hardly any movement was made: move as shown, then calibrate"
+        )
     evidence = _gather(calibration, _sample_reference(reference), frames, consecutive, options)
     mounts = _to_tracker_mounts(calibration)
     usual, spreads = _usual_mounts(body, mounts)
     fit = fit_movement(body, evidence, mounts, usual, spreads, calibration.performer is not None)
     warning = _find_fault(body, evidence, mounts, fit)
     if warning:
-        return _keep(calibration, warning)
+        return keep_calibration(calibration, warning)
     trust = 1.0 if options.guided else _TRUST_IN_TAKES
     return _refine(calibration, fit, _describe_still_trackers(turns), trust)
 
 
-def _keep(calibration: Calibration, warning: str) -> MovementCalibration:
+def keep_calibration(calibration: Calibration, warning: str) -> MovementCalibration:
+    """Return a calibration as it was, with the reason why the movement was not used."""
     unknown = np.full(6, np.nan)
     return MovementCalibration(calibration, False, unknown, unknown, float("nan"), (warning,))
 
@@ -214,9 +218,15 @@ def _find_swap(joints: Take) -> str | None:
     return None
 
 
-def _measure_turns(frames: Take) -> np.ndarray:
-    """Return the spread (6,) of rotations relative to the pelvis, radians; infinite for its own."""
-    rotations = from_quat(frames.rotations.astype(np.float64))
+def measure_turns(rotations: np.ndarray) -> np.ndarray:
+    """Return how far trackers turn against the pelvis.
+
+    Args:
+        rotations: (F, 6, 3, 3) of the trackers.
+
+    Returns:
+        (6,) spreads in radians; infinite for the pelvis itself.
+    """
     relative = transpose(rotations[:, _PELVIS, None]) @ rotations
     mean = relative.mean(0)
     # The mean of rotations is shorter than one by their spread; the nearest rotation is its middle.
@@ -231,7 +241,7 @@ def _describe_still_trackers(turns: np.ndarray) -> tuple[str, ...]:
     return tuple(
         f"{TRACKERS[tracker]} hardly turned, so that its place is known no better than from the"
         " reference pose: repeat the movement with that limb"
-        for tracker in np.flatnonzero(turns < _LEAST_TURN)
+        for tracker in np.flatnonzero(turns < LEAST_TURN)
     )
 
 
@@ -281,7 +291,7 @@ def _find_fault(
     adult = body.size / ADULT_SIZE
     values = [fit.mounts.offsets, fit.mounts.rotations, fit.residuals, fit.skeleton.offsets]
     if not all(np.isfinite(value).all() for value in values):
-        return "the movement does not look like that of a body: calibrate again"
+        return UNLIKE_A_BODY
     moving = ~evidence.reference
     worst = int(np.argmax((fit.residuals[moving] ** 2).mean(0)))
     if np.sqrt((fit.residuals[moving] ** 2).mean(0))[worst] > _LARGEST_RESIDUAL * adult:

@@ -70,6 +70,25 @@ _POSITION, _HEADING, _SIZE, _RAISE, _SWEEP, _SPREAD = slice(0, 3), 3, 4, slice(5
 _POSE = slice(5, 10)
 _COUNT = 10
 _POSE_SPREAD = np.radians([4.0, 4.0, 4.0, 4.0, 3.0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Posture:
+    """How people stand in a reference pose on average.
+
+    Attributes:
+        deviations: (5,) means of the deviations from the pose, radians.
+        toes_out: Angle by which each foot points outwards, radians.
+    """
+
+    deviations: np.ndarray
+    toes_out: float
+
+
+_EXACT_POSTURE = _Posture(np.zeros(5), 0.0)
+"""The posture of trackers that are the joints themselves: such poses are made, not performed."""
+_HUMAN_POSTURE = _Posture(np.radians([0.0, 0.0, 3.0, 3.0, 0.0]), np.radians(6.0))
+"""The posture of people, who hold their arms a little in front and turn their toes out."""
 _GROUND_SPREAD = 0.02
 _NEAR_GROUND = (-0.05, 0.25)
 """Heights in metres, on an adult, between which trackers of standing feet are."""
@@ -133,8 +152,9 @@ def estimate_stance(
     for number, (offsets, spreads) in enumerate(mount_priors()):
         # The first prior puts trackers on the joints, which says nothing about the ground.
         spread = ground if number else np.inf
+        posture = _HUMAN_POSTURE if number else _EXACT_POSTURE
         likelihood = _Likelihood(
-            skeleton, positions, elevation, adult * offsets, adult * spreads, spread
+            skeleton, positions, elevation, adult * offsets, adult * spreads, posture, spread
         )
         stances.append(_maximise(likelihood, start, fixed_size=size is not None))
     return min(stances, key=lambda stance: stance.cost)
@@ -236,6 +256,7 @@ class _Likelihood:
         elevation: Arm elevation of the reference pose in radians.
         offsets: (6, 3) usual mount offsets in metres.
         spreads: (6, 3) their standard deviations.
+        posture: How people stand who mount trackers like this.
         ground_spread: Standard deviation of the ground's height; infinite if it is unknown.
     """
 
@@ -244,11 +265,12 @@ class _Likelihood:
     elevation: float
     offsets: np.ndarray
     spreads: np.ndarray
+    posture: _Posture
     ground_spread: float
 
     def residuals(self, x: np.ndarray) -> np.ndarray:
         """Return all deviations, each divided by its standard deviation, for parameters (10,)."""
-        joints, rotations = _pose_joints(self.skeleton, x, self.elevation)
+        joints, rotations = self._pose(x)
         mounts = np.einsum("tji,tj->ti", rotations, self.positions - joints)
         height = joints[list(FOOT_TRACKERS), 1].mean() - np.exp(x[_SIZE]) * measure_ankle_height(
             self.skeleton
@@ -256,14 +278,17 @@ class _Likelihood:
         return np.concatenate(
             [
                 ((mounts - self.offsets) / self.spreads).ravel(),
-                x[_POSE] / _POSE_SPREAD,
+                (x[_POSE] - self.posture.deviations) / _POSE_SPREAD,
                 [height / self.ground_spread],
             ]
         )
 
+    def _pose(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _pose_joints(self.skeleton, x, self.elevation, self.posture.toes_out)
+
     def stance(self, x: np.ndarray) -> Stance:
         """Return the stance that parameters (10,) describe."""
-        joints, rotations = _pose_joints(self.skeleton, x, self.elevation)
+        joints, rotations = self._pose(x)
         mounts = np.einsum("tji,tj->ti", rotations, self.positions - joints)
         return Stance(
             positions=joints,
@@ -301,7 +326,7 @@ def _maximise(likelihood: _Likelihood, start: np.ndarray, fixed_size: bool) -> S
 
 
 def _pose_joints(
-    skeleton: Skeleton, x: np.ndarray, elevation: float
+    skeleton: Skeleton, x: np.ndarray, elevation: float, toes_out: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return positions (6, 3) and rotations (6, 3, 3) of the tracked joints for a stance."""
     rest = skeleton.t_pose().astype(np.float64)
@@ -313,7 +338,8 @@ def _pose_joints(
         rotations[hand] = rotation_about(Y_AXIS, swept) @ rotation_about(Z_AXIS, raised)
         shoulder = rest[INDEX[f"{side}_shoulder"]]
         positions[hand] = shoulder + rotations[hand] @ (positions[hand] - shoulder)
-        # Feet stay flat and point ahead when the legs are apart.
+        # Feet stay flat when the legs are apart.
+        rotations[foot] = rotation_about(Y_AXIS, sign * toes_out)
         hip = rest[INDEX[f"{side}_hip"]]
         positions[foot] = hip + rotation_about(Z_AXIS, sign * x[_SPREAD]) @ (positions[foot] - hip)
     heading = rotation_about(Y_AXIS, x[_HEADING])

@@ -71,3 +71,17 @@ def test_an_upside_down_body_has_no_stance(skeleton: Skeleton) -> None:
 def test_ankles_are_a_sole_above_the_ground(skeleton: Skeleton) -> None:
     toe = -skeleton.offsets[INDEX["left_toe"], 1]
     assert toe < measure_ankle_height(skeleton) < toe + 0.03
+
+
+def test_feet_of_people_point_outwards_and_exact_feet_ahead(skeleton: Skeleton) -> None:
+    """People stand with their toes out; joints of a file that is in the T-pose point ahead."""
+    mounted = mount_trackers(skeleton, MOUNT_SETS[0], 1, sloppiness=0.0)
+    for positions, angle in ((mounted.positions, 6.0), (mounted.joint_positions, 0.0)):
+        stance = estimate_stance(skeleton, positions)
+        assert stance is not None
+        ahead = stance.rotations[TRACKERS.index("pelvis"), :, 2]
+        left = stance.rotations[TRACKERS.index("pelvis"), :, 0]
+        for foot, sign in zip(FOOT_TRACKERS, (1.0, -1.0), strict=True):
+            toes = stance.rotations[foot, :, 2]
+            turned = np.degrees(np.arctan2(sign * (toes @ left), toes @ ahead))
+            assert turned == pytest.approx(angle, abs=0.05)
