@@ -81,7 +81,7 @@ def test_baking_a_recorded_take_is_what_the_core_makes_of_it(
 
 
 def test_a_file_that_is_not_there_is_said_without_the_system_s_numbers(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=r"none\.csv: No such file or directory\. Check that"):
+    with pytest.raises(RuntimeError, match=r"none\.csv': No such file or directory\. Check that"):
         bpy.ops.ssrhmr.import_take(filepath=str(tmp_path / "none.csv"))
 
 
