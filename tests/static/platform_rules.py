@@ -25,8 +25,14 @@ LONGEST_LINE = 64
 # Each place where the platform asks for a reason, with that reason. The extension is the add-on and
 # the part of the core that it runs; the core's commands for a terminal are not part of it.
 NOT_RUN = ("ssrhmr_core/cli/*", "ssrhmr_core/evaluation/*", "ssrhmr_core/training/*")
-NETWORK = {"ssrhmr_core/streaming/*": "receives trackers, on loopback unless the user opens it"}
-THREADS = {"ssrhmr_core/streaming/*": "reads sockets while live; stop() joins it"}
+NETWORK = {
+    "ssrhmr_core/streaming/*": "receives trackers, on loopback unless the user opens it",
+    "ssrhmr_blender/common/redaction.py": "asks for the computer's name, to keep it out of reports",
+}
+THREADS = {
+    "ssrhmr_core/streaming/*": "reads sockets while live; stop() joins it",
+    "ssrhmr_blender/common/log.py": "asks which thread it is in, and starts none",
+}
 PROCESSES = {"ssrhmr_blender/headless/pool.py": "starts Blender, for a command that asks for it"}
 OWN_FOLDER = {
     "ssrhmr_core/model/weights.py": "reads the weights",
@@ -34,6 +40,7 @@ OWN_FOLDER = {
     "ssrhmr_blender/headless/tasks.py": "reads the sources for a checksum",
     "ssrhmr_blender/translations/__init__.py": "reads the languages",
     "ssrhmr_blender/example/performance.py": "reads the example",
+    "ssrhmr_blender/support/report.py": "reads the version",
 }
 WRITES = {
     "ssrhmr_core/files.py": "writes the file that its caller names",
@@ -44,7 +51,8 @@ WRITES = {
     "ssrhmr_blender/presets/*": "writes presets into the extension's user folder, or exports one",
 }
 USER_FOLDER = {
-    "ssrhmr_blender/common/user_folder.py": "the folder that Blender gives the extension"
+    "ssrhmr_blender/common/user_folder.py": "the folder that Blender gives the extension",
+    "ssrhmr_blender/common/redaction.py": "asks for the user's name, to leave it out of reports",
 }
 
 _FOLDERS = {
