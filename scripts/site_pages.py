@@ -32,6 +32,8 @@ _LEFT_OUT = {"README.md"}
 """The list of pages, which the site's navigation replaces."""
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?(\))")
 _API = {"Python API": "api/index.md"}
+_LESS = "---\nsearch:\n  boost: 0.3\n---\n\n"
+"""Searches show the manual first: users are more than programmers."""
 _UNDOCUMENTED = {"cli"}
 """Packages whose users are not programs."""
 
@@ -140,7 +142,7 @@ def api_pages() -> dict[str, str]:
     }
     for package in packages():
         blocks = "\n".join(f"::: {module}\n" for module in public_modules(package))
-        pages[f"api/{package}.md"] = f"# ssrhmr_core.{package}\n\n{blocks}"
+        pages[f"api/{package}.md"] = f"{_LESS}# ssrhmr_core.{package}\n\n{blocks}"
     return pages
 
 

@@ -280,6 +280,14 @@ def test_writes_presets_and_takes_into_its_own_folder(written: Callable[[], list
     assert not [p for p in written() if not (p.is_relative_to(own) or own.is_relative_to(p))]
 
 
+def test_offline_it_refuses_to_open_the_network() -> None:
+    live = bpy.context.scene.ssrhmr_live
+    live.everywhere = True
+    with pytest.raises(RuntimeError, match="Online Access"):
+        bpy.ops.ssrhmr.live_start()
+    live.everywhere = False
+
+
 def test_disabling_ends_a_capture_with_its_threads() -> None:
     before = set(threading.enumerate())
     bpy.context.scene.ssrhmr_live.port = free_port()

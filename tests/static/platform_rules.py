@@ -25,15 +25,30 @@ LONGEST_LINE = 64
 # Each place where the platform asks for a reason, with that reason. The extension is the add-on and
 # the part of the core that it runs; the core's commands for a terminal are not part of it.
 NOT_RUN = ("ssrhmr_core/cli/*", "ssrhmr_core/evaluation/*", "ssrhmr_core/training/*")
-NETWORK = {"ssrhmr_core/streaming/*": "receives trackers, on loopback unless the user opens it"}
-THREADS = {"ssrhmr_core/streaming/*": "reads sockets while live; stop() joins it"}
-PROCESSES = {"ssrhmr_blender/headless/pool.py": "starts Blender, for a command that asks for it"}
+NETWORK = {
+    "ssrhmr_core/streaming/*": "receives trackers, on loopback unless the user opens it",
+    "ssrhmr_blender/common/redaction.py": "asks for the computer's name, to keep it out of reports",
+}
+THREADS = {
+    "ssrhmr_core/streaming/*": "reads sockets while live; stop() joins it",
+    "ssrhmr_blender/common/log.py": "asks which thread it is in, and starts none",
+    "ssrhmr_core/live/guided_calibration.py": "computes a calibration while live; close() joins it",
+}
+PROCESSES = {
+    "ssrhmr_blender/headless/pool.py": "starts Blender, for a command that asks for it",
+    "ssrhmr_core/streaming/steamvr/receiver.py": "starts the helper that reads SteamVR, while live",
+}
+SEARCH_PATH = {
+    "ssrhmr_core/streaming/steamvr/helper.py": "runs outside Blender, in a process of its own",
+}
 OWN_FOLDER = {
     "ssrhmr_core/model/weights.py": "reads the weights",
     "ssrhmr_core/streaming/protocols/json_lines.py": "reads the schema",
     "ssrhmr_blender/headless/tasks.py": "reads the sources for a checksum",
     "ssrhmr_blender/translations/__init__.py": "reads the languages",
     "ssrhmr_blender/example/performance.py": "reads the example",
+    "ssrhmr_blender/support/report.py": "reads the version",
+    "ssrhmr_core/streaming/steamvr/receiver.py": "names the helper",
 }
 WRITES = {
     "ssrhmr_core/files.py": "writes the file that its caller names",
@@ -44,7 +59,8 @@ WRITES = {
     "ssrhmr_blender/presets/*": "writes presets into the extension's user folder, or exports one",
 }
 USER_FOLDER = {
-    "ssrhmr_blender/common/user_folder.py": "the folder that Blender gives the extension"
+    "ssrhmr_blender/common/user_folder.py": "the folder that Blender gives the extension",
+    "ssrhmr_blender/common/redaction.py": "asks for the user's name, to leave it out of reports",
 }
 
 _FOLDERS = {
@@ -153,7 +169,7 @@ def _check_names(file: str, node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.alias) and node.name == "__file__" and not _allowed(file, OWN_FOLDER):
         yield "uses __file__, for which no reason is given"
     if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "sys":
-        if node.attr == "path":
+        if node.attr == "path" and not _allowed(file, SEARCH_PATH):
             yield "uses sys.path"
         elif node.attr in _SYS_STATE and isinstance(node.ctx, ast.Store):
             yield f"replaces sys.{node.attr}"
@@ -207,7 +223,7 @@ _USES = {
     "network": r"\bReceiver\b",
     "clipboard": r"\.clipboard\b",
     "camera": r"VideoCapture",
-    "microphone": r"sounddevice|aud\.Device",
+    "microphone": r"sounddevice",
 }
 
 
@@ -215,3 +231,14 @@ def find_used_permissions(sources: Mapping[str, str]) -> set[str]:
     """Return the permissions that the add-on's sources need."""
     texts = [text for file, text in sources.items() if file.startswith("ssrhmr_blender/")]
     return {name for name, use in _USES.items() if any(re.search(use, text) for text in texts)}
+
+
+def find_unasked_network(sources: Mapping[str, str]) -> list[str]:
+    """Return the modules of the add-on that open the network without Blender's permission."""
+    return [
+        file
+        for file, text in sources.items()
+        if file.startswith("ssrhmr_blender/")
+        and re.search(r"\bANYWHERE\b|INADDR_ANY|0\.0\.0\.0", text)
+        if "bpy.app.online_access" not in text
+    ]

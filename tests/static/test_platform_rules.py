@@ -13,7 +13,12 @@ import pytest
 import build_addon
 import tasks
 from tests.static import platform_rules
-from tests.static.platform_rules import check_manifest, find_breaches, find_used_permissions
+from tests.static.platform_rules import (
+    check_manifest,
+    find_breaches,
+    find_unasked_network,
+    find_used_permissions,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {
@@ -80,7 +85,9 @@ def test_what_only_reads_is_no_breach(line: str) -> None:
 
 PLACES = [
     (name, place)
-    for name in ("NETWORK", "THREADS", "PROCESSES", "OWN_FOLDER", "WRITES", "USER_FOLDER")
+    for name in (
+        *("NETWORK", "THREADS", "PROCESSES", "SEARCH_PATH", "OWN_FOLDER", "WRITES", "USER_FOLDER"),
+    )
     for place in getattr(platform_rules, name)
 ]
 
@@ -125,6 +132,13 @@ def test_a_permission_that_is_not_declared_is_noticed() -> None:
     planted = {"ssrhmr_blender/a.py": "context.window_manager.clipboard = text"}
     assert find_used_permissions(planted) == {"clipboard"}
     assert find_used_permissions({"ssrhmr_core/a.py": "Receiver"}) == set()
+
+
+def test_the_network_is_opened_only_with_blenders_permission() -> None:
+    planted = {"ssrhmr_blender/a.py": "Receiver(host=ANYWHERE)"}
+    assert find_unasked_network(planted) == ["ssrhmr_blender/a.py"]
+    assert any("ANYWHERE" in text for file, text in SOURCES.items() if "ssrhmr_blender" in file)
+    assert find_unasked_network(SOURCES) == []
 
 
 def test_version_and_website_are_written_once() -> None:

@@ -74,8 +74,8 @@ def find_default_encodings(source: str) -> list[int]:
             for mode in modes
         )
         opens_text = name == "open" and not binary and ast.unparse(node.func) != "lzma.open"
-        # zipfile, tarfile and os have functions of this name that know no text.
-        opens_text &= not re.match(r"(os|archive|packed|tarfile)\.", ast.unparse(node.func))
+        # zipfile, tarfile, os and Pillow have functions of this name that know no text.
+        opens_text &= not re.match(r"(os|archive|packed|tarfile|Image)\.", ast.unparse(node.func))
         named = any(word.arg == "encoding" for word in node.keywords)
         method = isinstance(node.func, ast.Attribute) and name in ("read_text", "write_text")
         if (opens_text or method) and not named:

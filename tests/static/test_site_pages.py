@@ -55,7 +55,7 @@ def test_links_are_rewritten_outside_of_code() -> None:
         "[a](../../README.md#install) [b](#here) [c](https://x.org/a.md)\n"
         "```\n[d](../../README.md)\n```\n![e](../pictures/demo.png)"
     )
-    assert on_page_markdown(text, FakePage(), None, None) == (  # type: ignore[arg-type]
+    assert on_page_markdown(text, FakePage(), None, None) == (
         "[a](../index.md#install) [b](#here) [c](https://x.org/a.md)\n"
         "```\n[d](../../README.md)\n```\n![e](../pictures/demo.png)"
     )
@@ -76,7 +76,7 @@ def test_every_package_of_the_core_has_its_page() -> None:
     class FakeConfig:
         nav: ClassVar = [{"Reference": ["files.md", {"Python API": "api/index.md"}]}]
 
-    (section,) = site_pages.on_config(FakeConfig()).nav  # type: ignore[arg-type,union-attr,misc]
+    (section,) = site_pages.on_config(FakeConfig()).nav
     first, api = section["Reference"]
     pages = api_pages()
     assert first == "files.md"

@@ -13,6 +13,7 @@ from ..readings import ORIGIN, Reading, is_in_room
 
 ENDS = ("Hips", "Head", "LeftHand", "RightHand", "LeftFoot", "RightFoot")
 """The bones that become devices."""
+_DEVICES = {end: f"Bone {end}" for end in ENDS}
 _SIDES = ("Left", "Right")
 _LIMBS = {
     # Bone: its parent, and the joint of the core's skeleton.
@@ -150,6 +151,8 @@ class Avatar:
         return repeats and self._has_hips is False
 
     def _forget_bones(self, arrival: float) -> None:
+        if min(self._arrivals.values(), default=arrival) >= arrival - _BONE_LIFETIME:
+            return
         for name, last in list(self._arrivals.items()):
             if last < arrival - _BONE_LIFETIME:
                 del self._arrivals[name], self._bones[name]
@@ -177,17 +180,10 @@ class Avatar:
             if end in fresh:
                 position, rotation = room[end]
                 valid = is_in_room(position)
-                readings.append(
-                    Reading(
-                        f"Bone {end}",
-                        position if valid else ORIGIN,
-                        rotation,
-                        time,
-                        valid,
-                        "bone",
-                        arrival,
-                    )
-                )
+                place = position if valid else ORIGIN
+                # Much faster than by name.
+                values = (_DEVICES[end], place, rotation, time, valid, "bone", arrival, True, "")
+                readings.append(tuple.__new__(Reading, values))
         return readings
 
     def _update_kind(self) -> None:
