@@ -105,7 +105,8 @@ def baked(take: Take, poses: list[LivePose]) -> Motion:
     """The same take as a whole, on the clock that the session has."""
     first = poses[0].time - np.ceil((poses[0].time - take.times[0]) * 60.0) / 60.0 + 1.0 / 60.0
     times = np.arange(first, take.times[-1] + 1e-6, 1.0 / 60.0)
-    return Reconstructor(BODY, ReconstructionOptions(smoothing=RAW)).clip(take.at(times))
+    options = ReconstructionOptions(smoothing=RAW, causal=True)
+    return Reconstructor(BODY, options).clip(take.at(times))
 
 
 def away(poses: list[LivePose], motion: Motion) -> np.ndarray:

@@ -10,7 +10,7 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS, TRACKERS
-from ssrhmr_core.model.context import CONTEXT
+from ssrhmr_core.model.context import CONTEXT, UNKNOWN
 from ssrhmr_core.model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ssrhmr_core.model.weights import load_weights
 
@@ -48,7 +48,11 @@ def predict(
 def test_a_lost_tracker_is_put_near_its_joint(
     weights: dict[str, np.ndarray], motion: Motion, lost: str
 ) -> None:
-    positions, rotations = predict(weights, motion, lost)
+    size = np.float32(motion.skeleton.size)
+    history = history_of(motion, lost)
+    positions, rotations = predict_trackers(
+        weights, history, motion.skeleton.offsets, size, UNKNOWN
+    )
     tracker = TRACKERS.index(lost)
     distance = np.linalg.norm(
         positions[:, tracker] - motion.positions()[:, JOINTS[tracker]], axis=-1

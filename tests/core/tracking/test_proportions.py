@@ -9,7 +9,7 @@ import pytest
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.retarget import retarget
 from ssrhmr_core.body.skeleton import INDEX, Skeleton
-from ssrhmr_core.pipeline import Reconstructor
+from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions, calibrate
 from ssrhmr_core.tracking.proportions import estimate_proportions, make_adult, measure_height
 from ssrhmr_core.tracking.reference_pose import ReferencePose
@@ -105,8 +105,9 @@ def test_clip_and_frame_retarget_alike(motion: Motion) -> None:
     """And the ends of the performer, not of the character, are on the trackers."""
     character = body_with(0.5)
     take = Take.from_motion(motion)
-    whole = Reconstructor(character, performer=motion.skeleton).clip(take)
-    plain = Reconstructor(motion.skeleton).clip(take)
+    causal = ReconstructionOptions(causal=True)
+    whole = Reconstructor(character, causal, performer=motion.skeleton).clip(take)
+    plain = Reconstructor(motion.skeleton, causal).clip(take)
     np.testing.assert_allclose(whole.rotations, plain.rotations, atol=1e-6)
     assert whole.skeleton is character
     single = Reconstructor(character)
