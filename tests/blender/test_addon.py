@@ -29,6 +29,18 @@ def test_names_are_those_of_the_core() -> None:
     assert skeleton.TRACKERS == TRACKERS == tuple(TRACKER_LABELS)
 
 
+def test_no_two_classes_have_one_name() -> None:
+    """Blender would silently replace the first by the second, and fail to unregister it."""
+    names = [
+        (base.__name__, getattr(cls, "bl_idname", "") or cls.__name__)
+        for cls in ssrhmr_blender.CLASSES
+        for base in cls.__bases__
+        if base.__module__ in ("bpy.types", "bpy_types", "_bpy_types")
+    ]
+    assert ("AddonPreferences", "ssrhmr_blender") in names
+    assert len(names) > 50 and len(set(names)) == len(names)
+
+
 def test_unregister_leaves_nothing_and_register_works_again() -> None:
     handlers = {
         name: [f for f in getattr(bpy.app.handlers, name) if "ssrhmr" not in f.__module__]
