@@ -283,7 +283,8 @@ def lint() -> None:
 def build_docs() -> None:
     """Build the documentation site; a broken link or anchor fails."""
     os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
-    run(environment(".venv-docs", MAIN_PYTHON, "docs.txt"), "-m", "mkdocs", "build", "-q", "-s")
+    # Not --quiet: MkDocs counts no warning then, and nothing would fail.
+    run(environment(".venv-docs", MAIN_PYTHON, "docs.txt"), "-m", "mkdocs", "build", "--strict")
     print(f"The site is in {ROOT / 'build' / 'site'}: open index.html.")
 
 
