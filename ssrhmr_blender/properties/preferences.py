@@ -8,14 +8,21 @@ from typing import Any
 
 import bpy
 
-PACKAGE = (__package__ or "").rpartition(".")[0]
-"""The name of the add-on, as Blender has it."""
+from ..common.log import set_console_level
+from ..common.typed import layout_of
+
+ADDON = (__package__ or "").rpartition(".")[0]
+"""The module that Blender enables: ``bl_ext.user_default.ssrhmr`` once installed."""
+
+
+def _use_level(preferences: SSRHMR_Preferences, _context: bpy.types.Context) -> None:
+    set_console_level(preferences.log_level)
 
 
 class SSRHMR_Preferences(bpy.types.AddonPreferences):
-    """The settings of the add-on in Blender's preferences."""
+    """What is the same in all files. Blender knows one such class of an add-on."""
 
-    bl_idname = PACKAGE
+    bl_idname = ADDON
 
     openvr: bpy.props.StringProperty(
         name="SteamVR Package",
@@ -23,19 +30,46 @@ class SSRHMR_Preferences(bpy.types.AddonPreferences):
         " it. If empty: where Blender's Python has it installed. It is run as a program",
         subtype="FILE_PATH",
     )
+    log_level: bpy.props.EnumProperty(
+        name="Log Level",
+        description="Messages that are written to the system console",
+        items=(
+            ("ERROR", "Errors", "Only failures of the add-on itself"),
+            ("WARNING", "Warnings", "Also what it could not do, and why"),
+            ("INFO", "Information", "Also what it has done"),
+            ("DEBUG", "Debug", "Everything, for developers"),
+        ),
+        default="WARNING",
+        update=_use_level,
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the settings."""
-        self.layout.prop(self, "openvr")
+        """Draw the settings and the button for reports."""
+        layout = layout_of(self)
+        layout.use_property_split = True
+        layout.prop(self, "openvr")
+        layout.prop(self, "log_level")
+        layout.operator("ssrhmr.copy_report", icon="COPYDOWN")
+
+
+def use_stored_level() -> None:
+    """Log at the level of the preferences; a checkout that is only registered has none."""
+    preferences = _find_preferences()
+    if preferences is not None:
+        set_console_level(preferences.log_level)
 
 
 def openvr_package() -> Path | None:
     """Return what the user chose as the package openvr, None if nothing."""
-    addon = bpy.context.preferences.addons.get(PACKAGE) if bpy.context.preferences else None
-    # Without an add-on that is enabled, as in tests, nothing was chosen.
-    preferences: Any = addon.preferences if addon else None
-    chosen: str = preferences.openvr if preferences else ""
+    preferences = _find_preferences()
+    chosen: str = preferences.openvr if preferences is not None else ""
     return Path(bpy.path.abspath(chosen)) if chosen else None
+
+
+def _find_preferences() -> Any:
+    """Return the preferences; None while the add-on is registered without being enabled."""
+    addon = bpy.context.preferences.addons.get(ADDON) if bpy.context.preferences else None
+    return addon.preferences if addon else None
 
 
 CLASSES = (SSRHMR_Preferences,)
