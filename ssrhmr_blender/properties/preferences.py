@@ -11,7 +11,7 @@ import bpy
 from ..common.log import set_console_level
 from ..common.typed import layout_of
 
-PACKAGE = (__package__ or "").rpartition(".")[0]
+ADDON = (__package__ or "").rpartition(".")[0]
 """The module that Blender enables: ``bl_ext.user_default.ssrhmr`` once installed."""
 
 
@@ -20,9 +20,9 @@ def _use_level(preferences: SSRHMR_Preferences, _context: bpy.types.Context) -> 
 
 
 class SSRHMR_Preferences(bpy.types.AddonPreferences):
-    """The settings of the add-on in Blender's preferences; an add-on has one such class."""
+    """What is the same in all files. Blender knows one such class of an add-on."""
 
-    bl_idname = PACKAGE
+    bl_idname = ADDON
 
     openvr: bpy.props.StringProperty(
         name="SteamVR Package",
@@ -44,7 +44,7 @@ class SSRHMR_Preferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the settings, and the button for reports."""
+        """Draw the settings and the button for reports."""
         layout = layout_of(self)
         layout.use_property_split = True
         layout.prop(self, "openvr")
@@ -52,24 +52,24 @@ class SSRHMR_Preferences(bpy.types.AddonPreferences):
         layout.operator("ssrhmr.copy_report", icon="COPYDOWN")
 
 
-def _stored() -> Any:
-    """Return the preferences, None without an add-on that is enabled, as in tests."""
-    addon = bpy.context.preferences.addons.get(PACKAGE) if bpy.context.preferences else None
-    return addon.preferences if addon else None
+def use_stored_level() -> None:
+    """Log at the level of the preferences; a checkout that is only registered has none."""
+    preferences = _find_preferences()
+    if preferences is not None:
+        set_console_level(preferences.log_level)
 
 
 def openvr_package() -> Path | None:
     """Return what the user chose as the package openvr, None if nothing."""
-    preferences = _stored()
-    chosen: str = preferences.openvr if preferences else ""
+    preferences = _find_preferences()
+    chosen: str = preferences.openvr if preferences is not None else ""
     return Path(bpy.path.abspath(chosen)) if chosen else None
 
 
-def use_stored_level() -> None:
-    """Log at the level of the preferences."""
-    preferences = _stored()
-    if preferences is not None:
-        set_console_level(preferences.log_level)
+def _find_preferences() -> Any:
+    """Return the preferences; None while the add-on is registered without being enabled."""
+    addon = bpy.context.preferences.addons.get(ADDON) if bpy.context.preferences else None
+    return addon.preferences if addon else None
 
 
 CLASSES = (SSRHMR_Preferences,)

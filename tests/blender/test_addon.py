@@ -144,3 +144,11 @@ def test_every_property_and_operator_says_what_it_does() -> None:
                 assert prop.name, prop.identifier
     for operator in ("bake", "calibrate", "detect_bones", "assign_trackers"):
         assert getattr(bpy.ops.ssrhmr, operator).get_rna_type().description
+
+
+def test_no_class_replaces_another() -> None:
+    """Blender keeps the last class of a name, and one class of preferences of an add-on."""
+    names = [cls.__name__ for cls in ssrhmr_blender.CLASSES]
+    assert sorted(set(names)) == sorted(names)
+    kinds = [cls for cls in ssrhmr_blender.CLASSES if issubclass(cls, bpy.types.AddonPreferences)]
+    assert len(kinds) == 1

@@ -27,7 +27,7 @@ def stopped() -> Iterator[None]:
 
 def choose(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Choose a package in the preferences, which only an add-on that is enabled has."""
-    addons = {preferences.PACKAGE: SimpleNamespace(preferences=SimpleNamespace(openvr=str(path)))}
+    addons = {preferences.ADDON: SimpleNamespace(preferences=SimpleNamespace(openvr=str(path)))}
     context = SimpleNamespace(preferences=SimpleNamespace(addons=addons))
     monkeypatch.setattr(preferences, "bpy", SimpleNamespace(context=context, path=bpy.path))
 
