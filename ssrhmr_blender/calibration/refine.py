@@ -22,7 +22,6 @@ from ..trackers.stored_calibration import check_calibrated, store_calibration
 from ..trackers.take import take_from_samples
 
 if TYPE_CHECKING:
-    from ssrhmr_core.tracking.floor import add_floor
     from ssrhmr_core.tracking.movement_calibration import MovementCalibration
 
     from ..properties.setup import SSRHMR_Setup
@@ -81,6 +80,7 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     import numpy as np
 
     from ssrhmr_core.tracking.calibration import Calibration
+    from ssrhmr_core.tracking.floor import add_floor
     from ssrhmr_core.tracking.movement_calibration import MovementOptions, calibrate_from_movement
     from ssrhmr_core.tracking.reference_pose import ReferencePose
     from ssrhmr_core.tracking.slips import describe_slips, find_slips
@@ -106,7 +106,7 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     refinement = calibrate_from_movement(skeleton, reference, take, calibration, options)
     refinement = add_floor(refinement, skeleton, take)
     if not guided:
-        slips = describe_slips(find_slips(take))
+        slips = describe_slips(find_slips(take), lambda time: f"frame {first + round(time * rate)}")
         refinement = replace(refinement, warnings=(*refinement.warnings, *slips))
     return refinement, refinement.calibration.performer or skeleton
 

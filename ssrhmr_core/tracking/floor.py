@@ -127,7 +127,7 @@ def add_floor(result: MovementCalibration, body: Skeleton, movement: Take) -> Mo
     middle = np.median(joints.positions[:, 0], 0)
     return replace(
         result,
-        calibration=replace(result.calibration, floor=tuple(floor)),
+        calibration=replace(result.calibration, floor=floor),
         warnings=(*result.warnings, *describe_floor(body, floor, middle, measured)),
     )
 

@@ -9,6 +9,7 @@ that take longer than about a twentieth of a second look like movement and are n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -83,11 +84,22 @@ def find_slips(take: Take) -> tuple[Slip, ...]:
     return tuple(_merge(sorted(slips, key=lambda slip: slip.time)))
 
 
-def describe_slips(slips: tuple[Slip, ...]) -> tuple[str, ...]:
-    """Return a warning for each slip, in plain words."""
+def _name_time(seconds: float) -> str:
+    return f"{seconds:.1f} s"
+
+
+def describe_slips(
+    slips: tuple[Slip, ...], name_time: Callable[[float], str] = _name_time
+) -> tuple[str, ...]:
+    """Return a warning for each slip, in plain words.
+
+    Args:
+        slips: The slips.
+        name_time: Function that names a time in seconds of the take.
+    """
     return tuple(
         f"{slip.tracker or 'the whole tracking space'} slipped by {100.0 * slip.distance:.0f} cm"
-        f" at {slip.time:.1f} s: calibrate the part after it on its own, or record again"
+        f" at {name_time(slip.time)}: calibrate the part after it on its own, or record again"
         for slip in slips
     )
 

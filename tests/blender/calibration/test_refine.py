@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
 
+from ssrhmr_blender.trackers.stored_calibration import stored_calibration
 from ssrhmr_core import Calibration, Skeleton, Take
+from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.evaluation.worn.mounts import draw_mounts
 from ssrhmr_core.evaluation.worn.movement import draw_habits, hold_reference, make_guided_movement
 from tests.blender.conftest import choose, make_armature, make_trackers
@@ -36,8 +42,11 @@ def missed(true_offsets: np.ndarray) -> float:
     return float(np.linalg.norm(calibration.mount_offsets - true_offsets, axis=-1).mean())
 
 
-def prepare(skeleton: Skeleton) -> tuple[np.ndarray, int]:
+def prepare(
+    skeleton: Skeleton, change: Callable[[Take], Take] = lambda take: take
+) -> tuple[np.ndarray, int]:
     take, true_offsets, stands = session(skeleton)
+    take = change(take)
     choose(make_armature("Hero", skeleton), make_trackers(take, mounted=False))
     scene = bpy.context.scene
     setup = scene.ssrhmr
@@ -52,7 +61,8 @@ def test_a_guided_movement_halves_the_error_of_the_pose(skeleton: Skeleton) -> N
     before = missed(true_offsets)
     assert bpy.ops.ssrhmr.refine_calibration(evidence="GUIDED") == {"FINISHED"}
     assert missed(true_offsets) < 0.5 * before
-    assert len(bpy.context.scene.ssrhmr.fits) == 6
+    fits = bpy.context.scene.ssrhmr.fits
+    assert len(fits) == 6 and all(0.0 < fit.deviation < 10.0 for fit in fits)
 
 
 def test_without_movement_the_calibration_stays(skeleton: Skeleton) -> None:
@@ -74,3 +84,31 @@ def test_only_reference_poses_are_refined(skeleton: Skeleton) -> None:
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}
     with pytest.raises(RuntimeError, match="choose Retarget"):
         bpy.ops.ssrhmr.refine_calibration()
+
+
+def test_a_take_reports_slips(skeleton: Skeleton) -> None:
+    def slip(take: Take) -> Take:
+        positions = take.positions.copy()
+        positions[420:, TRACKERS.index("head")] += (0.0, 0.03, 0.04)
+        return replace(take, positions=positions)
+
+    prepare(skeleton, slip)
+    bpy.context.scene.render.fps = 60
+    bpy.ops.ssrhmr.refine_calibration(evidence="TAKE")
+    told = [warning.name for warning in bpy.context.scene.ssrhmr.warnings]
+    frames = [re.match(r"Head slipped by 5 cm at frame (\d+):", text) for text in told]
+    (frame,) = [int(found[1]) for found in frames if found]
+    assert frame == pytest.approx(420, abs=3)
+
+
+def test_a_floor_that_is_off_is_reported_and_corrected_if_asked(skeleton: Skeleton) -> None:
+    def raise_floor(take: Take) -> Take:
+        return replace(take, positions=take.positions + np.array([0.0, 0.1, 0.0], np.float32))
+
+    prepare(skeleton, raise_floor)
+    setup = bpy.context.scene.ssrhmr
+    assert bpy.ops.ssrhmr.refine_calibration(evidence="GUIDED") == {"FINISHED"}
+    assert any("above height 0: choose Correct Floor" in w.name for w in setup.warnings)
+    assert stored_calibration(setup).floor == (0.0, 0.0, 0.0)
+    setup.correct_floor = True
+    assert stored_calibration(setup).floor[0] == pytest.approx(0.1, abs=0.04)

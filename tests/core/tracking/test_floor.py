@@ -57,7 +57,7 @@ def test_the_floor_is_found_and_levelled(floor: Floor) -> None:
     found = find_floor(BODY, shown)
     assert found is not None
     np.testing.assert_allclose(found, floor, atol=5e-3)
-    levelled = replace(Calibration.none(), floor=tuple(floor)).apply(shown)
+    levelled = replace(Calibration.none(), floor=floor).apply(shown)
     np.testing.assert_allclose(levelled.positions, joints.positions, atol=1e-5)
     turned = np.abs((levelled.rotations * joints.rotations).sum(-1))
     np.testing.assert_allclose(turned, 1.0, atol=1e-6)
