@@ -62,6 +62,6 @@ def test_options_of_commands_exist(page: Path) -> None:
             continue
         name, *words = line.split()
         options = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", " ".join(words)))
-        parser = cli._parser()._subparsers._group_actions[0].choices[name]  # type: ignore[union-attr,index,call-overload]
+        parser = cli._parser()._subparsers._group_actions[0].choices[name]  # type: ignore[union-attr,index]
         known = set(parser._option_string_actions)
         assert options <= known | {"-x", "-y", "-z"}, line

@@ -70,7 +70,7 @@ def test_what_hangs_on_a_hand_but_is_held_elsewhere(
     hero: bpy.types.Object, performance: Motion
 ) -> None:
     head = hero.data.bones[mixamo_name("left_wrist")].head_local.copy()
-    glove = add_bone(hero, "Glove", head, mixamo_name("left_wrist"))
+    glove = add_bone(hero, "Glove", head.to_tuple(), mixamo_name("left_wrist"))
     add_skin(hero)
     nail = bpy.data.objects.new("Nail", None)
     bpy.context.scene.collection.objects.link(nail)
@@ -83,7 +83,7 @@ def test_what_is_torn(hero: bpy.types.Object, performance: Motion) -> None:
     """A sleeve from the hand to a bone that stays."""
     hand = hero.data.bones[mixamo_name("left_wrist")].head_local.copy()
     aside = hand + Vector((0.1, 0.0, 0.0))
-    add_bone(hero, "Hook", aside)
+    add_bone(hero, "Hook", aside.to_tuple())
     sleeve = add_boxes(hero, {mixamo_name("left_wrist"): hand, "Hook": aside}, 0.02)
     mesh = sleeve.data
     mesh.edges.add(1)

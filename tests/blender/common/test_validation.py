@@ -236,11 +236,13 @@ def test_a_tracker_that_is_disabled_in_viewports(ready: SSRHMR_Setup) -> None:
 
 
 def test_a_root_that_is_scaled_unevenly(ready: SSRHMR_Setup) -> None:
+    assert ready.armature is not None
     add_root(ready.armature).scale = (1.0, 0.8, 1.0)
     refused(bpy.ops.ssrhmr.bake, "'Root' is scaled unevenly in its pose.*Alt S")
 
 
 def test_a_root_whose_scale_changes(ready: SSRHMR_Setup) -> None:
+    assert ready.armature is not None
     root = add_root(ready.armature)
     for frame, scale in ((1, 1.0), (40, 1.5)):
         root.scale = (scale,) * 3

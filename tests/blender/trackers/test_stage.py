@@ -11,6 +11,7 @@ import pytest
 
 from ssrhmr_blender.common.data_blocks import key_of
 from ssrhmr_blender.common.steps import run_steps
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.trackers.sampling import sample
 from ssrhmr_blender.trackers.stage import Stage, open_stage
 from ssrhmr_core import Motion
@@ -96,7 +97,7 @@ def by_script() -> bpy.types.Object:
 
 def by_scene() -> bpy.types.Object:
     """A property of the scene, as riggers keep switches there."""
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     scene["height"] = 0.0
     for frame, value in ((1, 0.0), (40, 4.0)):
         scene["height"] = value
@@ -135,13 +136,13 @@ def test_what_is_read_is_what_the_scene_shows(
 
 def test_nothing_of_the_window_is_touched() -> None:
     """Neither its frame nor what objects show, even while it is sampled."""
-    obj, scene = keyed(), bpy.context.scene
+    obj, scene = keyed(), scene_of(bpy.context)
     scene.frame_set(5)
     before, users = np.array(obj.matrix_world), obj.users
     with open_stage(scene, [obj]) as stage:
         there = np.array(obj.evaluated_get(stage.set_frame(30)).matrix_world)
         assert not np.allclose(there, before)
-        assert np.allclose(obj.matrix_world, before)
+        assert np.allclose(np.array(obj.matrix_world), before)
         assert scene.frame_current == 5
     assert obj.users == users and list(bpy.data.scenes) == [scene]
     with pytest.raises(ValueError, match="anything"), open_stage(scene, [obj]):
