@@ -31,10 +31,9 @@ from .mapping import ops as setup_ops
 from .mapping import panel as setup_panel
 from .presets import menus as preset_menus
 from .presets import ops as preset_ops
-from .properties import handlers
+from .properties import handlers, preferences
 from .support import ops as support_ops
 from .support import panel as support_panel
-from .support import preferences as support_preferences
 from .support import report as support_report
 
 # In this order: property groups before those that hold them, parent panels before children.
@@ -55,7 +54,6 @@ CLASSES: tuple[type, ...] = (
     *preset_ops.CLASSES,
     *example_ops.CLASSES,
     *support_ops.CLASSES,
-    *support_preferences.CLASSES,
     *preset_menus.CLASSES,
     *setups_panel.CLASSES,
     *setup_panel.CLASSES,
@@ -83,7 +81,7 @@ def register() -> None:
     batch_properties.register()
     farm_command.register()
     support_report.set_sections(live_report.describe_live)
-    support_preferences.use_stored_level()
+    preferences.use_stored_log_level()
     handlers.register()  # last: it migrates what the open file holds of all of the above
 
 

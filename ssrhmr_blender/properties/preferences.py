@@ -8,8 +8,15 @@ from typing import Any
 
 import bpy
 
+from ..common.log import set_console_level
+from ..common.typed import layout_of
+
 PACKAGE = (__package__ or "").rpartition(".")[0]
 """The name of the add-on, as Blender has it."""
+
+
+def _use_log_level(preferences: SSRHMR_Preferences, _context: bpy.types.Context) -> None:
+    set_console_level(preferences.log_level)
 
 
 class SSRHMR_Preferences(bpy.types.AddonPreferences):
@@ -23,19 +30,46 @@ class SSRHMR_Preferences(bpy.types.AddonPreferences):
         " it. If empty: where Blender's Python has it installed. It is run as a program",
         subtype="FILE_PATH",
     )
+    log_level: bpy.props.EnumProperty(
+        name="Log Level",
+        description="Messages that are written to the system console",
+        items=(
+            ("ERROR", "Errors", "Only failures of the add-on itself"),
+            ("WARNING", "Warnings", "Also what it could not do, and why"),
+            ("INFO", "Information", "Also what it has done"),
+            ("DEBUG", "Debug", "Everything, for developers"),
+        ),
+        default="WARNING",
+        update=_use_log_level,
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the settings."""
-        self.layout.prop(self, "openvr")
+        """Draw the settings, and the button for reports."""
+        layout = layout_of(self)
+        layout.use_property_split = True
+        layout.prop(self, "openvr")
+        layout.prop(self, "log_level")
+        layout.operator("ssrhmr.copy_report", icon="COPYDOWN")
 
 
 def openvr_package() -> Path | None:
     """Return what the user chose as the package openvr, None if nothing."""
-    addon = bpy.context.preferences.addons.get(PACKAGE) if bpy.context.preferences else None
-    # Without an add-on that is enabled, as in tests, nothing was chosen.
-    preferences: Any = addon.preferences if addon else None
+    preferences = _stored_preferences()
     chosen: str = preferences.openvr if preferences else ""
     return Path(bpy.path.abspath(chosen)) if chosen else None
+
+
+def use_stored_log_level() -> None:
+    """Log to the console at the level of the preferences."""
+    preferences = _stored_preferences()
+    if preferences:
+        set_console_level(preferences.log_level)
+
+
+def _stored_preferences() -> Any:
+    """Return the preferences of the add-on; None where it is not enabled, as in tests."""
+    addon = bpy.context.preferences.addons.get(PACKAGE) if bpy.context.preferences else None
+    return addon.preferences if addon else None
 
 
 CLASSES = (SSRHMR_Preferences,)
