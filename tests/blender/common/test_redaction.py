@@ -27,6 +27,9 @@ from ssrhmr_blender.common.redaction import private_names, redact
             "The action Alice Walk is gone, Alices is not",
             "The action <name> is gone, Alices is not",
         ),
+        ("'/home/O'Neill/my takes/a b.csv': Denied", "'<name>': Denied"),
+        ("/home/O'Neill/my takes/a b.csv: Denied", "<path>: Denied"),
+        ("'Alice's Rig' isn't here, 'Bob' is", "'<name>' isn't here, '<name>' is"),
         ('File "/opt/ext/ssrhmr/bake/ops.py", line 3, in x', 'File "<path>", line 3, in x'),
     ],
 )
