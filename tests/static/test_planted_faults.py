@@ -49,8 +49,8 @@ FAULTS = (
     Fault(
         kind="misspelt property of an item of a collection",
         file="trackers/stored_calibration.py",
-        right="entry.pair = ",
-        wrong="entry.pairs = ",
+        right="line.pair = ",
+        wrong="line.pairs = ",
         code="attr-defined",
     ),
     Fault(

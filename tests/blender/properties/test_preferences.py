@@ -15,11 +15,11 @@ from ssrhmr_blender.properties import preferences
 
 
 def test_log_level_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    preferences._use_log_level(SimpleNamespace(log_level="DEBUG"), None)
+    preferences._use_level(SimpleNamespace(log_level="DEBUG"), None)
     assert log._console.level == logging.DEBUG and log.LOGGER.isEnabledFor(logging.DEBUG)
     stored = SimpleNamespace(log_level="ERROR")
-    monkeypatch.setattr(preferences, "_stored_preferences", lambda: stored)
-    preferences.use_stored_log_level()
+    monkeypatch.setattr(preferences, "_find_preferences", lambda: stored)
+    preferences.use_stored_level()
     assert log._console.level == logging.ERROR and not log.LOGGER.isEnabledFor(logging.DEBUG)
     # Reports keep what was done whatever the console shows.
     assert log.LOGGER.isEnabledFor(logging.INFO)
