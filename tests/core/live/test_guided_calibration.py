@@ -133,7 +133,12 @@ def test_a_guided_calibration_beats_the_pose() -> None:
     assert pose is not None and guide.calibration is pose
     run(source, session, guide)
     assert guide.phase is Phase.DONE and guide.result is not None and guide.result.refined
-    assert session.calibration is guide.calibration is guide.result.calibration
+    assert guide.calibration is guide.result.calibration
+    np.testing.assert_array_equal(
+        session.calibration.mount_offsets, guide.calibration.mount_offsets
+    )
+    # Whether the floor that was found is corrected is for the user to say.
+    assert session.calibration.floor == (0.0, 0.0, 0.0) != guide.calibration.floor
     before, after = (performer.offset_error(c) for c in (pose, guide.result.calibration))
     assert after < 0.02 and after < 0.6 * before
     assert len(guide.performed) == len(EXERCISES)
