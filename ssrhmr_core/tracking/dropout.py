@@ -27,6 +27,8 @@ CUT_SECONDS = 0.1
 LEAP = 0.05
 """Metres by which a step differs from the one before where a tracker leaps, and by which a tracker
 that was frozen, rather than at rest, is off its frozen position afterwards."""
+_MIDDLE_LEAP = 4.0 * LEAP
+"""The same between every other frame, where motion without leaps changes four times as much."""
 _MIDDLE = 0.25
 """Share of a step within which a frame lies in the middle of it, if it was sampled in between."""
 _FROZEN_SECONDS, _STOPPED_SECONDS = 0.2, 0.1
@@ -98,12 +100,12 @@ def _find_cuts(take: Take) -> np.ndarray:
 
     All trackers of a running body are fast, but none of them leaps from its motion before.
     """
-    cuts = _leap_together(take.positions)
+    cuts = _leap_together(take.positions, LEAP)
     # Between two frames of a scene, its trackers are sampled on their way from one to the other.
     for phase in (0, 1):
         sampled = take.positions[phase::2]
         middles = take.positions[phase + 1 :: 2]
-        leaps = np.flatnonzero(_leap_together(sampled))
+        leaps = np.flatnonzero(_leap_together(sampled, _MIDDLE_LEAP))
         for leap in leaps[leaps > 0]:
             start, end = sampled[leap - 1], sampled[leap]
             offset = np.linalg.norm(middles[leap - 1] - 0.5 * (start + end), axis=-1)
@@ -118,12 +120,12 @@ def _find_cuts(take: Take) -> np.ndarray:
     return cuts
 
 
-def _leap_together(positions: np.ndarray) -> np.ndarray:
-    """Return (F,) bool, True for frames to which most trackers leap, from positions (F, 6, 3)."""
+def _leap_together(positions: np.ndarray, least: float) -> np.ndarray:
+    """Return (F,) bool, True for frames to which most trackers of (F, 6, 3) leap by some metres."""
     steps = np.diff(positions, axis=0, prepend=positions[:1])
     with np.errstate(invalid="ignore"):
         changes = np.linalg.norm(np.diff(steps, axis=0, prepend=steps[:1]), axis=-1)
-        return (changes > LEAP).sum(1) >= CUT_TRACKERS
+        return (changes > least).sum(1) >= CUT_TRACKERS
 
 
 def _mark_frozen(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -> None:

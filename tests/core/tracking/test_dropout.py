@@ -208,3 +208,12 @@ def test_trackers_with_hardly_any_readings_pass(take: Take, frames: int) -> None
     glitched = teleport(take, HEAD, 100, 20, 1.0)
     marked = mark_dropouts(glitched).valid
     assert not marked[100:120, HEAD].any() and marked[:frames, LEFT_FOOT].all()
+
+
+@pytest.mark.parametrize("end", range(150, 162))
+def test_a_fast_body_with_a_frozen_tracker_is_not_cut(take: Take, end: int) -> None:
+    """All trackers accelerate by up to 80 m/s2 while one of them is read again."""
+    swing = 0.13 * np.sin(2.0 * np.pi * 4.0 * take.times)
+    take.positions[:, :, 1] += swing[:, None].astype(np.float32)
+    glitched = freeze(take, 100, end, LEFT_HAND)
+    assert not mark_dropouts(glitched).valid[100:end, LEFT_HAND].any()
