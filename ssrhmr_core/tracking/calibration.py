@@ -639,9 +639,7 @@ def _describe_size(size: float) -> tuple[str, ...]:
     )
 
 
-def _describe_floor(
-    skeleton: Skeleton, positions: np.ndarray, stance: Stance
-) -> tuple[str, ...]:
+def _describe_floor(skeleton: Skeleton, positions: np.ndarray, stance: Stance) -> tuple[str, ...]:
     """Return a warning if no foot shows the floor and it does not seem to be at height zero."""
     feet = positions[list(FOOT_TRACKERS)]
     if np.isfinite(feet).all(-1).any() or stands_on_ground(skeleton, positions, stance):

@@ -24,6 +24,8 @@ ANCHOR_ROLES = ("pelvis", "head")
 
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 _HANDS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
+_MOVES = 0.01
+"""Metres from which on a tracker that never turns has no rotation, rather than stand still."""
 _ASSUMPTIONS: dict[Feature, str] = {
     "direction": "the {anchor} tracker's own front is the performer's",
     "floor": "the floor is at height zero",
@@ -129,6 +131,21 @@ def explain_missing(roles: Collection[str]) -> str:
         f"no device is bound to {_listed(missing)}: the model fills in what nobody tracks. If you"
         " wear one there, switch it on and say which device it is"
     )
+
+
+def find_positions_only(take: Take) -> list[str]:
+    """Return the roles of the trackers of a recording that have a position and no rotation.
+
+    Senders of positions only are recorded with a rotation that never changes.
+    """
+    identity = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+    same = (take.rotations == identity).all(-1) | ~take.valid
+    positions = np.where(take.valid[..., None], take.positions, np.nan)
+    moves = [
+        bool(valid.any() and np.ptp(places[valid], axis=0).max() > _MOVES)
+        for places, valid in zip(positions.swapaxes(0, 1), take.valid.T, strict=True)
+    ]
+    return roles_in(same.all(0) & np.array(moves))
 
 
 def rotate_positions_only(take: Take, positions_only: Collection[str]) -> Take:
