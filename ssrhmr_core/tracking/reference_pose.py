@@ -329,8 +329,9 @@ def _choose_size(skeleton: Skeleton, positions: np.ndarray, size: float) -> floa
         The size by the height above the floor, if the performer seems to stand on it.
     """
     by_height = _measure_size_by_height(skeleton, positions)
-    if not shows_direction(are_tracked(positions)):
-        # A head and a pelvis, one above the other, show hardly more than their heights.
+    tracked = are_tracked(positions)
+    if not (tracked[_HEAD] and shows_direction(tracked)):
+        # A head above a pelvis, or hands next to it, show hardly more than their heights.
         return by_height if by_height > _LEAST_STANDING else 1.0
     low, high = _STANDING
     return by_height if low * size < by_height < high * size else size
