@@ -128,7 +128,7 @@ def count_cut_trackers(worn: int) -> int:
 
 
 def _leap_together(positions: np.ndarray, needed: int) -> np.ndarray:
-    """Return (F,) bool, True for frames to which so many trackers leap, from positions (F, 6, 3)."""
+    """Return (F,) bool, True for frames to which enough trackers leap, from positions (F, 6, 3)."""
     steps = np.diff(positions, axis=0, prepend=positions[:1])
     with np.errstate(invalid="ignore"):
         changes = np.linalg.norm(np.diff(steps, axis=0, prepend=steps[:1]), axis=-1)

@@ -35,7 +35,7 @@ _AHEAD = 60
 _LEAD = 6
 """A step begins so long before its foot is wanted elsewhere."""
 _OFF, _FAR_OFF = 0.12, 0.45
-"""A foot steps that is so far from where it is wanted; if it is far off, whatever the other does."""
+"""A foot steps that is so far from where it is wanted; far off, it does whatever the other does."""
 _TURNED = math.radians(35.0)
 _LIFTED = 0.12
 """Height over a standing ankle from which on a foot is in the air."""
@@ -276,7 +276,12 @@ class _Leg:
                 self._leave(_State.TRACKED, age=_BLEND if self._state is None else 0)
         elif self._state in (None, _State.TRACKED):
             self._begin(wanted)
-        elif self._state is _State.STANDING:
+        else:
+            self._advance_alone(wanted, other)
+
+    def _advance_alone(self, wanted: _Wanted, other: _Leg) -> None:
+        """Decide what a foot without a tracker does in the next frame."""
+        if self._state is _State.STANDING:
             if self._should_step(wanted, other):
                 self._take_off(wanted, other)
         elif self._state is _State.STEPPING:
