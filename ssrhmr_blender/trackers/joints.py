@@ -37,7 +37,8 @@ def read_performer(setup: SSRHMR_Setup) -> Skeleton | None:
     from ssrhmr_core.body.skeleton import Skeleton
 
     anchors = [tracker for tracker in (setup.pelvis, setup.head) if tracker is not None]
-    text = next((each[_PERFORMER] for each in anchors if _PERFORMER in each), None)
+    stored = [each.get(_PERFORMER) for each in anchors]
+    text = next((value for value in stored if value is not None), None)
     try:
         return Skeleton(np.array(json.loads(text))) if isinstance(text, str) else None
     except (ValueError, TypeError, RecursionError):

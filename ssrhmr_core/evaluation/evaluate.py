@@ -145,9 +145,15 @@ def evaluate(
         "unreadable": {"path", "reason"} of each file that could not be read}.
 
     Raises:
-        ValueError: No file can be read, or no clip was long enough.
+        ValueError: No file can be read, no clip was long enough, or fewer than six worn trackers
+            were to be refined.
     """
     model = model or ScoredModel()
+    if worn and worn.evidence != "pose" and disturbance and not disturbance.tracked.all():
+        raise ValueError(
+            "a movement or a take refines the calibration of six trackers only: use --worn pose"
+            " with --only"
+        )
     clips: list[tuple[Path, Errors]] = []
     worn_clips: list[tuple[Path, WornErrors]] = []
     seconds: list[float] = []

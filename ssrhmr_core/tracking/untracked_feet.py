@@ -101,7 +101,15 @@ class _Wanted(NamedTuple):
 
     def part(self, begin: int, end: int) -> _Wanted:
         """Return some frames."""
-        return _Wanted(*(values[begin:end] for values in self[:-1]))
+        return _Wanted(
+            self.ankles[begin:end],
+            self.rotations[begin:end],
+            self.hips[begin:end],
+            self.yaws[begin:end],
+            self.front[begin:end],
+            self.slow[begin:end],
+            self.in_air[begin:end],
+        )
 
 
 class FootStepper:
