@@ -457,7 +457,8 @@ def test_what_is_missing_is_said_at_once_and_calibrated_all_the_same(roles: list
     # Whoever stands in the T-pose is shown so.
     shown = away(poses[-1:], Motion(BODY, np.zeros(1), *t_pose_of(poses[-1])))
     legs_and_spine = [joint for joint in range(22) if joint < 14]
-    assert shown[:, legs_and_spine].max() < 60.0
+    # Feet that nobody tracks stand where the model has them, a little apart.
+    assert shown[:, legs_and_spine].max() < (60.0 if "left_foot" in roles else 110.0)
 
 
 def t_pose_of(pose: LivePose) -> tuple[np.ndarray, np.ndarray]:
