@@ -29,6 +29,7 @@ from .tracking.gap_filling import ANCHORS, GapFiller
 from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
 from .tracking.take import Take, TrackerError
+from .tracking.untracked_feet import FootStepper
 
 __all__ = ["Preset", "ReconstructionOptions", "Reconstructor", "Stage", "WeightsError"]
 
@@ -136,6 +137,7 @@ class Reconstructor:
         self._body = body.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else body
         self._proportions = body_features(self._body.offsets, np.float32(self._body.size))
         self._gap_filler = GapFiller(self._weights, self._body, self.options.tracker_weights)
+        self._foot_stepper = FootStepper(self._body)
         # A tracker of the weight 0 counts as missing.
         self._counting = np.asarray(self.options.tracker_weights) > 0.0
         self.reset()
@@ -151,6 +153,8 @@ class Reconstructor:
         self._detector.reset()
         self._filter.reset()
         self._gap_filler.reset()
+        self._foot_stepper.reset()
+        self._worn = np.zeros(len(TRACKERS), bool)
         self.believed = np.ones(len(TRACKERS), bool)
         """Which trackers (6,) counted in the last frame; the others were filled in."""
 
@@ -214,6 +218,9 @@ class Reconstructor:
         matrices = from_quat(rotations)
         context = self._grow_context(positions, matrices, valid)
         positions, matrices = self._gap_filler.frame(positions, matrices, valid, context)
+        if self.options.preset == "ssrhmr":
+            self._worn |= valid & self._counting
+            positions, matrices = self._foot_stepper.frame(positions, matrices, self._worn)
         return positions, matrices.astype(np.float32), context
 
     def _grow_context(
@@ -350,7 +357,8 @@ class Reconstructor:
                 " them is needed, record again"
             )
         if self.options.preset == "ssrhmr":
-            return self._gap_filler.clip(take, context)
+            worn = take.valid.any(0) & self._counting
+            return self._foot_stepper.clip(self._gap_filler.clip(take, context), worn)
         if missing:
             raise TrackerError(
                 f"never seen in this take: {', '.join(missing)}:"

@@ -68,18 +68,19 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
     plan = BakePlan(scene, setup, armature, source.action or f"{armature.name} SSR-HMR")
     between = int(np.ceil(_MODEL_RATE / plan.rate - 1e-3)) if setup.between_frames else 1
     sampled = start + np.arange((end - start) * between + 1) / between
-    names, keys = [obj.name for obj in trackers], [key_of(obj) for obj in trackers]
-    animated = [is_animated(obj) for obj in trackers]
+    names = {role: obj.name for role, obj in trackers.items()}
+    keys = [key_of(obj) for obj in trackers.values()]
+    animated = {role: is_animated(obj) for role, obj in trackers.items()}
 
     clock = time.perf_counter()
     steps = sample(plan.scene, [*keys, plan.owner], list(sampled), plan.left)
     worlds = yield from _as_share(steps, "sampling", iface_("Reading trackers"), 0.0)
-    take = take_from_samples(worlds[:, :6], sampled, plan.rate, names)
+    take = take_from_samples(worlds[:, : len(keys)], sampled, plan.rate, names)
     if len(take) > 1:
         _check_moving(take, names, animated)
     plan.report.add_lap("sampling", clock)
     frames = np.arange(start, end + 1)
-    return (yield from _write(plan, take, frames, worlds[::between, 6:]))
+    return (yield from _write(plan, take, frames, worlds[::between, len(keys) :]))
 
 
 def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
@@ -96,12 +97,15 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     import numpy as np
 
     from ssrhmr_core.formats.trackers_csv import load_trackers
+    from ssrhmr_core.tracking.subsets import find_positions_only, rotate_positions_only
     from ssrhmr_core.tracking.take import Take
 
     setup = setup_of(scene)
     armature = check_character(setup)
     plan = BakePlan(scene, setup, armature, path.stem)
     take = load_trackers(path)
+    # As the session that recorded and calibrated them did.
+    take = rotate_positions_only(take, find_positions_only(take))
     seconds = take.times - take.times[0]
     take = Take(seconds, take.positions * np.float32(metre(scene)), take.rotations, take.valid)
     # The last frame may be a little late: a take of one second has a frame at its end.
@@ -125,6 +129,7 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             not keyed, at each frame.
     """
     report = plan.report
+    plan.note_uncalibrated(take)
     bones = use_sampled_poses(plan.bones, worlds[:, 1:], plan.character.pose_scale)
     clock = time.perf_counter()
     times = take.times[0] + (frames - frames[0]) / plan.rate
@@ -233,14 +238,14 @@ def _as_share(
     return map_steps(steps, lambda share: (before + share * _SHARES[part], text))
 
 
-def _check_moving(take: Take, names: list[str], animated: list[bool]) -> None:
+def _check_moving(take: Take, names: dict[str, str], animated: dict[str, bool]) -> None:
     import numpy as np
 
     spread = np.ptp(take.positions, axis=0).max(-1) + np.ptp(take.rotations, axis=0).max(-1)
-    for tracker, role in enumerate(TRACKERS):
+    for role, name in names.items():
         # A planted foot may well be keyed and not move; an object without any animation is a slip.
-        if spread[tracker] < _STILL and not animated[tracker]:
+        if spread[TRACKERS.index(role)] < _STILL and not animated[role]:
             raise SetupError(
-                f"The {TRACKER_LABELS[role]} tracker '{names[tracker]}' has no animation:"
+                f"The {TRACKER_LABELS[role]} tracker '{name}' has no animation:"
                 " choose the object that follows the tracker"
             )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,15 @@ from ..common.axes import metre
 from ..common.clock import curve_time_per_frame
 from ..common.data_blocks import find_object, key_of
 from ..common.validation import SetupError, check_trackers
+from ..properties.tracker import TRACKER_LABELS
 from ..rig.bones import read_bones
 from ..rig.obstacles import find_obstacles
 from ..rig.reading import read_character
 from ..trackers.stored_calibration import stored_calibration
 
 if TYPE_CHECKING:
+    from ssrhmr_core.tracking.take import Take
+
     from ..properties.setup import SSRHMR_Setup
 
 
@@ -55,12 +58,12 @@ class BakeSource:
     """What to bake instead of the setup's own choices.
 
     Attributes:
-        trackers: Six objects, in the order of the trackers; the setup's if empty.
+        trackers: Objects by role; the setup's if empty.
         span: First and last frame; the setup's range if not given.
         action: Name for the new action; after the character if empty.
     """
 
-    trackers: tuple[bpy.types.Object, ...] = ()
+    trackers: Mapping[str, bpy.types.Object] = field(default_factory=dict)
     span: tuple[int, int] | None = None
     action: str = ""
 
@@ -79,7 +82,7 @@ def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
             raise SetupError("There is no preview range: set one in the timeline (P)")
         start, end = scene.frame_preview_start, scene.frame_preview_end
     elif setup.range == "TRACKERS":
-        start, end = _keyed_range(scene, check_trackers(setup))
+        start, end = _keyed_range(scene, check_trackers(setup).values())
     if end < start:
         raise SetupError(
             f"The range ends at {end}, before its start at {start}: choose another range"
@@ -101,6 +104,14 @@ def _keyed_range(scene: bpy.types.Scene, trackers: Iterable[bpy.types.Object]) -
     return round(first / factor), round(last / factor)
 
 
+def _check_weights(setup: SSRHMR_Setup, tracked: Iterable[str]) -> None:
+    """Raise SetupError if no tracker that tells where the body is counts fully."""
+    anchors = [role for role in tracked if role in ("pelvis", "head")]
+    if all(setup.tracker(role).weight < 1.0 for role in anchors):
+        labels = " or ".join(TRACKER_LABELS[role] for role in anchors)
+        raise SetupError(f"{labels} must count fully: set its weight to 1 in Cleanup")
+
+
 class BakePlan:
     """What a bake needs of the setup, read once: the setup may change while it runs."""
 
@@ -116,8 +127,10 @@ class BakePlan:
         from ssrhmr_core.body.skeleton import ADULT_SIZE
         from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
         from ssrhmr_core.tracking.denoising import Smoothing
+        from ssrhmr_core.tracking.subsets import roles_in
 
         self.calibration = stored_calibration(setup)
+        _check_weights(setup, roles_in(self.calibration.tracked))
         self.character = read_character(
             armature, tuple(slot.bone for slot in setup.bones), setup.ik_controls
         )
@@ -146,6 +159,18 @@ class BakePlan:
         self.curve_time = curve_time_per_frame(scene)
         self.rate = scene.render.fps / scene.render.fps_base
         self.owner, self.scene, self.action = key_of(armature), scene.name, action
+
+    def note_uncalibrated(self, take: Take) -> None:
+        """Report trackers that a take has and that were not there when it was calibrated."""
+        from ssrhmr_core.tracking.subsets import roles_in
+
+        extra = [
+            TRACKER_LABELS[role] for role in roles_in(take.valid.any(0) & ~self.calibration.tracked)
+        ]
+        if extra:
+            self.report.notes.append(
+                f"{', '.join(extra)} was not calibrated and does not count: calibrate again with it"
+            )
 
     def find_armature(self) -> bpy.types.Object:
         """Return the armature object.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding takes: actions that animate the trackers, and collections of six trackers."""
+"""Finding takes: actions that animate the trackers, and collections of trackers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import bpy
@@ -38,19 +38,19 @@ class TakeCandidate:
 
     Attributes:
         name: Name of the take.
-        trackers: Keys of six objects, or none where they are those of the setup.
+        trackers: Keys of objects by role, or none where they are those of the setup.
         parts: Actions to assign, and the objects to assign them to.
         problem: Why it cannot be baked, empty if it can.
     """
 
     name: str
-    trackers: list[DataBlockKey] = field(default_factory=list)
+    trackers: dict[str, DataBlockKey] = field(default_factory=dict)
     parts: list[ActionPart] = field(default_factory=list)
     problem: str = ""
 
 
 def find_in_actions(
-    trackers: Sequence[bpy.types.Object], character: bpy.types.Object | None
+    trackers: Mapping[str, bpy.types.Object], character: bpy.types.Object | None
 ) -> list[TakeCandidate]:
     """Group the file's actions into takes of the trackers.
 
@@ -59,12 +59,15 @@ def find_in_actions(
     imported performer, take its actions.
 
     Args:
-        trackers: Six objects in the order of the trackers.
+        trackers: Objects by role.
         character: Character whose own actions are not takes.
     """
-    chains = [[obj for obj in _followed(tracker) if obj != character] for tracker in trackers]
-    roles = dict(zip(trackers, TRACKERS, strict=True))
-    movers = list(dict.fromkeys(obj for chain in chains for obj in chain))
+    chains = {
+        role: [obj for obj in _followed(tracker) if obj != character]
+        for role, tracker in trackers.items()
+    }
+    roles = {tracker: role for role, tracker in trackers.items()}
+    movers = list(dict.fromkeys(obj for chain in chains.values() for obj in chain))
     takes: dict[str, dict[bpy.types.Object, ActionPart]] = {}
     for mover in movers:
         for name, part in _find_parts(mover, roles.get(mover), character, len(movers) == 1):
@@ -79,7 +82,7 @@ def find_in_actions(
     for name, parts in sorted(takes.items()):
         missing = [
             TRACKER_LABELS[role]
-            for role, chain in zip(TRACKERS, chains, strict=True)
+            for role, chain in chains.items()
             if not any(mover in parts for mover in chain)
         ]
         problem = f"no action for {', '.join(missing)}: give its object one" if missing else ""
@@ -87,25 +90,32 @@ def find_in_actions(
     return candidates
 
 
-def find_in_collections(scene: bpy.types.Scene) -> list[TakeCandidate]:
-    """Return a take for each collection that holds six objects with names of trackers."""
+def find_in_collections(scene: bpy.types.Scene, needed: Collection[str]) -> list[TakeCandidate]:
+    """Return a take for each collection that holds objects with names of trackers.
+
+    Args:
+        scene: Scene of the collections.
+        needed: Roles that a take must have, those that were calibrated.
+    """
     from ssrhmr_core.tracking.roles import assign
 
     takes: dict[tuple[DataBlockKey, ...], TakeCandidate] = {}
     for collection in scene.collection.children_recursive:
         objects = {obj.name: obj for obj in collection.all_objects if obj.type != "ARMATURE"}
         sure, unsure = assign(objects)
-        if unsure or len(sure) < _NUMBER_TO_SHOW:
+        if unsure or len(sure) < min(_NUMBER_TO_SHOW, len(needed)):
             continue
-        missing = [TRACKER_LABELS[role] for role in TRACKERS if role not in sure]
-        keys = [key_of(objects[sure[role]]) for role in TRACKERS if role in sure]
+        missing = [TRACKER_LABELS[role] for role in needed if role not in sure]
+        keys = {role: key_of(objects[sure[role]]) for role in TRACKERS if role in sure}
         problem = (
             f"no object named like {', '.join(missing)}: rename the one that follows it"
             if missing
             else ""
         )
-        # A collection around another one holds the same six: the inner one gives the name.
-        takes[tuple(keys)] = TakeCandidate(name=collection.name, trackers=keys, problem=problem)
+        # A collection around another one holds the same ones: the inner one gives the name.
+        takes[tuple(keys.values())] = TakeCandidate(
+            name=collection.name, trackers=keys, problem=problem
+        )
     return list(takes.values())
 
 

@@ -21,6 +21,7 @@ from ..common.modal_job import EXPLAINED
 from ..common.steps import map_steps
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.setup import setup_of
+from ..properties.tracker import TRACKERS
 from ..trackers.stored_calibration import check_calibrated
 from .finding import ActionPart
 from .properties import SSRHMR_Take, SSRHMR_TakePart, batch_of
@@ -36,13 +37,13 @@ class PlannedTake:
 
     Attributes:
         name: Name of the take.
-        trackers: Keys of six objects, or none where they are those of the setup.
+        trackers: Keys of objects by role, or none where they are those of the setup.
         parts: Actions to assign, and the objects to assign them to.
         problem: Why it cannot be baked, empty if it can.
     """
 
     name: str
-    trackers: tuple[DataBlockKey, ...]
+    trackers: dict[str, DataBlockKey]
     parts: tuple[ActionPart, ...]
     problem: str
 
@@ -129,9 +130,10 @@ def _bake_one(
     try:
         for obj, part in pairs:
             assign(obj, _action(part), part.slot)
-        trackers = tuple(_object(key) for key in take.trackers)
-        followed = trackers or tuple(check_trackers(setup_of(scene)))
-        span = _keyed_range(scene, [*followed, *(obj for obj, _ in pairs)]) if whole else None
+        trackers = {role: _object(key) for role, key in take.trackers.items()}
+        followed = trackers or check_trackers(setup_of(scene))
+        moving = [*followed.values(), *(obj for obj, _ in pairs)]
+        span = _keyed_range(scene, moving) if whole else None
         name = take.name
         if name in bpy.data.actions:
             name = f"{take.name} {armature.name}"
@@ -209,7 +211,11 @@ def _show_result(scene: bpy.types.Scene, name: str, report: BatchReport) -> None
 def _plan_take(item: SSRHMR_Take) -> PlannedTake:
     return PlannedTake(
         name=item.name,
-        trackers=tuple(_key(part) for part in item.trackers),
+        # Files of earlier versions list all six, without their roles.
+        trackers={
+            part.role or role: _key(part)
+            for role, part in zip(TRACKERS, item.trackers, strict=False)
+        },
         parts=tuple(
             ActionPart(_key(part), (part.action, part.action_library or None), part.slot)
             for part in item.parts

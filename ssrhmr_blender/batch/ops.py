@@ -11,13 +11,14 @@ from ..common.modal_job import ModalJob, Steps, is_running
 from ..common.typed import OperatorResult, scene_of
 from ..common.validation import check_trackers
 from ..properties.setup import setup_of
+from ..trackers.stored_calibration import calibrated_roles
 from .finding import TakeCandidate, find_in_actions, find_in_collections
 from .job import BatchReport, bake_takes
 from .properties import SSRHMR_Batch, batch_of
 
 
 class SSRHMR_OT_find_takes(bpy.types.Operator):
-    """List the takes of this file: actions of the trackers, or collections of six trackers."""
+    """List the takes of this file: actions of the trackers, or collections of trackers."""
 
     bl_idname = "ssrhmr.find_takes"
     bl_label = "Find Takes"
@@ -31,12 +32,12 @@ class SSRHMR_OT_find_takes(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Fill the list; takes that were unticked stay so."""
         scene, batch = scene_of(context), batch_of(scene_of(context))
+        setup = setup_of(scene)
         try:
             if batch.source == "COLLECTIONS":
-                takes = find_in_collections(scene)
-                advice = "name the six objects of a take after the body: Head, Left Hand, ..."
+                takes = find_in_collections(scene, calibrated_roles(setup))
+                advice = "name the objects of a take after the body: Head, Left Hand, ..."
             else:
-                setup = setup_of(scene)
                 takes = find_in_actions(check_trackers(setup), setup.armature)
                 advice = "import takes onto these trackers, or choose Collections"
         except UserError as error:
@@ -62,9 +63,9 @@ def _add_take(batch: SSRHMR_Batch, take: TakeCandidate, use: bool) -> None:
     if take.problem:
         item.problem = item.result = take.problem
         item.state = "SKIPPED"
-    for name, library in take.trackers:
+    for role, (name, library) in take.trackers.items():
         tracker = item.trackers.add()
-        tracker.name, tracker.library = name, library or ""
+        tracker.name, tracker.library, tracker.role = name, library or "", role
     for part in take.parts:
         entry = item.parts.add()
         entry.name, entry.library = part.owner[0], part.owner[1] or ""

@@ -19,6 +19,7 @@ class SSRHMR_TakePart(bpy.types.PropertyGroup):
     action: bpy.props.StringProperty(name="Action")
     action_library: bpy.props.StringProperty(name="Library of the Action")
     slot: bpy.props.StringProperty(name="Slot")
+    role: bpy.props.StringProperty(name="Tracker")
 
 
 class SSRHMR_Take(bpy.types.PropertyGroup):
@@ -52,7 +53,8 @@ class SSRHMR_Batch(bpy.types.PropertyGroup):
             (
                 "COLLECTIONS",
                 "Collections",
-                "Collections that hold six trackers each, with names that say which is which",
+                "Collections that hold the trackers of a take each, with names that say which is"
+                " which",
             ),
         ),
     )

@@ -150,16 +150,17 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     around = max(1, round(_STILL_WINDOW * _frame_rate(scene)))
     take = _read_take(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
     positions, rotations = take.positions[around], take.rotations[around]
+    tracked = take.valid[around]
     if setup.reference == "CHARACTER":
         joint_positions, joint_rotations = _read_posed_joints(scene, setup, character)
         calibration = calibrate_to_pose(
-            joint_positions, joint_rotations, positions, rotations, skeleton.size
+            joint_positions, joint_rotations, positions, rotations, skeleton.size, tracked
         )
     else:
         options = CalibrationOptions(
             setup.proportions, ReferencePose(setup.reference), setup.height or None
         )
-        calibration = calibrate(skeleton, positions, rotations, options)
+        calibration = calibrate(skeleton, positions, rotations, options, tracked)
     speeds = measure_peak_speeds(take, float(take.times[around]), _STILL_WINDOW)
     body = calibration.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.
@@ -200,11 +201,11 @@ def _frame_rate(scene: bpy.types.Scene) -> float:
 
 
 def _read_take(
-    scene: bpy.types.Scene, trackers: list[bpy.types.Object], frames: np.ndarray
+    scene: bpy.types.Scene, trackers: dict[str, bpy.types.Object], frames: np.ndarray
 ) -> Take:
-    """Read the trackers at some frames."""
-    steps = sample(scene.name, [key_of(obj) for obj in trackers], list(frames))
-    names = [obj.name for obj in trackers]
+    """Read the trackers, objects by role, at some frames."""
+    steps = sample(scene.name, [key_of(obj) for obj in trackers.values()], list(frames))
+    names = {role: obj.name for role, obj in trackers.items()}
     return take_from_samples(run_steps(steps), frames, _frame_rate(scene), names)
 
 

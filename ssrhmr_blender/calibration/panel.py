@@ -44,7 +44,9 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
         if not setup.calibration:
             layout.label(text="Not calibrated yet", icon="INFO")
             return
-        if setup.reference not in ("CHARACTER", "JOINTS") and setup.proportions != "FIT":
+        is_complete = None not in setup.tracker_objects().values()
+        from_pose = setup.reference not in ("CHARACTER", "JOINTS") and setup.proportions != "FIT"
+        if from_pose and is_complete:
             layout.operator_menu_enum("ssrhmr.refine_calibration", "evidence", icon="ARMATURE_DATA")
         column = layout.column(align=True)
         draw_tracker_fits(column, setup)
@@ -57,6 +59,8 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
             )
         draw_measures(layout.column(align=True), setup, metre(scene_of(context)))
         layout.prop(setup, "correct_floor")
+        if setup.assumed:
+            draw_wrapped_text(layout, context, setup.assumed, icon="INFO")
         for warning in setup.warnings:
             draw_wrapped_text(layout, context, warning.name, icon="ERROR")
             draw_swap_buttons(layout, warning)

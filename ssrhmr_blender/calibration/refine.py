@@ -97,7 +97,8 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     pose = np.arange(-around, around + 1) + setup.calibration_frame
     # Slips show in every frame of a take, its movement in some of them.
     movement = np.arange(first, last + 1, max(1, round(rate / _RATE)) if guided else 1)
-    keys, names = [key_of(obj) for obj in trackers], [obj.name for obj in trackers]
+    keys = [key_of(obj) for obj in trackers.values()]
+    names = {role: obj.name for role, obj in trackers.items()}
     steps = sample(scene.name, keys, [*pose, *movement])
     worlds = yield from map_steps(steps, lambda share: (0.8 * share, "Reading trackers"))
     yield 0.8, "Reconstructing"
@@ -123,6 +124,11 @@ def _check_setup(setup: SSRHMR_Setup) -> None:
         raise SetupError(
             "A performance that is scaled to the character cannot be refined: choose Retarget under"
             " Proportions, and press Calibrate"
+        )
+    if None in setup.tracker_objects().values():
+        raise SetupError(
+            "A movement refines the calibration of six trackers only: keep the one from the pose,"
+            " or choose the missing trackers and press Calibrate"
         )
 
 

@@ -34,17 +34,18 @@ def check_character(setup: SSRHMR_Setup) -> bpy.types.Object:
     return armature
 
 
-def check_trackers(setup: SSRHMR_Setup) -> list[bpy.types.Object]:
-    """Return the objects of the trackers, in the order of the trackers.
+def check_trackers(setup: SSRHMR_Setup) -> dict[str, bpy.types.Object]:
+    """Return the objects of the trackers that the performer wears by role, in their order.
 
     Raises:
-        SetupError: If one is missing or chosen twice; the message names it.
+        SetupError: If there is neither a head nor a pelvis, or if an object is chosen twice or not
+            in the scene; the message names it.
     """
     roles: dict[bpy.types.Object, str] = {}
     for role, tracker in setup.tracker_objects().items():
         label = TRACKER_LABELS[role]
         if tracker is None:
-            raise SetupError(f"The {label} tracker is missing: choose the object that follows it")
+            continue
         if tracker.name not in scene_of(bpy.context).objects:
             raise SetupError(
                 f"{label}: '{tracker.name}' is not in this scene: choose another object"
@@ -56,7 +57,12 @@ def check_trackers(setup: SSRHMR_Setup) -> list[bpy.types.Object]:
                 " object for one of them"
             )
         roles[tracker] = role
-    return list(roles)
+    if not setup.has_anchor():
+        raise SetupError(
+            "Neither a Pelvis nor a Head tracker is chosen: choose the object that follows one of"
+            " them; the model fills in the other trackers"
+        )
+    return {role: tracker for tracker, role in roles.items()}
 
 
 def _check_armature(armature: bpy.types.Object) -> None:

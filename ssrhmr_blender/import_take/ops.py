@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Importing a take as six animated empties."""
+"""Importing a take as animated empties."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXTENSIONS = ".bvh;.npz;.csv;.tsv;.trc;.xz"
 
 
 class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
-    """Import a table of trackers, or the joints of a whole-body motion, as six animated empties."""
+    """Import a table of trackers, or the joints of a whole-body motion, as animated empties."""
 
     bl_idname = "ssrhmr.import_take"
     bl_label = "Import Take"
@@ -104,7 +104,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
         missing = [TRACKER_LABELS[role] for role in TRACKERS if role not in empties]
         text = f"'{path.name}': {take.times[-1] - take.times[0]:.1f} s, {len(take)} frames"
         if missing:
-            text += f"; never seen, choose other objects for: {', '.join(missing)}"
+            text += f"; no readings of {', '.join(missing)}: the model fills in what is missing"
         self.report({"INFO"}, text)
         return {"FINISHED"}
 

@@ -143,6 +143,8 @@ def _draw_calibration(
     draw_tracker_fits(column, setup)
     draw_measures(layout.column(align=True), setup, current.unit)
     layout.prop(setup, "correct_floor")
+    if setup.assumed:
+        draw_wrapped_text(layout, context, setup.assumed, icon="INFO")
     for warning in setup.warnings:
         draw_wrapped_text(layout, context, warning.name, icon="ERROR")
         draw_swap_buttons(layout, warning)

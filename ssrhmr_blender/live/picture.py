@@ -22,6 +22,7 @@ _GRID_HALF, _GRID_STEP = 1.5, 0.5
 """Lengths in metres."""
 _AXIS_COLOURS = ((0.9, 0.25, 0.3, 1.0), (0.45, 0.75, 0.2, 1.0), (0.25, 0.5, 0.9, 1.0))
 _SEEN, _LOST = (0.3, 0.9, 0.45, 1.0), (0.95, 0.35, 0.25, 1.0)
+_FILLED_IN = (0.45, 0.7, 1.0, 0.9)
 BODY_COLOUR = (1.0, 0.75, 0.25, 0.9)
 _FLOOR = (0.6, 0.6, 0.6, 0.35)
 _THIN, _THICK = 1.0, 2.5
@@ -65,7 +66,7 @@ def picture_of_session(session: LiveSession, pose: LivePose | None, unit: float)
     import numpy as np
     from pymotion.rotations import quat_np as quat
 
-    from ssrhmr_core.body.skeleton import PARENTS, forward_kinematics
+    from ssrhmr_core.body.skeleton import PARENTS, TRACKER_JOINTS, TRACKERS, forward_kinematics
 
     axes = core_axes().T
     trackers = [tracker for tracker in session.trackers() if tracker.has_reading]
@@ -82,6 +83,13 @@ def picture_of_session(session: LiveSession, pose: LivePose | None, unit: float)
         rotations = quat.to_matrix(pose.rotations)
         offsets = session.reconstructor.skeleton.offsets
         joints = forward_kinematics(rotations, pose.root, offsets)
+        filled_in = np.flatnonzero(~pose.valid)
+        add_filled_in(
+            picture,
+            names=[iface_(TRACKER_LABELS[TRACKERS[tracker]]) for tracker in filled_in],
+            positions=joints[np.array(TRACKER_JOINTS)[filled_in]] @ axes.T * unit,
+            unit=unit,
+        )
         bones = np.array([(joint, parent) for joint, parent in enumerate(PARENTS) if joint])
         add_skeleton(picture, joints @ axes.T * unit, bones)
     return picture
@@ -109,6 +117,24 @@ def picture_of_trackers(
         picture.names.append((tuple(position), name, _SEEN if shown else _LOST))
     _add_floor(picture, positions, unit)
     return picture
+
+
+def add_filled_in(picture: Picture, names: list[str], positions: np.ndarray, unit: float) -> None:
+    """Add trackers that the model fills in, as crosses with a name.
+
+    Args:
+        picture: Picture to draw into.
+        names: Names of the trackers.
+        positions: (n, 3) where the model has them, in Blender's world.
+        unit: Length of a metre in the scene.
+    """
+    import numpy as np
+
+    half = 0.5 * _AXIS * unit * np.eye(3)
+    picture.add(np.stack([positions[:, None] - half, positions[:, None] + half], 2), _FILLED_IN)
+    for name, position in zip(names, positions.tolist(), strict=True):
+        text = iface_("{tracker} (filled in)").format(tracker=name)
+        picture.names.append((tuple(position), text, _FILLED_IN))
 
 
 def _add_trackers(

@@ -208,7 +208,8 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         elif missing:
             self.report(
                 {"WARNING"},
-                f"No object has a name that fits {', '.join(missing)}: choose the objects",
+                f"No object has a name that fits {', '.join(missing)}: choose the objects, or let"
+                " the model fill in what nobody wears",
             )
         else:
             self.report({"INFO"}, "All trackers are assigned")

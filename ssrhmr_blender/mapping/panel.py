@@ -106,9 +106,27 @@ class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         for role, label in TRACKER_LABELS.items():
             column.prop(setup.tracker(role), "object", text=label)
+        _draw_missing(layout, context, setup)
         column = layout.column(align=True)
         column.operator("ssrhmr.assign_trackers", icon="EYEDROPPER")
         column.operator("ssrhmr.trackers_from_armature", icon="ARMATURE_DATA")
+
+
+def _draw_missing(
+    layout: bpy.types.UILayout, context: bpy.types.Context, setup: SSRHMR_Setup
+) -> None:
+    """Say what happens without the trackers that are not chosen."""
+    missing = [
+        iface_(TRACKER_LABELS[role]) for role, obj in setup.tracker_objects().items() if obj is None
+    ]
+    if not missing or len(missing) == len(TRACKER_LABELS):
+        return
+    if not setup.has_anchor():
+        text = iface_("Choose a pelvis or a head: the body begins there")
+        draw_wrapped_text(layout, context, text, icon="ERROR")
+        return
+    text = iface_("Without a tracker, filled in by the model: {trackers}")
+    draw_wrapped_text(layout, context, text.format(trackers=", ".join(missing)), icon="INFO")
 
 
 CLASSES = (SSRHMR_UL_bones, SSRHMR_PT_character, SSRHMR_PT_trackers)

@@ -23,7 +23,7 @@ _ADJUSTMENT = ("offset", "rotation")
 _CALIBRATION = (
     *("reference", "proportions", "height", "calibration_frame", "calibration"),
     "correct_floor",
-    *("fits", "measures", "warnings"),
+    *("fits", "measures", "warnings", "assumed"),
 )
 _LIVE = (
     *("protocol", "port", "everywhere", "allowed", "announce", "devices", "countdown"),
@@ -138,6 +138,9 @@ def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
                 tracker.object = obj
         elif name:
             missing.append(f"{TRACKER_LABELS[role]} ('{name[:40]}')")
+        elif role in values.get("trackers", {}) and tracker.object is not None:
+            # The performer of the preset does not wear it.
+            tracker.object = None
         write_values(tracker, trackers[role])
     write_values(setup, settings)
     return [f"not in this scene: {', '.join(missing)}. Choose other objects"] if missing else []
@@ -161,7 +164,8 @@ def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]
     none = {name: [0.0, 0.0, 0.0] for name in _ADJUSTMENT}
     for role in TRACKERS:
         write_values(setup.tracker(role), {**none, **trackers[role]})
-    write_values(setup, {"fits": [], "measures": [], "warnings": [], **checked})
+    cleared = {"fits": [], "measures": [], "warnings": [], "assumed": ""}
+    write_values(setup, {**cleared, **checked})
     return []
 
 

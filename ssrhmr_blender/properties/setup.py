@@ -170,6 +170,11 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     fits: bpy.props.CollectionProperty(type=SSRHMR_TrackerFit)
     measures: bpy.props.CollectionProperty(type=SSRHMR_BodyMeasure)
     warnings: bpy.props.CollectionProperty(type=SSRHMR_Warning)
+    assumed: bpy.props.StringProperty(
+        name="Assumed",
+        description="What the calibration assumes in place of trackers that the performer does not"
+        " wear",
+    )
 
     adjusted_tracker: bpy.props.EnumProperty(
         name="Adjusted Tracker",
@@ -276,13 +281,17 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         """Return the objects of the trackers by name."""
         return {role: self.tracker(role).object for role in TRACKERS}
 
+    def has_anchor(self) -> bool:
+        """Return whether a pelvis or a head is tracked, from which the others are filled in."""
+        return self.tracker("pelvis").object is not None or self.tracker("head").object is not None
+
     def weights(self) -> list[float]:
         """Return the weights of the trackers, in the order of :data:`TRACKERS`."""
         return [self.tracker(role).weight for role in TRACKERS]
 
     def clear_calibration(self) -> None:
         """Remove the calibration: what it was made from has changed."""
-        self.calibration = ""
+        self.calibration = self.assumed = ""
         self.warnings.clear()
         self.fits.clear()
         self.measures.clear()

@@ -11,6 +11,7 @@ import bpy
 from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.data_blocks import key_of
 from ..common.typed import armature_of
+from ..properties.tracker import TRACKERS
 from ..rig.reading import Character
 from .sampling import sample_bones
 from .take import take_from_samples
@@ -49,7 +50,7 @@ def read_joints(
     worlds = yield from sample_bones(scene.name, key_of(armature), names, list(frames))
     # Bones may be stretched; joints are not.
     worlds[..., :3, :3] = split_transforms(worlds)[1] @ canonical
-    return take_from_samples(worlds, frames, rate, names)
+    return take_from_samples(worlds, frames, rate, dict(zip(TRACKERS, names, strict=True)))
 
 
 def _canonical_rotations(

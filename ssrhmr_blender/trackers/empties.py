@@ -72,6 +72,7 @@ def make_empties(
         writer.write("Tracker", "rotation_quaternion", frames[valid], quats)
         writer.assign(empty)
         empties[role] = empty
-    if performer is not None and "pelvis" in empties:
-        store_performer(empties["pelvis"], performer)
+    for role in ("pelvis", "head"):
+        if performer is not None and role in empties:
+            store_performer(empties[role], performer)
     return empties

@@ -13,7 +13,7 @@ from ..common.errors import UserError
 from ..common.validation import SetupError, check_character
 from ..properties.tracker import TRACKERS
 from ..rig.reading import read_character
-from .stored_calibration import clear_adjustments
+from .stored_calibration import clear_adjustments, store_assumptions
 
 if TYPE_CHECKING:
     from ssrhmr_core.body.skeleton import Skeleton
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from ..properties.setup import SSRHMR_Setup
 
 _PERFORMER = "ssrhmr_performer"
-"""Custom property of the pelvis' object: JSON of the performer's 22 offsets in metres."""
+"""Custom property of pelvis and head: JSON of the performer's 22 offsets in metres."""
 
 
-def store_performer(pelvis: bpy.types.Object, performer: Skeleton) -> None:
-    """Store the body of the performer, in metres, on the object of the pelvis."""
-    pelvis[_PERFORMER] = json.dumps(performer.offsets.tolist())
+def store_performer(tracker: bpy.types.Object, performer: Skeleton) -> None:
+    """Store the body of the performer, in metres, on the object of a tracker."""
+    tracker[_PERFORMER] = json.dumps(performer.offsets.tolist())
 
 
 def read_performer(setup: SSRHMR_Setup) -> Skeleton | None:
@@ -36,7 +36,9 @@ def read_performer(setup: SSRHMR_Setup) -> Skeleton | None:
 
     from ssrhmr_core.body.skeleton import Skeleton
 
-    text = setup.pelvis.get(_PERFORMER) if setup.pelvis else None
+    anchors = [tracker for tracker in (setup.pelvis, setup.head) if tracker is not None]
+    stored = [each.get(_PERFORMER) for each in anchors]
+    text = next((value for value in stored if value is not None), None)
     try:
         return Skeleton(np.array(json.loads(text))) if isinstance(text, str) else None
     except (ValueError, TypeError, RecursionError):
@@ -84,11 +86,18 @@ def calibrate_to_joints(scene: bpy.types.Scene, setup: SSRHMR_Setup, character: 
     Raises:
         SetupError: if the performer's body is needed and unknown.
     """
+    from dataclasses import replace
+
+    from ssrhmr_core.tracking.subsets import mask_of
+
     performer = read_performer(setup)
     if performer is not None:
         performer = performer.scaled(metre(scene))
     calibration = joint_calibration(character, setup.proportions, performer)
+    chosen = [role for role, tracker in setup.tracker_objects().items() if tracker is not None]
+    calibration = replace(calibration, tracked=mask_of(chosen))
     setup.calibration = calibration.to_json()
+    store_assumptions(setup, calibration)
     # No pose was compared with anything.
     setup.fits.clear()
     setup.warnings.clear()

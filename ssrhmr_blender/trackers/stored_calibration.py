@@ -51,6 +51,16 @@ def check_calibrated(setup: SSRHMR_Setup) -> None:
         raise SetupError("Not calibrated yet: choose the frame of the pose and press Calibrate")
 
 
+def calibrated_roles(setup: SSRHMR_Setup) -> tuple[str, ...]:
+    """Return the roles of the trackers that a setup is calibrated for; all six without one."""
+    from ssrhmr_core.tracking.calibration import Calibration
+    from ssrhmr_core.tracking.subsets import roles_in
+
+    if not setup.calibration:
+        return TRACKERS
+    return tuple(roles_in(Calibration.from_json(setup.calibration).tracked))
+
+
 def adjustments_of(setup: SSRHMR_Setup) -> Adjustments:
     """Return the user's corrections: offsets, then rotations of the six trackers."""
     trackers = [setup.tracker(role) for role in TRACKERS]
@@ -94,6 +104,8 @@ def store_calibration(
     errors = centimetres * calibration.deviations
     qualities = rate_trackers(calibration, skeleton)
     for tracker, role in enumerate(TRACKERS):
+        if not calibration.tracked[tracker]:
+            continue
         fit = setup.fits.add()
         fit.name = TRACKER_LABELS[role]
         fit.mount_distance = float(calibration.mount_distances[tracker])
@@ -106,12 +118,18 @@ def store_calibration(
     for measure in measure_body(calibration.performer) if calibration.performer else ():
         entry = setup.measures.add()
         entry.name, entry.length, entry.low, entry.high = measure
+    store_assumptions(setup, calibration)
     setup.warnings.clear()
     for number, warning in enumerate(warnings):
         line = setup.warnings.add()
         line.name = _readable(warning)
         if number == 0:
             line.pair = ",".join(calibration.swapped)
+
+
+def store_assumptions(setup: SSRHMR_Setup, calibration: Calibration) -> None:
+    """Store which trackers are filled in, and what the calibration assumes instead."""
+    setup.assumed = _readable(calibration.assumptions) if calibration.assumptions else ""
 
 
 def _readable(warning: str) -> str:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..common.axes import core_axes, split_transforms
 from ..common.errors import UserError
+from ..properties.tracker import TRACKERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,15 +21,16 @@ class SamplingError(UserError):
 
 
 def take_from_samples(
-    worlds: np.ndarray, frames: np.ndarray, rate: float, names: list[str]
+    worlds: np.ndarray, frames: np.ndarray, rate: float, trackers: Mapping[str, str]
 ) -> Take:
     """Turn world transforms into a take in the core's axes.
 
     Args:
-        worlds: (F, 6, 4, 4) in Blender's world, scene units.
+        worlds: (F, n, 4, 4) in Blender's world, scene units.
         frames: (F,) frame numbers.
         rate: Frames per second.
-        names: Names of the six objects, for messages.
+        trackers: Names of the n objects by role, in the order of ``worlds``. Roles that are not
+            among them are never valid in the take.
 
     Raises:
         SamplingError: if a transform is not a number, or an object is scaled to nothing.
@@ -37,6 +40,7 @@ def take_from_samples(
 
     from ssrhmr_core.tracking.take import Take
 
+    names = list(trackers.values())
     invalid = np.argwhere(~np.isfinite(worlds).all((-1, -2)))
     if len(invalid):
         row, tracker = invalid[0]
@@ -58,12 +62,17 @@ def take_from_samples(
         rotations = u @ vt
     axes = core_axes()
     quats = quat.normalize(quat.from_matrix(axes @ rotations @ axes.T))
-    return Take(
+    count, columns = len(worlds), [TRACKERS.index(role) for role in trackers]
+    take = Take(
         times=(frames - frames[0]) / rate,
-        positions=(positions @ axes.T).astype(np.float32),
-        rotations=quat.unroll(quats, axis=0).astype(np.float32),
-        valid=np.ones(worlds.shape[:2], bool),
+        positions=np.zeros((count, len(TRACKERS), 3), np.float32),
+        rotations=np.tile(np.array([1, 0, 0, 0], np.float32), (count, len(TRACKERS), 1)),
+        valid=np.zeros((count, len(TRACKERS)), bool),
     )
+    take.positions[:, columns] = positions @ axes.T
+    take.rotations[:, columns] = quat.unroll(quats, axis=0)
+    take.valid[:, columns] = True
+    return take
 
 
 def _is_sheared(rotations: np.ndarray) -> bool:

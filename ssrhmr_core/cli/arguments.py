@@ -14,6 +14,8 @@ from ..formats.columns import ColumnMapping
 from ..formats.errors import MotionFileError
 from ..formats.orientation import UP_AXES, parse_up
 from ..formats.units import UNITS, parse_unit
+from ..tracking.subsets import mask_of, require_anchor
+from ..tracking.take import TrackerError
 
 TAKE_HELP = f"file of trackers or of the motion of a whole body ({', '.join(TAKE_SUFFIXES)})"
 
@@ -119,3 +121,15 @@ def drop(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(
             "write TRACKER:SECONDS, as in pelvis:2, or TRACKER:all"
         ) from error
+
+
+def roles(text: str) -> tuple[str, ...]:
+    """Read names of trackers, ``head,left_hand,right_hand``."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not set(names) <= set(TRACKERS):
+        raise argparse.ArgumentTypeError("trackers are " + ", ".join(TRACKERS))
+    try:
+        require_anchor(mask_of(names))
+    except TrackerError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return names

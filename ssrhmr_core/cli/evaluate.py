@@ -14,7 +14,7 @@ from ..evaluation.glitches import CRITERIA, measure_glitches
 from ..evaluation.worn.score import WornTrackers
 from ..files import atomic_write
 from ..formats import MOTION_SUFFIXES, find_motions, load_motion
-from .arguments import add_file_arguments, drop, file_options, noise
+from .arguments import add_file_arguments, drop, file_options, noise, roles
 from .progress import Bar
 
 _COLUMNS = {
@@ -51,6 +51,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="TRACKER:SECONDS",
         help="lose a tracker for this long from a third of each clip on; TRACKER:all leaves it out",
+    )
+    parser.add_argument(
+        "--only",
+        type=roles,
+        default=(),
+        metavar="TRACKER,...",
+        help="leave out all other trackers from the start, as in head,left_hand,right_hand",
     )
     parser.add_argument(
         "--bodies",
@@ -113,7 +120,7 @@ def run(chosen: argparse.Namespace) -> int:
         _write(chosen.json, figures)
         _print_glitches(figures)
         return int(chosen.strict and bool(figures["unreadable"]))
-    disturbance = Disturbance(chosen.noise[0], chosen.noise[1], tuple(chosen.drop))
+    disturbance = Disturbance(chosen.noise[0], chosen.noise[1], tuple(chosen.drop), chosen.only)
     figures = evaluate(
         find_motions(chosen.paths),
         ScoredModel(chosen.preset, chosen.stage, chosen.weights, chosen.planting, chosen.causal),

@@ -17,6 +17,7 @@ from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
 from ..pipeline import Preset, ReconstructionOptions, Reconstructor, Stage
+from ..tracking.subsets import mask_of
 from ..tracking.take import Take
 from .metrics import (
     FIRST_FRAME,
@@ -88,11 +89,18 @@ class Disturbance:
         noise_deg: Standard deviation of white noise of the rotations about each axis.
         lost: Pairs of a tracker and the seconds for which it is lost, from a third of the clip on.
             A tracker that is lost for infinitely long is lost from the start.
+        only: The trackers that the performer wears; all six if empty. The others are never valid.
     """
 
     noise_mm: float = 0.0
     noise_deg: float = 0.0
     lost: tuple[tuple[str, float], ...] = ()
+    only: tuple[str, ...] = ()
+
+    @property
+    def tracked(self) -> np.ndarray:
+        """Which trackers (6,) the performer wears."""
+        return mask_of(self.only or TRACKERS)
 
     def apply(self, take: Take, seed: int) -> Take:
         """Return a disturbed take; the same seed gives the same one."""
@@ -101,7 +109,7 @@ class Disturbance:
         positions = take.positions + 0.001 * self.noise_mm * random.standard_normal(shape)
         rotvecs = np.radians(self.noise_deg) * random.standard_normal(shape)
         rotations = quat.mul(take.rotations, quat.from_scaled_angle_axis(rotvecs))
-        valid = take.valid.copy()
+        valid = take.valid & self.tracked
         begin = take.times[0] + (take.times[-1] - take.times[0]) / 3.0
         for tracker, seconds in self.lost:
             after = begin if np.isfinite(seconds) else -np.inf
@@ -137,9 +145,15 @@ def evaluate(
         "unreadable": {"path", "reason"} of each file that could not be read}.
 
     Raises:
-        ValueError: No file can be read, or no clip was long enough.
+        ValueError: No file can be read, no clip was long enough, or fewer than six worn trackers
+            were to be refined.
     """
     model = model or ScoredModel()
+    if worn and worn.evidence != "pose" and disturbance and not disturbance.tracked.all():
+        raise ValueError(
+            "a movement or a take refines the calibration of six trackers only: use --worn pose"
+            " with --only"
+        )
     clips: list[tuple[Path, Errors]] = []
     worn_clips: list[tuple[Path, WornErrors]] = []
     seconds: list[float] = []
@@ -227,6 +241,7 @@ def _score_worn_clip(
                 seed,
                 lambda skeleton, take: model.reconstructor(skeleton).clip(take),
                 partial(disturbed.apply, seed=seed),
+                disturbed.tracked,
             )
         )
     return pool_worn_errors(parts)

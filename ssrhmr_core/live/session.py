@@ -26,8 +26,8 @@ from ..tracking.calibration import (
     warn_of_movement,
 )
 from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
+from ..tracking.subsets import explain_missing, mask_of, rotate_positions_only
 from ..tracking.take import Take, TrackerError
-from .assumed_hands import HANDS, explain_missing, place_hands, rotate_head_with_pelvis
 from .recording import RawTake, TakeRecorder
 from .scheduler import MAX_FRAMES, FrameScheduler, sample_trackers
 from .statistics import FrameStatistics, LiveStatus
@@ -127,9 +127,9 @@ class _CalibrationCountdown:
         steps = np.arange(round(_STILL_WINDOW * MODEL_RATE) + 1) / MODEL_RATE
         return self.end - wait - steps[::-1]
 
-    def calibrate(self, take: Take) -> tuple[Calibration, np.ndarray]:
+    def calibrate(self, take: Take, tracked: np.ndarray) -> tuple[Calibration, np.ndarray]:
         """Calibrate from the stillest moment; see :func:`calibrate_at_stillest`."""
-        return calibrate_at_stillest(self.skeleton, take, self.options)
+        return calibrate_at_stillest(self.skeleton, take, self.options, tracked)
 
 
 @dataclass(eq=False)
@@ -140,11 +140,10 @@ class _CalibrationHistory:
     warnings: tuple[str, ...] = ()
     speeds: np.ndarray = field(default_factory=lambda: np.zeros(6, np.float32))
 
-    def add(self, calibration: Calibration, speeds: np.ndarray, missing: str) -> None:
+    def add(self, calibration: Calibration, speeds: np.ndarray) -> None:
         self.count += 1
         self.speeds = speeds
-        warnings = (*calibration.warnings, *warn_of_movement(speeds), missing)
-        self.warnings = tuple(warning for warning in warnings if warning)
+        self.warnings = (*calibration.warnings, *warn_of_movement(speeds))
 
 
 class LiveSession:
@@ -471,21 +470,19 @@ class LiveSession:
     def _finish_countdown(self, countdown: _CalibrationCountdown) -> None:
         self._countdown = None
         take = self._sample_take(countdown.sample_times(self._wait))
-        missing = [role for role in HANDS if role not in self._roles]
-        take = place_hands(take, countdown.skeleton, countdown.options.reference, missing)
         try:
-            calibration, speeds = countdown.calibrate(take)
+            calibration, speeds = countdown.calibrate(take, mask_of(self._roles))
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
             return
         self._message = ""
-        self._calibrations.add(calibration, speeds, explain_missing(self._roles))
+        self._calibrations.add(calibration, speeds)
         self.set_calibration(calibration)
 
     def _sample_take(self, times: np.ndarray) -> Take:
         """Return all six trackers at some times; those without a device are not valid."""
         take = Take(times, *sample_trackers(self._bound, times))
-        return rotate_head_with_pelvis(take) if self._positions_only == {"head"} else take
+        return rotate_positions_only(take, self._positions_only)
 
     def _take_due_frames(self) -> np.ndarray:
         """Return the times of the model frames that can be computed now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -19,6 +19,15 @@ from .reference_pose import (
     estimate_stance,
     measure_ankle_height,
     stands_on_ground,
+)
+from .subsets import (
+    Feature,
+    all_tracked,
+    describe_assumptions,
+    find_front,
+    require_anchor,
+    roles_in,
+    split_features,
 )
 from .take import Take, TrackerError, has_usable_values
 
@@ -49,6 +58,10 @@ _LEVEL = (0.0, 0.0, 0.0)
 _NO_BODY = (
     "the trackers do not look like a standing body at this frame: choose one at which the performer"
     " stands upright, and check the role of each tracker"
+)
+_NO_FLOOR = (
+    "the floor is not at height zero, where feet without trackers stand: move the trackers up or"
+    " down until it is"
 )
 _NOT_READABLE = "the stored calibration cannot be read: calibrate again"
 _CANDIDATES_PER_SECOND, _CANDIDATES = 10.0, 8
@@ -83,7 +96,7 @@ class CalibrationOptions:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """How six trackers are mounted on their joints.
+    """How trackers are mounted on their joints.
 
     A joint's rotation is ``tracker rotation * mount rotation``; its position is ``scale * tracker
     position + tracker rotation * mount offset``.
@@ -101,6 +114,9 @@ class Calibration:
             trackers; None otherwise.
         floor: Height of the floor at the origin of the trackers' space, and its slopes along X and
             Z: trackers are levelled to it first.
+        tracked: (6,) bool, which trackers the performer wears. The others count as never valid.
+        measured: What the reference pose measured, and
+        assumed: what it left open, see :func:`ssrhmr_core.tracking.subsets.split_features`.
     """
 
     mount_rotations: np.ndarray
@@ -111,6 +127,9 @@ class Calibration:
     swapped: tuple[str, ...] = ()
     performer: Skeleton | None = None
     floor: tuple[float, float, float] = _LEVEL
+    tracked: np.ndarray = field(default_factory=all_tracked)
+    measured: tuple[Feature, ...] = ()
+    assumed: tuple[Feature, ...] = ()
 
     @classmethod
     def none(cls) -> Calibration:
@@ -119,12 +138,17 @@ class Calibration:
         return cls(identity, np.zeros((6, 3), np.float32))
 
     @property
+    def assumptions(self) -> str:
+        """Which trackers are filled in and what is assumed instead; "" if all six are there."""
+        return describe_assumptions(self.tracked, self.assumed)
+
+    @property
     def mount_distances(self) -> np.ndarray:
         """Distances (6,) of the joints from their trackers in metres."""
         return np.linalg.norm(self.mount_offsets, axis=-1)
 
     def apply(self, take: Take) -> Take:
-        """Convert trackers to the joints they are mounted on."""
+        """Convert trackers to the joints they are mounted on; ignore those that nobody wears."""
         if self.floor != _LEVEL:
             take = _level(take, self.floor)
         rotations = quat.normalize(take.rotations.astype(np.float64))
@@ -135,7 +159,7 @@ class Calibration:
             take.times,
             positions.astype(np.float32),
             quat.mul(rotations, mounts).astype(np.float32),
-            take.valid,
+            take.valid & self.tracked,
         )
 
     def without_floor(self) -> Calibration:
@@ -183,7 +207,11 @@ class Calibration:
                 tuple(pair for pair in values.get("swapped", ()) if pair in _PAIRS),
                 Skeleton(np.array(values["performer"])) if values.get("performer") else None,
                 _read_floor(values.get("floor", _LEVEL)),
+                np.array(values.get("tracked", [True] * len(TRACKERS)), bool).reshape(6),
+                _read_features(values, "measured"),
+                _read_features(values, "assumed"),
             )
+            require_anchor(calibration.tracked)
         except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             raise TrackerError(_NOT_READABLE) from error
         usable = has_usable_values(calibration.mount_offsets, calibration.mount_rotations)
@@ -197,6 +225,7 @@ def calibrate(
     positions: np.ndarray,
     rotations: np.ndarray,
     options: CalibrationOptions = CalibrationOptions(),
+    tracked: np.ndarray | None = None,
 ) -> Calibration:
     """Calibrate from a frame in which the performer stands still in a reference pose.
 
@@ -209,32 +238,48 @@ def calibrate(
         positions: (6, 3) positions of the trackers in metres, Y up.
         rotations: (6, 4) rotations of the trackers.
         options: How to calibrate.
+        tracked: (6,) bool, which trackers the performer wears; all six by default. A head or a
+            pelvis will do; :attr:`Calibration.assumed` says what they leave open.
 
     Raises:
-        TrackerError: If the trackers share one position, are not finite, or look nothing like a
-            standing body.
+        TrackerError: If there is neither a head nor a pelvis, or if the trackers share one
+            position, are not finite, or look nothing like a standing body.
     """
-    measured = _check_positions(positions)
+    tracked = all_tracked() if tracked is None else np.asarray(tracked, bool)
+    measured = _check_positions(positions, tracked)
+    front = find_front(rotations, tracked)
     reference = options.reference
     if options.proportions == "RETARGET":
-        performer = estimate_proportions(measured, reference, options.height)
+        performer = estimate_proportions(measured, reference, options.height, front)
         if performer is None:
             raise TrackerError(_NO_BODY)
-        matched = calibrate(performer, positions, rotations, replace(options, proportions="MATCH"))
-        return replace(matched, performer=performer)
+        matching = replace(options, proportions="MATCH")
+        matched = calibrate(performer, positions, rotations, matching, tracked)
+        known, open_ = split_features(
+            tracked,
+            measures_body=True,
+            height_is_given=options.height is not None,
+            floor_is_level=_NO_FLOOR not in matched.warnings,
+        )
+        return replace(matched, performer=performer, measured=known, assumed=open_)
     fit_scale = options.proportions == "FIT"
-    size = compare_with_pose(skeleton, measured, reference)[0]
+    size = compare_with_pose(skeleton, measured, reference, front)[0]
     same_size = not fit_scale and abs(np.log(size)) <= _LARGEST_SCALE
-    stance = estimate_stance(skeleton, measured, reference, 1.0 if same_size else None)
+    stance = estimate_stance(skeleton, measured, reference, 1.0 if same_size else None, front)
     if stance is None:
         raise TrackerError(_NO_BODY)
     joints = stance.positions
     if not same_size or skeleton.sole is not None:
         joints = _place_on_floor(skeleton, measured, stance, fit_scale or same_size)
-    mounted = calibrate_to_pose(joints, quat.from_matrix(stance.rotations), positions, rotations)
+    mounted = calibrate_to_pose(
+        joints, quat.from_matrix(stance.rotations), positions, rotations, tracked=tracked
+    )
     scale = 1.0 / stance.size if fit_scale else 1.0
     deviations = _measure_deviations(skeleton, stance, reference)
     swapped = _find_swapped_pairs(skeleton, measured, stance, reference)
+    known, open_ = split_features(
+        tracked, measures_body=False, height_is_given=False, floor_is_level=True
+    )
     return Calibration(
         mounted.mount_rotations,
         (mounted.mount_offsets * scale).astype(np.float32),
@@ -244,8 +289,12 @@ def calibrate(
         or (
             *_describe_deviations(skeleton, measured, stance, deviations, reference),
             *(() if fit_scale else _describe_size(stance.size)),
+            *_describe_floor(skeleton, measured, stance),
         ),
         swapped,
+        tracked=tracked,
+        measured=known,
+        assumed=open_,
     )
 
 
@@ -255,6 +304,7 @@ def calibrate_to_pose(
     positions: np.ndarray,
     rotations: np.ndarray,
     size: float = ADULT_SIZE,
+    tracked: np.ndarray | None = None,
 ) -> Calibration:
     """Calibrate against a character that was posed where the performer stands.
 
@@ -264,15 +314,20 @@ def calibrate_to_pose(
         positions: (6, 3) positions of the trackers.
         rotations: (6, 4) rotations of the trackers.
         size: The character's size (:attr:`Skeleton.size`), which decides what is far away.
+        tracked: (6,) bool, which trackers the performer wears; all six by default.
 
     Raises:
-        TrackerError: If a tracker is not finite.
+        TrackerError: If a tracker is not finite, or if there is neither a head nor a pelvis.
     """
-    measured = _require_finite(positions)
-    inverse = quat.inverse(quat.normalize(np.asarray(rotations, np.float64)))
-    to_joint = np.asarray(joint_positions, np.float64) - measured
+    tracked = all_tracked() if tracked is None else np.asarray(tracked, bool)
+    measured = _require_finite(positions, tracked)
+    identity = np.array([1.0, 0.0, 0.0, 0.0])
+    turned = np.where(tracked[:, None], np.asarray(rotations, np.float64), identity)
+    inverse = quat.inverse(quat.normalize(turned))
+    to_joint = np.where(tracked[:, None], np.asarray(joint_positions, np.float64) - measured, 0.0)
     offsets = quat.mul_vec(inverse, to_joint)
-    mounts = quat.mul(inverse, np.asarray(joint_rotations, np.float64))
+    mounts = np.asarray(joint_rotations, np.float64)
+    mounts = np.where(tracked[:, None], quat.mul(inverse, mounts), identity)
     distances = np.linalg.norm(to_joint, axis=-1)
     metres = distances / units_per_metre(size)
     warnings = tuple(
@@ -286,6 +341,8 @@ def calibrate_to_pose(
         1.0,
         distances.astype(np.float32),
         warnings,
+        tracked=tracked,
+        measured=("direction", "floor"),
     )
 
 
@@ -359,6 +416,8 @@ def find_still_time(
     Raises:
         TrackerError: If the trackers never look like a standing body.
     """
+    tracked = take.valid.any(0)
+    require_anchor(tracked)
     candidates = _rank_still_frames(skeleton, take, reference, window)
     # Bodies of any size resemble many poses: among the best moments the likelihood decides.
     best, best_time = np.inf, None
@@ -368,8 +427,9 @@ def find_still_time(
         if any(abs(time - other) < 2.0 * window for other in tried):
             continue
         tried.append(time)
-        positions = take.positions[frame].astype(np.float64)
-        stance = estimate_stance(skeleton, positions, reference, None)
+        positions = _keep_tracked(take.positions[frame], tracked)
+        front = find_front(take.rotations[frame], tracked)
+        stance = estimate_stance(skeleton, positions, reference, None, front)
         cost = np.inf if stance is None else stance.cost + (speed / _CALM_SPEED) ** 2
         if cost < best:
             best, best_time = cost, time
@@ -388,12 +448,14 @@ def _rank_still_frames(
 ) -> list[tuple[int, float]]:
     """Return frames and their highest speeds, those most like the pose and stillest first."""
     rate = (len(take) - 1) / float(take.times[-1] - take.times[0]) if len(take) > 1 else 1.0
-    frames = np.flatnonzero(take.valid.all(-1))
+    tracked = take.valid.any(0)
+    frames = np.flatnonzero(take.valid[:, tracked].all(-1))
     frames = frames[frames % max(1, round(rate / _CANDIDATES_PER_SECOND)) == 0]
     ranked: list[tuple[float, int, float]] = []
     for frame in frames.tolist():
-        positions = take.positions[frame].astype(np.float64)
-        size, distance = compare_with_pose(skeleton, positions, reference)
+        positions = _keep_tracked(take.positions[frame], tracked)
+        front = find_front(take.rotations[frame], tracked)
+        size, distance = compare_with_pose(skeleton, positions, reference, front)
         if np.isfinite(distance):
             peak = measure_peak_speeds(take, float(take.times[frame]), window).max()
             speed = float(peak) * ADULT_SIZE / (size * skeleton.size)
@@ -402,7 +464,10 @@ def _rank_still_frames(
 
 
 def calibrate_at_stillest(
-    skeleton: Skeleton, take: Take, options: CalibrationOptions = CalibrationOptions()
+    skeleton: Skeleton,
+    take: Take,
+    options: CalibrationOptions = CalibrationOptions(),
+    tracked: np.ndarray | None = None,
 ) -> tuple[Calibration, np.ndarray]:
     """Calibrate from the moment of a take in which the performer stands stillest.
 
@@ -410,28 +475,32 @@ def calibrate_at_stillest(
         skeleton: The character's skeleton.
         take: A second or so in the reference pose, on an even clock.
         options: How to calibrate.
+        tracked: (6,) bool, which trackers the performer wears; all six by default.
 
     Returns:
         The calibration, and the speed (6,) of each tracker at that moment in metres per second.
 
     Raises:
-        TrackerError: If the trackers are never all valid for a tenth of a second, or look nothing
-            like a standing body.
+        TrackerError: If there is neither a head nor a pelvis, or if the trackers are never all
+            valid for a tenth of a second, or look nothing like a standing body.
     """
-    missing = [name for name, valid in zip(TRACKERS, take.valid.any(0), strict=True) if not valid]
+    tracked = all_tracked() if tracked is None else np.asarray(tracked, bool)
+    require_anchor(tracked)
+    missing = roles_in(tracked & ~take.valid.any(0))
     if missing:
         raise TrackerError(
-            f"not seen: {', '.join(missing)}; calibration needs all six trackers: switch them on,"
-            " and choose a device for each"
+            f"not seen: {', '.join(missing)}: switch on what is worn there, or let no device have"
+            " that role to calibrate without it"
         )
+    valid = take.valid | ~tracked
     width = 2 * _AVERAGED + 1
-    begins = [b for b in range(len(take) - width + 1) if take.valid[b : b + width].all()]
+    begins = [b for b in range(len(take) - width + 1) if valid[b : b + width].all()]
     moments = [slice(begin, begin + width) for begin in begins]
     if not moments:
         raise TrackerError(
             "the trackers were not all seen at once: stand where they are, try again"
         )
-    drifts = [_measure_drift(take.times[near], take.positions[near]) for near in moments]
+    drifts = [_measure_drift(take.times[near], take.positions[near]) * tracked for near in moments]
     speeds = [
         np.max(drifts[max(moment - _AROUND, 0) : moment + _AROUND + 1], 0)
         for moment in range(len(moments))
@@ -440,7 +509,8 @@ def calibrate_at_stillest(
     positions = take.positions[moments[best]].mean(0)
     quats = take.rotations[moments[best]]
     quats = quats * np.where((quats * quats[_AVERAGED]).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
-    return calibrate(skeleton, positions, quat.normalize(quats.mean(0)), options), speeds[best]
+    quats = quat.normalize(quats.mean(0))
+    return calibrate(skeleton, positions, quats, options, tracked), speeds[best]
 
 
 def _measure_drift(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -454,7 +524,10 @@ def _measure_drift(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def rate_trackers(calibration: Calibration, skeleton: Skeleton) -> np.ndarray:
-    """Rate how well each tracker (6,) fits the reference pose: 1 is perfect, 0 not believable."""
+    """Rate how well each tracker (6,) fits the reference pose: 1 is perfect, 0 not believable.
+
+    The rating of trackers that the performer does not wear means nothing.
+    """
     size = skeleton.size / (calibration.scale * ADULT_SIZE)
     return np.clip(1.0 - calibration.deviations / (2.0 * _LARGEST_DEVIATION * size), 0.0, 1.0)
 
@@ -500,7 +573,12 @@ def _measure_deviations(skeleton: Skeleton, stance: Stance, reference: Reference
 def _find_swapped_pairs(
     skeleton: Skeleton, positions: np.ndarray, stance: Stance, reference: ReferencePose
 ) -> tuple[str, ...]:
-    """Find the pair with left and right swapped: hands and feet then disagree on the front."""
+    """Find the pair with left and right swapped: hands and feet then disagree on the front.
+
+    Nothing shows it unless both hands and both feet are tracked.
+    """
+    if not np.isfinite(positions[[*_HANDS, *FOOT_TRACKERS]]).all():
+        return ()
     hands, feet = (
         positions[left, [0, 2]] - positions[right, [0, 2]] for left, right in _PAIRS.values()
     )
@@ -561,34 +639,56 @@ def _describe_size(size: float) -> tuple[str, ...]:
     )
 
 
-def _check_positions(positions: np.ndarray) -> np.ndarray:
-    """Return positions (6, 3) of a performer in float64.
+def _describe_floor(skeleton: Skeleton, positions: np.ndarray, stance: Stance) -> tuple[str, ...]:
+    """Return a warning if no foot shows the floor and it does not seem to be at height zero."""
+    feet = positions[list(FOOT_TRACKERS)]
+    if np.isfinite(feet).all(-1).any() or stands_on_ground(skeleton, positions, stance):
+        return ()
+    return (_NO_FLOOR,)
+
+
+def _check_positions(positions: np.ndarray, tracked: np.ndarray) -> np.ndarray:
+    """Return positions (6, 3) of a performer in float64, NaN for those that are not tracked.
 
     Raises:
-        TrackerError: If they are not finite or all the same.
+        TrackerError: If they are not finite or all the same, or if there is neither a head nor a
+            pelvis.
     """
-    measured = _require_finite(positions)
-    if ((measured - measured.mean(0)) ** 2).sum() < 1e-6:
+    measured = _require_finite(positions, tracked)
+    worn = measured[tracked]
+    if len(worn) > 1 and ((worn - worn.mean(0)) ** 2).sum() < 1e-6:
         raise TrackerError("all trackers are at one place: choose a frame with the performer in it")
     return measured
 
 
-def _require_finite(positions: np.ndarray) -> np.ndarray:
-    """Return positions (6, 3) in float64.
+def _require_finite(positions: np.ndarray, tracked: np.ndarray) -> np.ndarray:
+    """Return positions (6, 3) in float64, NaN for those that are not tracked.
 
     Raises:
-        TrackerError: If the shape differs or a position is not finite.
+        TrackerError: If the shape differs, a position is not finite, or there is neither a head nor
+            a pelvis.
     """
+    require_anchor(tracked)
     measured = np.asarray(positions, np.float64)
     if measured.shape != (6, 3):
-        raise TrackerError(f"calibration needs the positions of six trackers, not {measured.shape}")
-    for tracker, position in enumerate(measured):
-        if not np.isfinite(position).all():
+        raise TrackerError(f"calibration needs positions (6, 3) of trackers, not {measured.shape}")
+    for tracker in np.flatnonzero(tracked):
+        if not np.isfinite(measured[tracker]).all():
             raise TrackerError(
                 f"{TRACKERS[tracker]} has no position at the calibration frame: choose one at"
                 " which all trackers are seen"
             )
-    return measured
+    return _keep_tracked(measured, tracked)
+
+
+def _keep_tracked(positions: np.ndarray, tracked: np.ndarray) -> np.ndarray:
+    """Return positions (6, 3) in float64 with NaN for those that are not tracked."""
+    return np.where(tracked[:, None], positions, np.nan).astype(np.float64)
+
+
+def _read_features(values: dict[str, Any], name: str) -> tuple[Feature, ...]:
+    """Return the features that a stored calibration lists; earlier versions list none."""
+    return tuple(feature for feature in get_args(Feature) if feature in values.get(name, ()))
 
 
 def _either(values: dict[str, Any], name: str, former: str) -> Any:

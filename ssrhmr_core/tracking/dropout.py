@@ -11,6 +11,7 @@ The causal counterpart is :mod:`ssrhmr_core.tracking.live_dropout`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -20,8 +21,10 @@ from ..body.interpolation import MODEL_RATE, find_runs
 from .plausibility import limits_of, measure_implausibility, measure_overreach
 from .take import Take
 
-CUT_TRACKERS = 4
-"""A take was cut where at least so many trackers leap at once: nothing was lost there."""
+_CUT_TRACKERS = 2
+_CUT_SHARE = 2.0 / 3.0
+"""A take was cut where at least so many trackers leap at once, and this share of those that the
+performer wears: nothing was lost there."""
 CUT_SECONDS = 0.1
 """Seconds that a cut takes at most, where a take is sampled more finely than it was recorded."""
 LEAP = 0.05
@@ -100,17 +103,18 @@ def _find_cuts(take: Take) -> np.ndarray:
 
     All trackers of a running body are fast, but none of them leaps from its motion before.
     """
-    cuts = _leap_together(take.positions, LEAP)
+    needed = count_cut_trackers(int(take.valid.any(0).sum()))
+    cuts = _leap_together(take.positions, LEAP, needed)
     # Between two frames of a scene, its trackers are sampled on their way from one to the other.
     for phase in (0, 1):
         sampled = take.positions[phase::2]
         middles = take.positions[phase + 1 :: 2]
-        leaps = np.flatnonzero(_leap_together(sampled, _MIDDLE_LEAP))
+        leaps = np.flatnonzero(_leap_together(sampled, _MIDDLE_LEAP, needed))
         for leap in leaps[leaps > 0]:
             start, end = sampled[leap - 1], sampled[leap]
             offset = np.linalg.norm(middles[leap - 1] - 0.5 * (start + end), axis=-1)
             between = offset < _MIDDLE * np.linalg.norm(end - start, axis=-1)
-            if between.sum() >= CUT_TRACKERS:
+            if between.sum() >= needed:
                 frame = phase + 2 * leap
                 cuts[frame - 1 : frame + 1] = True
     # Finer clocks cross a cut in several steps, of which only the first and the last one differ.
@@ -120,12 +124,17 @@ def _find_cuts(take: Take) -> np.ndarray:
     return cuts
 
 
-def _leap_together(positions: np.ndarray, least: float) -> np.ndarray:
-    """Return (F,) bool, True for frames to which most trackers of (F, 6, 3) leap by some metres."""
+def count_cut_trackers(worn: int) -> int:
+    """Return how many trackers leap at a cut at least, of so many that were ever valid."""
+    return max(_CUT_TRACKERS, math.ceil(_CUT_SHARE * worn))
+
+
+def _leap_together(positions: np.ndarray, least: float, needed: int) -> np.ndarray:
+    """Return (F,) bool, True for frames to which enough trackers of (F, 6, 3) leap some metres."""
     steps = np.diff(positions, axis=0, prepend=positions[:1])
     with np.errstate(invalid="ignore"):
         changes = np.linalg.norm(np.diff(steps, axis=0, prepend=steps[:1]), axis=-1)
-        return (changes > least).sum(1) >= CUT_TRACKERS
+        return (changes > least).sum(1) >= needed
 
 
 def _mark_frozen(take: Take, tracker: int, cuts: np.ndarray, valid: np.ndarray) -> None:

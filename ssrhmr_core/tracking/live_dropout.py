@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections import deque
 from enum import Enum
+from itertools import compress
 from typing import Protocol
 
 import numpy as np
 
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
-from .dropout import CUT_SECONDS, CUT_TRACKERS, LEAP
+from .dropout import CUT_SECONDS, LEAP, count_cut_trackers
 from .gap_filling import ANCHORS
 from .plausibility import MODEL_STEP, REACH, MotionLimits, limits_of
 from .take import is_usable
@@ -131,6 +132,8 @@ class LiveDropoutDetector:
     def reset(self) -> None:
         """Forget the past."""
         self._trackers = [_Tracker(limits_of(number)) for number in range(len(TRACKERS))]
+        self._tracked = [False] * len(TRACKERS)
+        self._cut_trackers = len(TRACKERS)
         self._since_leap = math.inf
 
     def frame(
@@ -156,12 +159,13 @@ class LiveDropoutDetector:
             is_valid and is_usable(position, quat)
             for is_valid, position, quat in zip(valid.tolist(), readings, quats, strict=True)
         ]
+        self._note_tracked(usable)
         leaps = [
             tracker.note(position, quat)
             for tracker, position, quat in zip(self._trackers, readings, quats, strict=True)
         ]
         frozen = [tracker.is_frozen for tracker in self._trackers]
-        paused = sum(frozen) >= CUT_TRACKERS
+        paused = sum(compress(frozen, self._tracked)) >= self._cut_trackers
         cut = self._is_cut(leaps)
         any_lost = any(tracker.is_lost for tracker in self._trackers)
         expected = predictor.expected if predictor and any_lost else None
@@ -186,15 +190,21 @@ class LiveDropoutDetector:
                 believed.append(tracker.judge(position, expectations[number], anchored))
         return np.array(believed)
 
+    def _note_tracked(self, usable: list[bool]) -> None:
+        """Note which trackers the performer wears: those that were ever usable."""
+        tracked = [before or now for before, now in zip(self._tracked, usable, strict=True)]
+        if tracked != self._tracked:
+            self._tracked, self._cut_trackers = tracked, count_cut_trackers(sum(tracked))
+
     def _is_cut(self, leaps: list[float]) -> bool:
         """Return whether most trackers leap, or are still on the way of their last leap."""
         self._since_leap += MODEL_STEP
-        if sum(leap > LEAP for leap in leaps) >= CUT_TRACKERS:
+        if sum(leap > LEAP for leap in leaps) >= self._cut_trackers:
             self._since_leap = 0.0
             return True
         if self._since_leap >= CUT_SECONDS:
             return False
-        return sum(tracker.raw_step > LEAP for tracker in self._trackers) >= CUT_TRACKERS
+        return sum(tracker.raw_step > LEAP for tracker in self._trackers) >= self._cut_trackers
 
     def _find_out_of_reach(
         self, readings: list[list[float]], usable: list[bool], scale: float

@@ -11,7 +11,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKERS, Skeleton
-from .reference_pose import ReferencePose, Stance, estimate_stance
+from .reference_pose import (
+    ReferencePose,
+    Stance,
+    are_tracked,
+    estimate_stance,
+    measure_ankle_height,
+    stands_on_ground,
+)
 
 _OFFSETS = {
     "hip": (0.085, -0.08, 0.0),
@@ -30,7 +37,7 @@ _OFFSETS = {
 }
 """Offsets in metres of an adult of 1.75 m, left side."""
 
-_HEAD = TRACKERS.index("head")
+_PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 _HANDS = [TRACKERS.index("left_hand"), TRACKERS.index("right_hand")]
 
 _ROUNDS = 4
@@ -70,16 +77,20 @@ def estimate_proportions(
     positions: np.ndarray,
     reference: ReferencePose = ReferencePose.T_POSE,
     height: float | None = None,
+    front: float = 0.0,
 ) -> Skeleton | None:
     """Estimate the lengths of a performer's legs, trunk and arms.
 
     The overall height is the measured one. Each part lies between its measured length and the
-    usual one, because trackers are mounted some centimetres off their joints.
+    usual one, because trackers are mounted some centimetres off their joints. A part that no
+    tracker measures has the usual length for the height.
 
     Args:
-        positions: (6, 3) positions of the trackers in the reference pose, metres, Y up.
+        positions: (6, 3) positions of the trackers in the reference pose, metres, Y up; NaN without
+            a tracker.
         reference: The pose in which the performer stands.
         height: The performer's height in metres; None to estimate it.
+        front: Heading of the performer in radians, for trackers whose positions do not show it.
 
     Returns:
         The performer's skeleton; None if the trackers look nothing like a standing body.
@@ -87,8 +98,8 @@ def estimate_proportions(
     model = make_adult()
     body, size = model, None
     for _ in range(_ROUNDS):
-        stance = estimate_stance(body, positions, reference, size)
-        factors = _measure_factors(model, stance) if stance else None
+        stance = estimate_stance(body, positions, reference, size, front)
+        factors = _measure_factors(model, body, positions, stance) if stance else None
         if factors is None:
             return None
         whole, *parts = factors
@@ -104,18 +115,57 @@ def estimate_proportions(
     return body
 
 
-def _measure_factors(model: Skeleton, stance: Stance) -> tuple[float, ...] | None:
-    """Measure body, legs, trunk and arms relative to a model; None if one is not positive."""
+def _measure_factors(
+    model: Skeleton, body: Skeleton, positions: np.ndarray, stance: Stance
+) -> tuple[float, ...] | None:
+    """Measure whole body, legs, trunk and arms relative to a model.
+
+    Args:
+        model: The model.
+        body: The body in the stance, which says what no tracker measures.
+        positions: (6, 3) positions of the trackers, NaN without one.
+        stance: The stance of the body.
+
+    Returns:
+        The four factors; None if one is not positive.
+    """
+    tracked = are_tracked(positions)
     rest = model.t_pose().astype(np.float64)
-    joints = (stance.independent_positions - stance.independent_positions[0]) @ stance.rotations[0]
-    feet, head = joints[list(FOOT_TRACKERS), 1].mean(), joints[_HEAD, 1]
-    legs = feet / rest[_ANKLES, 1].mean()
-    trunk = head / rest[INDEX["head"], 1]
-    reach = np.linalg.norm(joints[_HANDS] - trunk * rest[_SHOULDERS], axis=-1)
-    arms = (reach / np.linalg.norm(rest[_WRISTS] - rest[_SHOULDERS], axis=-1)).mean()
-    whole = (head - feet) / (rest[INDEX["head"], 1] - rest[_ANKLES, 1].mean())
-    factors = (whole, legs, trunk, arms)
+    # As measured where there is a tracker, or where the stance has the joint.
+    joints = np.where(tracked[:, None], stance.independent_positions, stance.positions)
+    ankles = _measure_ankles(body, positions, stance, joints)
+    joints = (joints - joints[_PELVIS]) @ stance.rotations[_PELVIS]
+    head, ankle = joints[_HEAD, 1], rest[_ANKLES, 1].mean()
+    feet = ankles - stance.positions[_PELVIS, 1]
+    if tracked[_PELVIS]:
+        feet = ankles - stance.independent_positions[_PELVIS, 1]
+    whole = (head - feet) / (rest[INDEX["head"], 1] - ankle)
+    # Without one of them, leg and trunk share the height as usual.
+    legs = feet / ankle if tracked[_PELVIS] else whole
+    trunk = head / rest[INDEX["head"], 1] if tracked[[_PELVIS, _HEAD]].all() else whole
+    if not tracked[_HEAD]:
+        whole = trunk = legs
+    hands = [hand for hand in _HANDS if tracked[hand]]
+    shoulders = trunk * rest[_SHOULDERS]
+    if not tracked[_PELVIS]:
+        shoulders = shoulders + (joints[_HEAD] - trunk * rest[INDEX["head"]])
+    reach = np.linalg.norm(joints[_HANDS] - shoulders, axis=-1)
+    lengths = np.linalg.norm(rest[_WRISTS] - rest[_SHOULDERS], axis=-1)
+    arms = (reach / lengths)[[_HANDS.index(hand) for hand in hands]].mean() if hands else whole
+    factors = (float(whole), float(legs), float(trunk), float(arms))
     return factors if min(factors) > 0.0 else None
+
+
+def _measure_ankles(
+    body: Skeleton, positions: np.ndarray, stance: Stance, joints: np.ndarray
+) -> float:
+    """Measure the height of the ankles by their trackers, by the floor, or by the stance."""
+    feet = [foot for foot in FOOT_TRACKERS if are_tracked(positions)[foot]]
+    if feet:
+        return float(joints[feet, 1].mean())
+    if stands_on_ground(body, positions, stance):
+        return stance.size * measure_ankle_height(body)
+    return float(stance.positions[list(FOOT_TRACKERS), 1].mean())
 
 
 def measure_height(body: Skeleton) -> float:

@@ -5,7 +5,10 @@ Each tracker sits some centimetres off its joint, and nobody stands exactly as a
 usually mount trackers and how far they deviate from a pose are normal distributions here; the
 stance is the most probable one (Gauss-Newton, started from several ways of mounting trackers).
 The soles are assumed to be on the ground, height 0, if foot trackers are near it, but not if the
-trackers are the joints themselves.
+trackers are the joints themselves. Without foot trackers they are assumed there if the head or the
+pelvis is about as high as a standing performer's.
+
+Positions of trackers that the performer does not wear are NaN throughout.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import numpy as np
 
 from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKER_JOINTS, TRACKERS, Skeleton
 from ..geometry.rotations import Y_AXIS, Z_AXIS, rotation_about
+from .subsets import shows_direction
 
 
 class ReferencePose(StrEnum):
@@ -49,6 +53,7 @@ _LABELS = {
     ReferencePose.ARMS_DOWN: "pose with arms down",
 }
 
+_PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 _HANDS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
 _TOES = [INDEX["left_toe"], INDEX["right_toe"]]
 
@@ -92,6 +97,16 @@ _HUMAN_POSTURE = _Posture(np.radians([0.0, 0.0, 3.0, 3.0, 0.0]), np.radians(6.0)
 _GROUND_SPREAD = 0.02
 _NEAR_GROUND = (-0.05, 0.25)
 """Heights in metres, on an adult, between which trackers of standing feet are."""
+_STANDING = (0.7, 1.4)
+"""Heights of a head or pelvis, as shares of what the other trackers make of the performer's size,
+between which its feet stand at height zero; and the least share of the character's height."""
+_LEAST_STANDING = 0.3
+_SIZE_SPREAD = 0.3
+"""Standard deviation of the logarithm of the size where few trackers show it."""
+_FACING_SPREAD = 0.2
+"""Standard deviation in radians of a heading that a tracker's own front shows."""
+_FEWER_ON_JOINTS = 0.25
+"""Fewer trackers fit a pose more easily: they must be nearer to the joints to pass for them."""
 _EXACT = 0.01
 """Largest deviation in metres, on an adult, of foot trackers that are the joints themselves."""
 _STEPS = 12
@@ -106,10 +121,10 @@ class Stance:
     Attributes:
         positions: (6, 3) positions of the tracked joints in metres, in the trackers' space.
         independent_positions: (6, 3) position of each tracked joint, estimated from its own
-            tracker only.
+            tracker only; NaN without one.
         rotations: (6, 3, 3) canonical global rotations of the tracked joints.
         size: Size of the performer's body relative to the skeleton.
-        deviations: (6,) distance of each tracker from its usual mount in metres.
+        deviations: (6,) distance of each tracker from its usual mount in metres, 0 without one.
         elevations: (2,) angles of the arms above the horizontal in degrees.
         cost: Twice the negative log-likelihood of the stance.
     """
@@ -128,36 +143,55 @@ def estimate_stance(
     positions: np.ndarray,
     reference: ReferencePose = ReferencePose.T_POSE,
     size: float | None = 1.0,
+    front: float = 0.0,
 ) -> Stance | None:
     """Estimate how the performer stands.
 
     Args:
         skeleton: The character's skeleton.
-        positions: (6, 3) positions of the trackers in metres, Y up.
+        positions: (6, 3) positions of the trackers in metres, Y up; NaN without a tracker.
         reference: The pose that the performer was asked for.
         size: Size of the performer's body relative to the skeleton; None to estimate it.
+        front: Heading of the performer in radians, for trackers whose positions do not show it.
 
     Returns:
         The most probable stance; None if the trackers look nothing like a standing body.
     """
     elevation = np.radians(reference.arm_elevation)
-    start = _fit_rigidly(skeleton, positions, elevation)
+    start = _fit_rigidly(skeleton, positions, elevation, front)
     if start is None:
         return None
     adult = float(np.exp(start[_SIZE]) if size is None else size) * skeleton.size / ADULT_SIZE
     if size is not None:
         start[_SIZE] = np.log(size)
-    ground = _GROUND_SPREAD * adult if _is_near_ground(positions, adult) else np.inf
+    ground = _GROUND_SPREAD * adult if _is_grounded(skeleton, positions, start, adult) else np.inf
+    tracked = are_tracked(positions)
+    has_feet = tracked[list(FOOT_TRACKERS)].any()
     stances = []
     for number, (offsets, spreads) in enumerate(mount_priors()):
-        # The first prior puts trackers on the joints, which says nothing about the ground.
-        spread = ground if number else np.inf
-        posture = _HUMAN_POSTURE if number else _EXACT_POSTURE
+        if number == 0 and not tracked.all():
+            spreads = _FEWER_ON_JOINTS * spreads
+        elif number > 1 and not tracked[_PELVIS]:
+            # The priors differ in the mount of the pelvis only.
+            break
         likelihood = _Likelihood(
-            skeleton, positions, elevation, adult * offsets, adult * spreads, posture, spread
+            skeleton,
+            positions,
+            elevation,
+            adult * offsets,
+            adult * spreads,
+            _HUMAN_POSTURE if number else _EXACT_POSTURE,
+            # On the joints, feet say nothing about the ground.
+            ground if number or not has_feet else np.inf,
+            None if shows_direction(tracked) else front,
         )
         stances.append(_maximise(likelihood, start, fixed_size=size is not None))
     return min(stances, key=lambda stance: stance.cost)
+
+
+def are_tracked(positions: np.ndarray) -> np.ndarray:
+    """Return which trackers (6,) have a position among some (6, 3)."""
+    return np.isfinite(positions).all(-1)
 
 
 def measure_ankle_height(skeleton: Skeleton) -> float:
@@ -169,7 +203,8 @@ def measure_ankle_height(skeleton: Skeleton) -> float:
 def stands_on_ground(skeleton: Skeleton, positions: np.ndarray, stance: Stance) -> bool:
     """Return whether the performer's feet stand on the ground, height 0.
 
-    Foot trackers that are the joints of this very body say nothing about the ground.
+    Foot trackers that are the joints of this very body say nothing about the ground. Without foot
+    trackers the performer stands there if the head or the pelvis is about high enough.
 
     Args:
         skeleton: The character's skeleton.
@@ -177,6 +212,8 @@ def stands_on_ground(skeleton: Skeleton, positions: np.ndarray, stance: Stance) 
         stance: The stance estimated from these positions.
     """
     adult = stance.size * skeleton.size / ADULT_SIZE
+    if not are_tracked(positions)[list(FOOT_TRACKERS)].any():
+        return _is_as_high_as_standing(skeleton, positions, stance.size)
     on_joints = stance.deviations[list(FOOT_TRACKERS)].max() <= _EXACT * adult
     return _is_near_ground(positions, adult) and not on_joints
 
@@ -185,13 +222,15 @@ def compare_with_pose(
     skeleton: Skeleton,
     positions: np.ndarray,
     reference: ReferencePose = ReferencePose.T_POSE,
+    front: float = 0.0,
 ) -> tuple[float, float]:
     """Compare trackers quickly with the reference pose, however they are mounted.
 
     Args:
         skeleton: The character's skeleton.
-        positions: (6, 3) positions of the trackers in metres, Y up.
+        positions: (6, 3) positions of the trackers in metres, Y up; NaN without a tracker.
         reference: The reference pose.
+        front: Heading of the performer in radians, for trackers whose positions do not show it.
 
     Returns:
         Size of the performer's body relative to the skeleton, and the root mean square distance
@@ -199,12 +238,12 @@ def compare_with_pose(
         nothing like a standing body.
     """
     elevation = np.radians(reference.arm_elevation)
-    start = _fit_rigidly(skeleton, positions, elevation)
+    start = _fit_rigidly(skeleton, positions, elevation, front)
     if start is None:
         return np.inf, np.inf
     size = float(np.exp(start[_SIZE]))
     residual = positions - _pose_joints(skeleton, start, elevation)[0]
-    rms = float(np.sqrt((residual * residual).sum(-1).mean()))
+    rms = float(np.sqrt(np.nanmean((residual * residual).sum(-1))))
     return size, rms * ADULT_SIZE / (size * skeleton.size)
 
 
@@ -222,28 +261,80 @@ def mount_priors() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield offsets, np.array([spread for _, spread in mounts])
 
 
+def _is_grounded(
+    skeleton: Skeleton, positions: np.ndarray, start: np.ndarray, adult: float
+) -> bool:
+    """Return whether the performer seems to stand at height zero, from parameters to start with."""
+    if are_tracked(positions)[list(FOOT_TRACKERS)].any():
+        return _is_near_ground(positions, adult)
+    return _is_as_high_as_standing(skeleton, positions, float(np.exp(start[_SIZE])))
+
+
 def _is_near_ground(positions: np.ndarray, adult: float) -> bool:
     low, high = (adult * height for height in _NEAR_GROUND)
-    return bool(low < positions[list(FOOT_TRACKERS), 1].min() < high)
+    return bool(low < np.nanmin(positions[list(FOOT_TRACKERS), 1]) < high)
 
 
-def _fit_rigidly(skeleton: Skeleton, positions: np.ndarray, elevation: float) -> np.ndarray | None:
+def _is_as_high_as_standing(skeleton: Skeleton, positions: np.ndarray, size: float) -> bool:
+    """Return whether head or pelvis is as high as that of a body of some size that stands."""
+    low, high = (size * share for share in _STANDING)
+    return low < _measure_size_by_height(skeleton, positions) < high
+
+
+def _measure_size_by_height(skeleton: Skeleton, positions: np.ndarray) -> float:
+    """Measure the size of a performer who stands at height zero by the head, or the pelvis."""
+    anchor = _HEAD if are_tracked(positions)[_HEAD] else _PELVIS
+    rest = skeleton.t_pose().astype(np.float64)[list(TRACKER_JOINTS), 1]
+    sole = rest[list(FOOT_TRACKERS)].mean() - measure_ankle_height(skeleton)
+    return float(positions[anchor, 1] / (rest[anchor] - sole))
+
+
+def _fit_rigidly(
+    skeleton: Skeleton, positions: np.ndarray, elevation: float, front: float
+) -> np.ndarray | None:
     """Fit the reference pose by Procrustes analysis that rotates about the vertical only.
 
     Returns:
         The parameters of the stance; None if no size fits.
     """
     start = np.zeros(_COUNT)
-    pose = _pose_joints(skeleton, start, elevation)[0]
-    a, b = pose - pose.mean(0), positions - positions.mean(0)
+    tracked = are_tracked(positions)
+    measured = positions[tracked]
+    pose = _pose_joints(skeleton, start, elevation)[0][tracked]
+    a, b = pose - pose.mean(0), measured - measured.mean(0)
     across = (a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]).sum()
     along = (a[:, 0] * b[:, 0] + a[:, 2] * b[:, 2]).sum()
-    size = (np.hypot(across, along) + (a[:, 1] * b[:, 1]).sum()) / (a * a).sum()
+    start[_HEADING] = np.arctan2(across, along) if shows_direction(tracked) else front
+    turned = across * np.sin(start[_HEADING]) + along * np.cos(start[_HEADING])
+    size = (turned + (a[:, 1] * b[:, 1]).sum()) / max((a * a).sum(), 1e-12)
+    if not tracked[list(FOOT_TRACKERS)].any():
+        size = _choose_size(skeleton, positions, size)
     if not size > 0.0:
         return None
-    start[_HEADING], start[_SIZE] = np.arctan2(across, along), np.log(size)
-    start[_POSITION] = positions.mean(0) - _pose_joints(skeleton, start, elevation)[0].mean(0)
+    start[_SIZE] = np.log(size)
+    placed = _pose_joints(skeleton, start, elevation)[0][tracked]
+    start[_POSITION] = measured.mean(0) - placed.mean(0)
     return start
+
+
+def _choose_size(skeleton: Skeleton, positions: np.ndarray, size: float) -> float:
+    """Choose the size of a performer without foot trackers.
+
+    Args:
+        skeleton: The character's skeleton.
+        positions: (6, 3) positions of the trackers.
+        size: The size that fits their distances from each other.
+
+    Returns:
+        The size by the height above the floor, if the performer seems to stand on it.
+    """
+    by_height = _measure_size_by_height(skeleton, positions)
+    tracked = are_tracked(positions)
+    if not (tracked[_HEAD] and shows_direction(tracked)):
+        # A head above a pelvis, or hands next to it, show hardly more than their heights.
+        return by_height if by_height > _LEAST_STANDING else 1.0
+    low, high = _STANDING
+    return by_height if low * size < by_height < high * size else size
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,6 +349,7 @@ class _Likelihood:
         spreads: (6, 3) their standard deviations.
         posture: How people stand who mount trackers like this.
         ground_spread: Standard deviation of the ground's height; infinite if it is unknown.
+        front: Heading that a tracker's own front shows; None if the positions show it.
     """
 
     skeleton: Skeleton
@@ -267,6 +359,7 @@ class _Likelihood:
     spreads: np.ndarray
     posture: _Posture
     ground_spread: float
+    front: float | None = None
 
     def residuals(self, x: np.ndarray) -> np.ndarray:
         """Return all deviations, each divided by its standard deviation, for parameters (10,)."""
@@ -275,13 +368,18 @@ class _Likelihood:
         height = joints[list(FOOT_TRACKERS), 1].mean() - np.exp(x[_SIZE]) * measure_ankle_height(
             self.skeleton
         )
-        return np.concatenate(
-            [
-                ((mounts - self.offsets) / self.spreads).ravel(),
-                (x[_POSE] - self.posture.deviations) / _POSE_SPREAD,
-                [height / self.ground_spread],
-            ]
-        )
+        tracked = are_tracked(self.positions)
+        terms = [
+            ((mounts - self.offsets) / self.spreads)[tracked].ravel(),
+            (x[_POSE] - self.posture.deviations) / _POSE_SPREAD,
+            [height / self.ground_spread],
+        ]
+        if not tracked.all():
+            terms.append([x[_SIZE] / _SIZE_SPREAD])
+        if self.front is not None:
+            off = np.angle(np.exp(1j * (x[_HEADING] - self.front)))
+            terms.append([off / _FACING_SPREAD])
+        return np.concatenate(terms)
 
     def _pose(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return _pose_joints(self.skeleton, x, self.elevation, self.posture.toes_out)
@@ -290,14 +388,15 @@ class _Likelihood:
         """Return the stance that parameters (10,) describe."""
         joints, rotations = self._pose(x)
         mounts = np.einsum("tji,tj->ti", rotations, self.positions - joints)
+        tracked = are_tracked(self.positions)
         return Stance(
             positions=joints,
             independent_positions=self.positions - np.einsum("tij,tj->ti", rotations, self.offsets),
             rotations=rotations,
             size=float(np.exp(x[_SIZE])),
-            deviations=np.linalg.norm(mounts - self.offsets, axis=-1),
+            deviations=np.where(tracked, np.linalg.norm(mounts - self.offsets, axis=-1), 0.0),
             elevations=np.degrees(self.elevation + x[_RAISE]),
-            cost=float((self.residuals(x) ** 2).sum() + 2.0 * np.log(self.spreads).sum()),
+            cost=float((self.residuals(x) ** 2).sum() + 2.0 * np.log(self.spreads[tracked]).sum()),
         )
 
 

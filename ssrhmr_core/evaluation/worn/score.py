@@ -18,6 +18,7 @@ from ...body.skeleton import INDEX, TRACKERS, Skeleton, inherit_missing
 from ...geometry.rotations import from_quat, rotation_angle, transpose
 from ...tracking.calibration import Calibration, CalibrationOptions, calibrate_at_stillest
 from ...tracking.movement_calibration import MovementOptions, calibrate_from_movement
+from ...tracking.subsets import roles_in
 from ...tracking.take import Take
 from ..metrics import measure_errors
 from .mounts import Mounts, draw_mounts
@@ -57,7 +58,7 @@ class WornErrors:
         rotations: (F, 22) angles between global rotations, degrees.
         absolute_positions: (F, 22) distances of joints in the room, on the calibrated body, mm.
         mount_offsets: (C, 6) distances of the calibrated joints from the true ones, mm; one row a
-            calibration.
+            calibration, NaN for trackers that the performer does not wear.
         mount_rotations: (C, 6) angles between calibrated and true mounts, degrees.
         bones: (C,) mean error of the lengths of limb bones, percent.
         refined: (C,) bool, whether a movement or take refined the calibration.
@@ -78,6 +79,7 @@ def score_worn(
     number: int,
     reconstruct: Callable[[Skeleton, Take], Motion],
     disturb: Callable[[Take], Take] = lambda take: take,
+    tracked: np.ndarray | None = None,
 ) -> WornErrors:
     """Calibrate trackers on a performer, reconstruct a clip with them and compare.
 
@@ -87,6 +89,7 @@ def score_worn(
         number: The number of the clip, which with the seed determines the performer.
         reconstruct: Function that returns the motion of a body from takes of its joints.
         disturb: Function that disturbs the trackers of the clip.
+        tracked: (6,) bool, which trackers the performer wears; all six by default.
     """
     random = np.random.default_rng([number, worn.seed])
     body = truth.skeleton
@@ -95,7 +98,7 @@ def score_worn(
     reference = mounts.to_trackers(Take.from_motion(posed))
     take = disturb(mounts.to_trackers(Take.from_motion(truth), slipping=True))
     options = CalibrationOptions("MATCH" if worn.proportions == "match" else "RETARGET")
-    calibration, _ = calibrate_at_stillest(body, reference, options)
+    calibration, _ = calibrate_at_stillest(body, reference, options, tracked)
     refined = False
     if worn.evidence != "pose":
         movement = take
@@ -126,14 +129,15 @@ def _compare(
         for skeleton in (calibration.performer or body, body)
     )
     offsets = np.linalg.norm(calibration.mount_offsets - mounts.mount_offsets(), axis=-1)
+    worn = np.where(calibration.tracked, 1.0, np.nan)
     true_mounts = from_quat(mounts.mount_rotations())
     mount_rotations = from_quat(calibration.mount_rotations.astype(np.float64))
     return WornErrors(
         errors.positions,
         errors.rotations,
         measure_errors(result, truth, take.valid).positions,
-        1000.0 * offsets[None],
-        np.degrees(rotation_angle(transpose(true_mounts) @ mount_rotations))[None],
+        1000.0 * (worn * offsets)[None],
+        np.degrees(worn * rotation_angle(transpose(true_mounts) @ mount_rotations))[None],
         100.0 * np.abs(lengths / true_lengths - 1.0).mean(keepdims=True),
         np.array([refined]),
     )
@@ -159,6 +163,7 @@ def summarize_worn_errors(errors: WornErrors) -> dict[str, Any]:
 
 
 def _by_tracker(values: np.ndarray) -> dict[str, float]:
-    """Return the means of values (C, 6) by tracker, and of all as "mean"."""
-    means = dict(zip(TRACKERS, values.mean(0).tolist(), strict=True))
-    return means | {"mean": float(values.mean())}
+    """Return the means of values (C, 6) by tracker that is worn, and of all as "mean"."""
+    worn = np.isfinite(values).all(0)
+    means = {name: float(values[:, TRACKERS.index(name)].mean()) for name in roles_in(worn)}
+    return means | {"mean": float(values[:, worn].mean())}

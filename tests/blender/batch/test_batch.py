@@ -175,8 +175,8 @@ def test_a_bug_restores_everything_too(
 def test_nothing_to_bake_is_said(hero: bpy.types.Object) -> None:
     with pytest.raises(RuntimeError, match="press Find Takes"):
         bpy.ops.ssrhmr.bake_takes()
-    bpy.context.scene.ssrhmr.head = None
-    with pytest.raises(RuntimeError, match="Head tracker is missing"):
+    bpy.context.scene.ssrhmr.head = bpy.context.scene.ssrhmr.pelvis = None
+    with pytest.raises(RuntimeError, match="Neither a Pelvis nor a Head tracker is chosen"):
         bpy.ops.ssrhmr.find_takes()
 
 

@@ -46,8 +46,8 @@ def no_armature(setup: SSRHMR_Setup) -> None:
     setup.armature = None
 
 
-def missing_tracker(setup: SSRHMR_Setup) -> None:
-    setup.left_hand = None
+def missing_anchor(setup: SSRHMR_Setup) -> None:
+    setup.pelvis = setup.head = None
 
 
 def duplicate_tracker(setup: SSRHMR_Setup) -> None:
@@ -75,7 +75,7 @@ def other_scene(setup: SSRHMR_Setup) -> None:
     ("spoil", "message"),
     [
         (no_armature, "choose an armature"),
-        (missing_tracker, "Left Hand tracker is missing"),
+        (missing_anchor, "Neither a Pelvis nor a Head tracker is chosen"),
         (duplicate_tracker, "'Tracker right_hand' is chosen for both Left Hand and Right Hand"),
         (no_bones, "press Detect Bones"),
         (missing_bone, "No bone for Left Elbow"),

@@ -26,6 +26,7 @@ import ssrhmr_blender
 from ssrhmr_blender.common.typed import action_of, scene_of
 from ssrhmr_blender.live import capture, lifecycle, panel, picture, recording, takes
 from ssrhmr_blender.properties.live import live_of
+from ssrhmr_blender.properties.tracker import TRACKER_LABELS
 from ssrhmr_core import Calibration, Motion, Take
 from ssrhmr_core import live as core_live
 from ssrhmr_core import streaming as core_streaming
@@ -85,10 +86,13 @@ class Sender:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._port, self._take = port, take
         self.clock = clock
+        self.roles: tuple[str, ...] = TRACKERS
         self.sent = 0
 
     def send(self, row: int) -> None:
         for tracker, role in enumerate(TRACKERS):
+            if role not in self.roles:
+                continue
             x, y, z = self._take.positions[row, tracker].tolist()
             w, a, b, c = self._take.rotations[row, tracker].tolist()
             message = OscMessageBuilder("/VMC/Ext/Tra/Pos")
@@ -129,7 +133,8 @@ def stream(current: capture.Capture, sender: Sender, rows: Iterable[int]) -> Non
     for row in rows:
         before = current.receiver.counters.datagrams
         sender.send(row)
-        wait_for(lambda: current.receiver.counters.datagrams >= before + len(TRACKERS))  # noqa: B023
+        wanted = before + len(sender.roles)
+        wait_for(lambda: current.receiver.counters.datagrams >= wanted)  # noqa: B023
         current.tick()
         sender.clock.sleep(1.0 / 60.0)
     current.tick()
@@ -317,6 +322,49 @@ def ends(shown: picture.Picture | None, colour: picture.Colour) -> np.ndarray:
         for pair in zip(points, colours, strict=True)
     ]
     return np.array([point for point, its_colour in drawn if its_colour == colour])
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [
+        ("head", "left_hand", "right_hand"),
+        ("pelvis", "head", "left_hand", "right_hand"),
+        ("head", "left_hand", "right_hand", "left_foot", "right_foot"),
+    ],
+)
+def test_fewer_trackers_are_calibrated_shown_and_recorded(
+    performance: Motion, sender: Sender, tmp_path: Path, roles: tuple[str, ...]
+) -> None:
+    armature, scene = make_armature("Hero", performance.skeleton), bpy.context.scene
+    choose(armature, {})
+    setup, live = scene.ssrhmr, live_of(scene)
+    live.folder, live.countdown, live.overlay = str(tmp_path), 0.3, True
+    sender.roles = roles
+    current = start()
+    stream(current, sender, range(2))
+    assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
+    assert "the model fills in what nobody tracks" in current.status.message
+    stream(current, sender, range(2, 38))
+    missing = [TRACKER_LABELS[role] for role in TRACKERS if role not in roles]
+    assert current.session.calibrations == 1 and current.status.message == ""
+    assert setup.assumed.startswith(f"No tracker on {missing[0]}")
+    assert len(setup.fits) == len(roles)
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    stream(current, sender, range(60, 100))
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    assert current.pose is not None
+    assert current.pose.valid.tolist() == [role in roles for role in TRACKERS]
+    head = np.array(armature.matrix_world @ armature.pose.bones[setup.bones[13].bone].head)
+    truth = TO_BLENDER @ performance.positions()[99, INDEX["head"]]
+    assert np.linalg.norm(head - truth) < 0.03
+    # The overlay shows what is filled in, where the body has it.
+    picture_now = current.picture()
+    assert picture_now is not None
+    texts = [text for _, text, _ in picture_now.names]
+    assert [text for text in texts if "filled in" in text] == [f"{m} (filled in)" for m in missing]
+    assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
+    # The recording was baked.
+    assert action_of(armature).name == "take_001"
 
 
 def test_watching_without_a_character(

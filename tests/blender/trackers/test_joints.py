@@ -62,7 +62,11 @@ def test_calibrate_and_its_messages(performance: Motion) -> None:
     with pytest.raises(RuntimeError, match="need no pose: press Calibrate"):
         bpy.ops.ssrhmr.find_still()
     setup.left_hand = None
-    with pytest.raises(RuntimeError, match="Left Hand tracker is missing"):
+    setup.proportions = "MATCH"
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}
+    assert setup.assumed.startswith("No tracker on Left Hand: the model fills in")
+    setup.pelvis = setup.head = None
+    with pytest.raises(RuntimeError, match="Neither a Pelvis nor a Head tracker is chosen"):
         bpy.ops.ssrhmr.calibrate()
 
 

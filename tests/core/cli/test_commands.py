@@ -173,6 +173,21 @@ def test_noise_makes_it_worse_and_the_solve_better(clip: Path, tmp_path: Path) -
     assert mpjpe("--stage", "network") > exact
 
 
+def test_some_trackers_only(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "figures.json"
+    arguments = ["evaluate", str(clip), "--json", str(out), "--only"]
+    assert main([*arguments, "head,left_hand,right_hand"]) == 0
+    figures = json.loads(out.read_text())["pooled"]
+    assert figures["lost_mpjpe_mm"] == figures["mpjpe_mm"] > 10.0
+    for roles, reason in (
+        ("head,tail", "trackers are pelvis, head"),
+        ("left_hand,left_foot", "neither pelvis nor head is tracked"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*arguments, roles])
+        assert reason in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -11,6 +11,7 @@ import pytest
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS, Skeleton
 from ssrhmr_core.evaluation.evaluate import Disturbance, ScoredModel, evaluate, random_body
+from ssrhmr_core.evaluation.worn.score import WornTrackers
 from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
@@ -98,3 +99,23 @@ def test_the_published_architecture_needs_weights(tmp_path: Path, motion: Motion
     save_bvh(path, motion)
     with pytest.raises(ValueError, match="train --preset paper"):
         evaluate([path], ScoredModel("paper"))
+
+
+def test_only_some_trackers(tmp_path: Path, motion: Motion) -> None:
+    take = Take.from_motion(motion)
+    only = Disturbance(only=("head", "left_hand"))
+    assert only.apply(take, 0).valid.tolist() == [[False, True, True, False, False, False]] * len(
+        take
+    )
+    assert Disturbance().tracked.all()
+    path = tmp_path / "clip.bvh"
+    save_bvh(path, motion)
+    pelvis = Disturbance(only=tuple(role for role in TRACKERS if role != "head"))
+    lost = Disturbance(lost=(("head", float("inf")),))
+    figures = [evaluate([path], disturbance=each)["pooled"]["mpjpe_mm"] for each in (pelvis, lost)]
+    assert figures[0] == figures[1]
+    worn = evaluate([path], disturbance=pelvis, worn=WornTrackers("pose"))["pooled"]
+    assert "head" not in worn["mount_mm"] and worn["mount_mm"]["pelvis"] < 100.0
+    assert np.isfinite(worn["mount_mm"]["mean"])
+    with pytest.raises(ValueError, match="six trackers only"):
+        evaluate([path], disturbance=pelvis, worn=WornTrackers("movement"))
