@@ -68,7 +68,7 @@ def ranges_of(contacts: Contacts, seconds: np.ndarray) -> list[ContactRange]:
 
 
 def contacts_from_ranges(ranges: Iterable[ContactRange], seconds: np.ndarray) -> Contacts:
-    """Return the contacts that ranges mean.
+    """Return the contacts that ranges mean; they hold more firmly than detected ones.
 
     Args:
         ranges: The ranges, in any order; they may overlap.
@@ -83,4 +83,5 @@ def contacts_from_ranges(ranges: Iterable[ContactRange], seconds: np.ndarray) ->
         flat=np.stack([masks[f"{side}_foot"] for side in _SIDES], -1),
         hands=np.stack([masks[f"{side}_hand"] for side in _SIDES], -1),
         hips=masks["hips"],
+        listed=True,
     )

@@ -36,6 +36,8 @@ _NEARBY = 90
 """Frames before and after a frame in which those heights are looked for."""
 _STIFFNESS = 2e3
 """Penalty on speed in frames squared; a shuffle slower than its square root of frames shows."""
+_FIRM_STIFFNESS = 1e6
+"""The same in contacts that somebody has listed: what slides there is held all the same."""
 _SINK = 0.001
 """Metres by which soles give way."""
 _EDGE = 8
@@ -70,12 +72,19 @@ class Contacts:
         flat: (F, 2) bool, True while the whole foot is.
         hands: (F, 2) bool, True while the left or right hand is; None if nobody looked.
         hips: (F,) bool, True while the hips are; None if nobody looked.
+        listed: Whether somebody has listed them, rather than that they were detected.
     """
 
     ball: np.ndarray
     flat: np.ndarray
     hands: np.ndarray | None = None
     hips: np.ndarray | None = None
+    listed: bool = False
+
+    @property
+    def stiffness(self) -> float:
+        """The penalty on speed during a contact, in frames squared."""
+        return _FIRM_STIFFNESS if self.listed else _STIFFNESS
 
 
 def detect_contacts(
@@ -155,7 +164,7 @@ def _detect_low(
 
 
 def _find_floor(take: Take, contacts: Contacts, skeleton: Skeleton) -> float:
-    """Return the height of the floor: where balls of standing feet are, or of all if none stands."""
+    """Return the height of the balls of standing feet, or of the lowest one if none stands."""
     heights = np.stack(
         [
             _foot_positions(take, foot, skeleton.offsets[toe])[1][:, 1]
@@ -196,15 +205,15 @@ def plant_feet(
     Returns:
         The take with planted feet.
     """
-    edge = max(release * MODEL_RATE, 1.0)
+    hold = _Hold(contacts.stiffness, release)
     positions, rotations = take.positions.copy(), take.rotations.copy()
     for side, (foot, toe) in enumerate(zip(FOOT_TRACKERS, TOES, strict=True)):
         offset = skeleton.offsets[toe]
         measured, balls = _foot_positions(take, foot, offset)
         quats = quat.unroll(take.rotations[:, foot].astype(np.float64), 0)
-        planted = quats + strength * (_hold(quats, contacts.flat[:, side], edge) - quats)
+        planted = quats + strength * (hold(quats, contacts.flat[:, side]) - quats)
         planted = quat.normalize(planted)
-        still = balls + strength * (_hold(balls, contacts.ball[:, side], edge) - balls)
+        still = balls + strength * (hold(balls, contacts.ball[:, side]) - balls)
         ankles = still - quat.mul_vec(planted, np.broadcast_to(offset, still.shape))
         lift = np.maximum(
             estimate_floor(balls[:, 1], contacts.ball[:, side]) - still[:, 1],
@@ -216,21 +225,13 @@ def plant_feet(
     for side, hand in enumerate(HANDS):
         if contacts.hands is not None:
             resting = contacts.hands[:, side]
-            _hold_tracker(positions, hand, resting, strength=strength, edge=edge)
+            positions[:, hand] = hold.blend(positions[:, hand], resting, strength)
             quats = quat.unroll(take.rotations[:, hand].astype(np.float64), 0)
-            held = quats + strength * (_hold(quats, resting, edge) - quats)
+            held = quats + strength * (hold(quats, resting) - quats)
             rotations[:, hand] = quat.normalize(held)
     if contacts.hips is not None:
-        _hold_tracker(positions, PELVIS, contacts.hips, strength=strength, edge=edge)
+        positions[:, PELVIS] = hold.blend(positions[:, PELVIS], contacts.hips, strength)
     return Take(take.times, positions, rotations, take.valid)
-
-
-def _hold_tracker(
-    positions: np.ndarray, tracker: int, contact: np.ndarray, *, strength: float, edge: float
-) -> None:
-    """Hold the positions (F, 6, 3) of a tracker in place while it rests."""
-    measured = positions[:, tracker].astype(np.float64)
-    positions[:, tracker] = measured + strength * (_hold(measured, contact, edge) - measured)
 
 
 def keep_toes_flat(
@@ -247,10 +248,10 @@ def keep_toes_flat(
         strength: A share: 0 leaves the rotations as they are, 1 holds toes fully.
         release: Seconds in which toes come to rest and come loose again.
     """
-    edge = max(release * MODEL_RATE, 1.0)
+    hold = _Hold(contacts.stiffness, release)
     for side, toe in enumerate(TOES):
         quats = quat.unroll(rotations[:, toe].astype(np.float64), 0)
-        held = _hold(quats, contacts.ball[:, side], edge)
+        held = hold(quats, contacts.ball[:, side])
         rotations[:, toe] = quat.normalize(quats + strength * (held - quats))
 
 
@@ -317,16 +318,28 @@ def _drop_short_runs(mask: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _hold(values: np.ndarray, contact: np.ndarray, edge: float) -> np.ndarray:
-    """Return the values (F, n) nearest to the given ones that hardly change during contact.
+class _Hold:
+    """Finds the values nearest to given ones that hardly change during contact."""
 
-    Minimises |x - values|^2 + sum of w |x[t + 1] - x[t]|^2, a tridiagonal system.
-    """
-    both = contact[1:] & contact[:-1]
-    # From the edges of a contact inwards the penalty grows by a factor each frame.
-    depth = np.minimum(_count_run(both), _count_run(both[::-1])[::-1])
-    stiffness = _STIFFNESS ** np.minimum(depth / edge, 1.0) - 1.0
-    return _solve_tridiagonal(stiffness, values)
+    def __init__(self, stiffness: float, release: float) -> None:
+        """Choose the penalty on speed and the seconds in which it rises and falls."""
+        self._stiffness, self._edge = stiffness, max(release * MODEL_RATE, 1.0)
+
+    def __call__(self, values: np.ndarray, contact: np.ndarray) -> np.ndarray:
+        """Return the values nearest to ``values`` (F, n).
+
+        Minimises |x - values|^2 + sum of w |x[t + 1] - x[t]|^2, a tridiagonal system.
+        """
+        both = contact[1:] & contact[:-1]
+        # From the edges of a contact inwards the penalty grows by a factor each frame.
+        depth = np.minimum(_count_run(both), _count_run(both[::-1])[::-1])
+        stiffness = self._stiffness ** np.minimum(depth / self._edge, 1.0) - 1.0
+        return _solve_tridiagonal(stiffness, values)
+
+    def blend(self, values: np.ndarray, contact: np.ndarray, strength: float) -> np.ndarray:
+        """Return values (F, n) that are held with some strength, 0 to 1."""
+        measured = values.astype(np.float64)
+        return np.asarray(measured + strength * (self(measured, contact) - measured))
 
 
 def _count_run(mask: np.ndarray) -> np.ndarray:
