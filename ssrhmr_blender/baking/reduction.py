@@ -12,7 +12,7 @@ import bpy
 
 from ..animation.assignment import curves_in
 from ..animation.bezier import replace_keys, sample_curve
-from ..common.axes import metre
+from ..common.axes import metre, split_transforms
 from ..common.errors import UserError
 from ..common.typed import armature_of, pose_of
 from ..rig.bones import Bone
@@ -87,7 +87,7 @@ class ReductionTask:
         character: Character that it moves.
         bones: Bones from :func:`~ssrhmr_blender.rig.bones.read_bones`, with the poses that those
             without keys have at each frame.
-        frames: (F,) whole frame numbers.
+        times: (F,) times of the frames on the curves, evenly spaced.
         contacts: When parts of the body rest; seconds count from the first frame.
     """
 
@@ -96,7 +96,7 @@ class ReductionTask:
     armature: bpy.types.Object
     character: Character
     bones: Sequence[Bone]
-    frames: np.ndarray
+    times: np.ndarray
     contacts: Sequence[ContactRange] = ()
 
 
@@ -132,7 +132,7 @@ def reduce_action(
     from ssrhmr_core.keyframes.reduction import reduce_keys
 
     rate = scene.render.fps / scene.render.fps_base
-    to_millimetres = task.character.scale / metre(scene) / _MILLIMETRE
+    to_millimetres = _unit(task.character) / metre(scene) / _MILLIMETRE
     reader = _ActionReader(task, rate)
     steps = reduce_keys(reader.bones, reader.channels, reader.tolerance(options))
     del scene
@@ -155,7 +155,7 @@ class _ActionReader:
         self._task = task
         self._masks = _contact_masks(task, rate)
         lengths = armature_of(task.armature).bones
-        self.bones = [_pose_bone(bone, lengths[bone.name].length) for bone in task.bones]
+        self.bones = [as_pose_bone(bone, lengths[bone.name].length) for bone in task.bones]
         self._moves = _find_moved(self.bones)
         self._paths: list[str] = []
         self.channels: list[Channel] = []
@@ -177,7 +177,7 @@ class _ActionReader:
         from ssrhmr_core.keyframes.reduction import Tolerance
 
         count = len(self.bones)
-        positions = np.full((2 * count, len(self._task.frames)), options.joints)
+        positions = np.full((2 * count, len(self._task.times)), options.joints)
         ends = {*TRACKER_JOINTS[1:], INDEX["left_toe"], INDEX["right_toe"]}
         for number, bone in enumerate(self._task.bones):
             if bone.joint in ends:
@@ -187,7 +187,7 @@ class _ActionReader:
                     rows = np.array([number, count + number])[:, None]
                     frames = np.flatnonzero(mask)
                     positions[rows, frames] = np.minimum(positions[rows, frames], options.contacts)
-        return Tolerance(positions / self._task.character.scale, np.array(options.angle))
+        return Tolerance(positions / _unit(self._task.character), np.array(options.angle))
 
     def write(self, reduction: Reduction) -> tuple[int, int]:
         """Write the keys that are left and return how many there were and are."""
@@ -195,6 +195,7 @@ class _ActionReader:
             (curve.data_path, curve.array_index): curve
             for curve in curves_in(bpy.data.actions[self._task.action], self._task.slot)
         }
+        step = float(self._task.times[1] - self._task.times[0])
         before = after = 0
         for path, keys in zip(self._paths, reduction.keys, strict=True):
             for index in range(keys.values.shape[1]):
@@ -203,8 +204,8 @@ class _ActionReader:
                     continue
                 before += len(curve.keyframe_points)
                 after += len(keys.frames)
-                frames = self._task.frames[keys.frames]
-                replace_keys(curve, frames, keys.values[:, index], keys.slopes[:, index])
+                slopes = keys.slopes[:, index] / step
+                replace_keys(curve, self._task.times[keys.frames], keys.values[:, index], slopes)
         return before, after
 
     def _read_channels(self) -> None:
@@ -226,10 +227,10 @@ class _ActionReader:
                 if not present:
                     continue
                 values = np.tile(
-                    np.array(getattr(pose[bone.name], name)), (len(self._task.frames), 1)
+                    np.array(getattr(pose[bone.name], name)), (len(self._task.times), 1)
                 )
                 for index, curve in present.items():
-                    values[:, index] = sample_curve(curve, self._task.frames.tolist())
+                    values[:, index] = sample_curve(curve, self._task.times.tolist())
                 self._paths.append(path)
                 self.channels.append(Channel(number, mode, Samples(values, pinned)))
 
@@ -241,10 +242,10 @@ class _ActionReader:
             )
 
     def _pinned(self, number: int) -> np.ndarray:
-        """Return where (F,) a bone keeps its keys: where what it carries begins and ends to rest."""
+        """Return where (F,) a bone keeps its keys: at both ends of contacts of what it carries."""
         import numpy as np
 
-        pinned = np.zeros(len(self._task.frames), bool)
+        pinned = np.zeros(len(self._task.times), bool)
         for joints, _, edges in self._masks:
             carried = [other for other, bone in enumerate(self._task.bones) if bone.joint in joints]
             if self._moves[carried, number].any():
@@ -252,18 +253,27 @@ class _ActionReader:
         return pinned
 
 
-def _pose_bone(bone: Bone, length: float) -> PoseBone:
+def as_pose_bone(bone: Bone, length: float) -> PoseBone:
+    """Return a bone in the terms of the core, without the scale of its pose."""
     from ssrhmr_core.keyframes.posing import PoseBone
 
+    positions, rotations, _ = split_transforms(bone.static)
+    static = bone.static.copy()
+    static[..., :3, :3], static[..., :3, 3] = rotations, positions
     return PoseBone(
         parent=bone.parent,
         rest=bone.rest,
         relative=bone.relative,
-        static=bone.static,
+        static=static,
         length=length,
         inherits_rotation=bone.inherits_rotation,
         local_location=bone.local_location,
     )
+
+
+def _unit(character: Character) -> float:
+    """Return the scene units in one unit of the armature as it is posed."""
+    return character.scale * character.pose_scale
 
 
 def _find_moved(bones: Sequence[PoseBone]) -> np.ndarray:
@@ -289,7 +299,7 @@ def _contact_masks(
 
     from ssrhmr_core.tracking.contacts import RESTING_JOINTS
 
-    seconds = (task.frames - task.frames[0]) / rate
+    seconds = np.arange(len(task.times)) / rate
     masks = []
     for contact in task.contacts:
         half = 0.5 / rate

@@ -56,7 +56,7 @@ class SSRHMR_Keys(bpy.types.PropertyGroup):
         name="Contacts (mm)",
         description="Distance in millimetres by which hands and feet may move while they rest on"
         " the floor",
-        default=0.5,
+        default=1.0,
         min=0.01,
         soft_max=20.0,
         max=1000.0,

@@ -258,7 +258,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
 
     contacts: bpy.props.PointerProperty(type=SSRHMR_Contacts, name="Contacts")
     root_motion: bpy.props.PointerProperty(type=SSRHMR_RootMotion, name="Root Motion")
-    keys: bpy.props.PointerProperty(type=SSRHMR_Keys, name="Keys")
+    keyframes: bpy.props.PointerProperty(type=SSRHMR_Keys, name="Keys")
 
     message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
     notes: bpy.props.StringProperty(name="Notes", options={"HIDDEN", "SKIP_SAVE"})
