@@ -6,6 +6,8 @@ from __future__ import annotations
 import bpy
 
 from . import properties, translations
+from .bake import contacts as bake_contacts
+from .bake import keys as bake_keys
 from .bake import ops as bake_ops
 from .bake import panel as bake_panel
 from .batch import ops as batch_ops
@@ -59,6 +61,8 @@ CLASSES: tuple[type, ...] = (
     *setup_panel.CLASSES,
     *calibrate_panel.CLASSES,
     *bake_panel.CLASSES,
+    *bake_contacts.CLASSES,
+    *bake_keys.CLASSES,
     *live_panel.CLASSES,
     *batch_panel.CLASSES,
     *support_panel.CLASSES,

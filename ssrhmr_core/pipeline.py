@@ -22,9 +22,16 @@ from .model.ik_baseline import predict_without_network
 from .model.network import NetworkInputs, predict
 from .model.weights import WeightsError, load_weights
 from .solver import LIMBS, solve
+from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
 from .tracking.denoising import Smoothing, smooth
 from .tracking.dropout import mark_dropouts
-from .tracking.foot_planting import Contacts, detect_contacts, keep_toes_flat, plant_feet
+from .tracking.foot_planting import (
+    ContactOptions,
+    Contacts,
+    detect_contacts,
+    keep_toes_flat,
+    plant_feet,
+)
 from .tracking.gap_filling import ANCHORS, GapFiller
 from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
@@ -51,6 +58,9 @@ class ReconstructionOptions:
             removed, and single frames are used as they come.
         planting: How firmly feet on the floor are held in whole takes, 0 to 1. Single frames are
             never planted.
+        contact_options: How to detect when parts of the body are on the floor, and how planted
+            ones come to rest.
+        contacts: When they are, in seconds from the take's first frame, instead of detecting it.
         tracker_weights: How much each of the six trackers counts, from 0 (as if it were missing)
             to 1 (exactly). Pelvis or head must have the weight 1.
         causal: Let the network know of the performer only what earlier frames of the take show, as
@@ -61,6 +71,8 @@ class ReconstructionOptions:
     stage: Stage = "exact"
     smoothing: Smoothing = field(default_factory=Smoothing)
     planting: float = 0.0
+    contact_options: ContactOptions = field(default_factory=ContactOptions)
+    contacts: tuple[ContactRange, ...] | None = None
     tracker_weights: tuple[float, ...] = (1.0,) * len(TRACKERS)
     causal: bool = False
 
@@ -302,8 +314,14 @@ class Reconstructor:
         clock = self._fill_gaps(raw, context)
         contacts: Contacts | None = None
         if self.options.planting > 0.0:
-            contacts = detect_contacts(clock, self._body)
-            clock = plant_feet(clock, contacts, self._body, self.options.planting)
+            contacts = self._contacts(clock)
+            clock = plant_feet(
+                clock,
+                contacts,
+                self._body,
+                self.options.planting,
+                self.options.contact_options.release,
+            )
         parts = []
         matrices = quat.to_matrix(clock.rotations).astype(np.float32)
         done = 0
@@ -313,7 +331,8 @@ class Reconstructor:
             yield done / len(clock)
         rotations = np.concatenate(parts)
         if contacts:
-            keep_toes_flat(rotations, contacts, self.options.planting)
+            release = self.options.contact_options.release
+            keep_toes_flat(rotations, contacts, self.options.planting, release)
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
         result = self._resample(motion, _transfer_changes(take, raw, clock, times))
@@ -325,6 +344,29 @@ class Reconstructor:
         if self._performer is None:
             return Motion(self.skeleton, times, rotations, root)
         return retarget(Motion(self._performer, times, rotations, root), self.skeleton)
+
+    def find_contacts(self, take: Take) -> list[ContactRange]:
+        """Return when parts of the body are on the floor, as planting would have it.
+
+        Args:
+            take: Calibrated trackers at any rate.
+
+        Raises:
+            TrackerError: If too few trackers are valid to reconstruct a body.
+        """
+        if self._unit != 1.0:
+            take = Take(take.times, take.positions / self._unit, take.rotations, take.valid)
+        take = smooth(mark_dropouts(take), self.options.smoothing)
+        raw = take.resampled()
+        context = self._take_context(raw, quat.to_matrix(raw.rotations).astype(np.float32))
+        clock = self._fill_gaps(raw, context)
+        return ranges_of(self._contacts(clock), clock.times - clock.times[0])
+
+    def _contacts(self, clock: Take) -> Contacts:
+        """Return the contacts of a take on the model's clock: the given or the detected ones."""
+        if self.options.contacts is not None:
+            return contacts_from_ranges(self.options.contacts, clock.times - clock.times[0])
+        return detect_contacts(clock, self._body, self.options.contact_options)
 
     def _pose_slices(
         self, positions: np.ndarray, matrices: np.ndarray, context: np.ndarray

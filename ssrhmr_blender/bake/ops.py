@@ -25,6 +25,8 @@ class _Baking(ModalJob):
         """Report what was baked."""
         seconds = sum(result.seconds.values())
         text = f"'{result.action}': {result.keys:,} keys on {result.bones} bones in {seconds:.1f} s"
+        if result.reduction:
+            text = f"{text}: {result.reduction}"
         setup = setup_of(scene_of(context))
         setup.message, setup.notes = text, "\n".join(result.notes)
         LOGGER.info("%s", "; ".join([text, *result.notes]))

@@ -58,7 +58,7 @@ class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw smoothing, planting and the trackers' weights."""
+        """Draw smoothing and the trackers' weights."""
         layout, setup = layout_of(self), setup_of(scene_of(context))
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -66,7 +66,6 @@ class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):
         layout.prop(setup, "smoothing")
         if setup.smoothing == "CUTOFF":
             layout.prop(setup, "cutoff", text="Cutoff (Hz)")
-        layout.prop(setup, "planting", slider=True)
         column = layout.column(align=True, heading="Weights")
         for role in TRACKERS:
             column.prop(setup.tracker(role), "weight", text=TRACKER_LABELS[role], slider=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,9 +14,11 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..animation.actions import ActionWriter, curves_of
-from ..animation.assignment import assignment_of, restore
+from ..animation.assignment import Assignment, assign, assignment_of, restore
+from ..animation.layers import add_layer
 from ..common.axes import metre
-from ..common.data_blocks import key_of
+from ..common.compat import first_slot
+from ..common.data_blocks import find_action, key_of
 from ..common.steps import map_steps
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.setup import setup_of
@@ -28,6 +31,8 @@ from ..trackers.take import take_from_samples
 from .inspection import inspect_skin
 from .keys import write_bone_keys
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
+from .reduction import ReductionTask, reduce_action
+from .root_motion import Placement, place_root
 from .settling import Performance, settle
 
 if TYPE_CHECKING:
@@ -38,7 +43,11 @@ if TYPE_CHECKING:
 _MODEL_RATE = 60.0
 _SHARES = {"sampling": 0.3, "model": 0.45, "keys": 0.15, "checks": 0.1}
 _CHECKS_FROM = 1.0 - _SHARES["checks"]
+_BEFORE_REDUCTION = 0.5
+"""Share of a bake that reduces keys that is done before it does."""
 _STILL = 1e-6
+_FEWEST = 3
+"""Frames of the shortest bake whose keys are reduced."""
 
 _Result = TypeVar("_Result")
 Steps = Generator[tuple[float, str], None, BakeReport]
@@ -65,7 +74,8 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
     source = source or BakeSource()
     armature, trackers = check_character(setup), source.trackers or check_trackers(setup)
     start, end = source.span or frame_range(scene, setup)
-    plan = BakePlan(scene, setup, armature, source.action or f"{armature.name} SSR-HMR")
+    plan = BakePlan(scene, setup, armature, source.action or f"{armature.name} SSR-HMR", start)
+    plan.layer = plan.layer and source.layer
     between = int(np.ceil(_MODEL_RATE / plan.rate - 1e-3)) if setup.between_frames else 1
     sampled = start + np.arange((end - start) * between + 1) / between
     names = {role: obj.name for role, obj in trackers.items()}
@@ -74,7 +84,7 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
 
     clock = time.perf_counter()
     steps = sample(plan.scene, [*keys, plan.owner], list(sampled), plan.left)
-    worlds = yield from _as_share(steps, "sampling", iface_("Reading trackers"), 0.0)
+    worlds = yield from _as_share(steps, "sampling", iface_("Reading trackers"), 0.0, plan)
     take = take_from_samples(worlds[:, : len(keys)], sampled, plan.rate, names)
     if len(take) > 1:
         _check_moving(take, names, animated)
@@ -102,7 +112,7 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
 
     setup = setup_of(scene)
     armature = check_character(setup)
-    plan = BakePlan(scene, setup, armature, path.stem)
+    plan = BakePlan(scene, setup, armature, path.stem, start)
     take = load_trackers(path)
     # As the session that recorded and calibrated them did.
     take = rotate_positions_only(take, find_positions_only(take))
@@ -113,7 +123,9 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
 
     clock = time.perf_counter()
     steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
-    worlds = yield from _as_share(steps, "sampling", iface_("Reading the character's place"), 0.0)
+    worlds = yield from _as_share(
+        steps, "sampling", iface_("Reading the character's place"), 0.0, plan
+    )
     plan.report.add_lap("sampling", clock)
     return (yield from _write(plan, take, frames, worlds))
 
@@ -132,31 +144,43 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     plan.note_uncalibrated(take)
     bones = use_sampled_poses(plan.bones, worlds[:, 1:], plan.character.pose_scale)
     clock = time.perf_counter()
+    take = plan.calibration.apply(take)
     times = take.times[0] + (frames - frames[0]) / plan.rate
-    steps = plan.reconstructor.steps(plan.calibration.apply(take), times)
-    motion = yield from _as_share(steps, "model", iface_("Reconstructing"), _SHARES["sampling"])
+    steps = plan.reconstructor.steps(take, times)
+    motion = yield from _as_share(
+        steps, "model", iface_("Reconstructing"), _SHARES["sampling"], plan
+    )
     clock = report.add_lap("model", clock)
 
+    placement = place_root(
+        plan.root,
+        plan.find_armature(),
+        plan.character,
+        Placement(motion, bones, worlds[:, 0]),
+        plan.rate,
+    )
     writer = ActionWriter(plan.action, plan.find_armature())
     keyed_at = frames * plan.curve_time
-    written: set[str] = set()
     done = False
     try:
-        for channel in pose_bones(motion, plan.character, bones, worlds[:, 0]):
-            clock = report.add_lap("posing", clock)
-            written.add(write_bone_keys(writer, channel, keyed_at))
-            clock = report.add_lap("keys", clock)
-            share = len(written) / report.bones
-            yield _CHECKS_FROM - _SHARES["keys"] * (1.0 - share), iface_("Writing keys")
+        written = yield from _write_channels(plan, placement, writer, keyed_at)
         with _restored_on_error(plan):
             _set_switches(plan, writer, float(keyed_at[0]))
-            _assign_action(plan.find_armature(), writer, written, report)
-            performance = Performance(motion, frames, keyed_at, worlds[:, 0], bones)
+            former = assignment_of(plan.find_armature())
+            _assign_action(plan, writer, written)
+            performance = Performance(
+                placement.motion, frames, keyed_at, placement.worlds, placement.bones
+            )
             clock = time.perf_counter()
             checks = _check_result(plan, writer, performance)
-            yield from _as_share(checks, "checks", iface_("Checking the result"), _CHECKS_FROM)
+            text = iface_("Checking the result")
+            yield from _as_share(checks, "checks", text, _CHECKS_FROM, plan)
             report.add_lap("checks", clock)
-            report.keys = _count_keys(plan.find_armature(), written)
+            yield from _reduce(plan, placement, writer, keyed_at, take)
+            counted = written if placement.transforms is None else written | {""}
+            report.keys = _count_keys(plan.find_armature(), counted)
+            if plan.layer:
+                _lay_above(plan, writer, former)
         done = True
     finally:
         if not done:
@@ -169,7 +193,7 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
 
 
 def _count_keys(armature: bpy.types.Object, written: set[str]) -> int:
-    """Return the number of keys of bones, given by their data paths."""
+    """Return the number of keys of bones, given by their data paths; "" is the object's own."""
     return sum(
         len(curve.keyframe_points)
         for curve in curves_of(armature)
@@ -183,6 +207,53 @@ def _check_result(
     """Settle the keys on the character that shows them, then look at its meshes."""
     yield from map_steps(settle(plan, writer, performance), lambda share: 0.8 * share)
     yield from map_steps(inspect_skin(plan, performance), lambda share: 0.8 + 0.2 * share)
+
+
+def _write_channels(
+    plan: BakePlan, placement: Placement, writer: ActionWriter, keyed_at: np.ndarray
+) -> Generator[tuple[float, str], None, set[str]]:
+    """Write a key on every frame and return the data paths of the bones."""
+    report, written = plan.report, set[str]()
+    placement.write_object(writer, keyed_at)
+    clock = time.perf_counter()
+    posed = pose_bones(placement.motion, plan.character, placement.bones, placement.worlds)
+    for channel in chain(placement.channels(), posed):
+        clock = report.add_lap("posing", clock)
+        written.add(write_bone_keys(writer, channel, keyed_at))
+        clock = report.add_lap("keys", clock)
+        share = min(len(written) / report.bones, 1.0)
+        share = _CHECKS_FROM - _SHARES["keys"] * (1.0 - share)
+        yield _scaled(plan, share), iface_("Writing keys")
+    return written
+
+
+def _reduce(
+    plan: BakePlan, placement: Placement, writer: ActionWriter, keyed_at: np.ndarray, take: Take
+) -> Generator[tuple[float, str], None, None]:
+    """Replace the keys that were written by few ones."""
+    if plan.reduction is None or len(keyed_at) < _FEWEST:
+        return
+    clock = time.perf_counter()
+    contacts = plan.contacts
+    if contacts is None:
+        contacts = tuple(plan.reconstructor.find_contacts(take))
+    slot = first_slot(writer.action)
+    task = ReductionTask(
+        action=writer.name,
+        slot=slot.identifier if slot else "",
+        armature=plan.find_armature(),
+        character=plan.character,
+        bones=placement.bones,
+        times=keyed_at,
+        contacts=contacts,
+    )
+    steps = reduce_action(bpy.data.scenes[plan.scene], task, plan.reduction)
+    rest = 1.0 - _BEFORE_REDUCTION
+    reduced = yield from map_steps(
+        steps, lambda share: (_BEFORE_REDUCTION + rest * share, iface_("Reducing keys"))
+    )
+    plan.report.reduction = str(reduced)
+    plan.report.add_lap("reduction", clock)
 
 
 @contextmanager
@@ -217,11 +288,13 @@ def _set_switches(plan: BakePlan, writer: ActionWriter, frame: float) -> None:
             set_switch(armature, bone, name, value)
 
 
-def _assign_action(
-    armature: bpy.types.Object, writer: ActionWriter, written: set[str], report: BakeReport
-) -> None:
-    """Assign the new action in place of the former one."""
+def _assign_action(plan: BakePlan, writer: ActionWriter, written: set[str]) -> None:
+    """Assign the new action in place of the former one, unless it is going to lie above that."""
+    armature, report = plan.find_armature(), plan.report
     previous = armature.animation_data.action if armature.animation_data else None
+    if plan.layer:
+        writer.assign(armature)
+        return
     if previous is not None:
         writer.carry_over(armature, written)
         report.notes.append(f"'{previous.name}' was the action before; its keys are unchanged")
@@ -231,11 +304,25 @@ def _assign_action(
         previous.use_fake_user = True
 
 
+def _lay_above(plan: BakePlan, writer: ActionWriter, former: Assignment) -> None:
+    """Give the character its former action back and put the new one on a strip above it."""
+    armature = plan.find_armature()
+    action = find_action(former.action) if former.action else None
+    assign(armature, action, former.slot)
+    add_layer(armature, writer.action, plan.blend)
+    plan.report.notes.append("the new NLA strip lies above what the character does already")
+
+
+def _scaled(plan: BakePlan, share: float) -> float:
+    """Return the share of the whole job for a share of what precedes a reduction of keys."""
+    return share if plan.reduction is None else _BEFORE_REDUCTION * share
+
+
 def _as_share(
-    steps: Generator[float, None, _Result], part: str, text: str, before: float
+    steps: Generator[float, None, _Result], part: str, text: str, before: float, plan: BakePlan
 ) -> Generator[tuple[float, str], None, _Result]:
     """Pass on the steps of one part of the job as a share of the whole."""
-    return map_steps(steps, lambda share: (before + share * _SHARES[part], text))
+    return map_steps(steps, lambda share: (_scaled(plan, before + share * _SHARES[part]), text))
 
 
 def _check_moving(take: Take, names: dict[str, str], animated: dict[str, bool]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..animation.actions import curves_of
+from ..animation.layers import has_animation
 from ..common.axes import metre
 from ..common.clock import curve_time_per_frame
 from ..common.data_blocks import find_object, key_of
@@ -20,6 +21,9 @@ from ..rig.bones import read_bones
 from ..rig.obstacles import find_obstacles
 from ..rig.reading import read_character
 from ..trackers.stored_calibration import stored_calibration
+from .contacts import listed_ranges, read_contact_options
+from .reduction import read_options
+from .root_motion import read_root_options
 
 if TYPE_CHECKING:
     from ssrhmr_core.tracking.take import Take
@@ -37,7 +41,8 @@ class BakeReport:
         bones: Number of bones.
         notes: What the user should know.
         seconds: Time by part: sampling, model (with its solve), posing (from joints to the
-            channels of bones), keys.
+            channels of bones), keys, reduction.
+        reduction: What the reduction of keys did, empty if there was none.
     """
 
     action: str = ""
@@ -45,6 +50,7 @@ class BakeReport:
     bones: int = 0
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    reduction: str = ""
 
     def add_lap(self, part: str, since: float) -> float:
         """Add the time since ``since`` to a part; return the time now."""
@@ -61,11 +67,13 @@ class BakeSource:
         trackers: Objects by role; the setup's if empty.
         span: First and last frame; the setup's range if not given.
         action: Name for the new action; after the character if empty.
+        layer: Whether the result may become an NLA layer, if the setup says so.
     """
 
     trackers: Mapping[str, bpy.types.Object] = field(default_factory=dict)
     span: tuple[int, int] | None = None
     action: str = ""
+    layer: bool = True
 
 
 def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
@@ -116,9 +124,21 @@ class BakePlan:
     """What a bake needs of the setup, read once: the setup may change while it runs."""
 
     def __init__(
-        self, scene: bpy.types.Scene, setup: SSRHMR_Setup, armature: bpy.types.Object, action: str
+        self,
+        scene: bpy.types.Scene,
+        setup: SSRHMR_Setup,
+        armature: bpy.types.Object,
+        action: str,
+        start: int,
     ) -> None:
         """Read everything.
+
+        Args:
+            scene: Scene of the window.
+            setup: Setup to bake.
+            armature: Armature object of the setup.
+            action: Name for the new action.
+            start: First frame to bake.
 
         Raises:
             SetupError: if the setup is not calibrated.
@@ -142,9 +162,13 @@ class BakePlan:
             auto=setup.smoothing == "AUTO",
             cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0,
         )
+        self.rate = scene.render.fps / scene.render.fps_base
+        self.contacts = listed_ranges(setup.contacts, start, self.rate)
         options = ReconstructionOptions(
             smoothing=smoothing,
             planting=setup.planting,
+            contact_options=read_contact_options(setup.contacts),
+            contacts=self.contacts,
             tracker_weights=tuple(setup.weights()),
         )
         self.reconstructor = Reconstructor(
@@ -157,7 +181,10 @@ class BakePlan:
         self.key_switches = setup.key_switches
         self.metre = metre(scene)
         self.curve_time = curve_time_per_frame(scene)
-        self.rate = scene.render.fps / scene.render.fps_base
+        self.root = read_root_options(armature, self.character, self.bones, setup.root_motion)
+        self.reduction = read_options(scene, setup.keyframes) if setup.keyframes.reduce else None
+        self.layer = setup.keyframes.result == "LAYER" and has_animation(armature)
+        self.blend = setup.keyframes.blend
         self.owner, self.scene, self.action = key_of(armature), scene.name, action
 
     def note_uncalibrated(self, take: Take) -> None:

@@ -137,7 +137,7 @@ def _bake_one(
         name = take.name
         if name in bpy.data.actions:
             name = f"{take.name} {armature.name}"
-        report = yield from bake(scene, BakeSource(trackers, span, name))
+        report = yield from bake(scene, BakeSource(trackers, span, name, layer=False))
         # Nothing else uses it: Blender would throw it away with the next save.
         bpy.data.actions[report.action].use_fake_user = True
         return report.action

@@ -18,7 +18,12 @@ from ..properties.values import ValuesError, check_values, read_values, write_va
 from . import files
 from .files import PresetError, PresetFile
 
-_CLEANUP = ("smoothing", "cutoff", "planting", "between_frames")
+_CLEANUP = (
+    *("smoothing", "cutoff", "planting", "between_frames"),
+    *("contacts", "keyframes", "root_motion"),
+)
+_CONTACTS = ("sensitivity", "gap", "release", "whole_body")
+"""How contacts are found; where they are belongs to one take."""
 _ADJUSTMENT = ("offset", "rotation")
 _CALIBRATION = (
     *("reference", "proportions", "height", "calibration_frame", "calibration"),
@@ -118,12 +123,17 @@ def _collect_trackers(setup: SSRHMR_Setup) -> dict[str, Any]:
     for role, obj in objects.items():
         if obj is not None:
             trackers[role]["object"] = obj.name
-    return {"trackers": trackers, "settings": read_values(setup, _CLEANUP)}
+    settings = read_values(setup, _CLEANUP)
+    settings["contacts"] = read_values(setup.contacts, _CONTACTS)
+    return {"trackers": trackers, "settings": settings}
 
 
 def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
     trackers = _checked_trackers(values, ("weight",))
     settings = check_values(SSRHMR_Setup, values.get("settings", {}), _CLEANUP)
+    if "contacts" in settings:
+        ways = settings["contacts"]
+        settings["contacts"] = {name: ways[name] for name in _CONTACTS if name in ways}
     names = {role: values.get("trackers", {}).get(role, {}).get("object", "") for role in TRACKERS}
     if not all(isinstance(name, str) for name in names.values()):
         raise PresetError("The preset is damaged (it holds no names of trackers): save it again")

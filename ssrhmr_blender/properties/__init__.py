@@ -6,12 +6,26 @@ from __future__ import annotations
 import bpy
 
 from ..common.typed import add_scene_property, remove_scene_property
-from . import bones, calibration, characters, live, preferences, setup, tracker
+from . import (
+    bones,
+    calibration,
+    characters,
+    contacts,
+    keys,
+    live,
+    preferences,
+    root_motion,
+    setup,
+    tracker,
+)
 
 CLASSES: tuple[type, ...] = (
     *bones.CLASSES,
     *calibration.CLASSES,
     *tracker.CLASSES,
+    *contacts.CLASSES,
+    *keys.CLASSES,
+    *root_motion.CLASSES,
     *setup.CLASSES,
     *characters.CLASSES,
     *live.CLASSES,

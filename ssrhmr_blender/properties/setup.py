@@ -11,6 +11,9 @@ from ..common.typed import scene_property
 from ..translations import CONTEXT
 from .bones import SSRHMR_BoneSlot
 from .calibration import SSRHMR_BodyMeasure, SSRHMR_TrackerFit, SSRHMR_Warning
+from .contacts import SSRHMR_Contacts
+from .keys import SSRHMR_Keys
+from .root_motion import SSRHMR_RootMotion
 from .tracker import (
     TRACKER_ITEMS,
     TRACKERS,
@@ -257,6 +260,10 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
     )
+
+    contacts: bpy.props.PointerProperty(type=SSRHMR_Contacts, name="Contacts")
+    root_motion: bpy.props.PointerProperty(type=SSRHMR_RootMotion, name="Root Motion")
+    keyframes: bpy.props.PointerProperty(type=SSRHMR_Keys, name="Keys")
 
     message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
     notes: bpy.props.StringProperty(name="Notes", options={"HIDDEN", "SKIP_SAVE"})

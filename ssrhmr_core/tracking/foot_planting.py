@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Foot planting: feet on the floor neither slide nor sink into it.
+"""Foot planting: feet on the floor neither slide nor sink into it, nor do hands and hips slide.
 
 Contacts are detected from the motion of the foot trackers, with hysteresis, at the height at which
 each foot stands; stairs, slopes and floors away from height zero therefore need no extra care. The
@@ -11,6 +11,7 @@ it and the toes stay flat.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,10 +19,12 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import MODEL_RATE, find_runs
-from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, Skeleton
+from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKERS, Skeleton
 from .take import Take
 
 TOES = (INDEX["left_toe"], INDEX["right_toe"])
+HANDS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
+PELVIS = TRACKERS.index("pelvis")
 
 _SLOW, _FAST = 0.16, 0.32
 """Speeds in metres per second at which contact begins and ends, for an adult."""
@@ -33,66 +36,184 @@ _NEARBY = 90
 """Frames before and after a frame in which those heights are looked for."""
 _STIFFNESS = 2e3
 """Penalty on speed in frames squared; a shuffle slower than its square root of frames shows."""
+_FIRM_STIFFNESS = 1e6
+"""The same in contacts that somebody has listed: what slides there is held all the same."""
 _SINK = 0.001
 """Metres by which soles give way."""
 _EDGE = 8
-"""Frames over which the penalty rises and falls at the ends of a contact."""
+"""Frames over which the penalty rises and falls at the ends of a contact, by default."""
+_HAND_HEIGHT, _HIPS_HEIGHT = 0.12, 0.25
+"""Heights in metres above the standing feet below which wrists and hips may rest on the floor."""
+
+
+@dataclass(frozen=True)
+class ContactOptions:
+    """How to detect contacts, and how to come to rest.
+
+    Attributes:
+        sensitivity: Factor of the speeds at which a contact begins and ends: higher finds more.
+        largest_gap: Seconds; contacts of one part that are no farther apart become one.
+        release: Seconds in which a planted part comes to rest and comes loose again.
+        whole_body: Whether hands and hips are detected too.
+    """
+
+    sensitivity: float = 1.0
+    largest_gap: float = 0.0
+    release: float = _EDGE / MODEL_RATE
+    whole_body: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Contacts:
-    """The frames in which feet are on the floor.
+    """The frames in which parts of the body are on the floor.
 
     Attributes:
         ball: (F, 2) bool, True while the ball of the left or right foot is on the floor.
         flat: (F, 2) bool, True while the whole foot is.
+        hands: (F, 2) bool, True while the left or right hand is; None if nobody looked.
+        hips: (F,) bool, True while the hips are; None if nobody looked.
+        listed: Whether somebody has listed them, rather than that they were detected.
     """
 
     ball: np.ndarray
     flat: np.ndarray
+    hands: np.ndarray | None = None
+    hips: np.ndarray | None = None
+    listed: bool = False
+
+    @property
+    def stiffness(self) -> float:
+        """The penalty on speed during a contact, in frames squared."""
+        return _FIRM_STIFFNESS if self.listed else _STIFFNESS
 
 
-def detect_contacts(take: Take, skeleton: Skeleton) -> Contacts:
-    """Detect contacts from the foot trackers.
+def detect_contacts(
+    take: Take, skeleton: Skeleton, options: ContactOptions = ContactOptions()
+) -> Contacts:
+    """Detect contacts from the trackers.
 
     Args:
         take: Calibrated trackers on the model's clock.
         skeleton: The skeleton of the body.
+        options: How to detect them.
     """
+    contacts = _detect_feet(take, skeleton, options)
+    if not options.whole_body:
+        return contacts
     adult = skeleton.size / ADULT_SIZE
-    ball = np.zeros((len(take), 2), bool)
-    flat = np.zeros((len(take), 2), bool)
-    for side, (foot, toe) in enumerate(zip(FOOT_TRACKERS, TOES, strict=True)):
-        ankles, balls = _foot_positions(take, foot, skeleton.offsets[toe])
+    floor = _find_floor(take, contacts, skeleton)
+    hands = np.stack(
+        [
+            _detect_low(take.positions[:, hand], floor + _HAND_HEIGHT * adult, adult, options)
+            for hand in HANDS
+        ],
+        -1,
+    )
+    hips = _detect_low(take.positions[:, PELVIS], floor + _HIPS_HEIGHT * adult, adult, options)
+    return Contacts(contacts.ball, contacts.flat, hands, hips)
+
+
+def _detect_feet(take: Take, skeleton: Skeleton, options: ContactOptions) -> Contacts:
+    feet = [
+        _foot_positions(take, foot, skeleton.offsets[toe])
+        for foot, toe in zip(FOOT_TRACKERS, TOES, strict=True)
+    ]
+    return detect_foot_contacts(feet, skeleton.size, options)
+
+
+def detect_foot_contacts(
+    feet: Sequence[tuple[np.ndarray, np.ndarray]],
+    size: float,
+    options: ContactOptions = ContactOptions(),
+) -> Contacts:
+    """Detect contacts from the positions of ankles and balls.
+
+    Args:
+        feet: (F, 3) ankle and (F, 3) ball of the left and the right foot on the model's clock,
+            in metres, Y up.
+        size: Size of the body in metres, as skeletons have it.
+        options: How to detect them.
+    """
+    adult = size / ADULT_SIZE
+    frames = len(feet[0][0])
+    ball, flat = np.zeros((frames, 2), bool), np.zeros((frames, 2), bool)
+    for side, (ankles, balls) in enumerate(feet):
         low = balls[:, 1] < _standing_height(balls[:, 1]) + _LIFTED * adult
         ball_speed = _measure_speed(balls)
         foot_speed = np.maximum(ball_speed, _measure_speed(ankles))
         for contact, speed in ((ball, ball_speed), (flat, foot_speed)):
-            resting = _apply_hysteresis(speed, _SLOW * adult, _FAST * adult)
-            contact[:, side] = _drop_short_runs(resting & low)
+            contact[:, side] = _detect_rest(speed, low, adult, options)
     return Contacts(ball, flat)
 
 
-def plant_feet(take: Take, contacts: Contacts, skeleton: Skeleton, strength: float) -> Take:
-    """Hold feet in place while they are on the floor.
+def _detect_rest(
+    speed: np.ndarray, low: np.ndarray, adult: float, options: ContactOptions
+) -> np.ndarray:
+    """Return (F,) bool, True while something low enough is slow."""
+    factor = options.sensitivity * adult
+    resting = _apply_hysteresis(speed, _SLOW * factor, _FAST * factor)
+    return _drop_short_runs(_close_gaps(resting & low, options.largest_gap))
+
+
+def _detect_low(
+    positions: np.ndarray, height: float, adult: float, options: ContactOptions
+) -> np.ndarray:
+    """Return (F,) bool, True while positions (F, 3) rest below a height."""
+    positions = positions.astype(np.float64)
+    return _detect_rest(_measure_speed(positions), positions[:, 1] < height, adult, options)
+
+
+def _find_floor(take: Take, contacts: Contacts, skeleton: Skeleton) -> float:
+    """Return the height of the balls of standing feet, or of the lowest one if none stands."""
+    heights = np.stack(
+        [
+            _foot_positions(take, foot, skeleton.offsets[toe])[1][:, 1]
+            for foot, toe in zip(FOOT_TRACKERS, TOES, strict=True)
+        ],
+        -1,
+    )
+    standing = heights[contacts.ball]
+    return float(np.median(standing) if len(standing) else heights.min())
+
+
+def _close_gaps(mask: np.ndarray, seconds: float) -> np.ndarray:
+    """Set runs of False between runs of True that are no longer than some seconds."""
+    closed = mask.copy()
+    runs = find_runs(mask)
+    for (_, begin), (end, _) in pairwise(runs):
+        if end - begin <= seconds * MODEL_RATE:
+            closed[begin:end] = True
+    return closed
+
+
+def plant_feet(
+    take: Take,
+    contacts: Contacts,
+    skeleton: Skeleton,
+    strength: float,
+    release: float = _EDGE / MODEL_RATE,
+) -> Take:
+    """Hold feet in place while they are on the floor, and hands and hips that rest.
 
     Args:
         take: Calibrated trackers on the model's clock.
         contacts: The contacts of the take.
         skeleton: The skeleton of the body.
         strength: A share: 0 leaves the trackers as they are, 1 holds feet fully.
+        release: Seconds in which a planted part comes to rest and comes loose again.
 
     Returns:
         The take with planted feet.
     """
+    hold = _Hold(contacts.stiffness, release)
     positions, rotations = take.positions.copy(), take.rotations.copy()
     for side, (foot, toe) in enumerate(zip(FOOT_TRACKERS, TOES, strict=True)):
         offset = skeleton.offsets[toe]
         measured, balls = _foot_positions(take, foot, offset)
         quats = quat.unroll(take.rotations[:, foot].astype(np.float64), 0)
-        planted = quats + strength * (_hold(quats, contacts.flat[:, side]) - quats)
+        planted = quats + strength * (hold(quats, contacts.flat[:, side]) - quats)
         planted = quat.normalize(planted)
-        still = balls + strength * (_hold(balls, contacts.ball[:, side]) - balls)
+        still = balls + strength * (hold(balls, contacts.ball[:, side]) - balls)
         ankles = still - quat.mul_vec(planted, np.broadcast_to(offset, still.shape))
         lift = np.maximum(
             estimate_floor(balls[:, 1], contacts.ball[:, side]) - still[:, 1],
@@ -101,20 +222,36 @@ def plant_feet(take: Take, contacts: Contacts, skeleton: Skeleton, strength: flo
         ankles[:, 1] += strength * np.maximum(lift - _SINK, 0.0)
         positions[:, foot] = ankles
         rotations[:, foot] = planted
+    for side, hand in enumerate(HANDS):
+        if contacts.hands is not None:
+            resting = contacts.hands[:, side]
+            positions[:, hand] = hold.blend(positions[:, hand], resting, strength)
+            quats = quat.unroll(take.rotations[:, hand].astype(np.float64), 0)
+            held = quats + strength * (hold(quats, resting) - quats)
+            rotations[:, hand] = quat.normalize(held)
+    if contacts.hips is not None:
+        positions[:, PELVIS] = hold.blend(positions[:, PELVIS], contacts.hips, strength)
     return Take(take.times, positions, rotations, take.valid)
 
 
-def keep_toes_flat(rotations: np.ndarray, contacts: Contacts, strength: float) -> None:
+def keep_toes_flat(
+    rotations: np.ndarray,
+    contacts: Contacts,
+    strength: float,
+    release: float = _EDGE / MODEL_RATE,
+) -> None:
     """Keep toes flat on the floor while heels rise.
 
     Args:
         rotations: (F, 22, 4) global rotations; those of the toes are changed in place.
         contacts: The contacts of the take.
         strength: A share: 0 leaves the rotations as they are, 1 holds toes fully.
+        release: Seconds in which toes come to rest and come loose again.
     """
+    hold = _Hold(contacts.stiffness, release)
     for side, toe in enumerate(TOES):
         quats = quat.unroll(rotations[:, toe].astype(np.float64), 0)
-        held = _hold(quats, contacts.ball[:, side])
+        held = hold(quats, contacts.ball[:, side])
         rotations[:, toe] = quat.normalize(quats + strength * (held - quats))
 
 
@@ -181,16 +318,28 @@ def _drop_short_runs(mask: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _hold(values: np.ndarray, contact: np.ndarray) -> np.ndarray:
-    """Return the values (F, n) nearest to the given ones that hardly change during contact.
+class _Hold:
+    """Finds the values nearest to given ones that hardly change during contact."""
 
-    Minimises |x - values|^2 + sum of w |x[t + 1] - x[t]|^2, a tridiagonal system.
-    """
-    both = contact[1:] & contact[:-1]
-    # From the edges of a contact inwards the penalty grows by a factor each frame.
-    depth = np.minimum(_count_run(both), _count_run(both[::-1])[::-1])
-    stiffness = _STIFFNESS ** np.minimum(depth / _EDGE, 1.0) - 1.0
-    return _solve_tridiagonal(stiffness, values)
+    def __init__(self, stiffness: float, release: float) -> None:
+        """Choose the penalty on speed and the seconds in which it rises and falls."""
+        self._stiffness, self._edge = stiffness, max(release * MODEL_RATE, 1.0)
+
+    def __call__(self, values: np.ndarray, contact: np.ndarray) -> np.ndarray:
+        """Return the values nearest to ``values`` (F, n).
+
+        Minimises |x - values|^2 + sum of w |x[t + 1] - x[t]|^2, a tridiagonal system.
+        """
+        both = contact[1:] & contact[:-1]
+        # From the edges of a contact inwards the penalty grows by a factor each frame.
+        depth = np.minimum(_count_run(both), _count_run(both[::-1])[::-1])
+        stiffness = self._stiffness ** np.minimum(depth / self._edge, 1.0) - 1.0
+        return _solve_tridiagonal(stiffness, values)
+
+    def blend(self, values: np.ndarray, contact: np.ndarray, strength: float) -> np.ndarray:
+        """Return values (F, n) that are held with some strength, 0 to 1."""
+        measured = values.astype(np.float64)
+        return np.asarray(measured + strength * (self(measured, contact) - measured))
 
 
 def _count_run(mask: np.ndarray) -> np.ndarray:

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fewer keys: the operator, and the panel of how keys are written."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..baking.existing import reduce_bake
+from ..baking.reduction import ReductionReport
+from ..common.modal_job import ModalJob, Steps, is_running
+from ..common.typed import OperatorResult, layout_of, scene_of
+from ..common.ui import SidebarPanel
+from ..properties.setup import setup_of
+
+
+class SSRHMR_OT_reduce_keys(ModalJob, bpy.types.Operator):
+    """Keep only the keys of the character's action that its pose needs, with handles to edit."""
+
+    bl_idname = "ssrhmr.reduce_keys"
+    bl_label = "Reduce Keys"
+    bl_options = {"REGISTER", "UNDO"}
+    job = "Reduction"
+
+    def start(self, context: bpy.types.Context) -> Steps:
+        """Reduce the keys of the setup's character."""
+        return reduce_bake(scene_of(context))
+
+    def finish(self, context: bpy.types.Context, result: ReductionReport) -> OperatorResult:
+        """Report how many keys are left."""
+        setup_of(scene_of(context)).message = str(result)
+        self.report({"INFO"}, str(result))
+        return {"FINISHED"}
+
+
+class SSRHMR_PT_keys(SidebarPanel, bpy.types.Panel):
+    """How the keys of a bake are written."""
+
+    bl_label = "Keys"
+    bl_idname = "SSRHMR_PT_keys"
+    bl_parent_id = "SSRHMR_PT_bake"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw where keys go, and by how much the pose may be off with fewer of them."""
+        layout, keys = layout_of(self), setup_of(scene_of(context)).keyframes
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not is_running()
+        layout.prop(keys, "result")
+        if keys.result == "LAYER":
+            layout.prop(keys, "blend")
+        layout.prop(keys, "reduce")
+        column = layout.column(align=True)
+        for name in ("joint_error", "end_error", "contact_error", "angle_error"):
+            column.prop(keys, name)
+        layout.operator("ssrhmr.reduce_keys")
+
+
+class SSRHMR_PT_root_motion(SidebarPanel, bpy.types.Panel):
+    """What carries the character through the room."""
+
+    bl_label = "Root Motion"
+    bl_idname = "SSRHMR_PT_root_motion"
+    bl_parent_id = "SSRHMR_PT_bake"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw what carries the character, and its filter."""
+        layout, setup = layout_of(self), setup_of(scene_of(context))
+        root = setup.root_motion
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not is_running()
+        layout.prop(root, "target")
+        if root.target == "BONE" and setup.armature is not None:
+            layout.prop_search(root, "bone", setup.armature.data, "bones")
+        if root.target != "HIPS":
+            layout.prop(root, "heading")
+            layout.prop(root, "smoothing")
+
+
+CLASSES = (SSRHMR_OT_reduce_keys, SSRHMR_PT_keys, SSRHMR_PT_root_motion)
