@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 
 from .redaction import private_names, redact
@@ -30,8 +29,7 @@ class RecentMessages(logging.Handler):
         """Keep a message; its names are looked up now, while the file that has them is open."""
         try:
             # Blender's data may be read by the main thread alone.
-            is_main = threading.current_thread() is threading.main_thread()
-            names = private_names() if is_main else ()
+            names = private_names() if record.threadName == "MainThread" else ()
             self._lines.append(redact(self.format(record), names))
         except Exception:
             self.handleError(record)

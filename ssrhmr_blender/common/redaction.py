@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import platform
 import re
-import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def private_names() -> set[str]:
     """Return the names that the open file and this computer hold."""
     names = {block.name for kind in _COLLECTIONS for block in getattr(bpy.data, kind)}
     names |= {bone.name for armature in bpy.data.armatures for bone in armature.bones}
-    names |= {Path.home().name, socket.gethostname(), Path(bpy.data.filepath).stem}
+    names |= {platform.node(), Path(bpy.data.filepath).stem}
     with contextlib.suppress(OSError, KeyError, ImportError):  # no such user, as in a container
         names.add(getpass.getuser())
     return names

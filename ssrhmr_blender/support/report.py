@@ -8,7 +8,7 @@ import platform
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from importlib import resources
 
 import bpy
 import numpy as np
@@ -48,7 +48,7 @@ def make_report(scene: bpy.types.Scene) -> str:
 
 def addon_version() -> str:
     """Return the version in the manifest; "checkout" where no built extension runs."""
-    manifest = Path(__file__).resolve().parents[1] / "blender_manifest.toml"
+    manifest = resources.files(__package__.rpartition(".")[0]) / "blender_manifest.toml"
     if not manifest.is_file():
         return "checkout"
     return str(tomllib.loads(manifest.read_text(encoding="utf-8")).get("version", "checkout"))

@@ -39,7 +39,7 @@ def test_redact(text: str, wanted: str) -> None:
 
 def test_names_of_the_file_and_of_the_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "ann-of-cleves")
-    monkeypatch.setattr("socket.gethostname", lambda: "anns-tower")
+    monkeypatch.setattr("platform.node", lambda: "anns-tower")
     armature = bpy.data.armatures.new("Bones of Ann")
     rig = bpy.data.objects.new("Ann", armature)
     bpy.context.scene.collection.objects.link(rig)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import pytest
@@ -15,7 +16,8 @@ from ssrhmr_blender.properties import preferences
 
 
 def test_log_level_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    preferences._use_level(SimpleNamespace(log_level="DEBUG"), None)
+    chosen: Any = SimpleNamespace(log_level="DEBUG")
+    preferences._use_level(chosen, bpy.context)
     assert log._console.level == logging.DEBUG and log.LOGGER.isEnabledFor(logging.DEBUG)
     stored = SimpleNamespace(log_level="ERROR")
     monkeypatch.setattr(preferences, "_find_preferences", lambda: stored)
