@@ -119,7 +119,8 @@ def find_contacts(
     armature, trackers = check_character(setup), check_trackers(setup)
     start, end = frame_range(scene, setup)
     plan = BakePlan(scene, setup, armature, "", start)
-    names, keys = [obj.name for obj in trackers], [key_of(obj) for obj in trackers]
+    names = {role: obj.name for role, obj in trackers.items()}
+    keys = [key_of(obj) for obj in trackers.values()]
     frames = np.arange(start, end + 1)
     worlds = yield from map_steps(
         sample(plan.scene, keys, list(frames)),

@@ -134,6 +134,7 @@ def test_a_guided_calibration_beats_the_pose() -> None:
     run(source, session, guide)
     assert guide.phase is Phase.DONE and guide.result is not None and guide.result.refined
     assert guide.calibration is guide.result.calibration
+    assert session.calibration is not None and guide.calibration is not None
     np.testing.assert_array_equal(
         session.calibration.mount_offsets, guide.calibration.mount_offsets
     )
