@@ -27,11 +27,9 @@ LONGEST_LINE = 64
 NOT_RUN = ("ssrhmr_core/cli/*", "ssrhmr_core/evaluation/*", "ssrhmr_core/training/*")
 NETWORK = {
     "ssrhmr_core/streaming/*": "receives trackers, on loopback unless the user opens it",
-    "ssrhmr_blender/common/redaction.py": "asks for the computer's name, to keep it out of reports",
 }
 THREADS = {
     "ssrhmr_core/streaming/*": "reads sockets while live; stop() joins it",
-    "ssrhmr_blender/common/log.py": "asks which thread it is in, and starts none",
     "ssrhmr_core/live/guided_calibration.py": "computes a calibration while live; close() joins it",
 }
 PROCESSES = {
@@ -47,7 +45,6 @@ OWN_FOLDER = {
     "ssrhmr_blender/headless/tasks.py": "reads the sources for a checksum",
     "ssrhmr_blender/translations/__init__.py": "reads the languages",
     "ssrhmr_blender/example/performance.py": "reads the example",
-    "ssrhmr_blender/support/report.py": "reads the version",
     "ssrhmr_core/streaming/steamvr/receiver.py": "names the helper",
 }
 WRITES = {
@@ -60,7 +57,6 @@ WRITES = {
 }
 USER_FOLDER = {
     "ssrhmr_blender/common/user_folder.py": "the folder that Blender gives the extension",
-    "ssrhmr_blender/common/redaction.py": "asks for the user's name, to leave it out of reports",
 }
 
 _FOLDERS = {
