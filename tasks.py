@@ -326,6 +326,8 @@ class Stages:
 def test(blenders: list[str]) -> bool:
     """Run every stage, in some Blenders, and print a summary; return whether none failed."""
     find_python(MAIN_PYTHON)  # the only one whose absence is an error: the rest would be skipped
+    # The arrays are small: threads of their products only wait for each other on busy cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     stages = Stages()
     if stages.run("setup", make_test_environment):
         python = interpreter(".venv")

@@ -36,7 +36,6 @@ _REFERENCE_FRAMES = 61
 """Number of frames before the end of the countdown among which the stillest are the reference."""
 _STILL_FRAMES = 9
 """Number of frames before and after the stillest that are used."""
-_CLOSING_SECONDS = 5.0
 _DEFAULT_OPTIONS = CalibrationOptions()
 
 
@@ -142,7 +141,7 @@ class GuidedCalibration:
     def close(self) -> None:
         """Wait for what is being computed; the result is not used any more."""
         if self._thread is not None:
-            self._thread.join(_CLOSING_SECONDS)
+            self._thread.join()  # A fit has a fixed number of steps at most.
         self.phase = Phase.DONE
 
     def _follow_countdown(self) -> None:
