@@ -23,8 +23,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -78,9 +80,15 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+_STAGE = threading.local()
+"""Where a stage that runs beside others collects its output: ``_STAGE.output``, a file."""
+
+
 def run(*command: str | Path) -> None:
     """Run a command in the checkout; its output is shown, its failure raises."""
-    subprocess.run(command, cwd=ROOT, check=True)
+    output = getattr(_STAGE, "output", None)
+    errors = subprocess.STDOUT if output else None
+    subprocess.run(command, cwd=ROOT, check=True, stdout=output, stderr=errors)
 
 
 def interpreter(name: str) -> Path:
@@ -289,6 +297,31 @@ def build_docs() -> None:
     print(f"The site is in {ROOT / 'build' / 'site'}: open index.html.")
 
 
+def _try(action: Callable[[], object]) -> tuple[str, float]:
+    """Run a stage; return its result in words and the seconds it took."""
+    start = time.monotonic()
+    try:
+        action()
+        result = "passed"
+    except MissingRequirementError as reason:
+        result = f"skipped: {reason}"
+    except subprocess.CalledProcessError as error:
+        result = f"FAILED with exit code {error.returncode}"
+    return result, time.monotonic() - start
+
+
+def _collect(action: Callable[[], object]) -> tuple[str, str, float]:
+    """Run a stage in a thread; return its output, its result and the seconds it took."""
+    with tempfile.TemporaryFile() as output:
+        _STAGE.output = output
+        try:
+            result, seconds = _try(action)
+        finally:
+            _STAGE.output = None
+        output.seek(0)
+        return output.read().decode(errors="replace"), result, seconds
+
+
 @dataclass
 class Stages:
     """The checks that ran, with their results; a failing stage does not stop the others."""
@@ -298,16 +331,21 @@ class Stages:
     def run(self, name: str, action: Callable[[], object]) -> bool:
         """Run one stage; return whether it passed."""
         print(f"\n=== {name} ===", flush=True)
-        start = time.monotonic()
-        try:
-            action()
-            result = "passed"
-        except MissingRequirementError as reason:
-            result = f"skipped: {reason}"
-        except subprocess.CalledProcessError as error:
-            result = f"FAILED with exit code {error.returncode}"
-        self.rows.append((name, result, time.monotonic() - start))
-        print(f"=== {name}: {result}, {self.rows[-1][2]:.1f} s ===", flush=True)
+        return self._note(name, *_try(action))
+
+    def run_side_by_side(self, stages: dict[str, Callable[[], object]]) -> None:
+        """Run stages that need one core each on all cores; show the output of each at its end."""
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            running = {pool.submit(_collect, action): name for name, action in stages.items()}
+            print(f"\n=== side by side: {', '.join(stages)} ===", flush=True)
+            for done in as_completed(running):
+                output, result, seconds = done.result()
+                print(f"\n=== {running[done]} ===\n{output}", flush=True)
+                self._note(running[done], result, seconds)
+
+    def _note(self, name: str, result: str, seconds: float) -> bool:
+        self.rows.append((name, result, seconds))
+        print(f"=== {name}: {result}, {seconds:.1f} s ===", flush=True)
         return result == "passed"
 
     def summarize(self) -> bool:
@@ -335,9 +373,9 @@ def test(blenders: list[str]) -> bool:
             stages.run(name, partial(run, *command))
         stages.run("docs", build_docs)
         stages.run("static", partial(run, python, "-m", "pytest", "tests/static"))
-        stages.run("core", partial(run, python, "-m", "pytest", "tests/core"))
-        for blender in blenders:
-            stages.run(f"blender-{blender}", partial(blender_test, blender))
+        core: Callable[[], object] = partial(run, python, "-m", "pytest", "tests/core")
+        inside = {f"blender-{blender}": partial(blender_test, blender) for blender in blenders}
+        stages.run_side_by_side({"core": core, **inside})
         stages.run("zip", partial(run, python, "build_addon.py"))
         stages.run("package", partial(run, python, "-m", "pytest", "tests/package"))
         stages.run("release", release_test)

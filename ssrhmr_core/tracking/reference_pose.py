@@ -75,25 +75,10 @@ _POSITION, _HEADING, _SIZE, _RAISE, _SWEEP, _SPREAD = slice(0, 3), 3, 4, slice(5
 _POSE = slice(5, 10)
 _COUNT = 10
 _POSE_SPREAD = np.radians([4.0, 4.0, 4.0, 4.0, 3.0])
-
-
-@dataclass(frozen=True, eq=False)
-class _Posture:
-    """How people stand in a reference pose on average.
-
-    Attributes:
-        deviations: (5,) means of the deviations from the pose, radians.
-        toes_out: Angle by which each foot points outwards, radians.
-    """
-
-    deviations: np.ndarray
-    toes_out: float
-
-
-_EXACT_POSTURE = _Posture(np.zeros(5), 0.0)
-"""The posture of trackers that are the joints themselves: such poses are made, not performed."""
-_HUMAN_POSTURE = _Posture(np.radians([0.0, 0.0, 3.0, 3.0, 0.0]), np.radians(6.0))
-"""The posture of people, who hold their arms a little in front and turn their toes out."""
+_TOES_OUT = np.radians(6.0)
+"""Angle by which people turn each foot outwards. Trackers that are the joints themselves are posed,
+not worn: their feet point ahead. That many people hold their arms a little in front was tried too;
+it made no calibration better."""
 _GROUND_SPREAD = 0.02
 _NEAR_GROUND = (-0.05, 0.25)
 """Heights in metres, on an adult, between which trackers of standing feet are."""
@@ -180,7 +165,7 @@ def estimate_stance(
             elevation,
             adult * offsets,
             adult * spreads,
-            _HUMAN_POSTURE if number else _EXACT_POSTURE,
+            _TOES_OUT if number else 0.0,
             # On the joints, feet say nothing about the ground.
             ground if number or not has_feet else np.inf,
             None if shows_direction(tracked) else front,
@@ -347,7 +332,7 @@ class _Likelihood:
         elevation: Arm elevation of the reference pose in radians.
         offsets: (6, 3) usual mount offsets in metres.
         spreads: (6, 3) their standard deviations.
-        posture: How people stand who mount trackers like this.
+        toes_out: Angle by which each foot points outwards, radians.
         ground_spread: Standard deviation of the ground's height; infinite if it is unknown.
         front: Heading that a tracker's own front shows; None if the positions show it.
     """
@@ -357,7 +342,7 @@ class _Likelihood:
     elevation: float
     offsets: np.ndarray
     spreads: np.ndarray
-    posture: _Posture
+    toes_out: float
     ground_spread: float
     front: float | None = None
 
@@ -371,7 +356,7 @@ class _Likelihood:
         tracked = are_tracked(self.positions)
         terms = [
             ((mounts - self.offsets) / self.spreads)[tracked].ravel(),
-            (x[_POSE] - self.posture.deviations) / _POSE_SPREAD,
+            x[_POSE] / _POSE_SPREAD,
             [height / self.ground_spread],
         ]
         if not tracked.all():
@@ -382,7 +367,7 @@ class _Likelihood:
         return np.concatenate(terms)
 
     def _pose(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _pose_joints(self.skeleton, x, self.elevation, self.posture.toes_out)
+        return _pose_joints(self.skeleton, x, self.elevation, self.toes_out)
 
     def stance(self, x: np.ndarray) -> Stance:
         """Return the stance that parameters (10,) describe."""

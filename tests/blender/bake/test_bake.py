@@ -586,6 +586,6 @@ def test_no_weight_on_pelvis_and_head_is_explained(performance: Motion) -> None:
     bpy.ops.ssrhmr.calibrate()
     setup.tracker("pelvis").weight = setup.tracker("head").weight = 0.5
     setup.frame_start, setup.frame_end = 1, 20
-    with pytest.raises(RuntimeError, match="pelvis or head must count fully"):
+    with pytest.raises(RuntimeError, match="Pelvis or Head must count fully"):
         bpy.ops.ssrhmr.bake()
     assert armature.animation_data is None or armature.animation_data.action is None
