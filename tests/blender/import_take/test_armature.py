@@ -82,8 +82,8 @@ def test_an_identical_character_meets_the_joints(performance: Motion, fps: int) 
     wanted, _ = joint_worlds(source, frames)
     tracked = list(TRACKER_JOINTS)
     away = 1000.0 * np.linalg.norm(positions - wanted, axis=-1)[:, tracked]
-    # The T-pose in which the performance begins stretches limbs fully. The core does not, and a hand
-    # is reached only as far as the chest that the network predicts lets it.
+    # The T-pose in which the performance begins stretches limbs fully. The core does not, and a
+    # hand is reached only as far as the chest that the network predicts lets it.
     assert away[45:].max() < 0.2 and away.max() < 3.0
     times = np.arange(len(performance)) / fps
     take = Take.from_motion(replace(performance, times=times))
