@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from importlib import resources
 
 import bpy
-import numpy as np
 
 from ..common.log import RECENT
 from ..common.redaction import private_names, redact
@@ -55,6 +54,8 @@ def addon_version() -> str:
 
 
 def _list_versions() -> Iterator[str]:
+    import numpy as np
+
     import ssrhmr_core
 
     window = "background" if bpy.app.background else "window"
