@@ -15,6 +15,7 @@ import pytest
 
 from ssrhmr_core import TRACKERS, Motion, Reconstructor, Take
 from ssrhmr_core.formats.trackers_csv import load_trackers, save_trackers
+from ssrhmr_core.pipeline import ReconstructionOptions
 from ssrhmr_core.streaming import ProtocolName, Receiver
 from ssrhmr_core.streaming.sender import device_names
 from tests.window.conftest import FOLDER, ROOT, Window
@@ -53,7 +54,7 @@ def reconstructed(performance: Motion, begin: float) -> tuple[np.ndarray, np.nda
     """Times (F,) and joints (22, 3, F) in Blender's world, 60 a second from some moment on."""
     times = np.arange(begin, performance.times[-1], 1.0 / 60.0)
     take = Take.from_motion(performance).at(times)
-    body = Reconstructor(performance.skeleton).clip(take)
+    body = Reconstructor(performance.skeleton, ReconstructionOptions(causal=True)).clip(take)
     return times, (body.positions() @ TO_BLENDER.T).transpose(1, 2, 0)
 
 
