@@ -306,11 +306,7 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
-        if self._unit != 1.0:
-            take = Take(take.times, take.positions / self._unit, take.rotations, take.valid)
-        take = smooth(mark_dropouts(take), self.options.smoothing)
-        raw = take.resampled()
-        context = self._take_context(raw, quat.to_matrix(raw.rotations).astype(np.float32))
+        take, raw, context = self._clean(take)
         clock = self._fill_gaps(raw, context)
         contacts: Contacts | None = None
         if self.options.planting > 0.0:
@@ -354,13 +350,22 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
+        _, raw, context = self._clean(take)
+        clock = self._fill_gaps(raw, context)
+        return ranges_of(self._contacts(clock), clock.times - clock.times[0])
+
+    def _clean(self, take: Take) -> tuple[Take, Take, np.ndarray]:
+        """Leave out glitches and noise of a take, in the units of the body.
+
+        Returns:
+            The take at its own rate and on the model's clock, and the context of its performer.
+        """
         if self._unit != 1.0:
             take = Take(take.times, take.positions / self._unit, take.rotations, take.valid)
         take = smooth(mark_dropouts(take), self.options.smoothing)
         raw = take.resampled()
-        context = self._take_context(raw, quat.to_matrix(raw.rotations).astype(np.float32))
-        clock = self._fill_gaps(raw, context)
-        return ranges_of(self._contacts(clock), clock.times - clock.times[0])
+        matrices = quat.to_matrix(raw.rotations).astype(np.float32)
+        return take, raw, self._take_context(raw, matrices)
 
     def _contacts(self, clock: Take) -> Contacts:
         """Return the contacts of a take on the model's clock: the given or the detected ones."""

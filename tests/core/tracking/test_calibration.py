@@ -128,6 +128,14 @@ def test_a_performer_of_another_size(skeleton: Skeleton) -> None:
     np.testing.assert_allclose(fitted.mount_distances, 0.0, atol=1e-4)
 
 
+def mounted_take(skeleton: Skeleton, mount_set: int) -> Take:
+    """A frame of a performer in the T-pose who wears one of the sets of mounts."""
+    trackers = mount_trackers(skeleton, MOUNT_SETS[mount_set], mount_set, ReferencePose.T_POSE)
+    return Take(
+        np.zeros(1), trackers.positions[None], trackers.rotations[None], np.ones((1, 6), bool)
+    )
+
+
 @pytest.mark.parametrize("mount_set", [None, *range(4)])
 @pytest.mark.parametrize("legs", [0.5, 1.0, 1.4])
 def test_scaled_trackers_keep_the_soles_on_the_floor(
@@ -143,15 +151,7 @@ def test_scaled_trackers_keep_the_soles_on_the_floor(
             measure_ankle_height(skeleton) - trackers.positions[0, FOOT_TRACKERS[0], 1]
         )
     else:
-        mounted_trackers = mount_trackers(
-            skeleton, MOUNT_SETS[mount_set], mount_set, ReferencePose.T_POSE
-        )
-        trackers = Take(
-            np.zeros(1),
-            mounted_trackers.positions[None],
-            mounted_trackers.rotations[None],
-            np.ones((1, 6), bool),
-        )
+        trackers = mounted_take(skeleton, mount_set)
     calibration = calibrate(
         character, trackers.positions[0], trackers.rotations[0], CalibrationOptions("FIT")
     )
@@ -166,15 +166,7 @@ def test_soles_that_are_known_are_put_on_the_floor(
 ) -> None:
     """A character in shoes with soles of 6 cm, whoever wears the trackers."""
     character = Skeleton(skeleton.offsets, sole=0.06)
-    mounted_trackers = mount_trackers(
-        skeleton, MOUNT_SETS[mount_set], mount_set, ReferencePose.T_POSE
-    )
-    trackers = Take(
-        np.zeros(1),
-        mounted_trackers.positions[None],
-        mounted_trackers.rotations[None],
-        np.ones((1, 6), bool),
-    )
+    trackers = mounted_take(skeleton, mount_set)
     calibration = calibrate(
         character, trackers.positions[0], trackers.rotations[0], CalibrationOptions(proportions)
     )
