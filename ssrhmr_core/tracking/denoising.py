@@ -13,7 +13,7 @@ Two filters share one measure of strength, a cutoff in Hz, and do nothing at zer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -94,7 +94,7 @@ def smooth(take: Take, smoothing: Smoothing) -> Take:
     if positions is take.positions and doubled_smooth is doubled:
         return take
     rotations = np.where(take.valid[..., None], quat.normalize(doubled_smooth), take.rotations)
-    return Take(take.times, positions, rotations.astype(np.float32), take.valid)
+    return replace(take, positions=positions, rotations=rotations.astype(np.float32))
 
 
 def _smooth_values(

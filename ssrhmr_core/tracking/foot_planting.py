@@ -12,7 +12,7 @@ it and the toes stay flat.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -231,7 +231,7 @@ def plant_feet(
             rotations[:, hand] = quat.normalize(held)
     if contacts.hips is not None:
         positions[:, PELVIS] = hold.blend(positions[:, PELVIS], contacts.hips, strength)
-    return Take(take.times, positions, rotations, take.valid)
+    return replace(take, positions=positions, rotations=rotations)
 
 
 def keep_toes_flat(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -159,7 +160,7 @@ class GapFiller:
         if self._unaided is None:
             return self._fill_take(take, context)
         full_weight = self._tracker_weights == 1.0
-        without = Take(take.times, take.positions, take.rotations, take.valid & full_weight)
+        without = replace(take, valid=take.valid & full_weight)
         aided = self._fill_take(take, context)
         unaided = self._unaided.clip(without, context)
         share = self._tracker_weights[:, None]
@@ -169,11 +170,10 @@ class GapFiller:
             np.broadcast_to(share, (*unaided.valid.shape, 1)),
             shortest=True,
         )
-        return Take(
-            take.times,
-            unaided.positions + share * (aided.positions - unaided.positions),
-            quat.normalize(mixed).astype(np.float32),
-            aided.valid,
+        return replace(
+            aided,
+            positions=unaided.positions + share * (aided.positions - unaided.positions),
+            rotations=quat.normalize(mixed).astype(np.float32),
         )
 
     def _fill_take(self, take: Take, context: np.ndarray) -> Take:
@@ -208,11 +208,11 @@ class GapFiller:
                 take.valid[frame],
             )
         self.reset()
-        return Take(
-            take.times,
-            filled_positions,
-            quat.normalize(quat.from_matrix(filled_rotations)).astype(np.float32),
-            np.ones_like(take.valid),
+        return replace(
+            take,
+            positions=filled_positions,
+            rotations=quat.normalize(quat.from_matrix(filled_rotations)).astype(np.float32),
+            valid=np.ones_like(take.valid),
         )
 
     def frame(

@@ -8,6 +8,7 @@ cannot show is assumed, and said: a calibration names what it measured and what 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -169,7 +170,7 @@ def rotate_positions_only(take: Take, positions_only: Collection[str]) -> Take:
         reference = _find_headings(take)
     rotations = take.rotations.copy()
     rotations[:, lacking] = reference[:, None]
-    return Take(take.times, take.positions, rotations, take.valid)
+    return replace(take, rotations=rotations)
 
 
 def _to_headings(rotations: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Six trackers over time."""
+"""Trackers over time: the six, and optional ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -13,6 +13,7 @@ from pymotion.rotations import quat_np as quat
 from ..body.interpolation import MODEL_RATE, interpolate, interpolate_rotations, regular_times
 from ..body.motion import Motion
 from ..body.skeleton import TRACKER_JOINTS
+from .extra_readings import ExtraReadings
 
 _ZERO_QUAT = 1e-6
 """Quaternions shorter than this do not describe a rotation."""
@@ -32,12 +33,14 @@ class Take:
         rotations: (F, 6, 4) float32 quaternions w, x, y, z.
         valid: (F, 6) bool, False where a tracker has no reading. Non-finite values and zero
             quaternions are treated as not valid, whatever the caller passes.
+        extras: What optional trackers measure in the same frames; None if there are none.
     """
 
     times: np.ndarray
     positions: np.ndarray
     rotations: np.ndarray
     valid: np.ndarray
+    extras: ExtraReadings | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and times, and mark unusable readings as not valid.
@@ -49,6 +52,8 @@ class Take:
         shapes = ((frames, 6, 3), (frames, 6, 4), (frames, 6))
         if frames == 0 or (self.positions.shape, self.rotations.shape, self.valid.shape) != shapes:
             raise TrackerError("a take needs at least one frame, and six trackers in each")
+        if self.extras is not None and len(self.extras) != frames:
+            raise TrackerError("optional trackers need a reading in each frame of the take")
         if not np.isfinite(self.times).all() or (np.diff(self.times) <= 0.0).any():
             raise TrackerError("the times of a take must rise from frame to frame: sort its frames")
         valid = self.valid & has_usable_values(self.positions, self.rotations)
@@ -59,14 +64,21 @@ class Take:
         return len(self.times)
 
     @classmethod
-    def from_motion(cls, motion: Motion) -> Take:
-        """Return six ideal trackers: the tracked joints of a motion."""
+    def from_motion(cls, motion: Motion, extras: Iterable[str] = ()) -> Take:
+        """Return ideal trackers: the tracked joints of a motion, and those of optional trackers.
+
+        Args:
+            motion: The motion.
+            extras: Names of optional trackers.
+        """
+        extras = tuple(extras)
         joints = list(TRACKER_JOINTS)
         return cls(
             motion.times,
             motion.positions()[:, joints],
             motion.rotations[:, joints],
             np.ones((len(motion), 6), bool),
+            ExtraReadings.from_motion(motion, extras) if extras else None,
         )
 
     def at(self, times: np.ndarray) -> Take:
@@ -98,7 +110,9 @@ class Take:
             )
             share = interpolate(self.times, valid_frames.astype(np.float32), times)
             valid[:, tracker] = share > 0.999
-        return Take(times, positions, quat.normalize(rotations).astype(np.float32), valid)
+        rotations = quat.normalize(rotations).astype(np.float32)
+        extras = self.extras.at(self.times, times) if self.extras else None
+        return Take(times, positions, rotations, valid, extras)
 
     def resampled(self, rate: float = MODEL_RATE) -> Take:
         """Resample the take to ``rate`` frames per second, starting at its first frame."""

@@ -11,6 +11,7 @@ zero. A whole take is looked at ahead; live, the way of each foot is extrapolate
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -157,7 +158,7 @@ class FootStepper:
         feet = list(FOOT_TRACKERS)
         rotations[:, feet] = quat.normalize(quat.from_matrix(matrices[:, feet]))
         self.reset()
-        return Take(take.times, positions, rotations, take.valid)
+        return replace(take, positions=positions, rotations=rotations)
 
     def frame(
         self, positions: np.ndarray, rotations: np.ndarray, tracked: np.ndarray
