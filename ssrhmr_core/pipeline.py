@@ -4,27 +4,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from .body.interpolation import interpolate, interpolate_rotations
+from .body.extra_trackers import EXTRA_TRACKERS
+from .body.interpolation import MODEL_RATE, interpolate, interpolate_rotations
 from .body.motion import Motion
 from .body.retarget import retarget
 from .body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, units_per_metre
 from .geometry.rotations import from_quat, to_quat
+from .model.certainty import expect_log_errors, seconds_missing
 from .model.context import UNKNOWN, GrowingContext, encode_take
 from .model.features import HISTORY, body_features, frame_features, step_features
 from .model.ik_baseline import predict_without_network
-from .model.network import NetworkInputs, predict
+from .model.network import NetworkInputs, Prediction, predict
 from .model.weights import WeightsError, load_weights
-from .solver import LIMBS, solve
+from .solver import LIMBS, Measured, solve
 from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
 from .tracking.denoising import Smoothing, smooth
 from .tracking.dropout import mark_dropouts
+from .tracking.extra_joints import join, measure_joints
+from .tracking.extra_readings import ExtraReadings
 from .tracking.foot_planting import (
     ContactOptions,
     Contacts,
@@ -63,8 +67,11 @@ class ReconstructionOptions:
         contacts: When they are, in seconds from the take's first frame, instead of detecting it.
         tracker_weights: How much each of the six trackers counts, from 0 (as if it were missing)
             to 1 (exactly). Pelvis or head must have the weight 1.
+        extra_weights: The same for each of the nine optional trackers.
         causal: Let the network know of the performer only what earlier frames of the take show, as
             live, instead of the whole take.
+        certainty: Whether to predict how large the errors of the poses are, see
+            :attr:`Reconstructor.expected_errors`.
     """
 
     preset: Preset = "ssrhmr"
@@ -74,7 +81,9 @@ class ReconstructionOptions:
     contact_options: ContactOptions = field(default_factory=ContactOptions)
     contacts: tuple[ContactRange, ...] | None = None
     tracker_weights: tuple[float, ...] = (1.0,) * len(TRACKERS)
+    extra_weights: tuple[float, ...] = (1.0,) * len(EXTRA_TRACKERS)
     causal: bool = False
+    certainty: bool = False
 
 
 class _History(NamedTuple):
@@ -89,6 +98,46 @@ class _History(NamedTuple):
     features: np.ndarray
     roots: np.ndarray
     root_rotations: np.ndarray
+
+
+class _Tracked(NamedTuple):
+    """Trackers of some frames as the poses meet them: complete, and in the units of the body.
+
+    Attributes:
+        positions: (F, 6, 3) positions.
+        matrices: (F, 6, 3, 3) rotations.
+        context: (64,) context of the performer, or (F, 64) contexts at each frame.
+        missing: (F, 6) seconds for which each tracker has been filled in.
+        measured: What optional trackers measure; None if there are none.
+    """
+
+    positions: np.ndarray
+    matrices: np.ndarray
+    context: np.ndarray
+    missing: np.ndarray
+    measured: Measured | None
+
+    def part(self, frames: np.ndarray) -> _Tracked:
+        """Return some frames."""
+        return _Tracked(
+            self.positions[frames],
+            self.matrices[frames],
+            self.context if self.context.ndim == 1 else self.context[frames],
+            self.missing[frames],
+            None if self.measured is None else self.measured.part(frames),
+        )
+
+
+class _Posed(NamedTuple):
+    """Poses of some frames.
+
+    Attributes:
+        rotations: (F, 22, 4) global rotations.
+        errors: (F, 22) expected position errors, in the units of the body; None if not asked for.
+    """
+
+    rotations: np.ndarray
+    errors: np.ndarray | None
 
 
 class Reconstructor:
@@ -167,11 +216,19 @@ class Reconstructor:
         self._gap_filler.reset()
         self._foot_stepper.reset()
         self._worn = np.zeros(len(TRACKERS), bool)
+        self._missing = np.full(len(TRACKERS), np.inf)
+        self.expected_errors: np.ndarray | None = None
+        """Expected position errors, metres, if the options ask for them: (22,) of the joints of
+        the last frame, or (F, 22) of the last take at the times of its motion."""
         self.believed = np.ones(len(TRACKERS), bool)
         """Which trackers (6,) counted in the last frame; the others were filled in."""
 
     def frame(
-        self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray | None = None
+        self,
+        positions: np.ndarray,
+        rotations: np.ndarray,
+        valid: np.ndarray | None = None,
+        extras: ExtraReadings | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Reconstruct the next frame, 1/60 s after the last one.
 
@@ -183,17 +240,18 @@ class Reconstructor:
             positions: (6, 3) positions of the tracked joints in metres, Y up.
             rotations: (6, 4) rotations of the tracked joints.
             valid: (6,) bool, False for trackers without a reading; None if all have one.
+            extras: One frame of calibrated readings of optional trackers; None if there are none.
 
         Returns:
             Global rotations (22, 4) and the position (3,) of the hips. Even the first frame of a
             take is a full pose: the body counts as having stood still before it.
         """
         valid = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
-        positions, matrices, context = self._track(positions, rotations, valid)
-        positions, matrices = positions[None], matrices[None]
-        history = self._remember(positions, matrices)
-        body = self._predict(history, positions, matrices, context)
-        quats, root = self._to_rotations(body), positions[:, 0] * self._unit
+        tracked = self._track(positions, rotations, valid, extras)
+        history = self._remember(tracked.positions, tracked.matrices)
+        posed = self._pose(history, tracked)
+        self.expected_errors = None if posed.errors is None else posed.errors[0] * self._unit
+        quats, root = posed.rotations, tracked.positions[:, 0] * self._unit
         if self._performer is None:
             return quats[0], root[0]
         retargeted = retarget(Motion(self._performer, np.zeros(1), quats, root), self.skeleton)
@@ -209,23 +267,35 @@ class Reconstructor:
             The motion, and which trackers (F, 6) counted; the others were filled in.
         """
         self.reset()
-        tracked, believed = [], np.empty_like(take.valid)
+        frames, believed = [], np.empty_like(take.valid)
         for frame, valid in enumerate(take.valid):
-            tracked.append(self._track(take.positions[frame], take.rotations[frame], valid))
+            extras = take.extras.part(slice(frame, frame + 1)) if take.extras else None
+            frames.append(self._track(take.positions[frame], take.rotations[frame], valid, extras))
             believed[frame] = self.believed
         self.reset()
-        positions, matrices, contexts = (np.stack(each) for each in zip(*tracked, strict=True))
-        rotations = np.concatenate(list(self._pose_slices(positions, matrices, contexts)))
-        return self._to_skeleton(take.times, rotations, positions[:, 0]), believed
+        tracked = _Tracked(
+            np.concatenate([frame.positions for frame in frames]),
+            np.concatenate([frame.matrices for frame in frames]),
+            np.stack([frame.context for frame in frames]),
+            np.concatenate([frame.missing for frame in frames]),
+            join([frame.measured for frame in frames]),
+        )
+        rotations = np.concatenate([posed.rotations for posed in self._pose_slices(tracked)])
+        return self._to_skeleton(take.times, rotations, tracked.positions[:, 0]), believed
 
     def _track(
-        self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return positions (6, 3) and rotations (6, 3, 3) to be met next, and the context (64,)."""
+        self,
+        positions: np.ndarray,
+        rotations: np.ndarray,
+        valid: np.ndarray,
+        extras: ExtraReadings | None,
+    ) -> _Tracked:
+        """Return one frame of trackers, complete and clean as far as earlier frames allow."""
         positions = np.asarray(positions, np.float32) / self._unit
         rotations = np.asarray(rotations, np.float32)
         valid = self._detector.frame(positions, rotations, valid, self._gap_filler)
         self.believed = valid
+        self._missing = np.where(valid, 0.0, self._missing + 1.0 / MODEL_RATE)
         positions, rotations = self._filter.frame(positions, rotations, valid)
         matrices = from_quat(rotations)
         context = self._grow_context(positions, matrices, valid)
@@ -233,7 +303,13 @@ class Reconstructor:
         if self.options.preset == "ssrhmr":
             self._worn |= valid & self._counting
             positions, matrices = self._foot_stepper.frame(positions, matrices, self._worn)
-        return positions, matrices.astype(np.float32), context
+        return _Tracked(
+            positions[None],
+            matrices[None].astype(np.float32),
+            context,
+            self._missing[None].astype(np.float32),
+            self._measure(extras and extras.scaled(float(1.0 / self._unit)), positions[None, 0]),
+        )
 
     def _grow_context(
         self, positions: np.ndarray, matrices: np.ndarray, valid: np.ndarray
@@ -318,19 +394,29 @@ class Reconstructor:
                 self.options.planting,
                 self.options.contact_options.release,
             )
-        parts = []
-        matrices = quat.to_matrix(clock.rotations).astype(np.float32)
+        tracked = _Tracked(
+            clock.positions,
+            quat.to_matrix(clock.rotations).astype(np.float32),
+            context,
+            seconds_missing(raw.valid, MODEL_RATE),
+            self._measure(clock.extras, clock.positions[:, 0]),
+        )
+        parts: list[_Posed] = []
         done = 0
-        for part in self._pose_slices(clock.positions, matrices, context):
-            parts.append(part)
-            done += len(part)
+        for posed in self._pose_slices(tracked):
+            parts.append(posed)
+            done += len(posed.rotations)
             yield done / len(clock)
-        rotations = np.concatenate(parts)
+        rotations = np.concatenate([posed.rotations for posed in parts])
         if contacts:
             release = self.options.contact_options.release
             keep_toes_flat(rotations, contacts, self.options.planting, release)
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
+        errors = [posed.errors * self._unit for posed in parts if posed.errors is not None]
+        self.expected_errors = (
+            interpolate(clock.times, np.concatenate(errors), times) if errors else None
+        )
         result = self._resample(motion, _transfer_changes(take, raw, clock, times))
         return self._to_skeleton(result.times, result.rotations, result.root)
 
@@ -361,7 +447,8 @@ class Reconstructor:
             The take at its own rate and on the model's clock, and the context of its performer.
         """
         if self._unit != 1.0:
-            take = Take(take.times, take.positions / self._unit, take.rotations, take.valid)
+            extras = take.extras.scaled(float(1.0 / self._unit)) if take.extras else None
+            take = replace(take, positions=take.positions / self._unit, extras=extras)
         take = smooth(mark_dropouts(take), self.options.smoothing)
         raw = take.resampled()
         matrices = quat.to_matrix(raw.rotations).astype(np.float32)
@@ -373,21 +460,30 @@ class Reconstructor:
             return contacts_from_ranges(self.options.contacts, clock.times - clock.times[0])
         return detect_contacts(clock, self._body, self.options.contact_options)
 
-    def _pose_slices(
-        self, positions: np.ndarray, matrices: np.ndarray, context: np.ndarray
-    ) -> Iterator[np.ndarray]:
-        """Pose trackers (F, 6, 3) and (F, 6, 3, 3): yield rotations (N, 22, 4) of N frames each.
+    def _measure(self, readings: ExtraReadings | None, roots: np.ndarray) -> Measured | None:
+        """Return what optional trackers measure, None if there are none.
 
-        The context is that of all frames (64,), or of each (F, 64).
+        Args:
+            readings: Calibrated readings of F frames.
+            roots: (F, 3) positions of the hips.
         """
-        features = frame_features(positions, matrices, self._proportions.size)
-        for begin in range(0, len(positions), _CHUNK):
-            frames = np.arange(begin, min(begin + _CHUNK, len(positions)))
+        if readings is None or not readings.worn:
+            return None
+        weights = np.asarray(self.options.extra_weights, np.float32)
+        return measure_joints(
+            readings, weights * readings.has_position, weights * readings.has_rotation, roots
+        )
+
+    def _pose_slices(self, tracked: _Tracked) -> Iterator[_Posed]:
+        """Pose trackers, some frames at a time."""
+        features = frame_features(tracked.positions, tracked.matrices, self._proportions.size)
+        for begin in range(0, len(features), _CHUNK):
+            frames = np.arange(begin, min(begin + _CHUNK, len(features)))
             past = np.maximum(frames[:, None] - np.array([0, *HISTORY]), 0)
-            history = _History(features[past], positions[past, 0], matrices[past, 0])
-            own = context if context.ndim == 1 else context[frames]
-            body = self._predict(history, positions[frames], matrices[frames], own)
-            yield self._to_rotations(body)
+            history = _History(
+                features[past], tracked.positions[past, 0], tracked.matrices[past, 0]
+            )
+            yield self._pose(history, tracked.part(frames))
 
     def _fill_gaps(self, take: Take, context: np.ndarray) -> Take:
         """Fill in trackers that are not valid, given the context of the performer.
@@ -413,19 +509,16 @@ class Reconstructor:
             )
         return take
 
-    def _predict(
-        self,
-        history: _History,
-        positions: np.ndarray,
-        matrices: np.ndarray,
-        context: np.ndarray,
-    ) -> np.ndarray:
-        """Predict global rotations (F, 22, 3, 3) from trackers (F, 6, 3) and (F, 6, 3, 3)."""
+    def _pose(self, history: _History, tracked: _Tracked) -> _Posed:
+        """Predict poses from trackers."""
+        skeleton = self._proportions.skeleton
         if self.options.preset == "ik":
-            guess, poles = predict_without_network(quat.from_matrix(matrices))
-            if not self._exact:
-                return guess
-            return solve(guess, poles, positions, matrices, self._proportions.skeleton)
+            guess, poles = predict_without_network(quat.from_matrix(tracked.matrices))
+            if self._exact:
+                guess = solve(
+                    guess, poles, tracked.positions, tracked.matrices, skeleton, tracked.measured
+                )
+            return _Posed(self._to_rotations(guess), None)
         features = history.features[:, 0]
         steps = step_features(
             features,
@@ -434,9 +527,19 @@ class Reconstructor:
             history.root_rotations,
             self._proportions.size,
         )
-        inputs = NetworkInputs(features, steps, context)
-        prediction = predict(self._weights, inputs, positions, matrices, self._proportions)
-        return prediction.exact if self._exact else prediction.learned
+        inputs = NetworkInputs(features, steps, tracked.context, tracked.measured)
+        prediction = predict(
+            self._weights, inputs, tracked.positions, tracked.matrices, self._proportions
+        )
+        body = prediction.exact if self._exact else prediction.learned
+        return _Posed(self._to_rotations(body), self._expect_errors(prediction, tracked))
+
+    def _expect_errors(self, prediction: Prediction, tracked: _Tracked) -> np.ndarray | None:
+        """Return the expected position errors (F, 22), None if nobody asks for them."""
+        if not self.options.certainty:
+            return None
+        logs = expect_log_errors(self._weights, prediction.hidden, tracked.missing)
+        return np.exp(logs) * np.float32(self._body.size)
 
     def _to_rotations(self, body: np.ndarray) -> np.ndarray:
         """Convert matrices (F, 22, 3, 3) to quaternions; missing joints inherit from parents."""
@@ -459,7 +562,14 @@ class Reconstructor:
             1,
         )
         measured = quat.to_matrix(trackers.rotations).astype(np.float32)
-        body = solve(guess, poles, trackers.positions, measured, self._proportions.skeleton)
+        body = solve(
+            guess,
+            poles,
+            trackers.positions,
+            measured,
+            self._proportions.skeleton,
+            self._measure(trackers.extras, root),
+        )
         return Motion(self._body, trackers.times, self._to_rotations(body), root)
 
 
@@ -478,9 +588,9 @@ def _transfer_changes(take: Take, raw: Take, clock: Take, times: np.ndarray) -> 
     offsets = interpolate(clock.times, clock.positions - raw.positions, times)
     changes = quat.mul(clock.rotations, quat.inverse(raw.rotations))
     changes = interpolate_rotations(clock.times, changes, times)
-    return Take(
-        times,
-        result.positions + offsets,
-        quat.normalize(quat.mul(changes, result.rotations)).astype(np.float32),
-        np.ones_like(result.valid),
+    return replace(
+        result,
+        positions=result.positions + offsets,
+        rotations=quat.normalize(quat.mul(changes, result.rotations)).astype(np.float32),
+        valid=np.ones_like(result.valid),
     )

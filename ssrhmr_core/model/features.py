@@ -11,10 +11,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS
 from ..body.skeleton import INDEX, JOINTS
 from ..geometry.arrays import Array, constant, namespace
 from ..geometry.rotations import IDENTITY_6D, rotate, to_6d, transpose
-from ..solver import ARMS, CLAVICLES, LEGS, SPINE, SolverSkeleton, solver_skeleton
+from ..solver import (
+    ARMS,
+    CLAVICLES,
+    LEGS,
+    LIMBS,
+    SPINE,
+    Measured,
+    SolverSkeleton,
+    solver_skeleton,
+)
 
 HISTORY = (2, 4, 8, 16, 32)
 """Ages, in frames of 60 Hz, of the earlier frames that the generator reads."""
@@ -22,11 +32,17 @@ HISTORY = (2, 4, 8, 16, 32)
 FRAME_FEATURES = 5 * 9 + 3
 STEP_FEATURES = FRAME_FEATURES + 9
 BODY_FEATURES = 3 * (len(JOINTS) - 1)
+EXTRA_FEATURES = len(EXTRA_JOINTS) * (2 + 3 + 6)
+LIMB_EXTRA_FEATURES = 4 + 2 * 7
 
 TORSO = (*SPINE, *CLAVICLES)
 MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)] * 2, np.float32)
 """Factors that mirror the right side: for left and right leg, left and right arm."""
+MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)] * 2, np.float32)
+"""The twin of :data:`MIRROR_VECTORS` for rotations."""
 
+_EXTRA_UPPERS = [EXTRA_INDEX[limb.upper] for limb in LIMBS]
+_EXTRA_LOWERS = [EXTRA_INDEX[limb.lower] for limb in LIMBS]
 _TORSO_BONES = [*TORSO, INDEX["head"], *(arm.upper for arm in ARMS)]
 _LIMB_BONES = [
     *([leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS),
@@ -119,6 +135,58 @@ def step_features(
         six - constant(IDENTITY_6D, six),
     ]
     return xp.concatenate(changes, -1).reshape(*now.shape[:-1], len(HISTORY) * STEP_FEATURES)
+
+
+def extra_features(rotations: Array, size: Array, measured: Measured) -> Array:
+    """Compute the features of what optional trackers measure, as seen from the pelvis.
+
+    Args:
+        rotations: (..., 3, 3) rotations of the pelvis.
+        size: (...) or scalar size of the body.
+        measured: What is measured.
+
+    Returns:
+        (..., 143): for each of 13 joints its trusts, its position and its rotation (6D), zeros
+        where they are not measured.
+    """
+    xp = namespace(rotations)
+    inverse = transpose(rotations)[..., None, :, :]
+    positions = rotate(inverse, measured.positions) / expand_size(size, 2)
+    features = xp.concatenate(
+        [
+            measured.position_trust,
+            measured.rotation_trust,
+            measured.position_trust * positions,
+            measured.rotation_trust * to_6d(inverse @ measured.rotations),
+        ],
+        -1,
+    )
+    return features.reshape(*features.shape[:-2], EXTRA_FEATURES)
+
+
+def limb_extra_features(carriers: Array, starts: Array, size: Array, measured: Measured) -> Array:
+    """Compute what is measured of each limb, as seen from the part of the body that carries it.
+
+    Args:
+        carriers: (..., 4, 3, 3) rotations of the hips for legs, of the chest for arms.
+        starts: (..., 4, 3) positions of hip and shoulder joints, from the hips.
+        size: (...) or scalar size of the body.
+        measured: What is measured.
+
+    Returns:
+        (..., 4, 18): trusts, position of knee or elbow, rotations of both bones (6D); mirrored on
+        the right.
+    """
+    xp = namespace(carriers)
+    inverse = transpose(carriers)
+    vector, six = constant(MIRROR_VECTORS, starts), constant(MIRROR_SIXES, starts)
+    middle = measured.position_trust[..., _EXTRA_LOWERS, :]
+    steps = (measured.positions[..., _EXTRA_LOWERS, :] - starts) / expand_size(size, 2)
+    parts = [middle, middle * rotate(inverse, steps) * vector]
+    for joints in (_EXTRA_UPPERS, _EXTRA_LOWERS):
+        trust = measured.rotation_trust[..., joints, :]
+        parts += [trust, trust * to_6d(inverse @ measured.rotations[..., joints, :, :]) * six]
+    return xp.concatenate(parts, -1)
 
 
 def expand_size(size: Array, axes: int) -> Array:

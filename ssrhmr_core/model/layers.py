@@ -22,8 +22,21 @@ def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
     return outputs.reshape(*x.shape[:-1], matrix.shape[-1])
 
 
-def residual_net(weights: Mapping[str, Array], name: str, blocks: int, x: Array) -> Array:
-    """Apply a net of residual blocks.
+def residual_net(
+    weights: Mapping[str, Array], name: str, blocks: int, x: Array, added: Array | None = None
+) -> Array:
+    """Apply a net of residual blocks; see :func:`residual_hidden`.
+
+    Returns:
+        (..., outputs).
+    """
+    return linear(weights, f"{name}.out", residual_hidden(weights, name, blocks, x, added))
+
+
+def residual_hidden(
+    weights: Mapping[str, Array], name: str, blocks: int, x: Array, added: Array | None = None
+) -> Array:
+    """Apply all of a net of residual blocks but its last layer.
 
     Args:
         weights: Weights of the layers ``name.in``, ``name.0.a``, ``name.0.b`` and so on, and
@@ -31,15 +44,17 @@ def residual_net(weights: Mapping[str, Array], name: str, blocks: int, x: Array)
         name: Prefix of the layers' names.
         blocks: Number of blocks.
         x: (..., inputs).
+        added: (..., width) terms to add to the first layer; None for none.
 
     Returns:
-        (..., outputs).
+        (..., width) of the last block.
     """
-    hidden = silu(linear(weights, f"{name}.in", x))
+    first = linear(weights, f"{name}.in", x)
+    hidden = silu(first if added is None else first + added)
     for block in range(blocks):
         inner = silu(linear(weights, f"{name}.{block}.a", hidden))
         hidden = hidden + silu(linear(weights, f"{name}.{block}.b", inner))
-    return linear(weights, f"{name}.out", hidden)
+    return hidden
 
 
 def silu(x: Array) -> Array:

@@ -34,25 +34,32 @@ from ..solver import (
     LIMBS,
     SPINE,
     SPINE_STEPS,
+    LimbRotations,
+    Measured,
     assemble,
     carry_clavicles,
-    close_limbs,
     hip_positions,
-    reach_with_clavicles,
-    solve_spine,
+    meet_ends,
+    meet_hands,
+    meet_head,
 )
 from .context import CONTEXT
 from .features import (
     BODY_FEATURES,
+    EXTRA_FEATURES,
     FRAME_FEATURES,
     HISTORY,
+    LIMB_EXTRA_FEATURES,
+    MIRROR_SIXES,
     MIRROR_VECTORS,
     STEP_FEATURES,
     TORSO,
     BodyFeatures,
     expand_size,
+    extra_features,
+    limb_extra_features,
 )
-from .layers import linear, residual_net, silu
+from .layers import linear, residual_hidden, silu
 
 FREE = tuple(joint for joint in range(len(JOINTS)) if joint not in TRACKER_JOINTS)
 """Joints that no tracker measures."""
@@ -68,8 +75,6 @@ Weights = Mapping[str, Array]
 _LIMB_INPUTS = 3 + 6 + 3 + 12 + 18 + LIMB_LATENT
 _POLES = np.array([(0.0, 0.0, 1.0)] * 2 + [(0.0, -0.5, -0.9)] * 2, np.float32)
 """Bend directions in the frame of hips or chest to which the net adds its own."""
-_MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)] * 2, np.float32)
-"""The twin of :data:`MIRROR_VECTORS` for rotations."""
 
 _HEAD = TRACKERS.index("head") - 1
 _HANDS = [arm.tracker - 1 for arm in ARMS]
@@ -92,7 +97,7 @@ _TOES = [_REWRITTEN.index(leg.end + 1) for leg in LEGS]
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of all weights; matrices are (inputs, outputs)."""
+    """Return the names and shapes of the weights that six trackers need; (inputs, outputs)."""
     sizes: dict[str, tuple[int, ...]] = {}
 
     def layer(name: str, inputs: int, outputs: int) -> None:
@@ -114,6 +119,16 @@ def shapes() -> dict[str, tuple[int, ...]]:
     return sizes
 
 
+def extra_shapes() -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the weights that read optional trackers."""
+    return {
+        "generator.extra.w": (EXTRA_FEATURES, WIDTH),
+        "torso.extra.w": (EXTRA_FEATURES, STAGE_WIDTH),
+        "leg.extra.w": (LIMB_EXTRA_FEATURES, STAGE_WIDTH),
+        "arm.extra.w": (LIMB_EXTRA_FEATURES, STAGE_WIDTH),
+    }
+
+
 class Prediction(NamedTuple):
     """The prediction for some frames, in parts; the properties assemble bodies when asked.
 
@@ -123,12 +138,15 @@ class Prediction(NamedTuple):
         parts: The arguments of :func:`ssrhmr_core.solver.assemble` after the torso and limb stages.
         solved: The same after the exact solve. The limb stage works from where torso and clavicles
             are after theirs.
+        hidden: (..., 384) what the generator knows of the frames, see
+            :mod:`ssrhmr_core.model.certainty`.
     """
 
     tracked: Array
     generated: Array
     parts: tuple[Array, ...]
     solved: tuple[Array, ...]
+    hidden: Array
 
     @property
     def guess(self) -> Array:
@@ -154,11 +172,13 @@ class NetworkInputs(NamedTuple):
         features: (..., 48) from :func:`ssrhmr_core.model.features.frame_features`.
         steps: (..., 285) from :func:`ssrhmr_core.model.features.step_features`.
         context: (..., 64) or (64,) context of the performer, zeros where nothing is known.
+        measured: What optional trackers measure; None if there are none.
     """
 
     features: Array
     steps: Array
     context: Array
+    measured: Measured | None = None
 
 
 def predict(
@@ -187,53 +207,87 @@ def predict(
     ends = positions[..., 1:, :] - positions[..., :1, :]
     size, skeleton = body.size, body.skeleton
 
-    sixes, latent = _generator_stage(weights, inputs, body.joints)
+    measured = inputs.measured
+    extras = None if measured is None else extra_features(hips, size, measured)
+    hidden = _generator_stage(weights, inputs, body.joints, extras)
+    sixes, latent = _read_generator(weights, hidden)
     generated = hips[..., None, :, :] @ from_6d(sixes)
-    torso = _torso_stage(weights, hips, features, body.torso, sixes, latent[..., :TORSO_LATENT])
+    torso = _torso_stage(
+        weights, hips, features, body.torso, sixes, latent[..., :TORSO_LATENT], extras
+    )
     learned_spine, learned_clavicles = (
         torso[..., : len(SPINE), :, :],
         torso[..., len(SPINE) :, :, :],
     )
-    spine, joints = solve_spine(learned_spine, skeleton, hips, ends[..., _HEAD, :], spine_steps)
+    spine, joints = meet_head(
+        learned_spine, skeleton, hips, ends[..., _HEAD, :], measured, spine_steps
+    )
     chest = spine[..., _CHEST, :, :]
-    clavicles, shoulders = reach_with_clavicles(
+    clavicles, shoulders = meet_hands(
         carry_clavicles(learned_clavicles, learned_spine, spine),
         skeleton,
         chest,
         joints[..., _CHEST, :],
         ends[..., _HANDS, :],
+        measured,
     )
 
     starts = xp.concatenate([hip_positions(hips, skeleton), shoulders], -2)
     targets = ends[..., _ENDS, :]
     arms = xp.concatenate([clavicles[..., None, :, :], generated[..., _FREE_ARMS, :, :]], -3)
-    uppers, lowers, toes, poles = _limb_stage(
+    carriers = xp.stack([hips, hips, chest, chest], -3)
+    limbs = _limb_stage(
         weights,
-        carriers=xp.stack([hips, hips, chest, chest], -3),
-        aims=(targets - starts) / expand_size(size, 2),
-        ends=rotations[..., _LIMB_TRACKERS, :, :],
-        bones=body.limbs,
-        latents=latent[..., TORSO_LATENT:].reshape(*latent.shape[:-1], len(LIMBS), LIMB_LATENT),
-        generated=xp.concatenate([generated[..., _FREE_LEGS, :, :], arms], -4),
+        _LimbInputs(
+            carriers=carriers,
+            aims=(targets - starts) / expand_size(size, 2),
+            ends=rotations[..., _LIMB_TRACKERS, :, :],
+            bones=body.limbs,
+            latents=latent[..., TORSO_LATENT:].reshape(*latent.shape[:-1], len(LIMBS), LIMB_LATENT),
+            generated=xp.concatenate([generated[..., _FREE_LEGS, :, :], arms], -4),
+            extras=None
+            if measured is None
+            else limb_extra_features(carriers, starts, size, measured),
+        ),
     )
-    parts = (learned_spine, learned_clavicles, uppers, lowers, toes)
-    uppers, lowers = close_limbs(uppers, lowers, starts, skeleton, targets, poles)
-    return Prediction(rotations, generated, parts, (spine, clavicles, uppers, lowers, toes))
+    parts = (learned_spine, learned_clavicles, limbs.uppers, limbs.lowers, limbs.toes)
+    uppers, lowers, toes = meet_ends(limbs, starts, targets, skeleton, measured)
+    solved = (spine, clavicles, uppers, lowers, toes)
+    return Prediction(rotations, generated, parts, solved, hidden)
 
 
-def _generator_stage(weights: Weights, inputs: NetworkInputs, bones: Array) -> tuple[Array, Array]:
-    """Predict rotations (..., 16, 6) of the free joints in the frame of the hips, and latents."""
+def _generator_stage(
+    weights: Weights, inputs: NetworkInputs, bones: Array, extras: Array | None
+) -> Array:
+    """Return what the generator knows of frames, (..., 384)."""
     xp, lead = namespace(inputs.features), inputs.features.shape[:-1]
     everywhere = [_broadcast(bones, lead), _broadcast(inputs.context, lead)]
     joined = xp.concatenate([inputs.features, inputs.steps, *everywhere], -1)
-    out = residual_net(weights, "generator", BLOCKS, joined)
+    added = _read_extras(weights, "generator", extras)
+    return residual_hidden(weights, "generator", BLOCKS, joined, added)
+
+
+def _read_generator(weights: Weights, hidden: Array) -> tuple[Array, Array]:
+    """Predict rotations (..., 16, 6) of the free joints in the frame of the hips, and latents."""
+    out = linear(weights, "generator.out", hidden)
     split = 6 * len(FREE)
-    sixes = out[..., :split].reshape(*lead, len(FREE), 6) + constant(IDENTITY_6D, out)
-    return sixes, out[..., split:]
+    sixes = out[..., :split].reshape(*hidden.shape[:-1], len(FREE), 6)
+    return sixes + constant(IDENTITY_6D, out), out[..., split:]
+
+
+def _read_extras(weights: Weights, stage: str, extras: Array | None) -> Array | None:
+    """Return what optional trackers add to the first layer of a stage, None without them."""
+    return None if extras is None else extras @ weights[f"{stage}.extra.w"]
 
 
 def _torso_stage(
-    weights: Weights, hips: Array, features: Array, bones: Array, sixes: Array, latent: Array
+    weights: Weights,
+    hips: Array,
+    features: Array,
+    bones: Array,
+    sixes: Array,
+    latent: Array,
+    extras: Array | None,
 ) -> Array:
     """Rewrite the global rotations (..., 6, 3, 3) of spine and clavicles.
 
@@ -244,27 +298,19 @@ def _torso_stage(
         bones: (..., 27) of :class:`BodyFeatures`.
         sixes: (..., 16, 6) rotations from the generator.
         latent: (..., 32) from the generator.
+        extras: (..., 143) features of optional trackers.
     """
     xp, lead = namespace(features), features.shape[:-1]
     sixes = sixes[..., _FREE_TORSO, :]
     inputs = [features, _broadcast(bones, lead), sixes.reshape(*lead, 6 * len(TORSO)), latent]
-    change = _stage(weights, "torso", xp.concatenate(inputs, -1))
+    change = _stage(weights, "torso", xp.concatenate(inputs, -1), extras)
     return hips[..., None, :, :] @ from_6d(sixes + change.reshape(*lead, len(TORSO), 6))
 
 
-def _limb_stage(
-    weights: Weights,
-    carriers: Array,
-    aims: Array,
-    ends: Array,
-    bones: Array,
-    latents: Array,
-    generated: Array,
-) -> tuple[Array, Array, Array, Array]:
-    """Rewrite both legs and both arms, those of the right side mirrored.
+class _LimbInputs(NamedTuple):
+    """What the limb stage reads.
 
-    Args:
-        weights: The weights of all stages.
+    Attributes:
         carriers: (..., 4, 3, 3) rotations of the part that carries each limb, hips or chest.
         aims: (..., 4, 3) steps from the first joints to the ends, in sizes of the body.
         ends: (..., 4, 3, 3) rotations of the ends.
@@ -272,27 +318,41 @@ def _limb_stage(
         latents: (..., 4, 24) from the generator.
         generated: (..., 4, 3, 3, 3) rotations of thigh, shin and toe; of clavicle, upper arm and
             forearm.
-
-    Returns:
-        Rotations of thighs and upper arms (..., 4, 3, 3), of shins and forearms (..., 4, 3, 3), of
-        toes (..., 2, 3, 3), and bend directions (..., 4, 3).
+        extras: (..., 4, 18) features of optional trackers; None if there are none.
     """
+
+    carriers: Array
+    aims: Array
+    ends: Array
+    bones: Array
+    latents: Array
+    generated: Array
+    extras: Array | None
+
+
+def _limb_stage(weights: Weights, limbs: _LimbInputs) -> LimbRotations:
+    """Rewrite both legs and both arms, those of the right side mirrored."""
+    carriers, aims, extras = limbs.carriers, limbs.aims, limbs.extras
     xp = namespace(aims)
-    vector, six = constant(MIRROR_VECTORS, aims), constant(_MIRROR_SIXES, aims)
+    vector, six = constant(MIRROR_VECTORS, aims), constant(MIRROR_SIXES, aims)
     inverse = transpose(carriers)
     lead = aims.shape[:-2]
-    sixes = to_6d(inverse[..., None, :, :] @ generated) * six[:, None]
+    sixes = to_6d(inverse[..., None, :, :] @ limbs.generated) * six[:, None]
     inputs = [
         rotate(inverse, aims) * vector,
-        to_6d(inverse @ ends) * six,
+        to_6d(inverse @ limbs.ends) * six,
         inverse[..., :, 1] * vector,
-        _broadcast(bones, (*lead, 4)),
+        _broadcast(limbs.bones, (*lead, 4)),
         sixes.reshape(*lead, 4, 18),
-        latents,
+        limbs.latents,
     ]
     joined = xp.concatenate(inputs, -1)
-    legs = _stage(weights, "leg", joined[..., :2, :])
-    arms = _stage(weights, "arm", joined[..., 2:, :])
+    legs = _stage(
+        weights, "leg", joined[..., :2, :], None if extras is None else extras[..., :2, :]
+    )
+    arms = _stage(
+        weights, "arm", joined[..., 2:, :], None if extras is None else extras[..., 2:, :]
+    )
     leg_sixes = sixes[..., :2, :, :] + legs[..., 3:].reshape(*lead, 2, 3, 6)
     arm_sixes = sixes[..., 2:, 1:, :] + arms[..., 3:].reshape(*lead, 2, 2, 6)
     rewritten = from_6d(
@@ -305,16 +365,18 @@ def _limb_stage(
         )
     )
     poles = xp.concatenate([legs[..., :3], arms[..., :3]], -2) + constant(_POLES, aims)
-    return (
-        carriers @ rewritten[..., _UPPERS, :, :],
-        carriers @ rewritten[..., _LOWERS, :, :],
-        carriers[..., :2, :, :] @ rewritten[..., _TOES, :, :],
-        rotate(carriers, poles * vector),
+    return LimbRotations(
+        uppers=carriers @ rewritten[..., _UPPERS, :, :],
+        lowers=carriers @ rewritten[..., _LOWERS, :, :],
+        toes=carriers[..., :2, :, :] @ rewritten[..., _TOES, :, :],
+        poles=rotate(carriers, poles * vector),
     )
 
 
-def _stage(weights: Weights, name: str, inputs: Array) -> Array:
-    hidden = silu(linear(weights, f"{name}.0", inputs))
+def _stage(weights: Weights, name: str, inputs: Array, extras: Array | None) -> Array:
+    added = _read_extras(weights, name, extras)
+    first = linear(weights, f"{name}.0", inputs)
+    hidden = silu(first if added is None else first + added)
     hidden = silu(linear(weights, f"{name}.1", hidden))
     return linear(weights, f"{name}.2", hidden)
 

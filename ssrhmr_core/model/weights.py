@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..files import ArchiveError, atomic_write, read_arrays
-from . import context, network, tracker_predictor
+from . import certainty, context, network, tracker_predictor
 
-FORMAT = 3
+FORMAT = 4
 """Version of the file, which changes whenever an older runtime could not use it."""
-_WITHOUT_CONTEXT = 2
-"""The version before the performer context, which is still read."""
+_EARLIER_FORMATS = (2, 3)
+"""Versions that are still read: before the performer context, and before optional trackers and
+certainty. What they lack is ignored."""
 
 _HEADER = "header"
 _DAMAGED = (
@@ -26,7 +27,8 @@ _DAMAGED = (
 
 def shapes() -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of all weights; matrices are (inputs, outputs)."""
-    return network.shapes() | tracker_predictor.shapes() | context.shapes()
+    needed = network.shapes() | tracker_predictor.shapes() | context.shapes()
+    return needed | network.extra_shapes() | certainty.shapes()
 
 
 class WeightsError(ValueError):
@@ -80,8 +82,8 @@ def load_weights(
     path = default_weights() if path is None else Path(path)
     stored = _read(path)
     header = _header(path, stored)
-    if header.get("format") == _WITHOUT_CONTEXT and wanted is None:
-        stored = _add_context(stored)
+    if header.get("format") in _EARLIER_FORMATS and wanted is None:
+        stored = _complete(stored)
     elif header.get("format") != FORMAT:
         raise WeightsError(
             f"{path.name} has the format {header.get('format')}, this version reads {FORMAT}:"
@@ -108,14 +110,16 @@ def weights_header(path: str | Path | None = None) -> dict[str, Any]:
     return _header(path, _read(path))
 
 
-def _add_context(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return arrays of the version without a performer context, completed so that it is ignored."""
+def _complete(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays of an earlier version, with zeros for what it lacks."""
     arrays = dict(stored)
-    for name, shape in context.shapes().items():
-        arrays[name] = np.zeros(shape, np.float32)
-    for name in ("generator.in.w", "filling.in.w"):
-        if name in arrays:
-            arrays[name] = np.pad(arrays[name], ((0, context.CONTEXT), (0, 0)))
+    if "context.0.w" not in arrays:
+        for name in ("generator.in.w", "filling.in.w"):
+            if name in arrays:
+                arrays[name] = np.pad(arrays[name], ((0, context.CONTEXT), (0, 0)))
+    added = context.shapes() | network.extra_shapes() | certainty.shapes()
+    for name, shape in added.items():
+        arrays.setdefault(name, np.zeros(shape, np.float32))
     return arrays
 
 

@@ -19,6 +19,7 @@ from .body import (
     SPINE,
     SPINE_STEPS,
     Limb,
+    LimbRotations,
     SolverSkeleton,
     solver_skeleton,
 )
@@ -27,10 +28,14 @@ from .full_body import (
     carry_clavicles,
     close_limbs,
     hip_positions,
+    meet_ends,
+    meet_hands,
+    meet_head,
     reach_with_clavicles,
     solve,
     solve_spine,
 )
+from .measured import Measured
 
 __all__ = [
     "ARMS",
@@ -40,11 +45,16 @@ __all__ = [
     "SPINE",
     "SPINE_STEPS",
     "Limb",
+    "LimbRotations",
+    "Measured",
     "SolverSkeleton",
     "assemble",
     "carry_clavicles",
     "close_limbs",
     "hip_positions",
+    "meet_ends",
+    "meet_hands",
+    "meet_head",
     "reach_with_clavicles",
     "solve",
     "solve_spine",

@@ -161,25 +161,32 @@ def reach_with_clavicles(
     chest_rotation: Array,
     chest_position: Array,
     hands: Array,
+    reach: Array | float = ARM_REACH,
+    softness: Array | float = ARM_SOFTNESS,
 ) -> tuple[Array, Array]:
-    """See :func:`ssrhmr_core.solver.reach_with_clavicles`."""
+    """See :func:`ssrhmr_core.solver.reach_with_clavicles`.
+
+    Limits other than the usual ones may be given, each a number or (..., 2, 1).
+    """
     xp = namespace(rotations)
     offsets = rotate(chest_rotation[..., None, :, :], skeleton.clavicle_offsets)
     clavicles = chest_position[..., None, :] + offsets
     bone = rotate(rotations, skeleton.shoulder_offsets)
     shoulders = clavicles + bone
     whole = (skeleton.upper_lengths + skeleton.lower_lengths)[..., 2:, :]
-    over = norm(hands - shoulders) / whole - ARM_REACH
-    if not (over > -ARM_SOFTNESS).any():
+    over = norm(hands - shoulders) / whole - reach
+    if not (over > -softness).any():
         return rotations, shoulders
     # The smaller of distance and reach, with a parabola where they meet.
-    bent = clamp(over + ARM_SOFTNESS, 0.0, 2.0 * ARM_SOFTNESS)
-    kept = over - bent * bent / (4.0 * ARM_SOFTNESS) - clamp(over - ARM_SOFTNESS, 0.0, np.inf)
-    reach = (ARM_REACH + kept) * whole
+    bent = xp.minimum(clamp(over + softness, 0.0), xp.zeros_like(over) + 2.0 * softness)
+    kept = over - bent * bent / (4.0 * softness) - clamp(over - softness, 0.0, np.inf)
+    distance_kept = (reach + kept) * whole
     length, aim = skeleton.clavicle_lengths, hands - clavicles
     distance = norm(aim)
     # Law of cosines: the angle between clavicle and target at which the arm reaches so far.
-    needed = (length * length + distance * distance - reach * reach) / (2.0 * length * distance)
+    needed = (length * length + distance * distance - distance_kept * distance_kept) / (
+        2.0 * length * distance
+    )
     axis = cross(bone, aim)
     # The limits keep off the ends, where the slope is infinite and no gradient could pass.
     needed = xp.arccos(clamp(needed, -0.99999, 0.99999))

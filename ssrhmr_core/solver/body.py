@@ -111,6 +111,22 @@ class SolverSkeleton(NamedTuple):
     limb_directions: Array
 
 
+class LimbRotations(NamedTuple):
+    """Global rotations of arms and legs before they are closed, in the order of :data:`LIMBS`.
+
+    Attributes:
+        uppers: (..., 4, 3, 3) rotations of thighs and upper arms.
+        lowers: (..., 4, 3, 3) rotations of shins and forearms.
+        toes: (..., 2, 3, 3) rotations of the toes.
+        poles: (..., 4, 3) directions towards which knees and elbows bend, of any length.
+    """
+
+    uppers: Array
+    lowers: Array
+    toes: Array
+    poles: Array
+
+
 def solver_skeleton(offsets: Array) -> SolverSkeleton:
     """Derive lengths and directions from offsets (..., 22, 3), metres."""
     base, spine = offsets[..., SPINE[0], :], offsets[..., _SPINE_CHILDREN, :]

@@ -12,7 +12,18 @@ from ..body.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS
 from ..geometry.arrays import Array, namespace
 from ..geometry.rotations import rotate, transpose
 from . import batched, scalar
-from .body import ARMS, CHEST, CLAVICLES, LEGS, LIMBS, SPINE, SPINE_STEPS, SolverSkeleton
+from .body import (
+    ARMS,
+    CHEST,
+    CLAVICLES,
+    LEGS,
+    LIMBS,
+    SPINE,
+    SPINE_STEPS,
+    LimbRotations,
+    SolverSkeleton,
+)
+from .measured import Measured, aim_limbs, place_chest, place_shoulders
 
 _HEAD = TRACKERS.index("head") - 1
 _HANDS = [arm.tracker - 1 for arm in ARMS]
@@ -109,6 +120,7 @@ def solve(
     tracker_positions: Array,
     tracker_rotations: Array,
     skeleton: SolverSkeleton,
+    measured: Measured | None = None,
 ) -> Array:
     """Run the whole exact solve at once, for predictions that do not come through the stages.
 
@@ -118,6 +130,7 @@ def solve(
         tracker_positions: (..., 6, 3) measured positions of the tracked joints, metres.
         tracker_rotations: (..., 6, 3, 3) measured rotations of the tracked joints.
         skeleton: The lengths from :func:`solver_skeleton`.
+        measured: What optional trackers measure.
 
     Returns:
         Global rotations (..., 22, 3, 3). The root's position is the pelvis tracker's.
@@ -126,26 +139,70 @@ def solve(
     hips = tracker_rotations[..., 0, :, :]
     ends = tracker_positions[..., 1:, :] - tracker_positions[..., :1, :]
     before = rotations[..., SPINE, :, :]
-    spine, positions = solve_spine(before, skeleton, hips, ends[..., _HEAD, :])
-    clavicles = carry_clavicles(rotations[..., CLAVICLES, :, :], before, spine)
-    clavicles, shoulders = reach_with_clavicles(
-        clavicles,
+    spine, positions = meet_head(before, skeleton, hips, ends[..., _HEAD, :], measured)
+    clavicles, shoulders = meet_hands(
+        carry_clavicles(rotations[..., CLAVICLES, :, :], before, spine),
         skeleton,
         spine[..., CHEST, :, :],
         positions[..., CHEST, :],
         ends[..., _HANDS, :],
+        measured,
+    )
+    limbs = LimbRotations(
+        uppers=rotations[..., [limb.upper for limb in LIMBS], :, :],
+        lowers=rotations[..., [limb.lower for limb in LIMBS], :, :],
+        toes=rotations[..., [leg.end + 1 for leg in LEGS], :, :],
+        poles=poles,
     )
     starts = xp.concatenate([hip_positions(hips, skeleton), shoulders], -2)
-    uppers, lowers = close_limbs(
-        rotations[..., [limb.upper for limb in LIMBS], :, :],
-        rotations[..., [limb.lower for limb in LIMBS], :, :],
-        starts,
-        skeleton,
-        ends[..., _ENDS, :],
-        poles,
-    )
-    toes = rotations[..., [leg.end + 1 for leg in LEGS], :, :]
+    uppers, lowers, toes = meet_ends(limbs, starts, ends[..., _ENDS, :], skeleton, measured)
     return assemble(tracker_rotations, spine, clavicles, uppers, lowers, toes)
+
+
+def meet_head(
+    rotations: Array,
+    skeleton: SolverSkeleton,
+    hips: Array,
+    head: Array,
+    measured: Measured | None = None,
+    steps: int = SPINE_STEPS,
+) -> tuple[Array, Array]:
+    """Bend the spine so that chest and head meet their trackers; see :func:`solve_spine`."""
+    if measured is not None:
+        rotations = place_chest(rotations, skeleton, hips, head, measured)
+    return solve_spine(rotations, skeleton, hips, head, steps)
+
+
+def meet_hands(
+    rotations: Array,
+    skeleton: SolverSkeleton,
+    chest_rotation: Array,
+    chest_position: Array,
+    hands: Array,
+    measured: Measured | None = None,
+) -> tuple[Array, Array]:
+    """Turn clavicles so that arms can meet their trackers; see :func:`reach_with_clavicles`."""
+    if measured is None:
+        return reach_with_clavicles(rotations, skeleton, chest_rotation, chest_position, hands)
+    return place_shoulders(rotations, skeleton, chest_rotation, chest_position, hands, measured)
+
+
+def meet_ends(
+    limbs: LimbRotations,
+    starts: Array,
+    targets: Array,
+    skeleton: SolverSkeleton,
+    measured: Measured | None = None,
+) -> tuple[Array, Array, Array]:
+    """Close limbs onto their trackers; see :func:`close_limbs` and :func:`aim_limbs`.
+
+    Returns:
+        The new rotations of uppers, lowers and toes.
+    """
+    if measured is not None:
+        limbs = aim_limbs(limbs, starts, targets, skeleton, measured)
+    uppers, lowers = close_limbs(limbs.uppers, limbs.lowers, starts, skeleton, targets, limbs.poles)
+    return uppers, lowers, limbs.toes
 
 
 def carry_clavicles(clavicles: Array, before: Array, after: Array) -> Array:

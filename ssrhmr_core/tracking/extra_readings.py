@@ -104,6 +104,16 @@ class ExtraReadings:
             readings.lower[index] = segment == "lower"
         return readings
 
+    def part(self, frames: slice) -> ExtraReadings:
+        """Return some frames."""
+        return replace(
+            self,
+            positions=self.positions[frames],
+            rotations=self.rotations[frames],
+            has_position=self.has_position[frames],
+            has_rotation=self.has_rotation[frames],
+        )
+
     def at(self, times: np.ndarray, moments: np.ndarray) -> ExtraReadings:
         """Return the readings at other moments, interpolating across gaps.
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKER_JOINTS, forward_kinematics
-from ..model import context
+from ..model import certainty, context
 from ..model.features import HISTORY, body_features, frame_features, step_features
-from ..model.network import NetworkInputs, Prediction, predict
+from ..model.network import NetworkInputs, Prediction, extra_shapes, predict
 from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..model.weights import shapes
+from ..solver import Measured
 from .augment import Batch
 from .muon import Muon
 from .sensors import Readings
@@ -25,6 +28,11 @@ _SPINE_STEPS = 3
 nothing once the spine is learned."""
 _VELOCITY_STEPS = (1, 3, 5)
 """Frames over which velocities are compared, as published."""
+
+_SMALLEST_ERROR = 3e-4
+"""Error, in sizes of the body, below which expected errors need not tell anything apart."""
+Scope = Literal["six", "extras"]
+_EXTRAS = extra_shapes() | certainty.shapes()
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class Terms:
         learned: Weight of both kinds of errors before the solve.
         guess: Weight of both kinds of errors of the generator alone.
         filled: Weight of errors of predicted trackers.
+        certainty: Weight of how badly position errors were expected.
     """
 
     position: float = 10.0
@@ -46,13 +55,20 @@ class Terms:
     learned: float = 2.0
     guess: float = 1.0
     filled: float = 50.0
+    certainty: float = 0.0
 
 
 class Stages(nn.Module):
     """The weights of :func:`ssrhmr_core.model.network.predict`, and their losses."""
 
-    def __init__(self, seed: int, terms: Terms | None = None) -> None:
-        """Draw weights; the same seed gives the same ones."""
+    def __init__(self, seed: int, terms: Terms | None = None, scope: Scope = "six") -> None:
+        """Draw weights; the same seed gives the same ones.
+
+        Args:
+            seed: The seed.
+            terms: Weights of the terms of the loss.
+            scope: The weights to train, see :class:`ssrhmr_core.training.recipe.Recipe`.
+        """
         super().__init__()
         self._terms = asdict(terms or Terms())
         generator = torch.Generator().manual_seed(seed)
@@ -61,8 +77,11 @@ class Stages(nn.Module):
             # The last layers start near zero, so that the first poses are near the T-pose.
             gain = 0.1 if name.endswith((".out.w", ".2.w")) else 1.4
             scale = gain / math.sqrt(shape[0]) if name.endswith(".w") else 0.0
+            if name in extra_shapes():
+                scale = 0.0
             values = scale * torch.randn(shape, generator=generator)
-            self.weights[_key(name)] = nn.Parameter(values)
+            trained = (name in _EXTRAS) == (scope == "extras")
+            self.weights[_key(name)] = nn.Parameter(values, requires_grad=trained)
 
     def named(self) -> dict[str, Tensor]:
         """Return the weights under the names of :func:`ssrhmr_core.model.weights.shapes`."""
@@ -70,8 +89,9 @@ class Stages(nn.Module):
 
     def optimizers(self, rate: float) -> tuple[torch.optim.Optimizer, ...]:
         """Return Muon for the matrices and AdamW, at half the rate, for the rest."""
-        matrices = [weight for weight in self.parameters() if weight.ndim == 2]
-        rest = [weight for weight in self.parameters() if weight.ndim != 2]
+        trained = [weight for weight in self.parameters() if weight.requires_grad]
+        matrices = [weight for weight in trained if weight.ndim == 2]
+        rest = [weight for weight in trained if weight.ndim != 2]
         return Muon(matrices, rate), torch.optim.AdamW(rest, lr=0.5 * rate)
 
     def export(self) -> dict[str, np.ndarray]:
@@ -81,13 +101,18 @@ class Stages(nn.Module):
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Copy weights under the names of :func:`ssrhmr_core.model.weights.shapes`.
 
-        Weights without a performer context have zeros in its place, from which nothing can be
-        learned. The context then stays as it was drawn.
+        Weights of an earlier version have zeros where they lack something. From a context of zeros
+        nothing can be learned, so it stays as it was drawn. What reads optional trackers begins
+        with zeros.
         """
-        has_context = any(arrays[name].any() for name in context.shapes())
+        drawn = [
+            shapes
+            for shapes in (context.shapes(), certainty.shapes())
+            if not any(arrays[name].any() for name in shapes)
+        ]
         with torch.no_grad():
             for name, tensor in self.named().items():
-                if has_context or name not in context.shapes():
+                if not any(name in shapes for shapes in drawn):
                     tensor.copy_(torch.as_tensor(arrays[name]))
 
     def forward(self, batch: Batch, readings: Readings) -> tuple[Tensor, dict[str, Tensor]]:
@@ -98,8 +123,13 @@ class Stages(nn.Module):
         """
         performers = self._encode_performers(batch, readings)
         positions, rotations, filled = self._complete(batch, readings, performers)
-        prediction = self._predict(batch, positions, rotations, performers)
         now = slice(max(HISTORY), None)
+        measured = readings.extras
+        if measured is not None:
+            measured = Measured(*(each[:, now] for each in measured))
+            steps = measured.positions - positions[:, now, None, 0]
+            measured = measured._replace(positions=steps)
+        prediction = self._predict(batch, positions, rotations, performers, measured)
         root, offsets = positions[:, now, 0], batch.offsets[:, None]
         true_positions, true_rotations = batch.positions[:, now], batch.rotations[:, now]
         scale = batch.sizes[:, None, None, None]
@@ -120,7 +150,27 @@ class Stages(nn.Module):
             position, rotation = errors(pose)
             terms[name] = _length(position).mean() + 0.1 * rotation
         terms["filled"] = filled
+        if self._terms["certainty"]:
+            terms["certainty"] = self._certainty_loss(prediction, readings, exact)
         return sum(self._terms[name] * term for name, term in terms.items()), terms
+
+    def _certainty_loss(self, prediction: Prediction, readings: Readings, error: Tensor) -> Tensor:
+        """Return how badly errors (N, F, 22, 3) were expected.
+
+        The expected error is the scale of a distribution that falls off exponentially, which makes
+        it the mean of the errors in such a frame. The gradient does not reach the poses.
+        """
+        missing = torch.zeros_like(readings.positions[:, :, :, 0])
+        age = missing[:, 0] + certainty.LONGEST
+        for frame in range(missing.shape[1]):
+            age = torch.where(readings.valid[:, frame], 0.0, age + 1.0 / MODEL_RATE)
+            missing[:, frame] = age
+        now = slice(max(HISTORY), None)
+        expected = certainty.expect_log_errors(
+            self.named(), prediction.hidden.detach(), missing[:, now]
+        )
+        true = error.detach().square().sum(-1).sqrt() + _SMALLEST_ERROR
+        return (true * (-expected).exp() + expected).mean()
 
     def _encode_performers(self, batch: Batch, readings: Readings) -> Tensor:
         """Return the contexts (N, 64) of the performers, zeros where nothing is known of them."""
@@ -131,7 +181,12 @@ class Stages(nn.Module):
         return torch.where(readings.known[:, None], own, torch.zeros_like(own))
 
     def _predict(
-        self, batch: Batch, positions: Tensor, rotations: Tensor, performers: Tensor
+        self,
+        batch: Batch,
+        positions: Tensor,
+        rotations: Tensor,
+        performers: Tensor,
+        measured: Measured | None,
     ) -> Prediction:
         """Run the stages on all frames that have a past.
 
@@ -140,6 +195,7 @@ class Stages(nn.Module):
             positions: (N, L, 6, 3) positions of the trackers.
             rotations: (N, L, 6, 3, 3) rotations of the trackers.
             performers: (N, 64) contexts of the performers.
+            measured: (N, F, 13, ...) what optional trackers measure.
         """
         first = max(HISTORY)
         sizes = batch.sizes[:, None].expand(positions.shape[:2])
@@ -155,7 +211,7 @@ class Stages(nn.Module):
             sizes[:, now],
         )
         inputs = NetworkInputs(
-            features[:, now], steps, performers[:, None].expand(-1, len(frames), -1)
+            features[:, now], steps, performers[:, None].expand(-1, len(frames), -1), measured
         )
         return predict(
             self.named(),

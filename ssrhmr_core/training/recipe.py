@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .augment import Augmentation
-from .model import Stages, Terms
+from .model import Scope, Stages, Terms
 from .paper import Published
 from .sensors import Sensors
 
@@ -29,6 +29,9 @@ class Recipe:
         sensors: How bad trackers are.
         terms: Weights of the terms of the loss of "ssrhmr".
         preset: "ssrhmr", or "paper" for the published architecture, losses and optimizer.
+        scope: The weights to train: "six", those that six trackers need, or "extras", those that
+            read optional trackers and predict how certain poses are. The second leaves what six
+            trackers give as it is.
     """
 
     minutes: float = 60.0
@@ -43,13 +46,21 @@ class Recipe:
     sensors: Sensors = field(default_factory=Sensors)
     terms: Terms = field(default_factory=Terms)
     preset: str = "ssrhmr"
+    scope: Scope = "six"
 
     def model(self) -> Stages | Published:
         """Return a new model with weights drawn by the seed."""
         if self.preset == "paper":
             return Published(self.seed)
-        return Stages(self.seed, self.terms)
+        return Stages(self.seed, self.terms, self.scope)
 
 
+EXTRAS = Recipe(
+    rate=2e-3,
+    sensors=Sensors(extra=0.9, lost=0.25),
+    terms=Terms(certainty=0.1),
+    scope="extras",
+)
+"""Reading optional trackers, learned after everything else."""
 PAPER = Recipe(preset="paper", windows=64, frames=32, context=0, rate=1e-3)
 """Windows of 64 frames, as published: 32 to train on and 32 of the past."""

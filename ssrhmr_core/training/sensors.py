@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS
 from ..geometry.rotations import from_6d, from_rotvec, rotate, to_6d
+from ..solver import Measured
 from .augment import Batch
 from .random_tensors import RandomTensors
 
@@ -41,6 +43,7 @@ class Sensors:
         unknown: Share of windows whose performer context is withheld.
         unknown_lost: The same share of windows in which trackers are lost: whoever lacks a tracker
             for a whole take has no context.
+        extra: Share of windows with optional trackers.
     """
 
     imperfect: float = 0.4
@@ -56,6 +59,7 @@ class Sensors:
     longest: float = 5.0
     unknown: float = 0.15
     unknown_lost: float = 0.5
+    extra: float = 0.0
 
 
 _LOSSES = (
@@ -78,6 +82,21 @@ _LOSSES = (
 """Trackers that are lost together, each with its weight among the losses."""
 
 
+_EXTRA_GROUPS = (
+    ("chest",),
+    *((f"left_{part}", f"right_{part}") for part in ("shoulder", "elbow", "knee", "toe")),
+)
+"""Optional trackers that are mostly worn together."""
+_WORN = 0.5
+"""Chance of each group, in windows with optional trackers."""
+_EACH_SIDE = 0.92
+"""Chance that a side has the tracker that the group has."""
+_LOWER = 0.3
+"""Share of trackers at elbows and knees that are worn below them."""
+_POSITION_ALONE, _ROTATION_ALONE = 0.15, 0.3
+"""Shares of trackers that measure only positions, or only rotations."""
+
+
 @dataclass(frozen=True)
 class Readings:
     """The readings of a batch's trackers.
@@ -89,6 +108,7 @@ class Readings:
         context_positions: (N, K, 6, 3) positions in the frames of the performer context, metres.
         context_rotations: (N, K, 6, 3, 3) rotations there.
         known: (N,) bool, False where nothing is known of the performer.
+        extras: (N, L, 13, ...) what optional trackers measure, positions in the room.
     """
 
     positions: Tensor
@@ -97,6 +117,7 @@ class Readings:
     context_positions: Tensor
     context_rotations: Tensor
     known: Tensor
+    extras: Measured | None = None
 
     def part(self, rows: slice) -> Readings:
         """Return the readings of some windows."""
@@ -107,6 +128,7 @@ class Readings:
             context_positions=self.context_positions[rows],
             context_rotations=self.context_rotations[rows],
             known=self.known[rows],
+            extras=Measured(*(each[rows] for each in self.extras)) if self.extras else None,
         )
 
 
@@ -166,7 +188,53 @@ class SensorModel:
             context_positions=rounded[:, window:],
             context_rotations=rotations[:, window:],
             known=known,
+            extras=self._read_extras(batch, size, random) if sensors.extra else None,
         )
+
+    def _read_extras(self, batch: Batch, size: Tensor, random: RandomTensors) -> Measured:
+        """Return the readings of optional trackers, with the same kinds of errors but delays."""
+        sensors, joints = self._sensors, list(EXTRA_JOINTS)
+        positions, rotations = batch.positions[:, :, joints], batch.rotations[:, :, joints]
+        count, length, number = positions.shape[:3]
+        bad = (random.uniform(count, 1, 1, 1) < sensors.imperfect) * random.uniform(
+            count, 1, number, 1
+        )
+        offset = sensors.mount_offset * random.normal(count, 1, number, 3) + (
+            sensors.noise + sensors.slow
+        ) * random.normal(count, length, number, 3)
+        rotvec = sensors.mount_rotation * random.normal(
+            count, 1, number, 3
+        ) + sensors.noise_rotation * random.normal(count, length, number, 3)
+        has_position, has_rotation = self._draw_extras(count, random)
+        ones = torch.ones(count, length, 1, 1, device=self._device)
+        return Measured(
+            positions + bad * size * offset,
+            rotations @ from_rotvec(bad * rotvec),
+            has_position[:, None, :, None] * ones,
+            has_rotation[:, None, :, None] * ones,
+        )
+
+    def _draw_extras(self, count: int, random: RandomTensors) -> tuple[Tensor, Tensor]:
+        """Draw which optional trackers are worn, and what they measure, (N, 13) of 0 and 1.
+
+        Both sides of the body are mostly alike.
+        """
+        has_position = torch.zeros(count, len(EXTRA_JOINTS), device=self._device)
+        has_rotation = torch.zeros_like(has_position)
+        some = random.uniform(count) < self._sensors.extra
+        for names in _EXTRA_GROUPS:
+            worn = some & (random.uniform(count) < _WORN)
+            kind, lower = random.uniform(count), random.uniform(count) < _LOWER
+            with_position, with_rotation = kind < 1.0 - _ROTATION_ALONE, kind > _POSITION_ALONE
+            for name in names:
+                role = EXTRA_ROLES[name]
+                own = worn & (random.uniform(count) < _EACH_SIDE)
+                has_position[:, EXTRA_INDEX[role.position]] += own & with_position
+                for joint, on in ((role.upper, ~lower), (role.lower, lower)):
+                    has_rotation[:, EXTRA_INDEX[joint]] += own & with_rotation & on
+        # A toe's position is not read, as its foot has a tracker.
+        has_position[:, [EXTRA_INDEX[EXTRA_ROLES[name].position] for name in _EXTRA_GROUPS[-1]]] = 0
+        return has_position.clamp(max=1.0), has_rotation.clamp(max=1.0)
 
     def _draw_losses(self, count: int, length: int, random: RandomTensors) -> Tensor:
         """Return masks (N, L, 6), False while lost: a window shows a part of a loss."""

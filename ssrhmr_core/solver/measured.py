@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The exact solve where more than the six trackers is measured.
+
+Optional trackers measure positions and rotations of further joints. A body that is exactly known
+and trackers that are exactly right agree, and then every measured joint ends on its tracker. Where
+they disagree, the six trackers win: what optional ones say is met first, and what the six say then
+moves it as little as it has to. Each measurement has a trust between 0 and 1, with which it fades
+in and out without a jump.
+
+All functions take NumPy arrays and torch tensors, one frame or many, and are differentiable.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..body.extra_trackers import EXTRA_INDEX
+from ..body.skeleton import INDEX
+from ..geometry.arrays import (
+    EPSILON,
+    Array,
+    cast_like,
+    clamp,
+    constant,
+    cross,
+    dot,
+    namespace,
+    norm,
+    normalize,
+    reject,
+    to_float64,
+)
+from ..geometry.rotations import (
+    IDENTITY_MATRIX,
+    from_6d,
+    from_rotvec,
+    rotate,
+    rotation_between,
+    to_6d,
+    transpose,
+)
+from . import batched
+from .body import (
+    ARM_REACH,
+    ARM_SOFTNESS,
+    ARMS,
+    CHEST,
+    CLAVICLES,
+    DAMPING,
+    LEGS,
+    LIMBS,
+    MAX_CLAVICLE_ROTATION,
+    MAX_SPINE_ROTATION,
+    REACH,
+    LimbRotations,
+    SolverSkeleton,
+)
+
+_SPINE_STEPS = 6
+_CHEST = EXTRA_INDEX[INDEX["chest"]]
+_CLAVICLES = [EXTRA_INDEX[joint] for joint in CLAVICLES]
+_UPPERS = [EXTRA_INDEX[limb.upper] for limb in LIMBS]
+_LOWERS = [EXTRA_INDEX[limb.lower] for limb in LIMBS]
+_SHOULDERS = [EXTRA_INDEX[arm.upper] for arm in ARMS]
+_TOES = [EXTRA_INDEX[leg.end + 1] for leg in LEGS]
+_SOFTNESS = 1e-3
+"""Share of an arm's length before its limit at which a clavicle begins to give if the elbow is
+measured: the elbow then has a side to bend to, however straight the arm."""
+
+
+class Measured(NamedTuple):
+    """What optional trackers measure, in the order of ``EXTRA_JOINTS``.
+
+    Attributes:
+        positions: (..., 13, 3) positions of the joints from the hips, metres.
+        rotations: (..., 13, 3, 3) global rotations of the joints.
+        position_trust: (..., 13, 1) trust in each position, 0 where it is not measured.
+        rotation_trust: (..., 13, 1) trust in each rotation.
+    """
+
+    positions: Array
+    rotations: Array
+    position_trust: Array
+    rotation_trust: Array
+
+    def part(self, frames: Array) -> Measured:
+        """Return some frames."""
+        return Measured(*(values[frames] for values in self))
+
+    def rotation(self, joints: int | list[int], predicted: Array) -> Array:
+        """Return predicted rotations (..., n, 3, 3), replaced as far as others are measured."""
+        trust = self.rotation_trust[..., joints, :]
+        six = to_6d(predicted)
+        return from_6d(six + trust * (to_6d(self.rotations[..., joints, :, :]) - six))
+
+
+def place_chest(
+    rotations: Array, skeleton: SolverSkeleton, hips: Array, head: Array, measured: Measured
+) -> Array:
+    """Bend the spine so that the chest is as measured and the head stays on its tracker.
+
+    The chest comes first; what then bends towards the head is what the chest leaves free: nothing
+    below a chest whose position is known, and not the chest itself if its rotation is known.
+
+    Args:
+        rotations: (..., 4, 3, 3) predicted global rotations of the spine's joints.
+        skeleton: The lengths of the body.
+        hips: (..., 3, 3) rotations of the hips.
+        head: (..., 3) measured positions of the head joint, from the hips.
+        measured: What is measured.
+
+    Returns:
+        The new rotations, from which :func:`ssrhmr_core.solver.solve_spine` has little left to do.
+    """
+    xp = namespace(rotations)
+    base = rotate(hips, skeleton.spine_base)
+    position_trust = measured.position_trust[..., _CHEST, :]
+    rotation_trust = measured.rotation_trust[..., _CHEST, :]
+    bones = xp.broadcast_to(skeleton.spine_offsets, (*rotations.shape[:-2], 3))
+    lower, upper = rotations[..., :CHEST, :, :], rotations[..., CHEST:, :, :]
+    start = base + rotate(lower, bones[..., :CHEST, :]).sum(-2)
+    aim = start + position_trust * (measured.positions[..., _CHEST, :] - start)
+    lower = _bend(lower, bones[..., :CHEST, :], xp.ones_like(bones[..., :CHEST, :1]), base, aim)
+    chest = measured.rotation([_CHEST], upper[..., :1, :, :])
+    both = xp.concatenate([lower, chest, upper[..., 1:, :, :]], -3)
+    free = 1.0 - xp.stack([position_trust, position_trust, rotation_trust], -2)
+    free = xp.concatenate([free, xp.ones_like(free[..., :1, :])], -2)
+    bent = _bend(both, bones, free, base, head)
+    # Where nothing is measured, the spine is as predicted.
+    trust = xp.maximum(position_trust, rotation_trust)[..., None, :]
+    six = to_6d(rotations)
+    return from_6d(six + trust * (to_6d(bent) - six))
+
+
+def _bend(rotations: Array, bones: Array, free: Array, base: Array, aim: Array) -> Array:
+    """Turn the bones of a chain until its tip is where it should be.
+
+    The method is damped Gauss-Newton on global rotations, each with its own freedom.
+
+    Args:
+        rotations: (..., n, 3, 3) global rotations of the joints.
+        bones: (..., n, 3) offsets of what each joint carries.
+        free: (..., n, 1) how freely each joint turns, 0 (not at all) to 1.
+        base: (..., 3) position of the first joint.
+        aim: (..., 3) position that the tip is to reach.
+    """
+    xp = namespace(rotations)
+    wide_free = to_float64(free)
+    reach = norm(bones).sum(-2)
+    damping = DAMPING * to_float64(reach * reach) + EPSILON
+    identity = constant(IDENTITY_MATRIX, damping)
+    for _ in range(_SPINE_STEPS):
+        levers = to_float64(rotate(rotations, bones))
+        missing = to_float64(aim - base) - levers.sum(-2)
+        weighted = wide_free * levers
+        matrix = ((weighted * levers).sum((-1, -2))[..., None] + damping)[..., None] * identity
+        matrix = matrix - transpose(weighted) @ levers
+        pull = xp.linalg.solve(matrix, missing[..., None])
+        rotvecs = cross(weighted, transpose(pull))
+        largest = xp.amax(norm(rotvecs), -2)[..., None, :]
+        rotvecs = rotvecs * clamp(MAX_SPINE_ROTATION / largest, high=1.0)
+        rotations = from_rotvec(cast_like(rotvecs, rotations)) @ rotations
+    return rotations
+
+
+def place_shoulders(
+    rotations: Array,
+    skeleton: SolverSkeleton,
+    chest_rotation: Array,
+    chest_position: Array,
+    hands: Array,
+    measured: Measured,
+) -> tuple[Array, Array]:
+    """Turn clavicles so that shoulders and elbows can be where they are measured.
+
+    Args:
+        rotations: (..., 2, 3, 3) predicted global rotations of both clavicles.
+        skeleton: The lengths of the body.
+        chest_rotation: (..., 3, 3) rotations of the chest.
+        chest_position: (..., 3) positions of the chest.
+        hands: (..., 2, 3) measured positions of the wrists.
+        measured: What is measured.
+
+    Returns:
+        The new rotations, and the positions (..., 2, 3) of the shoulder joints.
+    """
+    rotations = measured.rotation(_CLAVICLES, rotations)
+    offsets = rotate(chest_rotation[..., None, :, :], skeleton.clavicle_offsets)
+    clavicles = chest_position[..., None, :] + offsets
+    bone = rotate(rotations, skeleton.shoulder_offsets)
+    aim, trust = _shoulder_targets(clavicles + bone, skeleton, measured)
+    wanted = clavicles + bone + trust * (aim - clavicles - bone)
+    change = rotation_between(normalize(bone), normalize(wanted - clavicles))
+    rotations, bone = change @ rotations, rotate(change, bone)
+
+    centres, radii, sphere_trust = _elbow_spheres(skeleton, hands, measured)
+    change = _turn_to_sphere(bone, centres - clavicles, radii, sphere_trust)
+    rotations = change @ rotations
+    known = namespace(trust).maximum(trust, sphere_trust)
+    return batched.reach_with_clavicles(
+        rotations,
+        skeleton,
+        chest_rotation,
+        chest_position,
+        hands,
+        reach=ARM_REACH + known * (REACH - ARM_REACH),
+        softness=ARM_SOFTNESS + known * (_SOFTNESS - ARM_SOFTNESS),
+    )
+
+
+def _shoulder_targets(
+    predicted: Array, skeleton: SolverSkeleton, measured: Measured
+) -> tuple[Array, Array]:
+    """Return where shoulders (..., 2, 3) are measured, and the trust (..., 2, 1) in that.
+
+    A tracker at the elbow that knows the rotation of the upper arm knows where that begins.
+    """
+    own = measured.position_trust[..., _SHOULDERS, :]
+    uppers, elbows = _UPPERS[2:], _LOWERS[2:]
+    derived = (
+        (1.0 - own)
+        * measured.position_trust[..., elbows, :]
+        * measured.rotation_trust[..., uppers, :]
+    )
+    bones = _upper_bones(skeleton)[..., 2:, :]
+    through_elbow = measured.positions[..., elbows, :] - rotate(
+        measured.rotations[..., uppers, :, :], bones
+    )
+    trust = own + derived
+    total = own * measured.positions[..., _SHOULDERS, :] + derived * through_elbow
+    return (total + EPSILON * predicted) / (trust + EPSILON), trust
+
+
+def _elbow_spheres(
+    skeleton: SolverSkeleton, hands: Array, measured: Measured
+) -> tuple[Array, Array, Array]:
+    """Return the spheres on which shoulders lie if elbows are as measured.
+
+    Returns:
+        Centres (..., 2, 3), radii (..., 2, 1), and the trust (..., 2, 1) in them.
+    """
+    uppers, lowers = _UPPERS[2:], _LOWERS[2:]
+    upper_lengths, lower_lengths = (
+        skeleton.upper_lengths[..., 2:, :],
+        skeleton.lower_lengths[..., 2:, :],
+    )
+    elbow = measured.position_trust[..., lowers, :]
+    forearm = (1.0 - elbow) * measured.rotation_trust[..., lowers, :]
+    upper_arm = (1.0 - elbow - forearm) * measured.rotation_trust[..., uppers, :]
+    lower_bones, upper_bones = (
+        _lower_bones(skeleton)[..., 2:, :],
+        _upper_bones(skeleton)[..., 2:, :],
+    )
+    trust = elbow + forearm + upper_arm
+    centres = (
+        elbow * measured.positions[..., lowers, :]
+        + forearm * (hands - rotate(measured.rotations[..., lowers, :, :], lower_bones))
+        + upper_arm * (hands - rotate(measured.rotations[..., uppers, :, :], upper_bones))
+    )
+    radii = (elbow + forearm) * upper_lengths + upper_arm * lower_lengths
+    return (
+        (centres + EPSILON * hands) / (trust + EPSILON),
+        (radii + EPSILON * upper_lengths) / (trust + EPSILON),
+        trust,
+    )
+
+
+def _turn_to_sphere(bone: Array, aim: Array, radii: Array, trust: Array) -> Array:
+    """Return the smallest rotations (..., 3, 3) that put the ends of bones onto spheres.
+
+    Args:
+        bone: (..., 3) bones.
+        aim: (..., 3) centres of the spheres, from where the bones begin.
+        radii: (..., 1) radii of the spheres.
+        trust: (..., 1) share of the rotation to make.
+    """
+    xp = namespace(bone)
+    length, distance = norm(bone), norm(aim)
+    needed = (length * length + distance * distance - radii * radii) / (2.0 * length * distance)
+    needed = xp.arccos(clamp(needed, -0.99999, 0.99999))
+    axis = cross(bone, aim)
+    angle = xp.arctan2(norm(axis), dot(bone, aim)) - needed
+    angle = clamp(angle, -MAX_CLAVICLE_ROTATION, MAX_CLAVICLE_ROTATION)
+    return from_rotvec(normalize(axis) * (trust * angle))
+
+
+def aim_limbs(
+    limbs: LimbRotations,
+    starts: Array,
+    targets: Array,
+    skeleton: SolverSkeleton,
+    measured: Measured,
+) -> LimbRotations:
+    """Give limbs their measured twists, and bend them towards measured knees and elbows.
+
+    Args:
+        limbs: The predicted rotations.
+        starts: (..., 4, 3) positions of the first joints.
+        targets: (..., 4, 3) measured positions of the ends.
+        skeleton: The lengths of the body.
+        measured: What is measured.
+    """
+    middle = measured.position_trust[..., _LOWERS, :]
+    lower = (1.0 - middle) * measured.rotation_trust[..., _LOWERS, :]
+    upper = (1.0 - middle - lower) * measured.rotation_trust[..., _UPPERS, :]
+    lower_steps = rotate(measured.rotations[..., _LOWERS, :, :], _lower_bones(skeleton))
+    upper_steps = rotate(measured.rotations[..., _UPPERS, :, :], _upper_bones(skeleton))
+    along = normalize(targets - starts)
+    directions = (
+        middle * (measured.positions[..., _LOWERS, :] - starts)
+        + lower * (targets - lower_steps - starts)
+        + upper * upper_steps
+    )
+    trust = middle + lower + upper
+    poles = (1.0 - trust) * normalize(reject(limbs.poles, along)) + trust * normalize(
+        reject(directions, along)
+    )
+    return LimbRotations(
+        measured.rotation(_UPPERS, limbs.uppers),
+        measured.rotation(_LOWERS, limbs.lowers),
+        measured.rotation(_TOES, limbs.toes),
+        poles,
+    )
+
+
+def _upper_bones(skeleton: SolverSkeleton) -> Array:
+    """Return the offsets (..., 4, 3) of knees and elbows."""
+    return skeleton.limb_directions[..., 0, :] * skeleton.upper_lengths
+
+
+def _lower_bones(skeleton: SolverSkeleton) -> Array:
+    """Return the offsets (..., 4, 3) of ankles and wrists."""
+    return skeleton.limb_directions[..., 1, :] * skeleton.lower_lengths

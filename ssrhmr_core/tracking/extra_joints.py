@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What optional trackers say about the joints of the body, as the network and the solve read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
+from ..geometry.rotations import from_quat
+from ..solver import Measured
+from .extra_readings import ExtraReadings
+
+_COUNT = len(EXTRA_JOINTS)
+_POSITIONS = [EXTRA_INDEX[role.position] for role in EXTRA_ROLES.values()]
+_UPPER = np.array([EXTRA_INDEX[role.upper] for role in EXTRA_ROLES.values()])
+_LOWER = np.array([EXTRA_INDEX[role.lower] for role in EXTRA_ROLES.values()])
+
+
+def measure_joints(
+    readings: ExtraReadings,
+    position_trust: np.ndarray,
+    rotation_trust: np.ndarray,
+    roots: np.ndarray,
+) -> Measured:
+    """Sort the readings of optional trackers by joint.
+
+    Args:
+        readings: Calibrated readings of F frames.
+        position_trust: (F, 9) how much each position counts, 0 to 1.
+        rotation_trust: (F, 9) how much each rotation counts, 0 to 1.
+        roots: (F, 3) positions of the hips, metres.
+    """
+    frames = len(readings)
+    positions = np.zeros((frames, _COUNT, 3), np.float32)
+    rotations = np.zeros((frames, _COUNT, 3, 3), np.float32)
+    rotations[:] = np.eye(3)
+    trusts = np.zeros((2, frames, _COUNT, 1), np.float32)
+    turned = np.where(readings.lower, _LOWER, _UPPER)
+    positions[:, _POSITIONS] = readings.positions - roots[:, None]
+    trusts[0][:, _POSITIONS, 0] = position_trust
+    rotations[:, turned] = from_quat(readings.rotations)
+    trusts[1][:, turned, 0] = rotation_trust
+    # The position of a toe says nothing that the foot's tracker does not say.
+    return Measured(positions, rotations, trusts[0], trusts[1])
+
+
+def join(frames: Sequence[Measured | None]) -> Measured | None:
+    """Return frames of which each is measured, or none is, one after the other."""
+    some = [frame for frame in frames if frame is not None]
+    if not some:
+        return None
+    nothing = Measured(*(np.zeros_like(values) for values in some[0]))
+    nothing.rotations[:] = np.eye(3)
+    every = [nothing if frame is None else frame for frame in frames]
+    return Measured(*(np.concatenate(values) for values in zip(*every, strict=True)))
