@@ -25,14 +25,8 @@ from ..geometry.rotations import (
     transpose,
 )
 from .calibration import Calibration
-from .movement_fit import (
-    GUIDED,
-    UNGUIDED,
-    Evidence,
-    MovementFit,
-    TrackerMounts,
-    fit_movement,
-)
+from .movement_evidence import GUIDED, UNGUIDED, Evidence, TrackerMounts
+from .movement_fit import MovementFit, fit_movement
 from .pose_model import DEGREE_INDEX
 from .reference_pose import ReferencePose, mount_priors
 from .take import Take

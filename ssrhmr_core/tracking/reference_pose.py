@@ -179,6 +179,11 @@ def are_tracked(positions: np.ndarray) -> np.ndarray:
     return np.isfinite(positions).all(-1)
 
 
+def keep_tracked(positions: np.ndarray, tracked: np.ndarray) -> np.ndarray:
+    """Return positions (6, 3) in float64 with NaN for those that are not tracked (6,)."""
+    return np.where(tracked[:, None], positions, np.nan).astype(np.float64)
+
+
 def measure_ankle_height(skeleton: Skeleton) -> float:
     """Return the height of the ankles of a standing body above the ground in metres."""
     toes = skeleton.offsets[_TOES, 1]

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a calibration is, how it is applied to trackers, and how it is stored."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+import numpy as np
+from pymotion.rotations import quat_np as quat
+
+from ..body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
+from .subsets import Feature, all_tracked, describe_assumptions, require_anchor
+from .take import Take, TrackerError, has_usable_values
+
+PAIRS = {
+    "hands": (TRACKERS.index("left_hand"), TRACKERS.index("right_hand")),
+    "feet": FOOT_TRACKERS,
+}
+"""Left and right trackers of the pairs that people swap."""
+
+_LEVEL = (0.0, 0.0, 0.0)
+"""The floor of trackers that are level already."""
+_NOT_READABLE = "the stored calibration cannot be read: calibrate again"
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """How trackers are mounted on their joints.
+
+    A joint's rotation is ``tracker rotation * mount rotation``; its position is ``scale * tracker
+    position + tracker rotation * mount offset``.
+
+    Attributes:
+        mount_rotations: (6, 4) float32 quaternions.
+        mount_offsets: (6, 3) float32 offsets in the tracker's axes, metres on the character.
+        scale: Size of the character relative to the performer.
+        deviations: (6,) float32 distance of each tracker from its usual mount in the reference
+            pose, metres on the performer.
+        warnings: Problems to report, in plain words.
+        swapped: Pairs whose left and right look swapped: "hands", "feet", or both if it is
+            unclear which of them is.
+        performer: The performer's body, if the character is to move like it rather than meet the
+            trackers; None otherwise.
+        floor: Height of the floor at the origin of the trackers' space, and its slopes along X and
+            Z: trackers are levelled to it first.
+        tracked: (6,) bool, which trackers the performer wears. The others count as never valid.
+        measured: What the reference pose measured, and
+        assumed: what it left open, see :func:`ssrhmr_core.tracking.subsets.split_features`.
+    """
+
+    mount_rotations: np.ndarray
+    mount_offsets: np.ndarray
+    scale: float = 1.0
+    deviations: np.ndarray = field(default_factory=lambda: np.zeros(6, np.float32))
+    warnings: tuple[str, ...] = ()
+    swapped: tuple[str, ...] = ()
+    performer: Skeleton | None = None
+    floor: tuple[float, float, float] = _LEVEL
+    tracked: np.ndarray = field(default_factory=all_tracked)
+    measured: tuple[Feature, ...] = ()
+    assumed: tuple[Feature, ...] = ()
+
+    @classmethod
+    def none(cls) -> Calibration:
+        """Return the calibration of trackers that are the joints themselves."""
+        identity = np.tile(np.array([1, 0, 0, 0], np.float32), (6, 1))
+        return cls(identity, np.zeros((6, 3), np.float32))
+
+    @property
+    def assumptions(self) -> str:
+        """Which trackers are filled in and what is assumed instead; "" if all six are there."""
+        return describe_assumptions(self.tracked, self.assumed)
+
+    @property
+    def mount_distances(self) -> np.ndarray:
+        """Distances (6,) of the joints from their trackers in metres."""
+        return np.linalg.norm(self.mount_offsets, axis=-1)
+
+    def apply(self, take: Take) -> Take:
+        """Convert trackers to the joints they are mounted on; ignore those that nobody wears."""
+        if self.floor != _LEVEL:
+            take = _level(take, self.floor)
+        rotations = quat.normalize(take.rotations.astype(np.float64))
+        offsets = np.broadcast_to(self.mount_offsets, take.positions.shape).astype(np.float64)
+        mounts = np.broadcast_to(self.mount_rotations, take.rotations.shape).astype(np.float64)
+        positions = self.scale * take.positions + quat.mul_vec(rotations, offsets)
+        return Take(
+            take.times,
+            positions.astype(np.float32),
+            quat.mul(rotations, mounts).astype(np.float32),
+            take.valid & self.tracked,
+        )
+
+    def without_floor(self) -> Calibration:
+        """Return the same calibration, but for trackers that are taken as level."""
+        return replace(self, floor=_LEVEL)
+
+    def adjusted(self, offsets: np.ndarray, rotations: np.ndarray) -> Calibration:
+        """Return a calibration with joints moved and rotated by hand.
+
+        Args:
+            offsets: (6, 3) metres along each joint's own axes: left, up and front in the T-pose.
+            rotations: (6, 4) quaternions about the same axes.
+        """
+        mounts = self.mount_rotations.astype(np.float64)
+        moved = self.mount_offsets + quat.mul_vec(mounts, np.asarray(offsets, np.float64))
+        rotated = quat.normalize(quat.mul(mounts, np.asarray(rotations, np.float64)))
+        return replace(
+            self,
+            mount_offsets=moved.astype(np.float32),
+            mount_rotations=rotated.astype(np.float32),
+        )
+
+    def to_json(self) -> str:
+        """Return JSON text that :meth:`from_json` reads."""
+        values = {key: _to_plain(value) for key, value in vars(self).items()}
+        values["performer"] = self.performer.offsets.tolist() if self.performer else None
+        return json.dumps(values)
+
+    @classmethod
+    def from_json(cls, text: str) -> Calibration:
+        """Read the text that :meth:`to_json` returned.
+
+        Raises:
+            TrackerError: If the text is not a calibration.
+        """
+        try:
+            values = json.loads(text)
+            calibration = cls(
+                np.array(_either(values, "mount_rotations", "rotations"), np.float32).reshape(6, 4),
+                np.array(_either(values, "mount_offsets", "arms"), np.float32).reshape(6, 3),
+                float(values["scale"]),
+                np.array(_either(values, "deviations", "misses"), np.float32).reshape(6),
+                tuple(str(warning) for warning in values["warnings"]),
+                # Calibrations of earlier versions lack these two.
+                tuple(pair for pair in values.get("swapped", ()) if pair in PAIRS),
+                Skeleton(np.array(values["performer"])) if values.get("performer") else None,
+                _read_floor(values.get("floor", _LEVEL)),
+                np.array(values.get("tracked", [True] * len(TRACKERS)), bool).reshape(6),
+                _read_features(values, "measured"),
+                _read_features(values, "assumed"),
+            )
+            require_anchor(calibration.tracked)
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
+            raise TrackerError(_NOT_READABLE) from error
+        usable = has_usable_values(calibration.mount_offsets, calibration.mount_rotations)
+        if not (usable.all() and 0.0 < calibration.scale < np.inf):
+            raise TrackerError(_NOT_READABLE)
+        return calibration
+
+
+def _read_features(values: dict[str, Any], name: str) -> tuple[Feature, ...]:
+    """Return the features that a stored calibration lists; earlier versions list none."""
+    return tuple(feature for feature in get_args(Feature) if feature in values.get(name, ()))
+
+
+def _either(values: dict[str, Any], name: str, former: str) -> Any:
+    """Return a value by its name, or by the name that version 0.1 stored it under."""
+    return values[name if name in values else former]
+
+
+def _read_floor(values: Any) -> tuple[float, float, float]:
+    """Return a stored floor.
+
+    Raises:
+        ValueError: If it is not three finite numbers.
+    """
+    height, slope_x, slope_z = (float(value) for value in values)
+    if not np.isfinite([height, slope_x, slope_z]).all():
+        raise ValueError("not a floor")
+    return height, slope_x, slope_z
+
+
+def _level(take: Take, floor: tuple[float, float, float]) -> Take:
+    """Turn and lower trackers so that the floor they stand on is level, at height 0."""
+    height, slope_x, slope_z = floor
+    up = np.array([-slope_x, 1.0, -slope_z]) / np.sqrt(1.0 + slope_x**2 + slope_z**2)
+    axis = np.cross(up, (0.0, 1.0, 0.0))
+    level = quat.normalize(np.append(1.0 + up[1], axis))
+    raised = take.positions.astype(np.float64) - (0.0, height, 0.0)
+    positions = quat.mul_vec(np.broadcast_to(level, take.rotations.shape), raised)
+    rotations = quat.mul(
+        np.broadcast_to(level, take.rotations.shape), take.rotations.astype(np.float64)
+    )
+    return Take(take.times, positions.astype(np.float32), rotations.astype(np.float32), take.valid)
+
+
+def _to_plain(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else value
