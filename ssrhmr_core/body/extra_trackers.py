@@ -17,6 +17,9 @@ from .skeleton import INDEX
 Segment = Literal["upper", "lower"]
 """The bone that a tracker at an elbow or a knee sits on: above the joint or below it."""
 
+Measurement = Literal["pose", "position", "rotation"]
+"""What a tracker measures: an IMU, for instance, measures only its rotation."""
+
 EXTRA_JOINTS = tuple(
     INDEX[name]
     for name in (
@@ -73,3 +76,12 @@ EXTRA_TRACKERS = tuple(EXTRA_ROLES)
 """Names of the optional trackers: chest, shoulders, elbows, knees, toes."""
 SEGMENTED_TRACKERS = tuple(name for name, role in EXTRA_ROLES.items() if role.upper != role.lower)
 """Optional trackers that may sit above or below their joint: elbows and knees."""
+
+EXTRA_GROUPS = {
+    "chest": ("chest",),
+    **{
+        f"{part}s": (f"left_{part}", f"right_{part}")
+        for part in ("shoulder", "elbow", "knee", "toe")
+    },
+}
+"""Optional trackers that are mostly worn together, by the name of both."""

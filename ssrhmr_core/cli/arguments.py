@@ -6,8 +6,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from ..body.extra_trackers import EXTRA_GROUPS, EXTRA_TRACKERS, Measurement
 from ..body.skeleton import TRACKERS
 from ..formats import TAKE_SUFFIXES
 from ..formats.columns import ColumnMapping
@@ -17,6 +18,7 @@ from ..formats.units import UNITS, parse_unit
 from ..tracking.subsets import mask_of, require_anchor
 from ..tracking.take import TrackerError
 
+_MEASUREMENTS: dict[str, Measurement] = {name: name for name in get_args(Measurement)}
 TAKE_HELP = f"file of trackers or of the motion of a whole body ({', '.join(TAKE_SUFFIXES)})"
 
 
@@ -133,3 +135,19 @@ def roles(text: str) -> tuple[str, ...]:
     except TrackerError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return names
+
+
+def extras(text: str) -> tuple[tuple[str, Measurement], ...]:
+    """Read optional trackers, ``elbows,left_knee,chest:rotation``."""
+    chosen: dict[str, Measurement] = {}
+    for item in text.split(","):
+        name, _, kind = item.strip().partition(":")
+        names = EXTRA_GROUPS.get(name, (name,))
+        measurement = _MEASUREMENTS.get(kind or "pose")
+        if not set(names) <= set(EXTRA_TRACKERS) or measurement is None:
+            raise argparse.ArgumentTypeError(
+                f"optional trackers are {', '.join(EXTRA_GROUPS)} and single ones such as"
+                " left_elbow, each followed by :position or :rotation if it measures only that"
+            )
+        chosen |= dict.fromkeys(names, measurement)
+    return tuple(chosen.items())

@@ -14,7 +14,7 @@ from ..evaluation.glitches import CRITERIA, measure_glitches
 from ..evaluation.worn.score import WornTrackers
 from ..files import atomic_write
 from ..formats import MOTION_SUFFIXES, find_motions, load_motion
-from .arguments import add_file_arguments, drop, file_options, noise, roles
+from .arguments import add_file_arguments, drop, extras, file_options, noise, roles
 from .progress import Bar
 
 _COLUMNS = {
@@ -58,6 +58,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=(),
         metavar="TRACKER,...",
         help="leave out all other trackers from the start, as in head,left_hand,right_hand",
+    )
+    parser.add_argument(
+        "--extra",
+        type=extras,
+        default=(),
+        metavar="TRACKER,...",
+        help="add optional trackers, as in elbows,knees,chest; chest:rotation has no position",
     )
     parser.add_argument(
         "--bodies",
@@ -120,7 +127,9 @@ def run(chosen: argparse.Namespace) -> int:
         _write(chosen.json, figures)
         _print_glitches(figures)
         return int(chosen.strict and bool(figures["unreadable"]))
-    disturbance = Disturbance(chosen.noise[0], chosen.noise[1], tuple(chosen.drop), chosen.only)
+    disturbance = Disturbance(
+        chosen.noise[0], chosen.noise[1], tuple(chosen.drop), chosen.only, chosen.extra
+    )
     figures = evaluate(
         find_motions(chosen.paths),
         ScoredModel(chosen.preset, chosen.stage, chosen.weights, chosen.planting, chosen.causal),
@@ -140,8 +149,19 @@ def run(chosen: argparse.Namespace) -> int:
         )
     if chosen.worn:
         _print_worn(figures["pooled"])
+    if figures["pooled"]["certainty_spearman"] is not None:
+        _print_certainty(figures["pooled"])
     _print_counts(figures)
     return int(chosen.strict and bool(figures["unreadable"]))
+
+
+def _print_certainty(pooled: dict[str, Any]) -> None:
+    print(
+        f"Expected errors: rank correlation with the true ones {pooled['certainty_spearman']:.2f}"
+        f" over frames, {pooled['certainty_joint_spearman']:.2f} over joints; the tenth of frames"
+        f" that is least certain holds {100.0 * pooled['certainty_worst_tenth_share']:.0f} % of the"
+        f" error; expected / true {pooled['certainty_ratio']:.2f}."
+    )
 
 
 def _print_table(figures: dict[str, Any]) -> None:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.extra_trackers import EXTRA_TRACKERS, Measurement
 from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
 from ..pipeline import Preset, ReconstructionOptions, Reconstructor, Stage
+from ..tracking.extra_readings import ExtraReadings
 from ..tracking.subsets import mask_of
 from ..tracking.take import Take
 from .metrics import (
@@ -61,8 +63,14 @@ class ScoredModel:
     planting: float = 0.0
     causal: bool = False
 
-    def reconstructor(self, skeleton: Skeleton) -> Reconstructor | PublishedReconstructor:
+    def reconstructor(
+        self, skeleton: Skeleton, *, certainty: bool = False
+    ) -> Reconstructor | PublishedReconstructor:
         """Return a reconstructor for a body.
+
+        Args:
+            skeleton: The body.
+            certainty: Whether to predict errors too.
 
         Raises:
             ValueError: The published architecture has no weights.
@@ -70,7 +78,11 @@ class ScoredModel:
         """
         if self.preset != "paper":
             options = ReconstructionOptions(
-                self.preset, self.stage, planting=self.planting, causal=self.causal
+                self.preset,
+                self.stage,
+                planting=self.planting,
+                causal=self.causal,
+                certainty=certainty,
             )
             return Reconstructor(skeleton, options, weights=self.weights)
         if self.weights is None:
@@ -90,12 +102,14 @@ class Disturbance:
         lost: Pairs of a tracker and the seconds for which it is lost, from a third of the clip on.
             A tracker that is lost for infinitely long is lost from the start.
         only: The trackers that the performer wears; all six if empty. The others are never valid.
+        extras: Optional trackers that the performer wears too, and what each measures.
     """
 
     noise_mm: float = 0.0
     noise_deg: float = 0.0
     lost: tuple[tuple[str, float], ...] = ()
     only: tuple[str, ...] = ()
+    extras: tuple[tuple[str, Measurement], ...] = ()
 
     @property
     def tracked(self) -> np.ndarray:
@@ -115,7 +129,22 @@ class Disturbance:
             after = begin if np.isfinite(seconds) else -np.inf
             gone = (take.times >= after) & ~(take.times >= after + seconds)
             valid[gone, TRACKERS.index(tracker)] = False
-        return Take(take.times, positions.astype("f4"), rotations.astype("f4"), valid)
+        extras = self._apply_to_extras(take.extras, random) if take.extras else None
+        return Take(take.times, positions.astype("f4"), rotations.astype("f4"), valid, extras)
+
+    def _apply_to_extras(self, extras: ExtraReadings, random: np.random.Generator) -> ExtraReadings:
+        """Return disturbed readings of optional trackers, of which some measure only a part."""
+        shape = extras.positions.shape
+        positions = extras.positions + 0.001 * self.noise_mm * random.standard_normal(shape)
+        rotvecs = np.radians(self.noise_deg) * random.standard_normal(shape)
+        rotations = quat.mul(extras.rotations, quat.from_scaled_angle_axis(rotvecs))
+        has_position, has_rotation = extras.has_position.copy(), extras.has_rotation.copy()
+        for name, measurement in self.extras:
+            has_position[:, EXTRA_TRACKERS.index(name)] &= measurement != "rotation"
+            has_rotation[:, EXTRA_TRACKERS.index(name)] &= measurement != "position"
+        return ExtraReadings(
+            positions.astype("f4"), rotations.astype("f4"), has_position, has_rotation, extras.lower
+        )
 
 
 def evaluate(
@@ -212,12 +241,14 @@ def _score_clip(
     for body in range(max(bodies, 1)):
         seed = number * max(bodies, 1) + body
         truth = replace(clip, skeleton=random_body(clip.skeleton, seed)) if bodies else clip
-        take = Take.from_motion(truth)
+        take = Take.from_motion(truth, [name for name, _ in (disturbance or Disturbance()).extras])
         if disturbance:
             take = disturbance.apply(take, seed)
-        reconstructor = model.reconstructor(truth.skeleton)
-        parts.append(measure_errors(reconstructor.clip(take), truth, take.valid))
-    return pool_errors(parts), _time_frames(reconstructor, take)
+        reconstructor = model.reconstructor(truth.skeleton, certainty=True)
+        motion = reconstructor.clip(take)
+        expected = getattr(reconstructor, "expected_errors", None)
+        parts.append(measure_errors(motion, truth, take.valid, expected))
+    return pool_errors(parts), _time_frames(model.reconstructor(truth.skeleton), take)
 
 
 def _score_worn_clip(
@@ -314,7 +345,8 @@ def _time_frames(reconstructor: Reconstructor | PublishedReconstructor, take: Ta
     reconstructor.reset()
     seconds = []
     for frame in range(min(_TIMED_FRAMES, len(take))):
+        extras = take.extras.part(slice(frame, frame + 1)) if take.extras else None
         begin = time.perf_counter()
-        reconstructor.frame(take.positions[frame], take.rotations[frame])
+        reconstructor.frame(take.positions[frame], take.rotations[frame], None, extras)
         seconds.append(time.perf_counter() - begin)
     return seconds[_WARM_UP_FRAMES:]

@@ -30,6 +30,14 @@ ACTIVITIES = ("low", "running", "arms raised", "walking", "in place")
 hand over the head, going somewhere, or none of these."""
 _LOW_HIPS, _RUNNING_SPEED, _WALKING_SPEED = 0.62, 2.0, 0.4
 """Height of low hips over the feet, in lengths of the leg; speeds in metres a second."""
+_FREE = [joint for joint in range(len(JOINTS)) if joint not in TRACKER_JOINTS]
+_CERTAINTY = (
+    "certainty_spearman",
+    "certainty_joint_spearman",
+    "certainty_worst_tenth_share",
+    "certainty_ratio",
+)
+_FEWEST_RANKED = 10
 _FEET = tuple([INDEX[f"{side}_ankle"], INDEX[f"{side}_toe"]] for side in ("left", "right"))
 _HORIZONTAL = [0, 2]
 
@@ -51,6 +59,8 @@ class Errors:
         lost: (F,) bool, True where a tracker was not valid.
         jumps: (J,) how much farther than in truth a joint jumps in each frame in which a tracker
             is lost or comes back, for the joint that jumps farthest, mm.
+        expected: (F, 22) distances from the truth that the model expected, mm; NaN if it was not
+            asked.
         glitches: Number of frames left out because the truth itself jumps there.
     """
 
@@ -64,17 +74,26 @@ class Errors:
     activities: np.ndarray
     lost: np.ndarray
     jumps: np.ndarray
+    expected: np.ndarray
     glitches: int
 
 
-def measure_errors(result: Motion, truth: Motion, valid: np.ndarray | None = None) -> Errors:
+def measure_errors(
+    result: Motion,
+    truth: Motion,
+    valid: np.ndarray | None = None,
+    expected: np.ndarray | None = None,
+) -> Errors:
     """Compare a reconstruction with the truth, both on the same even clock.
 
     Args:
         result: The reconstruction.
         truth: The motion that the trackers were read from.
         valid: (F, 6) bool, False where a tracker was not valid; by default all were.
+        expected: (F, 22) position errors that the model expected, metres.
     """
+    if expected is None:
+        expected = np.full((len(truth), len(JOINTS)), np.nan)
     rate = truth.rate
     positions, true_positions = (m.positions().astype(np.float64) for m in (result, truth))
     velocity, true_velocity = (_derivative(p, rate, 1) for p in (positions, true_positions))
@@ -97,6 +116,7 @@ def measure_errors(result: Motion, truth: Motion, valid: np.ndarray | None = Non
         activities=_activities(true_positions, truth)[kept],
         lost=lost[kept],
         jumps=1000.0 * _jumps(positions, true_positions, changes)[kept[changes]],
+        expected=1000.0 * expected[kept],
         glitches=int(glitches[FIRST_FRAME:].sum()),
     )
 
@@ -123,9 +143,41 @@ def summarize_errors(errors: Errors) -> dict[str, Any]:
         "foot_sunk_p99_mm": _percentile(errors.foot_depths, 99),
         "lost_mpjpe_mm": _mean(errors.positions[errors.lost]),
         "lost_jump_mm": float(errors.jumps.max()) if errors.jumps.size else None,
+        **_certainty(errors),
         "frames": len(errors.positions),
         "glitch_frames_left_out": errors.glitches,
     }
+
+
+def _certainty(errors: Errors) -> dict[str, float | None]:
+    """Return how well expected errors foretell the true ones.
+
+    Returns:
+        The Spearman correlation over frames, of the means over joints, and over single joints that
+        no tracker measures; the share of all error in the tenth of frames that were least certain;
+        and the ratio of expected and true error.
+    """
+    if not len(errors.expected) or np.isnan(errors.expected).any():
+        return dict.fromkeys(_CERTAINTY)
+    expected, true = errors.expected.mean(1), errors.positions.mean(1)
+    least = np.argsort(expected)[-max(len(expected) // 10, 1) :]
+    values = (
+        _rank_correlation(expected, true),
+        _rank_correlation(errors.expected[:, _FREE].ravel(), errors.positions[:, _FREE].ravel()),
+        float(true[least].sum() / max(true.sum(), 1e-9)),
+        float(expected.mean() / max(true.mean(), 1e-9)),
+    )
+    return dict(zip(_CERTAINTY, values, strict=True))
+
+
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Return Spearman's correlation of two arrays (N,)."""
+    if len(a) < _FEWEST_RANKED:
+        return None
+    ranks = np.empty((2, len(a)))
+    for values, row in zip((a, b), ranks, strict=True):
+        row[np.argsort(values, kind="stable")] = np.arange(len(a))
+    return float(np.corrcoef(ranks)[0, 1])
 
 
 def detail_errors(errors: Errors) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..body.skeleton import Skeleton, forward_kinematics, inherit_missing
 from ..model.weights import load_weights
 from ..pipeline import Stage
 from ..solver import LIMBS, solve, solver_skeleton
+from ..tracking.extra_readings import ExtraReadings
 from ..tracking.take import Take, TrackerError
 from ..training.paper import WINDOW, Published
 
@@ -88,9 +89,18 @@ class PublishedReconstructor:
         self._past: list[tuple[np.ndarray, np.ndarray]] = []
 
     def frame(
-        self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray | None = None
+        self,
+        positions: np.ndarray,
+        rotations: np.ndarray,
+        valid: np.ndarray | None = None,
+        extras: ExtraReadings | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Reconstruct the next frame; see :meth:`Reconstructor.frame`."""
+        """Reconstruct the next frame; see :meth:`Reconstructor.frame`.
+
+        Raises:
+            TrackerError: If there are optional trackers, which the publication does not know.
+        """
+        _refuse_extras(extras)
         del valid
         now = (positions, quat.to_matrix(rotations).astype(np.float32))
         self._past = [*(self._past or [now] * WINDOW)[1:], now]
@@ -102,8 +112,10 @@ class PublishedReconstructor:
         """Reconstruct a whole take on the model's clock.
 
         Raises:
-            TrackerError: A tracker is lost, to which the publication has no answer.
+            TrackerError: A tracker is lost, or there are optional ones: the publication has no
+                answer to either.
         """
+        _refuse_extras(take.extras)
         if not take.valid.all():
             raise TrackerError(
                 "the published architecture needs all six trackers in every frame:"
@@ -139,6 +151,13 @@ class PublishedReconstructor:
             body = solve(body, poles, positions, rotations, skeleton)
         inherit_missing(body, self.skeleton.present)
         return quat.from_matrix(body).astype(np.float32)
+
+
+def _refuse_extras(extras: ExtraReadings | None) -> None:
+    if extras is not None:
+        raise TrackerError(
+            "the published architecture reads six trackers: score it without --extra"
+        )
 
 
 class _Pose(torch.nn.Module):

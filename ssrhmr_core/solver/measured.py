@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ..body.extra_trackers import EXTRA_INDEX
 from ..body.skeleton import INDEX
 from ..geometry.arrays import (
@@ -23,6 +25,7 @@ from ..geometry.arrays import (
     clamp,
     constant,
     cross,
+    cross_matrix,
     dot,
     namespace,
     norm,
@@ -31,7 +34,6 @@ from ..geometry.arrays import (
     to_float64,
 )
 from ..geometry.rotations import (
-    IDENTITY_MATRIX,
     from_6d,
     from_rotvec,
     rotate,
@@ -52,11 +54,16 @@ from .body import (
     MAX_CLAVICLE_ROTATION,
     MAX_SPINE_ROTATION,
     REACH,
+    SPINE,
     LimbRotations,
     SolverSkeleton,
 )
 
-_SPINE_STEPS = 6
+_SPINE_STEPS = 5
+_LARGEST_STEP = 0.1
+"""Share of the spine's length by which a chest gives to a measured shoulder at most in a step."""
+_IDENTITY = np.eye(14)
+_THRICE = [joint for joint in range(len(SPINE)) for _ in range(3)]
 _CHEST = EXTRA_INDEX[INDEX["chest"]]
 _CLAVICLES = [EXTRA_INDEX[joint] for joint in CLAVICLES]
 _UPPERS = [EXTRA_INDEX[limb.upper] for limb in LIMBS]
@@ -97,10 +104,11 @@ class Measured(NamedTuple):
 def place_chest(
     rotations: Array, skeleton: SolverSkeleton, hips: Array, head: Array, measured: Measured
 ) -> Array:
-    """Bend the spine so that the chest is as measured and the head stays on its tracker.
+    """Bend the spine so that chest, head, and shoulders at the ends of clavicles meet trackers.
 
-    The chest comes first; what then bends towards the head is what the chest leaves free: nothing
-    below a chest whose position is known, and not the chest itself if its rotation is known.
+    The method is damped Gauss-Newton on the global rotations of the four joints: each step is the
+    smallest set of rotations that removes what is missing, which is the position of the head, that
+    of the chest where it is measured, and the distances of the chest from measured shoulders.
 
     Args:
         rotations: (..., 4, 3, 3) predicted global rotations of the spine's joints.
@@ -114,53 +122,144 @@ def place_chest(
     """
     xp = namespace(rotations)
     base = rotate(hips, skeleton.spine_base)
-    position_trust = measured.position_trust[..., _CHEST, :]
+    shoulders, shoulder_trust = _shoulder_targets(skeleton, measured)
     rotation_trust = measured.rotation_trust[..., _CHEST, :]
-    bones = xp.broadcast_to(skeleton.spine_offsets, (*rotations.shape[:-2], 3))
-    lower, upper = rotations[..., :CHEST, :, :], rotations[..., CHEST:, :, :]
-    start = base + rotate(lower, bones[..., :CHEST, :]).sum(-2)
-    aim = start + position_trust * (measured.positions[..., _CHEST, :] - start)
-    lower = _bend(lower, bones[..., :CHEST, :], xp.ones_like(bones[..., :CHEST, :1]), base, aim)
-    chest = measured.rotation([_CHEST], upper[..., :1, :, :])
-    both = xp.concatenate([lower, chest, upper[..., 1:, :, :]], -3)
-    free = 1.0 - xp.stack([position_trust, position_trust, rotation_trust], -2)
-    free = xp.concatenate([free, xp.ones_like(free[..., :1, :])], -2)
-    bent = _bend(both, bones, free, base, head)
+    position_trust = measured.position_trust[..., _CHEST, :]
+    targets = _SpineTargets(
+        head=head - base,
+        chest=measured.positions[..., _CHEST, :] - base,
+        shoulders=shoulders - base[..., None, :],
+        chest_trust=position_trust,
+        shoulder_trust=shoulder_trust,
+        clavicles=rotate(measured.rotations[..., _CLAVICLES, :, :], skeleton.shoulder_offsets),
+        clavicle_trust=shoulder_trust * measured.rotation_trust[..., _CLAVICLES, :],
+    )
+    chest = measured.rotation([_CHEST], rotations[..., [CHEST], :, :])
+    bent = xp.concatenate(
+        [rotations[..., :CHEST, :, :], chest, rotations[..., CHEST + 1 :, :, :]], -3
+    )
+    # A chest whose rotation is measured keeps it.
+    free = xp.ones_like(bent[..., :1])[..., 0, :]
+    free = xp.concatenate(
+        [free[..., :CHEST, :], 1.0 - rotation_trust[..., None, :], free[..., CHEST + 1 :, :]], -2
+    )
+    for _ in range(_SPINE_STEPS):
+        bent = _bend_spine(bent, skeleton, targets, free)
     # Where nothing is measured, the spine is as predicted.
-    trust = xp.maximum(position_trust, rotation_trust)[..., None, :]
+    trust = xp.maximum(xp.maximum(position_trust, rotation_trust), xp.amax(shoulder_trust, -2))
     six = to_6d(rotations)
-    return from_6d(six + trust * (to_6d(bent) - six))
+    return from_6d(six + trust[..., None, :] * (to_6d(bent) - six))
 
 
-def _bend(rotations: Array, bones: Array, free: Array, base: Array, aim: Array) -> Array:
-    """Turn the bones of a chain until its tip is where it should be.
+class _SpineTargets(NamedTuple):
+    """What a spine is to meet, from its first joint.
 
-    The method is damped Gauss-Newton on global rotations, each with its own freedom.
+    Attributes:
+        head: (..., 3) position of the head.
+        chest: (..., 3) position of the chest.
+        shoulders: (..., 2, 3) positions of the shoulder joints, which clavicles are to reach.
+        chest_trust: (..., 1) trust in the chest's position.
+        shoulder_trust: (..., 2, 1) trust in the shoulders' positions.
+        clavicles: (..., 2, 3) steps from clavicles to shoulders, where they are measured.
+        clavicle_trust: (..., 2, 1) trust in these.
+    """
+
+    head: Array
+    chest: Array
+    shoulders: Array
+    chest_trust: Array
+    shoulder_trust: Array
+    clavicles: Array
+    clavicle_trust: Array
+
+
+def _bend_spine(
+    rotations: Array, skeleton: SolverSkeleton, targets: _SpineTargets, free: Array
+) -> Array:
+    """Make one step of :func:`place_chest`.
 
     Args:
-        rotations: (..., n, 3, 3) global rotations of the joints.
-        bones: (..., n, 3) offsets of what each joint carries.
-        free: (..., n, 1) how freely each joint turns, 0 (not at all) to 1.
-        base: (..., 3) position of the first joint.
-        aim: (..., 3) position that the tip is to reach.
+        rotations: (..., 4, 3, 3) global rotations.
+        skeleton: The lengths of the body.
+        targets: What is to be met.
+        free: (..., 4, 1) how freely each joint turns, 0 (not at all) to 1.
     """
-    xp = namespace(rotations)
-    wide_free = to_float64(free)
-    reach = norm(bones).sum(-2)
-    damping = DAMPING * to_float64(reach * reach) + EPSILON
-    identity = constant(IDENTITY_MATRIX, damping)
-    for _ in range(_SPINE_STEPS):
-        levers = to_float64(rotate(rotations, bones))
-        missing = to_float64(aim - base) - levers.sum(-2)
-        weighted = wide_free * levers
-        matrix = ((weighted * levers).sum((-1, -2))[..., None] + damping)[..., None] * identity
-        matrix = matrix - transpose(weighted) @ levers
-        pull = xp.linalg.solve(matrix, missing[..., None])
-        rotvecs = cross(weighted, transpose(pull))
-        largest = xp.amax(norm(rotvecs), -2)[..., None, :]
-        rotvecs = rotvecs * clamp(MAX_SPINE_ROTATION / largest, high=1.0)
-        rotations = from_rotvec(cast_like(rotvecs, rotations)) @ rotations
-    return rotations
+    bones = to_float64(rotate(rotations, skeleton.spine_offsets))
+    offsets = to_float64(rotate(rotations[..., [CHEST], :, :], skeleton.clavicle_offsets))
+    jacobian, missing = _spine_equations(bones, offsets, skeleton, targets)
+    xp = namespace(jacobian)
+    weights = xp.concatenate([to_float64(free[..., joint, :]) for joint in _THRICE], -1)
+    weighted = jacobian * weights[..., None, :]
+    whole = to_float64(skeleton.spine_length)
+    damping = (DAMPING * whole * whole)[..., None] * constant(_IDENTITY, jacobian)
+    pull = xp.linalg.solve(weighted @ transpose(jacobian) + damping, missing[..., None])
+    rotvecs = (transpose(weighted) @ pull).reshape(*bones.shape)
+    largest = xp.amax(norm(rotvecs), -2)[..., None, :]
+    rotvecs = rotvecs * clamp(MAX_SPINE_ROTATION / largest, high=1.0)
+    return from_rotvec(cast_like(rotvecs, rotations)) @ rotations
+
+
+def _spine_equations(
+    bones: Array, offsets: Array, skeleton: SolverSkeleton, targets: _SpineTargets
+) -> tuple[Array, Array]:
+    """Return what a spine misses (..., 14), and how joints move it (..., 14, 12).
+
+    The rows are the positions of head and chest, the distances of both shoulders, and the
+    positions of both clavicles; the columns are the rotation vectors of the four joints. A rotation
+    vector r moves the end of a bone b by r x b.
+
+    Args:
+        bones: (..., 4, 3) what the joints carry, as it stands.
+        offsets: (..., 2, 3) what the chest carries of the clavicles.
+        skeleton: The lengths of the body.
+        targets: What is to be met.
+    """
+    xp = namespace(bones)
+    chest = bones[..., :CHEST, :].sum(-2)
+    aims = to_float64(targets.shoulders) - chest[..., None, :] - offsets
+    distances = norm(aims)
+    directions = aims / distances
+    blocks, turned = -cross_matrix(bones), -cross_matrix(offsets)
+    columns = [blocks[..., joint, :, :] for joint in range(len(SPINE))]
+    nothing = xp.zeros_like(columns[0])
+    head = xp.concatenate(columns, -1)
+    below = xp.concatenate([*columns[:CHEST], nothing, nothing], -1)
+    clavicles = [
+        xp.concatenate([*columns[:CHEST], turned[..., side, :, :], nothing], -1)
+        for side in range(2)
+    ]
+    stretch = [directions[..., [side], :] @ clavicles[side] for side in range(2)]
+    chest_trust, shoulder_trust, clavicle_trust = (
+        to_float64(trust)
+        for trust in (targets.chest_trust, targets.shoulder_trust, targets.clavicle_trust)
+    )
+    limit = _LARGEST_STEP * to_float64(skeleton.spine_length)
+    too_far = shoulder_trust * (distances - to_float64(skeleton.clavicle_lengths))
+    too_far = xp.concatenate(
+        [
+            too_far[..., 0],
+            (clavicle_trust * (aims - to_float64(targets.clavicles))).reshape(*aims.shape[:-2], 6),
+        ],
+        -1,
+    )
+    missing = xp.concatenate(
+        [
+            to_float64(targets.head) - bones.sum(-2),
+            chest_trust * (to_float64(targets.chest) - chest),
+            xp.maximum(xp.minimum(too_far, limit + 0.0 * too_far), -limit + 0.0 * too_far),
+        ],
+        -1,
+    )
+    jacobian = xp.concatenate(
+        [
+            head,
+            chest_trust[..., None] * below,
+            *(shoulder_trust[..., [side], :] * stretch[side] for side in range(2)),
+            *(clavicle_trust[..., [side], :] * clavicles[side] for side in range(2)),
+        ],
+        -2,
+    )
+    return jacobian, missing
 
 
 def place_shoulders(
@@ -188,7 +287,7 @@ def place_shoulders(
     offsets = rotate(chest_rotation[..., None, :, :], skeleton.clavicle_offsets)
     clavicles = chest_position[..., None, :] + offsets
     bone = rotate(rotations, skeleton.shoulder_offsets)
-    aim, trust = _shoulder_targets(clavicles + bone, skeleton, measured)
+    aim, trust = _shoulder_targets(skeleton, measured)
     wanted = clavicles + bone + trust * (aim - clavicles - bone)
     change = rotation_between(normalize(bone), normalize(wanted - clavicles))
     rotations, bone = change @ rotations, rotate(change, bone)
@@ -208,9 +307,7 @@ def place_shoulders(
     )
 
 
-def _shoulder_targets(
-    predicted: Array, skeleton: SolverSkeleton, measured: Measured
-) -> tuple[Array, Array]:
+def _shoulder_targets(skeleton: SolverSkeleton, measured: Measured) -> tuple[Array, Array]:
     """Return where shoulders (..., 2, 3) are measured, and the trust (..., 2, 1) in that.
 
     A tracker at the elbow that knows the rotation of the upper arm knows where that begins.
@@ -228,7 +325,7 @@ def _shoulder_targets(
     )
     trust = own + derived
     total = own * measured.positions[..., _SHOULDERS, :] + derived * through_elbow
-    return (total + EPSILON * predicted) / (trust + EPSILON), trust
+    return total / (trust + EPSILON), trust
 
 
 def _elbow_spheres(

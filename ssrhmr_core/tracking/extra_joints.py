@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
+from ..body.extra_trackers import EXTRA_GROUPS, EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
 from ..geometry.rotations import from_quat
 from ..solver import Measured
 from .extra_readings import ExtraReadings
 
 _COUNT = len(EXTRA_JOINTS)
 _POSITIONS = [EXTRA_INDEX[role.position] for role in EXTRA_ROLES.values()]
+_TOES = [EXTRA_INDEX[EXTRA_ROLES[name].position] for name in EXTRA_GROUPS["toes"]]
 _UPPER = np.array([EXTRA_INDEX[role.upper] for role in EXTRA_ROLES.values()])
 _LOWER = np.array([EXTRA_INDEX[role.lower] for role in EXTRA_ROLES.values()])
 
@@ -43,6 +44,7 @@ def measure_joints(
     rotations[:, turned] = from_quat(readings.rotations)
     trusts[1][:, turned, 0] = rotation_trust
     # The position of a toe says nothing that the foot's tracker does not say.
+    trusts[0][:, _TOES] = 0.0
     return Measured(positions, rotations, trusts[0], trusts[1])
 
 

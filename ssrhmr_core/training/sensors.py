@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
+from ..body.extra_trackers import EXTRA_GROUPS, EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import ADULT_SIZE, TRACKER_JOINTS, TRACKERS
 from ..geometry.rotations import from_6d, from_rotvec, rotate, to_6d
@@ -82,11 +82,6 @@ _LOSSES = (
 """Trackers that are lost together, each with its weight among the losses."""
 
 
-_EXTRA_GROUPS = (
-    ("chest",),
-    *((f"left_{part}", f"right_{part}") for part in ("shoulder", "elbow", "knee", "toe")),
-)
-"""Optional trackers that are mostly worn together."""
 _WORN = 0.5
 """Chance of each group, in windows with optional trackers."""
 _EACH_SIDE = 0.92
@@ -222,7 +217,7 @@ class SensorModel:
         has_position = torch.zeros(count, len(EXTRA_JOINTS), device=self._device)
         has_rotation = torch.zeros_like(has_position)
         some = random.uniform(count) < self._sensors.extra
-        for names in _EXTRA_GROUPS:
+        for names in EXTRA_GROUPS.values():
             worn = some & (random.uniform(count) < _WORN)
             kind, lower = random.uniform(count), random.uniform(count) < _LOWER
             with_position, with_rotation = kind < 1.0 - _ROTATION_ALONE, kind > _POSITION_ALONE
@@ -233,7 +228,9 @@ class SensorModel:
                 for joint, on in ((role.upper, ~lower), (role.lower, lower)):
                     has_rotation[:, EXTRA_INDEX[joint]] += own & with_rotation & on
         # A toe's position is not read, as its foot has a tracker.
-        has_position[:, [EXTRA_INDEX[EXTRA_ROLES[name].position] for name in _EXTRA_GROUPS[-1]]] = 0
+        has_position[
+            :, [EXTRA_INDEX[EXTRA_ROLES[name].position] for name in EXTRA_GROUPS["toes"]]
+        ] = 0
         return has_position.clamp(max=1.0), has_rotation.clamp(max=1.0)
 
     def _draw_losses(self, count: int, length: int, random: RandomTensors) -> Tensor:
