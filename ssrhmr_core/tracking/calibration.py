@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.extra_trackers import Segment
 from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, TRACKERS, Skeleton
 from .calibration_checks import (
     FLOOR_UNKNOWN,
@@ -18,6 +20,13 @@ from .calibration_checks import (
     rate_trackers,
 )
 from .calibration_result import Calibration
+from .extra_calibration import (
+    ExtraCalibration,
+    PosedExtras,
+    ReferenceBody,
+    calibrate_extras,
+)
+from .extra_readings import ExtraReadings
 from .proportions import estimate_proportions
 from .reference_pose import (
     ReferencePose,
@@ -30,6 +39,7 @@ from .reference_pose import (
 )
 from .still_moments import (
     average_stillest,
+    describe_unusable_extras,
     find_still_time,
     measure_peak_speeds,
     warn_of_movement,
@@ -68,11 +78,14 @@ class CalibrationOptions:
         reference: The pose in which the performer stands.
         height: The performer's height in metres, or None. It improves the estimate of the
             performer's proportions.
+        segments: The bones that optional trackers at elbows and knees sit on. Without an entry the
+            place of the tracker decides, and if that is unclear it is the bone above the joint.
     """
 
     proportions: Proportions = "MATCH"
     reference: ReferencePose = ReferencePose.T_POSE
     height: float | None = None
+    segments: Mapping[str, Segment] = field(default_factory=dict)
 
 
 def calibrate(
@@ -81,6 +94,7 @@ def calibrate(
     rotations: np.ndarray,
     options: CalibrationOptions = CalibrationOptions(),
     tracked: np.ndarray | None = None,
+    extras: ExtraReadings | None = None,
 ) -> Calibration:
     """Calibrate from a frame in which the performer stands still in a reference pose.
 
@@ -95,6 +109,8 @@ def calibrate(
         options: How to calibrate.
         tracked: (6,) bool, which trackers the performer wears; all six by default. A head or a
             pelvis will do; :attr:`Calibration.assumed` says what they leave open.
+        extras: The optional trackers in that frame. Those that contradict the pose are left out
+            with a warning.
 
     Raises:
         TrackerError: If there is neither a head nor a pelvis, or if the trackers share one
@@ -109,7 +125,7 @@ def calibrate(
         if performer is None:
             raise TrackerError(_NO_BODY)
         matching = replace(options, proportions="MATCH")
-        matched = calibrate(performer, positions, rotations, matching, tracked)
+        matched = calibrate(performer, positions, rotations, matching, tracked, extras)
         known, open_ = split_features(
             tracked,
             measures_body=True,
@@ -123,14 +139,25 @@ def calibrate(
     stance = estimate_stance(skeleton, measured, reference, 1.0 if same_size else None, front)
     if stance is None:
         raise TrackerError(_NO_BODY)
-    joints = stance.positions
+    joints, body = stance.positions, stance.body_positions
     if not same_size or skeleton.sole is not None:
-        joints = _place_on_floor(skeleton, measured, stance, fit_scale or same_size)
+        keeps_size = fit_scale or same_size
+        joints = _place_on_floor(skeleton, measured, stance, keeps_size, joints)
+        body = _place_on_floor(skeleton, measured, stance, keeps_size, body)
     mounted = calibrate_to_pose(
         joints, quat.from_matrix(stance.rotations), positions, rotations, tracked=tracked
     )
     scale = 1.0 / stance.size if fit_scale else 1.0
     check = check_stance(skeleton, measured, stance, reference, fit_scale)
+    extra = ExtraCalibration()
+    # Where swapped trackers turn the stance around, optional ones would only seem odd.
+    if extras is not None and not check.swapped:
+        posed = PosedExtras(
+            extras, _to_body(skeleton, stance, stance.body_positions), options.segments
+        )
+        extra = calibrate_extras(
+            posed, _to_body(skeleton, stance, body), measured, rotations, tracked
+        )
     known, open_ = split_features(
         tracked, measures_body=False, height_is_given=False, floor_is_level=True
     )
@@ -139,12 +166,19 @@ def calibrate(
         (mounted.mount_offsets * scale).astype(np.float32),
         scale,
         check.deviations.astype(np.float32),
-        check.warnings,
+        (*check.warnings, *extra.warnings),
         check.swapped,
         tracked=tracked,
         measured=known,
         assumed=open_,
+        extras=extra.mounts.scaled(scale) if extra.mounts else None,
     )
+
+
+def _to_body(skeleton: Skeleton, stance: Stance, positions: np.ndarray) -> ReferenceBody:
+    """Return the body in a stance, its joints (22, 3) at some positions."""
+    rotations = quat.from_matrix(stance.body_rotations)
+    return ReferenceBody(positions, rotations, skeleton.scaled(stance.size))
 
 
 def calibrate_at_stillest(
@@ -171,7 +205,12 @@ def calibrate_at_stillest(
     tracked = all_tracked() if tracked is None else np.asarray(tracked, bool)
     require_anchor(tracked)
     stillest = average_stillest(take, tracked)
-    calibration = calibrate(skeleton, stillest.positions, stillest.rotations, options, tracked)
+    calibration = calibrate(
+        skeleton, stillest.positions, stillest.rotations, options, tracked, stillest.extras
+    )
+    unusable = describe_unusable_extras(take, stillest)
+    if unusable:
+        calibration = replace(calibration, warnings=(*calibration.warnings, *unusable))
     return calibration, stillest.speeds
 
 
@@ -182,6 +221,7 @@ def calibrate_to_pose(
     rotations: np.ndarray,
     size: float = ADULT_SIZE,
     tracked: np.ndarray | None = None,
+    extras: PosedExtras | None = None,
 ) -> Calibration:
     """Calibrate against a character that was posed where the performer stands.
 
@@ -192,6 +232,8 @@ def calibrate_to_pose(
         rotations: (6, 4) rotations of the trackers.
         size: The character's size (:attr:`Skeleton.size`), which decides what is far away.
         tracked: (6,) bool, which trackers the performer wears; all six by default.
+        extras: The optional trackers, and the whole character next to them. Those that contradict
+            the pose are left out with a warning.
 
     Raises:
         TrackerError: If a tracker is not finite, or if there is neither a head nor a pelvis.
@@ -206,40 +248,48 @@ def calibrate_to_pose(
     mounts = np.asarray(joint_rotations, np.float64)
     mounts = np.where(tracked[:, None], quat.mul(inverse, mounts), identity)
     distances = np.linalg.norm(to_joint, axis=-1)
+    extra = ExtraCalibration()
+    if extras is not None:
+        extra = calibrate_extras(extras, extras.body, measured, turned, tracked)
     return Calibration(
         mounts.astype(np.float32),
         offsets.astype(np.float32),
         1.0,
         distances.astype(np.float32),
-        describe_distances(distances, size),
+        (*describe_distances(distances, size), *extra.warnings),
         tracked=tracked,
         measured=("direction", "floor"),
+        extras=extra.mounts,
     )
 
 
 def _place_on_floor(
-    skeleton: Skeleton, positions: np.ndarray, stance: Stance, keeps_size: bool
+    skeleton: Skeleton,
+    positions: np.ndarray,
+    stance: Stance,
+    keeps_size: bool,
+    joints: np.ndarray,
 ) -> np.ndarray:
-    """Put a character on the floor that the performer stands on.
+    """Put joints of a character on the floor that the performer stands on.
 
     Args:
         skeleton: The character's skeleton.
         positions: (6, 3) positions of the trackers.
         stance: How the performer stands.
         keeps_size: Whether the character has the performer's size, or is brought to it.
+        joints: (N, 3) positions of the joints in the stance.
 
     Returns:
-        (6, 3) positions of its tracked joints; at the performer's size if it keeps it.
+        (N, 3) positions of the joints; at the performer's size if the character keeps it.
     """
-    joints = stance.positions
+    ankles = stance.positions[list(FOOT_TRACKERS), 1].mean()
     if not keeps_size:
-        pivot = joints.mean(0)
-        ankles = joints[list(FOOT_TRACKERS), 1].mean()
+        pivot = stance.positions.mean(0)
         pivot[1] = ankles - stance.size * measure_ankle_height(skeleton)
         return pivot + (joints - pivot) / stance.size
     if stands_on_ground(skeleton, positions, stance):
         # A body of another build hangs between its trackers; stand it where the feet are.
-        rise = stance.size * measure_ankle_height(skeleton) - joints[list(FOOT_TRACKERS), 1].mean()
+        rise = stance.size * measure_ankle_height(skeleton) - ankles
         joints = joints + np.array([0.0, rise, 0.0])
     return joints
 

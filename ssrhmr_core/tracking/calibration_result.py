@@ -11,6 +11,7 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
+from .extra_mounts import ExtraMounts
 from .subsets import Feature, all_tracked, describe_assumptions, require_anchor
 from .take import Take, TrackerError, has_usable_values
 
@@ -48,6 +49,7 @@ class Calibration:
         tracked: (6,) bool, which trackers the performer wears. The others count as never valid.
         measured: What the reference pose measured, and
         assumed: what it left open, see :func:`ssrhmr_core.tracking.subsets.split_features`.
+        extras: How optional trackers are mounted; None if there are none.
     """
 
     mount_rotations: np.ndarray
@@ -61,12 +63,13 @@ class Calibration:
     tracked: np.ndarray = field(default_factory=all_tracked)
     measured: tuple[Feature, ...] = ()
     assumed: tuple[Feature, ...] = ()
+    extras: ExtraMounts | None = None
 
     @classmethod
     def none(cls) -> Calibration:
         """Return the calibration of trackers that are the joints themselves."""
         identity = np.tile(np.array([1, 0, 0, 0], np.float32), (6, 1))
-        return cls(identity, np.zeros((6, 3), np.float32))
+        return cls(identity, np.zeros((6, 3), np.float32), extras=ExtraMounts.identity())
 
     @property
     def assumptions(self) -> str:
@@ -79,44 +82,67 @@ class Calibration:
         return np.linalg.norm(self.mount_offsets, axis=-1)
 
     def apply(self, take: Take) -> Take:
-        """Convert trackers to the joints they are mounted on; ignore those that nobody wears."""
+        """Convert trackers to the joints they are mounted on; ignore those that nobody wears.
+
+        Optional trackers that are not calibrated are ignored too.
+        """
         if self.floor != _LEVEL:
             take = _level(take, self.floor)
         rotations = quat.normalize(take.rotations.astype(np.float64))
         offsets = np.broadcast_to(self.mount_offsets, take.positions.shape).astype(np.float64)
         mounts = np.broadcast_to(self.mount_rotations, take.rotations.shape).astype(np.float64)
         positions = self.scale * take.positions + quat.mul_vec(rotations, offsets)
-        return Take(
+        joints = Take(
             take.times,
             positions.astype(np.float32),
             quat.mul(rotations, mounts).astype(np.float32),
             take.valid & self.tracked,
         )
+        if take.extras is None or self.extras is None:
+            return joints
+        return replace(joints, extras=self.extras.apply(take.extras, joints, self.scale))
 
     def without_floor(self) -> Calibration:
         """Return the same calibration, but for trackers that are taken as level."""
         return replace(self, floor=_LEVEL)
 
-    def adjusted(self, offsets: np.ndarray, rotations: np.ndarray) -> Calibration:
+    def adjusted(
+        self,
+        offsets: np.ndarray,
+        rotations: np.ndarray,
+        extra_offsets: np.ndarray | None = None,
+        extra_rotations: np.ndarray | None = None,
+    ) -> Calibration:
         """Return a calibration with joints moved and rotated by hand.
 
         Args:
             offsets: (6, 3) metres along each joint's own axes: left, up and front in the T-pose.
             rotations: (6, 4) quaternions about the same axes.
+            extra_offsets: (9, 3) the same for the joints of optional trackers, whose axes are those
+                of the bone that carries the tracker; None to leave them as they are.
+            extra_rotations: (9, 4) the same for these bones.
         """
         mounts = self.mount_rotations.astype(np.float64)
         moved = self.mount_offsets + quat.mul_vec(mounts, np.asarray(offsets, np.float64))
         rotated = quat.normalize(quat.mul(mounts, np.asarray(rotations, np.float64)))
+        extras = self.extras
+        if extras is not None:
+            extras = extras.adjusted(extra_offsets, extra_rotations)
         return replace(
             self,
             mount_offsets=moved.astype(np.float32),
             mount_rotations=rotated.astype(np.float32),
+            extras=extras,
         )
 
     def to_json(self) -> str:
         """Return JSON text that :meth:`from_json` reads."""
         values = {key: _to_plain(value) for key, value in vars(self).items()}
         values["performer"] = self.performer.offsets.tolist() if self.performer else None
+        if self.extras is None:
+            del values["extras"]
+        else:
+            values["extras"] = self.extras.to_dict()
         return json.dumps(values)
 
     @classmethod
@@ -141,6 +167,7 @@ class Calibration:
                 np.array(values.get("tracked", [True] * len(TRACKERS)), bool).reshape(6),
                 _read_features(values, "measured"),
                 _read_features(values, "assumed"),
+                ExtraMounts.from_dict(values["extras"]) if values.get("extras") else None,
             )
             require_anchor(calibration.tracked)
         except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
@@ -179,12 +206,22 @@ def _level(take: Take, floor: tuple[float, float, float]) -> Take:
     up = np.array([-slope_x, 1.0, -slope_z]) / np.sqrt(1.0 + slope_x**2 + slope_z**2)
     axis = np.cross(up, (0.0, 1.0, 0.0))
     level = quat.normalize(np.append(1.0 + up[1], axis))
-    raised = take.positions.astype(np.float64) - (0.0, height, 0.0)
-    positions = quat.mul_vec(np.broadcast_to(level, take.rotations.shape), raised)
-    rotations = quat.mul(
-        np.broadcast_to(level, take.rotations.shape), take.rotations.astype(np.float64)
-    )
-    return Take(take.times, positions.astype(np.float32), rotations.astype(np.float32), take.valid)
+    positions, rotations = _turn(level, height, take.positions, take.rotations)
+    extras = take.extras
+    if extras is not None:
+        turned, turned_rotations = _turn(level, height, extras.positions, extras.rotations)
+        extras = replace(extras, positions=turned, rotations=turned_rotations)
+    return Take(take.times, positions, rotations, take.valid, extras)
+
+
+def _turn(
+    level: np.ndarray, height: float, positions: np.ndarray, rotations: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lower positions (F, n, 3) by a height, then turn them and rotations (F, n, 4)."""
+    raised = positions.astype(np.float64) - (0.0, height, 0.0)
+    turn = np.broadcast_to(level, rotations.shape)
+    turned = quat.mul(turn, rotations.astype(np.float64))
+    return quat.mul_vec(turn, raised).astype(np.float32), turned.astype(np.float32)
 
 
 def _to_plain(value: object) -> object:

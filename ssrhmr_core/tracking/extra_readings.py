@@ -149,6 +149,16 @@ class ExtraReadings:
         result.rotations[:] = quat.normalize(result.rotations)
         return replace(result, lower=self.lower)
 
+    def select(self, frames: np.ndarray) -> ExtraReadings:
+        """Return the readings in some frames (G,), given by their numbers."""
+        return ExtraReadings(
+            self.positions[frames],
+            self.rotations[frames],
+            self.has_position[frames],
+            self.has_rotation[frames],
+            self.lower,
+        )
+
     def scaled(self, factor: float) -> ExtraReadings:
         """Return the readings with positions ``factor`` times as far from the origin."""
         return replace(self, positions=(self.positions * factor).astype(np.float32))

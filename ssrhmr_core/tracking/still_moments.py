@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
+from .extra_readings import ExtraReadings
 from .reference_pose import ReferencePose, compare_with_pose, estimate_stance, keep_tracked
 from .subsets import find_front, require_anchor, roles_in
 from .take import Take, TrackerError
@@ -34,11 +36,15 @@ class StillTrackers(NamedTuple):
         positions: (6, 3) positions in metres.
         rotations: (6, 4) quaternions.
         speeds: (6,) speed of each tracker in metres per second.
+        extras: One frame of the optional trackers that are there throughout; None without any.
+        extra_speeds: (9,) speed of each of them.
     """
 
     positions: np.ndarray
     rotations: np.ndarray
     speeds: np.ndarray
+    extras: ExtraReadings | None
+    extra_speeds: np.ndarray
 
 
 def measure_peak_speeds(take: Take, time: float, window: float = 0.25) -> np.ndarray:
@@ -81,14 +87,15 @@ def _find_leaps(steps: np.ndarray, speeds: np.ndarray, positions: np.ndarray) ->
     return ((steps > _LEAP * height) & (speeds > _LEAP_RATIO * neighbours)).any(-1)
 
 
-def warn_of_movement(speeds: np.ndarray) -> tuple[str, ...]:
+def warn_of_movement(speeds: np.ndarray, trackers: tuple[str, ...] = TRACKERS) -> tuple[str, ...]:
     """Return warnings about trackers that move while they are calibrated.
 
     Args:
-        speeds: (6,) speeds in metres per second.
+        speeds: (N,) speeds in metres per second.
+        trackers: The N names of the trackers; the six by default.
     """
     return tuple(
-        f"{TRACKERS[tracker]} moves at {100.0 * speeds[tracker]:.0f} cm/s there:"
+        f"{trackers[tracker]} moves at {100.0 * speeds[tracker]:.0f} cm/s there:"
         " choose a frame where the performer stands still"
         for tracker in np.flatnonzero(speeds > _STILL_SPEED)
     )
@@ -190,14 +197,61 @@ def average_stillest(take: Take, tracked: np.ndarray) -> StillTrackers:
     ]
     best = min(range(len(moments)), key=lambda moment: speeds[moment].max())
     positions = take.positions[moments[best]].mean(0)
-    quats = take.rotations[moments[best]]
+    quats = _average_rotations(take.rotations[moments[best]])
+    extras, extra_speeds = None, np.zeros(len(EXTRA_TRACKERS), np.float32)
+    if take.extras is not None:
+        extras, extra_speeds = _average_extras(take.times, take.extras, moments[best])
+    return StillTrackers(positions, quats, speeds[best], extras, extra_speeds)
+
+
+def _average_rotations(quats: np.ndarray) -> np.ndarray:
+    """Return the means (n, 4) of quaternions (F, n, 4) around a moment."""
     quats = quats * np.where((quats * quats[_AVERAGED]).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
-    quats = quat.normalize(quats.mean(0))
-    return StillTrackers(positions, quats, speeds[best])
+    return quat.normalize(quats.mean(0))
+
+
+def _average_extras(
+    times: np.ndarray, extras: ExtraReadings, moment: slice
+) -> tuple[ExtraReadings, np.ndarray]:
+    """Return one frame of optional trackers around a moment, and their speeds (9,).
+
+    Those that are lost in one of the frames are missing.
+    """
+    has_position = extras.has_position[moment].all(0)
+    has_rotation = extras.has_rotation[moment].all(0)
+    positions = np.where(has_position[:, None], extras.positions[moment], 0.0)
+    rotations = np.where(has_rotation[:, None], extras.rotations[moment], (1.0, 0.0, 0.0, 0.0))
+    average = ExtraReadings(
+        positions.mean(0, keepdims=True).astype(np.float32),
+        _average_rotations(rotations)[None].astype(np.float32),
+        has_position[None],
+        has_rotation[None],
+        extras.lower,
+    )
+    return average, _measure_drift(times[moment], positions)
+
+
+def describe_unusable_extras(take: Take, still: StillTrackers) -> tuple[str, ...]:
+    """Return warnings about optional trackers that are lost or move at the stillest moment.
+
+    Args:
+        take: The take in which the moment is.
+        still: The trackers at that moment.
+    """
+    if take.extras is None or still.extras is None:
+        return ()
+    worn = still.extras.worn
+    lost = tuple(
+        f"{name} was not seen all the time: it is left out until you calibrate again with it in"
+        " view"
+        for name in take.extras.worn
+        if name not in worn
+    )
+    return lost + warn_of_movement(still.extra_speeds, EXTRA_TRACKERS)
 
 
 def _measure_drift(times: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Measure the speed (6,) of the straight line that fits positions (F, 6, 3) best.
+    """Measure the speed (n,) of the straight line that fits positions (F, n, 3) best.
 
     Unlike a difference between frames it averages out noise.
     """

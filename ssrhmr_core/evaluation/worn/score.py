@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...body.extra_trackers import EXTRA_TRACKERS
 from ...body.motion import Motion
 from ...body.skeleton import INDEX, TRACKERS, Skeleton, inherit_missing
 from ...geometry.rotations import from_quat, rotation_angle, transpose
@@ -21,10 +22,11 @@ from ...tracking.movement_calibration import MovementOptions, calibrate_from_mov
 from ...tracking.subsets import roles_in
 from ...tracking.take import Take
 from ..metrics import measure_errors
-from .mounts import Mounts, draw_mounts
+from .mounts import Mounts, draw_extra_mounts, draw_mounts
 from .movement import draw_habits, hold_reference, make_guided_movement
 
 _T_POSE_ELEVATION = 0.0
+_EXTRAS_SEED = 9
 _LIMB_BONES = [
     INDEX[f"{side}_{part}"]
     for side in ("left", "right")
@@ -41,11 +43,14 @@ class WornTrackers:
             "movement", or the pose and the "take" itself.
         proportions: "match" knows the performer's body, "retarget" measures it.
         seed: The seed of performers, mounts and movements.
+        extras: Names of the optional trackers that the performers wear. How they wear the six does
+            not depend on these.
     """
 
     evidence: Literal["pose", "movement", "take"]
     proportions: Literal["match", "retarget"] = "match"
     seed: int = 0
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +65,8 @@ class WornErrors:
         mount_offsets: (C, 6) distances of the calibrated joints from the true ones, mm; one row a
             calibration, NaN for trackers that the performer does not wear.
         mount_rotations: (C, 6) angles between calibrated and true mounts, degrees.
+        extra_mount_offsets: (C, 9) distances of the joints of optional trackers likewise.
+        extra_mount_rotations: (C, 9) angles between calibrated and true mounts of these.
         bones: (C,) mean error of the lengths of limb bones, percent.
         refined: (C,) bool, whether a movement or take refined the calibration.
     """
@@ -69,6 +76,8 @@ class WornErrors:
     absolute_positions: np.ndarray
     mount_offsets: np.ndarray
     mount_rotations: np.ndarray
+    extra_mount_offsets: np.ndarray
+    extra_mount_rotations: np.ndarray
     bones: np.ndarray
     refined: np.ndarray
 
@@ -94,9 +103,12 @@ def score_worn(
     random = np.random.default_rng([number, worn.seed])
     body = truth.skeleton
     mounts, habits = draw_mounts(body, random), draw_habits(random)
+    if worn.extras:
+        own = np.random.default_rng([number, worn.seed, _EXTRAS_SEED])
+        mounts = replace(mounts, extras=draw_extra_mounts(body, worn.extras, own))
     posed = hold_reference(body, habits, _T_POSE_ELEVATION, random)
-    reference = mounts.to_trackers(Take.from_motion(posed))
-    take = disturb(mounts.to_trackers(Take.from_motion(truth), slipping=True))
+    reference = mounts.to_trackers(mounts.find_joints(posed))
+    take = disturb(mounts.to_trackers(mounts.find_joints(truth), slipping=True))
     options = CalibrationOptions("MATCH" if worn.proportions == "match" else "RETARGET")
     calibration, _ = calibrate_at_stillest(body, reference, options, tracked)
     refined = False
@@ -104,7 +116,7 @@ def score_worn(
         movement = take
         if worn.evidence == "movement":
             guided = make_guided_movement(body, habits, random)
-            movement = mounts.to_trackers(Take.from_motion(guided))
+            movement = mounts.to_trackers(mounts.find_joints(guided))
         how = MovementOptions(guided=worn.evidence == "movement")
         result = calibrate_from_movement(body, reference, movement, calibration, how)
         calibration, refined = result.calibration, result.refined
@@ -128,19 +140,44 @@ def _compare(
         np.linalg.norm(skeleton.offsets[_LIMB_BONES], axis=-1)
         for skeleton in (calibration.performer or body, body)
     )
-    offsets = np.linalg.norm(calibration.mount_offsets - mounts.mount_offsets(), axis=-1)
-    worn = np.where(calibration.tracked, 1.0, np.nan)
-    true_mounts = from_quat(mounts.mount_rotations())
-    mount_rotations = from_quat(calibration.mount_rotations.astype(np.float64))
+    offsets, angles = _compare_mounts(
+        mounts, calibration.mount_offsets, calibration.mount_rotations, calibration.tracked
+    )
+    extra_offsets = extra_angles = np.full((1, len(EXTRA_TRACKERS)), np.nan)
+    if mounts.extras is not None and calibration.extras is not None:
+        extras = calibration.extras
+        extra_offsets, extra_angles = _compare_mounts(
+            mounts.extras.mounts,
+            extras.mount_offsets,
+            extras.mount_rotations,
+            extras.has_position & extras.has_rotation,
+        )
     return WornErrors(
         errors.positions,
         errors.rotations,
         measure_errors(result, truth, take.valid).positions,
-        1000.0 * (worn * offsets)[None],
-        np.degrees(worn * rotation_angle(transpose(true_mounts) @ mount_rotations))[None],
+        offsets,
+        angles,
+        extra_offsets,
+        extra_angles,
         100.0 * np.abs(lengths / true_lengths - 1.0).mean(keepdims=True),
         np.array([refined]),
     )
+
+
+def _compare_mounts(
+    true: Mounts, offsets: np.ndarray, rotations: np.ndarray, tracked: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare calibrated mounts (N, 3) and (N, 4) with the true ones.
+
+    Returns:
+        (1, N) distances in mm and (1, N) angles in degrees; NaN for trackers without (N,) mounts.
+    """
+    worn = np.where(tracked, 1.0, np.nan)
+    distances = np.linalg.norm(offsets - true.mount_offsets(), axis=-1)
+    calibrated = from_quat(rotations.astype(np.float64))
+    angles = rotation_angle(transpose(from_quat(true.mount_rotations())) @ calibrated)
+    return 1000.0 * (worn * distances)[None], np.degrees(worn * angles)[None]
 
 
 def pool_worn_errors(errors: Sequence[WornErrors]) -> WornErrors:
@@ -155,8 +192,10 @@ def summarize_worn_errors(errors: WornErrors) -> dict[str, Any]:
         "worn_mpjpe_mm": float(errors.positions.mean()),
         "worn_mpjre_deg": float(errors.rotations.mean()),
         "worn_abs_mpjpe_mm": float(errors.absolute_positions.mean()),
-        "mount_mm": _by_tracker(errors.mount_offsets),
-        "mount_deg": _by_tracker(errors.mount_rotations),
+        "mount_mm": _by_tracker(errors.mount_offsets)
+        | _by_extra_tracker(errors.extra_mount_offsets),
+        "mount_deg": _by_tracker(errors.mount_rotations)
+        | _by_extra_tracker(errors.extra_mount_rotations),
         "bone_percent": float(errors.bones.mean()),
         "refined_share": float(errors.refined.mean()),
     }
@@ -167,3 +206,12 @@ def _by_tracker(values: np.ndarray) -> dict[str, float]:
     worn = np.isfinite(values).all(0)
     means = {name: float(values[:, TRACKERS.index(name)].mean()) for name in roles_in(worn)}
     return means | {"mean": float(values[:, worn].mean())}
+
+
+def _by_extra_tracker(values: np.ndarray) -> dict[str, float]:
+    """Return the means of values (C, 9) by optional tracker that was calibrated."""
+    return {
+        name: float(np.nanmean(column))
+        for name, column in zip(EXTRA_TRACKERS, values.T, strict=True)
+        if np.isfinite(column).any()
+    }

@@ -4,20 +4,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.cli import main
 from ssrhmr_core.evaluation.worn.mounts import draw_mounts
-from ssrhmr_core.evaluation.worn.score import WornErrors, WornTrackers, score_worn
+from ssrhmr_core.evaluation.worn.score import (
+    WornErrors,
+    WornTrackers,
+    score_worn,
+    summarize_worn_errors,
+)
 from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.calibration import Calibration
+from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 
@@ -72,6 +80,37 @@ def test_true_mounts_give_the_joints_back(motion: Motion) -> None:
     slipped = calibration.apply(mounts.to_trackers(joints, slipping=True))
     away = np.linalg.norm(slipped.positions - joints.positions, axis=-1)
     assert 0.0 < away.max() <= 0.0101
+
+
+def test_optional_trackers_are_worn_too(skeleton: Skeleton) -> None:
+    truth = make_motion(skeleton, frames=90)
+    names = ("chest", "left_elbow")
+    taken: list[Take] = []
+
+    def reconstruct(body: Skeleton, take: Take) -> Motion:
+        taken.append(take)
+        return Reconstructor(body, IK).clip(replace(take, extras=None))
+
+    plain = score_worn(truth, WornTrackers("pose"), 0, reconstruct)
+    errors = score_worn(truth, WornTrackers("pose", extras=names), 0, reconstruct)
+    # The six are worn alike, whatever else is worn.
+    np.testing.assert_array_equal(errors.positions, plain.positions)
+    np.testing.assert_array_equal(errors.mount_offsets, plain.mount_offsets)
+    assert taken[0].extras is None and np.isnan(plain.extra_mount_offsets).all()
+    extras = taken[1].extras
+    assert extras is not None and extras.worn == names
+    offsets, angles = errors.extra_mount_offsets[0], errors.extra_mount_rotations[0]
+    worn = [name in names for name in EXTRA_TRACKERS]
+    np.testing.assert_array_equal(np.isfinite(offsets), worn)
+    np.testing.assert_array_equal(np.isfinite(angles), worn)
+    assert (offsets[worn] > 0.0).all() and (offsets[worn] < 140.0).all()
+    # Slips and what the calibration is off by: within a few centimetres of the joints.
+    ideal = ExtraReadings.from_motion(truth, names)
+    away = np.linalg.norm(extras.positions - ideal.positions, axis=-1)[:, worn]
+    assert (away.max(0) < 0.15).all()
+    figures = summarize_worn_errors(errors)
+    assert set(figures["mount_mm"]) == {*TRACKERS, *names, "mean"}
+    assert figures["mount_mm"]["mean"] == summarize_worn_errors(plain)["mount_mm"]["mean"]
 
 
 @pytest.mark.parametrize("proportions", ("match", "retarget"))
