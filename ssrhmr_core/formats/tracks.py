@@ -163,7 +163,8 @@ def _tracks_by_role(recording: Recording, notes: list[str]) -> list[Track | None
 @lru_cache(maxsize=256)
 def role_of_device(name: str) -> str | None:
     """Return the tracker that a device is named like, or None."""
-    return name if name in TRACKERS else role_from_name(name)
+    role = role_from_name(name)
+    return role if role in TRACKERS else None
 
 
 def _columns(text: str) -> str:

@@ -184,7 +184,7 @@ def _guess_in_space(devices: Sequence[Device], known: Mapping[str, str]) -> dict
     free = [device for device in devices if device.name not in known.values()]
     # What the sender says about a device counts like a part of its name.
     names = {f"{device.name} {device.hint}": device.name for device in free}
-    clear, ambiguous = assign(names)
+    clear, ambiguous = assign(names, TRACKERS)
     clear = {role: names[text] for role, text in clear.items()}
     ambiguous = {role: [names[text] for text in texts] for role, texts in ambiguous.items()}
     roles = {**clear, **known}
