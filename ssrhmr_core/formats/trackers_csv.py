@@ -122,7 +122,8 @@ def save_trackers(path: str | Path, take: Take) -> None:
 
 def _format_lines(take: Take) -> Iterator[str]:
     yield ",".join(FRAME_COLUMNS) + "\n"
-    names, numbers = TRACKERS, np.concatenate([take.positions, take.rotations], axis=-1)
+    names: tuple[str, ...] = TRACKERS
+    numbers = np.concatenate([take.positions, take.rotations], axis=-1)
     valid_frames = take.valid
     if take.extras:
         extra_names, extra_numbers, extra_valid = _tabulate_extras(take.extras)

@@ -180,11 +180,11 @@ def _choose_devices(
         ValueError: A device does not exist, or two are the same tracker.
     """
     chosen: dict[str, str] = {}
-    for role, name in named.items():
+    for tracker, name in named.items():
         matching = [each for each in devices if each.lower() == name.lower()]
         if not matching:
-            raise ValueError(f"no device {name!r} for {role}; there are {_listed(devices)}")
-        chosen[role] = matching[0]
+            raise ValueError(f"no device {name!r} for {tracker}; there are {_listed(devices)}")
+        chosen[tracker] = matching[0]
     others = []
     for name in devices:
         if name in chosen.values():
