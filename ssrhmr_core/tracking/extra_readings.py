@@ -105,7 +105,7 @@ class ExtraReadings:
             readings.lower[index] = segment == "lower"
         return readings
 
-    def part(self, frames: slice) -> ExtraReadings:
+    def part(self, frames: slice | np.ndarray) -> ExtraReadings:
         """Return some frames."""
         return replace(
             self,
@@ -157,16 +157,6 @@ class ExtraReadings:
             self,
             has_position=self.has_position & chosen,
             has_rotation=self.has_rotation & chosen,
-        )
-
-    def select(self, frames: slice | np.ndarray) -> ExtraReadings:
-        """Return the readings of some frames."""
-        return ExtraReadings(
-            self.positions[frames],
-            self.rotations[frames],
-            self.has_position[frames],
-            self.has_rotation[frames],
-            self.lower,
         )
 
     @classmethod

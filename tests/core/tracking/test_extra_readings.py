@@ -21,7 +21,7 @@ def extras(motion: Motion) -> ExtraReadings:
 
 
 def test_frames_are_selected_and_joined_again(extras: ExtraReadings) -> None:
-    parts = [extras.select(slice(0, 10)), extras.select(np.arange(10, len(extras)))]
+    parts = [extras.part(slice(0, 10)), extras.part(np.arange(10, len(extras)))]
     assert [len(part) for part in parts] == [10, len(extras) - 10]
     joined = ExtraReadings.concatenate(parts)
     for name in ("positions", "rotations", "has_position", "has_rotation", "lower"):
