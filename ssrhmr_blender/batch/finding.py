@@ -102,7 +102,7 @@ def find_in_collections(scene: bpy.types.Scene, needed: Collection[str]) -> list
     takes: dict[tuple[DataBlockKey, ...], TakeCandidate] = {}
     for collection in scene.collection.children_recursive:
         objects = {obj.name: obj for obj in collection.all_objects if obj.type != "ARMATURE"}
-        sure, unsure = assign(objects)
+        sure, unsure = assign(objects, TRACKERS)
         if unsure or len(sure) < min(_NUMBER_TO_SHOW, len(needed)):
             continue
         missing = [TRACKER_LABELS[role] for role in needed if role not in sure]

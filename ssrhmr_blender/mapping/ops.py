@@ -190,9 +190,9 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         selected = [obj for obj in objects if obj.select_get()]
         # Empties are what importers and tracking tools make; other objects only if selected.
         empties = [obj for obj in objects if obj.type == "EMPTY"]
-        clear, unclear = assign(obj.name for obj in selected)
+        clear, unclear = assign((obj.name for obj in selected), TRACKER_LABELS)
         if not clear and not unclear:
-            clear, unclear = assign(obj.name for obj in empties)
+            clear, unclear = assign((obj.name for obj in empties), TRACKER_LABELS)
         for role, name in clear.items():
             setup.tracker(role).object = scene_of(context).objects[name]
         missing = [

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..body.motion import Motion
@@ -92,8 +93,9 @@ def load_take(
     smpl_joints: str | Path | None = None,
     columns: str | None = None,
     performer: str | None = None,
+    extras: Collection[str] | None = None,
 ) -> tuple[Take, Skeleton | None]:
-    """Read six trackers from a table of trackers, or from the motion of a whole body.
+    """Read trackers from a table of trackers, or from the motion of a whole body.
 
     Args:
         path: A file whose name ends in one of :data:`TAKE_SUFFIXES`.
@@ -103,21 +105,42 @@ def load_take(
         columns: The columns and devices of a table of trackers, see
             :func:`~ssrhmr_core.formats.trackers_csv.load_trackers`.
         performer: See :func:`load_motion`.
+        extras: Names of the optional trackers to read; if None, those of a table of trackers, and
+            none of a motion.
 
     Returns:
-        The trackers, those of a motion being its own six joints; and the body, None for a table of
+        The trackers, those of a motion being its own joints; and the body, None for a table of
         trackers, which does not say.
 
     Raises:
-        MotionFileError: As :func:`load_motion`.
+        MotionFileError: As :func:`load_motion`, or a table lacks one of ``extras``.
         ValueError: ``columns`` is wrong.
         OSError: The file cannot be opened.
     """
     if _suffix(path, TAKE_SUFFIXES) in TRACKER_SUFFIXES:
         _refuse_performer(path, performer)
-        return load_trackers(path, up=up, unit=unit, columns=columns), None
+        take = load_trackers(path, up=up, unit=unit, columns=columns)
+        return (take if extras is None else _choose_extras(path, take, extras)), None
     motion = load_motion(path, up=up, unit=unit, smpl_joints=smpl_joints, performer=performer)
-    return Take.from_motion(motion), motion.skeleton
+    return Take.from_motion(motion, extras or ()), motion.skeleton
+
+
+def _choose_extras(path: str | Path, take: Take, extras: Collection[str]) -> Take:
+    """Return a take without the optional trackers that are not wanted.
+
+    Raises:
+        MotionFileError: One that is wanted has no reading.
+    """
+    worn = take.extras.worn if take.extras else ()
+    missing = [role for role in extras if role not in worn]
+    if missing:
+        there = f"it has {', '.join(worn)}" if worn else "it has none"
+        raise MotionFileError(
+            f"{path}: no readings of the optional trackers {', '.join(missing)}; {there}: choose"
+            " among these"
+        )
+    chosen = take.extras.choose(extras) if take.extras and extras else None
+    return replace(take, extras=chosen)
 
 
 def find_motions(paths: Iterable[str | Path]) -> list[Path]:

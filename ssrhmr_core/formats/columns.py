@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..body.skeleton import TRACKERS
+from ..body.extra_trackers import EXTRA_TRACKERS, SEGMENTED_TRACKERS
+from ..tracking.roles import ALL_ROLES, name_of_role, role_from_name
 
 POSITION = ("x", "y", "z")
 QUATERNION = ("qw", "qx", "qy", "qz")
 EULER = ("rx", "ry", "rz")
 MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(4))
 """Rotation in the first three columns, position in the last one."""
+TRACKER_NAMES = (*ALL_ROLES, *(name_of_role(role, "lower") for role in SEGMENTED_TRACKERS))
+"""What trackers are called in files; optional ones also by the bone below an elbow or a knee."""
 _SINGLE = ("time", "device", "valid")
 _CHANNELS = (*_SINGLE, *POSITION, *QUATERNION, *EULER, *MATRIX)
 
@@ -87,10 +90,10 @@ class ColumnMapping:
         """Read ``KEY=VALUE,...``.
 
         Keys are ``time``, ``device``, ``valid``, ``x y z``, ``qw qx qy qz``, ``rx ry rz`` with
-        ``order``, ``m00`` to ``m23``, and the six trackers. The value of a channel is the header of
-        a column or its number (``#3``), with ``-`` in front to negate it, and with a unit behind
-        it: ``time=t:ms`` (``s``, ``ms``, ``us``, ``ns``, or ``90fps`` for the numbers of frames),
-        ``rx=roll:rad``. The value of a tracker is a device, as in ``head=LHR-1234``.
+        ``order``, ``m00`` to ``m23``, and :data:`TRACKER_NAMES`. The value of a channel is the
+        header of a column or its number (``#3``), with ``-`` in front to negate it, and with a unit
+        behind it: ``time=t:ms`` (``s``, ``ms``, ``us``, ``ns``, or ``90fps`` for the numbers of
+        frames), ``rx=roll:rad``. The value of a tracker is a device, as in ``head=LHR-1234``.
 
         Raises:
             ValueError: A key or a value is unknown.
@@ -102,7 +105,7 @@ class ColumnMapping:
             key, equals, value = (part.strip() for part in entry.partition("="))
             if not equals or not value:
                 raise ValueError(f"{entry!r} is not KEY=VALUE: {SYNTAX}")
-            if key in TRACKERS:
+            if key in TRACKER_NAMES:
                 devices[key] = value
             elif key == "order":
                 order = value.lower()
@@ -157,6 +160,8 @@ def recognize_columns(header: Sequence[str], mapping: ColumnMapping) -> Layout:
     complete = {}
     for device, channels in groups.items():
         chosen = _complete_channels(channels, mapping.order)
+        if not chosen and is_optional(device, mapping.devices):
+            chosen = _partial_channels(channels, mapping.order)
         if chosen:
             complete[device] = {**chosen, **_valid_of(channels, single)}
     if not complete:
@@ -165,6 +170,17 @@ def recognize_columns(header: Sequence[str], mapping: ColumnMapping) -> Layout:
             " rz and order for angles, or m00 to m23 for matrices"
         )
     return Layout(single["time"], single.get("device"), complete, mapping.order, mapping.devices)
+
+
+def is_optional(device: str, devices: Mapping[str, str]) -> bool:
+    """Return whether a device is an optional tracker, by its name or by what the user says.
+
+    Args:
+        device: The device.
+        devices: Device by tracker, for those that the user named.
+    """
+    named = [key for key, name in devices.items() if name.lower() == device.lower()]
+    return role_from_name(named[0] if named else device) in EXTRA_TRACKERS
 
 
 def _parse_column(key: str, value: str) -> tuple[str, float, str]:
@@ -288,6 +304,15 @@ def _complete_channels(channels: Mapping[str, Column], order: str) -> dict[str, 
         if all(key in source for key in keys) and (rotation is QUATERNION or order):
             return {key: source[key] for key in keys}
     return {}
+
+
+def _partial_channels(channels: Mapping[str, Column], order: str) -> dict[str, Column]:
+    """Return the channels of a position or a rotation alone, nothing if there is neither."""
+    if all(key in channels for key in POSITION):
+        return {key: channels[key] for key in POSITION}
+    position = {key: Column(-1) for key in POSITION}
+    chosen = _complete_channels({**channels, **position}, order)
+    return {key: column for key, column in chosen.items() if key not in POSITION}
 
 
 def _valid_of(channels: Mapping[str, Column], single: Mapping[str, Column]) -> dict[str, Column]:

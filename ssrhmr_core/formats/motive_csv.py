@@ -67,7 +67,7 @@ def read_motive(text: str) -> Recording:
             values = cells
     if not axes or len(axes) < 2 or "name" not in labels or "type" not in labels:
         raise ValueError(f"the headers of Motive's export are not complete: {_AGAIN}")
-    columns = _body_columns(labels, values, axes)
+    kind, columns = _body_columns(labels, values, axes)
     if not columns:
         raise ValueError(f"no rigid bodies with rotations and positions: {_AGAIN}")
     lines, numbers = [], []
@@ -80,6 +80,7 @@ def read_motive(text: str) -> Recording:
         framed=True,
         seconds=1.0,
         metres=UNITS[_UNITS[settings["length units"]]] if "length units" in settings else None,
+        whole_body=kind == "bone",
     )
 
 
@@ -106,8 +107,8 @@ def _check_settings(settings: Mapping[str, str]) -> None:
 
 def _body_columns(
     labels: Mapping[str, list[str]], values: list[str], axes: list[str]
-) -> dict[str, list[int]]:
-    """Return the columns of each body's values, in the order of ``_VALUES``."""
+) -> tuple[str, dict[str, list[int]]]:
+    """Return a type, and the columns of each such body's values in the order of ``_VALUES``."""
     for kind in _TYPES:
         bodies: dict[str, dict[str, int]] = {}
         cells = zip(labels["type"], labels["name"], values, axes, strict=False)
@@ -122,8 +123,8 @@ def _body_columns(
             if len(columns) == len(_VALUES)
         }
         if complete:
-            return complete
-    return {}
+            return kind, complete
+    return "", {}
 
 
 def _numbers(row: list[str], line: int, width: int, *, decimal_commas: bool) -> list[float]:

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.skeleton import TRACKERS
 from .columns import (
     EULER,
     MATRIX,
     POSITION,
     QUATERNION,
     SECONDS,
+    TRACKER_NAMES,
     Column,
     ColumnMapping,
     Layout,
+    is_optional,
     recognize_columns,
 )
 from .tables import LineError, Table, read_table
@@ -129,36 +130,52 @@ class _RowReader:
 class _CellReader:
     """Reads the cells of one device in the rows of a table."""
 
-    def __init__(self, table: Table, channels: Mapping[str, Column], order: str) -> None:
-        self._table, self._channels, self._order = table, channels, order
-        self._columns = [channels[key] for key in _number_keys(channels)]
+    def __init__(
+        self, table: Table, channels: Mapping[str, Column], layout: Layout, name: str
+    ) -> None:
+        self._table, self._channels, self._order = table, channels, layout.order
+        self._name, self._is_optional = name, is_optional(name, layout.devices)
+        position, rotation = _number_keys(channels)
+        self._position = [channels[key] for key in position]
+        self._rotation = [channels[key] for key in rotation]
+        self._rotation_size = len(rotation) or len(QUATERNION)
         self._valid = channels.get("valid")
         self._readings = _Readings()
 
-    def add(self, time: float, row: list[str], name: str) -> None:
+    def add(self, time: float, row: list[str]) -> None:
         """Read a row.
 
         Raises:
             ValueError: The row is damaged.
         """
         valid = self._read_valid(row)
-        numbers = [self._read_number(row, column, valid) for column in self._columns]
+        position = [self._read_number(row, column, valid) for column in self._position]
+        rotation = [self._read_number(row, column, valid) for column in self._rotation]
         # Not a number, far away, or a rotation of zeros: what programs write for "lost".
-        usable = all(abs(x) <= _LARGEST for x in numbers)
+        is_placed = bool(position) and all(abs(x) <= _LARGEST for x in position)
+        is_turned = bool(rotation) and all(abs(x) <= _LARGEST for x in rotation)
         if "rx" not in self._channels:
-            usable = usable and any(abs(x) > _SMALLEST for x in numbers[3:])
+            is_turned = is_turned and any(abs(x) > _SMALLEST for x in rotation)
+        usable = is_placed and is_turned
+        if self._is_optional:
+            # One of both is enough.
+            usable = is_placed or is_turned
+            position = position if is_placed else [math.nan] * 3
+            rotation = rotation if is_turned else [math.nan] * self._rotation_size
         if valid and not usable:
-            raise ValueError(f"{name} is marked as valid and is not a position and a rotation")
-        self._readings.add(time, numbers, usable and valid is not False)
+            what = "neither a position nor" if self._is_optional else "not a position and"
+            raise ValueError(f"{self._name} is marked as valid and is {what} a rotation")
+        self._readings.add(time, position + rotation, usable and valid is not False)
 
-    def to_track(self, name: str) -> Track:
+    def to_track(self) -> Track:
         """Return all that was read."""
-        numbers = np.array(self._readings.numbers, np.float64).reshape(-1, len(self._columns))
+        numbers = np.array(self._readings.numbers, np.float64)
+        numbers = numbers.reshape(-1, 3 + self._rotation_size)
         # Whatever was written for lost trackers, it must not overflow.
         numbers[np.abs(numbers) > np.finfo(np.float32).max] = np.nan
         valid = np.array(self._readings.valid, bool)
         return Track(
-            name=name,
+            name=self._name,
             times=np.array(self._readings.times, np.float64),
             positions=numbers[:, :3],
             rotations=self._to_quaternions(numbers[:, 3:]),
@@ -208,11 +225,13 @@ class _CellReader:
         return rotations
 
 
-def _number_keys(channels: Mapping[str, Column]) -> list[str]:
-    """Return the channels of the position, then those of the rotation."""
+def _number_keys(channels: Mapping[str, Column]) -> tuple[list[str], list[str]]:
+    """Return the channels of the position and those of the rotation, as far as there are any."""
     if "m00" in channels:
-        return ["m03", "m13", "m23", *(key for key in MATRIX if not key.endswith("3"))]
-    return [*POSITION, *(QUATERNION if "qw" in channels else EULER)]
+        return ["m03", "m13", "m23"], [key for key in MATRIX if not key.endswith("3")]
+    position = [key for key in POSITION if key in channels]
+    rotation = QUATERNION if "qw" in channels else EULER
+    return position, [key for key in rotation if key in channels]
 
 
 @dataclass
@@ -254,8 +273,8 @@ def _read_long(table: Table, layout: Layout, *, declared: bool, framed: bool) ->
         name = row[column].strip()
         if framed:
             frames.add(line, time, name)
-        reader = readers.get(name) or _CellReader(table, channels, layout.order)
-        reader.add(time, row, name)
+        reader = readers.get(name) or _CellReader(table, channels, layout, name)
+        reader.add(time, row)
         readers[name] = reader
 
     # Takes are written at once; of a recording, a crash may cut off the last row.
@@ -263,7 +282,7 @@ def _read_long(table: Table, layout: Layout, *, declared: bool, framed: bool) ->
     rows.read(add)
     if framed:
         frames.close()
-    tracks = [reader.to_track(name) for name, reader in readers.items()]
+    tracks = [reader.to_track() for reader in readers.values()]
     return _to_recording(tracks, rows, layout, declared=declared, framed=framed)
 
 
@@ -274,17 +293,17 @@ def _read_wide(table: Table, layout: Layout) -> Recording:
         LineError: A line is damaged.
     """
     readers = {
-        name: _CellReader(table, channels, layout.order)
+        name: _CellReader(table, channels, layout, name)
         for name, channels in layout.channels.items()
     }
 
     def add(line: int, time: float, row: list[str]) -> None:
-        for name, reader in readers.items():
-            reader.add(time, row, name)
+        for reader in readers.values():
+            reader.add(time, row)
 
     rows = _RowReader(table, layout.time, tolerant=False)
     rows.read(add)
-    tracks = [reader.to_track(name) for name, reader in readers.items()]
+    tracks = [reader.to_track() for reader in readers.values()]
     return _to_recording(tracks, rows, layout, declared=False, framed=True)
 
 
@@ -351,13 +370,13 @@ class _FrameCheck:
             LineError: A frame does.
         """
         known = {role for _, _, present in self._frames for role in present}
-        roles = [role for role in TRACKERS if role in known]
+        roles = [role for role in TRACKER_NAMES if role in known]
         for number, (time, line, present) in enumerate(self._frames, 1):
             missing = [role for role in roles if role not in present]
             if not missing:
                 continue
             text = f"no row for {', '.join(missing)} at {time:g} s"
-            others = [name for role, name in present.items() if role not in TRACKERS]
+            others = [name for role, name in present.items() if role not in TRACKER_NAMES]
             if number == len(self._frames):
                 text += "; the file was cut off"
             elif others:

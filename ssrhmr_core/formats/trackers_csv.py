@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes of six trackers as tables: this project's own CSV, and what other programs write.
+"""Takes of trackers as tables: this project's own CSV, and what other programs write.
 
 The columns of the own format are ``time,tracker,x,y,z,qw,qx,qy,qz,valid``: one row a tracker and
 frame, metres, seconds, Y up. The rows of a frame stand together and have the same time; a tracker
 that was not tracked has a row with ``valid`` 0, whose numbers may be ``nan`` or empty.
+
+Optional trackers have rows after the six, with names that also say which bone a tracker at an elbow
+or a knee sits on: ``left_elbow`` (the upper arm) or ``left_forearm``, ``left_knee`` (the thigh) or
+``left_shin``. Their position or their rotation may be ``nan`` where they measure only the other.
 
 A recording of a live feed has one more column, ``device``, the serial or name. Its rows are the
 readings as they came: each with a time of its own, not all trackers at each time, late ones late.
@@ -24,8 +28,11 @@ from typing import IO
 
 import numpy as np
 
+from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import TRACKERS
 from ..files import atomic_write
+from ..tracking.extra_readings import ExtraReadings
+from ..tracking.roles import name_of_role
 from ..tracking.take import Take
 from .columns import ColumnMapping
 from .errors import MotionFileError, MotionFileWarning
@@ -53,7 +60,7 @@ def load_trackers(
     unit: str | float | None = None,
     columns: str | None = None,
 ) -> Take:
-    """Read a take of six trackers.
+    """Read a take of the six trackers, and of optional ones if there are any.
 
     Tables (``.csv``, ``.tsv``, ``.txt``, also as ``.xz``) are this project's own, rigid bodies as
     Motive exports them, or have any columns that are recognised or named. A ``.trc`` has markers
@@ -115,11 +122,34 @@ def save_trackers(path: str | Path, take: Take) -> None:
 
 def _format_lines(take: Take) -> Iterator[str]:
     yield ",".join(FRAME_COLUMNS) + "\n"
+    names: tuple[str, ...] = TRACKERS
     numbers = np.concatenate([take.positions, take.rotations], axis=-1)
-    for time, frame, valid in zip(take.times.tolist(), numbers, take.valid, strict=True):
-        for name, row, tracked in zip(TRACKERS, frame.tolist(), valid, strict=True):
+    valid_frames = take.valid
+    if take.extras:
+        extra_names, extra_numbers, extra_valid = _tabulate_extras(take.extras)
+        names = (*names, *extra_names)
+        numbers = np.concatenate([numbers, extra_numbers], axis=1)
+        valid_frames = np.concatenate([valid_frames, extra_valid], axis=1)
+    for time, frame, valid in zip(take.times.tolist(), numbers, valid_frames, strict=True):
+        for name, row, tracked in zip(names, frame.tolist(), valid, strict=True):
             # Nine digits hold a single-precision number.
             yield f"{time!r},{name},{','.join(f'{x:.9g}' for x in row)},{tracked:d}\n"
+
+
+def _tabulate_extras(extras: ExtraReadings) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return names, numbers (F, W, 7) and validity (F, W) of the trackers that are worn."""
+    indices = [EXTRA_TRACKERS.index(role) for role in extras.worn]
+    names = [
+        name_of_role(EXTRA_TRACKERS[index], "lower" if extras.lower[index] else "upper")
+        for index in indices
+    ]
+    parts = (
+        (extras.positions, extras.has_position),
+        (extras.rotations, extras.has_rotation),
+    )
+    numbers = [np.where(has[:, indices, None], values[:, indices], np.nan) for values, has in parts]
+    valid = (extras.has_position | extras.has_rotation)[:, indices]
+    return names, np.concatenate(numbers, axis=-1), valid
 
 
 class Recorder:
@@ -153,9 +183,9 @@ class Recorder:
 
         Args:
             time: The time in seconds, kept to a tenth of a microsecond; times need not rise.
-            tracker: One of :data:`ssrhmr_core.body.skeleton.TRACKERS`.
-            position: The position x, y, z in metres.
-            rotation: The quaternion w, x, y, z.
+            tracker: One of :data:`~ssrhmr_core.formats.columns.TRACKER_NAMES`.
+            position: The position x, y, z in metres; nan where an optional tracker has none.
+            rotation: The quaternion w, x, y, z; nan where an optional tracker has none.
             valid: Whether the device was tracked.
             device: The device's serial or name.
 

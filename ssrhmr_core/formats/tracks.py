@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the recorded devices of any tracking system to a take of six trackers."""
+"""From the recorded devices of any tracking system to a take of six trackers and optional ones."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from functools import lru_cache
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import FOOT_TRACKERS, TRACKERS
 from ..geometry.rotations import rotate
+from ..tracking.extra_readings import ExtraReadings
 from ..tracking.reading_buffer import sample
-from ..tracking.roles import role_from_name
+from ..tracking.roles import assign, role_from_name, segment_from_name
 from ..tracking.take import Take, has_usable_values
 from .columns import SECONDS
 from .orientation import rotation_to_y_up
@@ -39,6 +41,8 @@ _SET_UP = 'set the axis (up="z", --up=z) if that is wrong'
 _UNIT_LIMITS = ((8.5, "ft"), (_SURE_EXTENT, "dm"), (80.0, "in"), (260.0, "cm"))
 """Extents below which a unit is the likeliest one; beyond the last, millimetres are."""
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+_MOVES = 0.01
+"""Metres from which on a tracker that never turns has no rotation, rather than stand still."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +52,9 @@ class Track:
     Attributes:
         name: The device.
         times: (N,) float64, in the unit of the file, in any order.
-        positions: (N, 3) in the axes and the unit of the file.
-        rotations: (N, 4) quaternions w, x, y, z.
+        positions: (N, 3) in the axes and the unit of the file; nan where an optional tracker has
+            a rotation alone.
+        rotations: (N, 4) quaternions w, x, y, z; nan where one has a position alone.
         valid: (N,) bool, False where the device was not tracked.
     """
 
@@ -71,6 +76,8 @@ class Recording:
         framed: Whether all tracks have the same times, in order, one for each frame.
         counted: Whether the times may be numbers of frames.
         declared: Whether the file is in this project's own format: metres, seconds, Y up.
+        whole_body: Whether the tracks are the bones of a skeleton, which begin at another joint
+            than the trackers that are called alike measure.
         devices: Device by tracker, for those that the user named.
         notes: Messages for the user.
     """
@@ -81,12 +88,13 @@ class Recording:
     metres: float | None = None
     counted: bool = False
     declared: bool = False
+    whole_body: bool = False
     devices: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 
 def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple[Take, list[str]]:
-    """Make a take of six trackers, in metres, seconds and Y up.
+    """Make a take of the six trackers and the optional ones, in metres, seconds and Y up.
 
     Args:
         recording: The contents of a file.
@@ -100,16 +108,28 @@ def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple
         ValueError: No device is a tracker, two are the same one, or the times make no sense.
     """
     notes = list(recording.notes)
-    tracks = _tracks_by_role(recording, notes)
+    tracks, extras = _tracks_by_role(recording, notes)
     seconds = recording.seconds or _infer_seconds(tracks, recording.counted, notes)
     if seconds != 1.0:
         tracks = [
             replace(track, times=track.times * seconds) if track else None for track in tracks
         ]
+        extras = {
+            name: replace(track, times=track.times * seconds) for name, track in extras.items()
+        }
     take = _assemble(tracks, framed=recording.framed)
+    if extras:
+        take = replace(take, extras=_assemble_extras(extras, take.times))
     metres = metres or recording.metres or _infer_metres(take, recording.declared, notes)
     if metres != 1.0:
-        take = replace(take, positions=take.positions * np.float32(metres))
+        take = replace(
+            take,
+            positions=take.positions * np.float32(metres),
+            extras=take.extras.scaled(metres) if take.extras else None,
+        )
+    if take.extras:
+        known = _leave_out_constants(take.extras)
+        take = replace(take, extras=known if known.worn else None)
     if up is None:
         up = _infer_up(take, recording.declared, notes)
     if up != "y":
@@ -120,50 +140,85 @@ def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple
 # --- Roles --------------------------------------------------------------------------------------
 
 
-def _tracks_by_role(recording: Recording, notes: list[str]) -> list[Track | None]:
-    """Return the track of each tracker, None for those that the recording lacks.
+def _tracks_by_role(
+    recording: Recording, notes: list[str]
+) -> tuple[list[Track | None], dict[str, Track]]:
+    """Return the track of each of the six trackers, None for those that the recording lacks.
+
+    Returns:
+        Also the tracks of optional trackers, by a name that says the role and the segment.
 
     Raises:
-        ValueError: No device is a tracker, or two are the same one.
+        ValueError: No device is one of the six, or two are the same one.
     """
     by_name = {track.name: track for track in recording.tracks}
-    chosen: dict[str, str] = {}
-    for role, name in recording.devices.items():
-        matching = [each for each in by_name if each.lower() == name.lower()]
-        if not matching:
-            raise ValueError(f"no device {name!r} for {role}; there are {_listed(by_name)}")
-        chosen[role] = matching[0]
-    extra = []
-    for name in by_name:
-        if name in chosen.values():
-            continue
-        named = role_of_device(name)
-        if named is None or named in recording.devices:
-            extra.append(name)
-        elif named in chosen:
-            raise ValueError(
-                f"{chosen[named]!r} and {name!r} both seem to be {named}: choose one"
-                f" ({_columns(f'{named}={name}')})"
-            )
-        else:
-            chosen[named] = name
-    if not chosen:
+    chosen, others = _choose_devices(list(by_name), recording.devices)
+    if not any(role in chosen for role in TRACKERS):
         raise ValueError(
             f"no device is named like a tracker; there are {_listed(by_name)}: say which is which"
             f" ({_columns(f'head={next(iter(by_name))},left_hand=...')})"
         )
-    if extra:
-        notes.append(f"left out {_listed(extra)}, which are not among the six trackers")
+    extras = {name: device for name, device in chosen.items() if name not in TRACKERS}
+    if not recording.whole_body:
+        extras |= _choose_extras(others, extras)
+    left_out = [name for name in others if name not in extras.values()]
+    if left_out:
+        notes.append(f"left out {_listed(left_out)}, which are not named like one tracker each")
     missing = [role for role in TRACKERS if role not in chosen]
     if missing:
         notes.append(f"no readings of {', '.join(missing)}: assumed never tracked")
-    return [by_name[chosen[role]] if role in chosen else None for role in TRACKERS]
+    tracks = [by_name[chosen[role]] if role in chosen else None for role in TRACKERS]
+    return tracks, {name: by_name[device] for name, device in extras.items()}
+
+
+def _choose_devices(
+    devices: Sequence[str], named: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return device by tracker, of the six and of those that the user named; and the others.
+
+    Raises:
+        ValueError: A device does not exist, or two are the same tracker.
+    """
+    chosen: dict[str, str] = {}
+    for tracker, name in named.items():
+        matching = [each for each in devices if each.lower() == name.lower()]
+        if not matching:
+            raise ValueError(f"no device {name!r} for {tracker}; there are {_listed(devices)}")
+        chosen[tracker] = matching[0]
+    others = []
+    for name in devices:
+        if name in chosen.values():
+            continue
+        role = role_of_device(name)
+        if role is None or role in named:
+            others.append(name)
+        elif role in chosen:
+            raise ValueError(
+                f"{chosen[role]!r} and {name!r} both seem to be {role}: choose one"
+                f" ({_columns(f'{role}={name}')})"
+            )
+        else:
+            chosen[role] = name
+    return chosen, others
+
+
+def _choose_extras(devices: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
+    """Return devices that are named like optional trackers, by a name that says the same.
+
+    Args:
+        devices: The devices that are none of the six.
+        named: Devices by tracker that the user named.
+    """
+    taken = {role_from_name(name) for name in named}
+    free = [role for role in EXTRA_TRACKERS if role not in taken]
+    return {device: device for device in assign(devices, free)[0].values()}
 
 
 @lru_cache(maxsize=256)
 def role_of_device(name: str) -> str | None:
-    """Return the tracker that a device is named like, or None."""
-    return name if name in TRACKERS else role_from_name(name)
+    """Return the one of the six trackers that a device is named like, or None."""
+    role = role_from_name(name)
+    return role if role in TRACKERS else None
 
 
 def _columns(text: str) -> str:
@@ -268,6 +323,44 @@ def _column(
     return sample(track.times[order], positions, rotations, valid, wanted)
 
 
+def _assemble_extras(tracks: Mapping[str, Track], times: np.ndarray) -> ExtraReadings:
+    """Make frames of optional trackers.
+
+    Args:
+        tracks: What was recorded, by a name that says the role and the segment.
+        times: (F,) times of the frames.
+    """
+    extras = ExtraReadings.empty(len(times))
+    for name, track in tracks.items():
+        role = role_from_name(name)
+        assert role is not None
+        index = EXTRA_TRACKERS.index(role)
+        extras.lower[index] = segment_from_name(name) == "lower"
+        wanted = None if np.array_equal(track.times, times) else times
+        # Either part may be missing, and must not take the other one with it.
+        placed = replace(track, rotations=np.tile(_IDENTITY, (len(track.times), 1)))
+        turned = replace(track, positions=np.zeros((len(track.times), 3)))
+        columns = _column(placed, wanted, times), _column(turned, wanted, times)
+        extras.positions[:, index], _, extras.has_position[:, index] = columns[0]
+        _, extras.rotations[:, index], extras.has_rotation[:, index] = columns[1]
+    # Made again, so that values that are not finite count as missing.
+    return replace(extras)
+
+
+def _leave_out_constants(extras: ExtraReadings) -> ExtraReadings:
+    """Take positions of zero, and rotations that never begin while a tracker moves, as missing."""
+    has_position, has_rotation = extras.has_position.copy(), extras.has_rotation.copy()
+    for index in range(len(EXTRA_TRACKERS)):
+        positions = extras.positions[has_position[:, index], index]
+        rotations = extras.rotations[has_rotation[:, index], index]
+        if len(rotations) and not positions.any():
+            has_position[:, index] = False
+        elif len(positions) and (rotations == _IDENTITY).all():
+            moves = np.ptp(positions, axis=0).max() > _MOVES
+            has_rotation[:, index] &= not moves
+    return replace(extras, has_position=has_position, has_rotation=has_rotation)
+
+
 def _frame_times(tracks: Sequence[Track | None]) -> np.ndarray:
     """Return the times (F,) of frames of readings that came one by one."""
     readings = sorted(
@@ -360,4 +453,5 @@ def _rotate_to_y_up(take: Take, up: str) -> Take:
         rotate(rotation, take.positions).astype(np.float32),
         rotations.astype(np.float32),
         take.valid,
+        take.extras.rotated(rotation) if take.extras else None,
     )

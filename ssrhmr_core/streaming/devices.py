@@ -12,7 +12,7 @@ import numpy as np
 
 from ..body.skeleton import TRACKERS
 from ..geometry.scalar import Quaternion, Vector
-from ..tracking.roles import assign
+from ..tracking.roles import ALL_ROLES, assign
 from .readings import Reading, StreamingError
 from .standing_pose import find_roles_of_standing
 
@@ -46,6 +46,7 @@ class Device:
         position: Position of the last valid reading, metres, core axes.
         rotation: Rotation of the last valid reading, w, x, y, z.
         has_rotation: False if the sender gives positions only.
+        has_position: False if the sender gives rotations only.
         hint: What the sender says about where the device is; "" if nothing.
     """
 
@@ -58,6 +59,7 @@ class Device:
     rotation: Quaternion
     has_rotation: bool = True
     hint: str = ""
+    has_position: bool = True
 
 
 class _DeviceHistory:
@@ -133,6 +135,7 @@ class DeviceTable:
                 rotation=history.last_valid.rotation,
                 has_rotation=history.last.has_rotation,
                 hint=history.last.hint,
+                has_position=history.last.has_position,
             )
             for name, history in sorted(self._histories.items())
         ]
@@ -160,6 +163,9 @@ class DeviceTable:
 def guess_roles(devices: Iterable[Device], known: Mapping[str, str]) -> dict[str, str]:
     """Guess which device is which tracker, by names and kinds, or by positions in the T-pose.
 
+    Devices may also be optional trackers. Bones of an avatar never are: they are what the sender
+    made of its trackers, and are used where somebody chooses them.
+
     All roles come from one space: either from tracking devices or from the bones of an avatar,
     which is scaled and moved. Where both are sent, that which gives more roles is used.
 
@@ -175,16 +181,18 @@ def guess_roles(devices: Iterable[Device], known: Mapping[str, str]) -> dict[str
     others = [device for device in listed if device.kind != "bone"]
     used = [space for space in (others, bones) if any(d.name in known.values() for d in space)]
     guesses = [_guess_in_space(space, known) for space in used or (others, bones)]
-    # The first of those with the most roles: devices, if both give as many.
-    roles = max(guesses, key=len)
-    return {role: roles[role] for role in TRACKERS if role in roles}
+    # The first of those with the most roles among the six: devices, if both give as many.
+    roles = max(guesses, key=lambda guess: sum(role in TRACKERS for role in guess))
+    return {role: roles[role] for role in ALL_ROLES if role in roles}
 
 
 def _guess_in_space(devices: Sequence[Device], known: Mapping[str, str]) -> dict[str, str]:
     free = [device for device in devices if device.name not in known.values()]
     # What the sender says about a device counts like a part of its name.
     names = {f"{device.name} {device.hint}": device.name for device in free}
-    clear, ambiguous = assign(names)
+    is_avatar = any(device.kind == "bone" for device in devices)
+    wanted = TRACKERS if is_avatar else ALL_ROLES
+    clear, ambiguous = assign(names, wanted)
     clear = {role: names[text] for role, text in clear.items()}
     ambiguous = {role: [names[text] for text in texts] for role, texts in ambiguous.items()}
     roles = {**clear, **known}
@@ -196,9 +204,10 @@ def _guess_in_space(devices: Sequence[Device], known: Mapping[str, str]) -> dict
     headsets = [device.name for device in free if device.kind == "hmd"]
     if len(headsets) == 1 and "head" not in ambiguous and headsets[0] not in roles.values():
         roles.setdefault("head", headsets[0])
-    if len(roles) < len(TRACKERS):
+    if not roles.keys() >= set(TRACKERS):
         for role, name in find_roles_of_standing(_poses_of(devices), roles).items():
-            roles.setdefault(role, name)
+            if role in wanted:
+                roles.setdefault(role, name)
     return roles
 
 
@@ -211,7 +220,7 @@ def _poses_of(devices: Iterable[Device]) -> dict[str, tuple[Vector, Quaternion |
             device.kind,
         )
         for device in devices
-        if device.valid
+        if device.valid and device.has_position
     }
 
 
@@ -234,8 +243,8 @@ def validate_roles(roles: Mapping[str, str]) -> dict[str, str]:
     """
     assigned = {role: name for role, name in roles.items() if name}
     for role in roles:
-        if role not in TRACKERS:
-            raise StreamingError(f"{role!r} is no tracker; they are {', '.join(TRACKERS)}")
+        if role not in ALL_ROLES:
+            raise StreamingError(f"{role!r} is no tracker; they are {', '.join(ALL_ROLES)}")
     for role, name in assigned.items():
         if sum(name == other for other in assigned.values()) > 1:
             raise StreamingError(f"{name} has two roles, one of them {role}: choose one")

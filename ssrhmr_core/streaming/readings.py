@@ -42,6 +42,7 @@ class Reading(NamedTuple):
         arrival: Seconds on the receiver's clock when the packet came; from a decoder, nan if that
             is the present packet.
         has_rotation: False where the sender gives positions only; the rotation then never changes.
+        has_position: False where the sender gives rotations only; the position then means nothing.
         hint: What the sender says about where the device is, such as "left foot"; "" if nothing.
     """
 
@@ -54,6 +55,7 @@ class Reading(NamedTuple):
     arrival: float = math.nan
     has_rotation: bool = True
     hint: str = ""
+    has_position: bool = True
 
 
 class Decoder(Protocol):

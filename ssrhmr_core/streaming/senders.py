@@ -86,7 +86,7 @@ class Sender:
         # Most readings of a packet are of the same moment, which is mapped once.
         mapped_sent = mapped_came = mapped = math.nan
         for reading in readings:
-            name, position, rotation, sent, valid, kind, came, has_rotation, hint = reading
+            name, position, rotation, sent, valid, kind, came, *rest = reading
             device = devices.get(name) or self._add_device(name)
             if came != came:
                 came = arrival
@@ -113,7 +113,7 @@ class Sender:
             else:
                 device.newest = time
             # Much faster than by name.
-            mapped_values = (name, position, rotation, time, valid, kind, came, has_rotation, hint)
+            mapped_values = (name, position, rotation, time, valid, kind, came, *rest)
             local.append(make(Reading, mapped_values))
         clock.note_times(new, repeated)
         return local, late

@@ -19,7 +19,11 @@ _FEET_LEVEL, _FEET_APART = 0.12, (0.03, 0.45)
 _HEAD_ABOVE = 0.04
 _PELVIS_LEVELS, _PELVIS_LEVEL = (0.40, 0.68), 0.54
 _HAND_LEVELS, _HANDS_APART, _HANDS_LEVEL = (0.60, 0.97), 0.6, 0.15
+_CHEST_LEVELS, _KNEE_LEVELS, _KNEE_LEVEL = (0.68, 0.90), (0.13, 0.42), 0.27
+_ELBOWS_APART, _ELBOWS_WITHOUT_HANDS = 0.3, 0.72
 _OFF_CENTRE = 0.2
+_ASIDE = 0.03
+"""Metres from the middle of the body from which on a single device is on one side of it."""
 _PARALLEL = math.cos(math.radians(40.0))
 _MIN_HORIZONTAL = 0.5
 _AGREEMENT = math.cos(math.radians(25.0))
@@ -32,6 +36,8 @@ Pose = tuple[Vector, Quaternion | None, str]
 def find_roles_of_standing(poses: Mapping[str, Pose], known: Mapping[str, str]) -> dict[str, str]:
     """Find the roles of devices that are placed like the trackers of somebody in the T-pose.
 
+    Between the six there may be trackers at the chest, the elbows and the knees.
+
     Args:
         poses: Position, rotation and kind of each visible device, by name.
         known: Device name by role, of roles that are clear already.
@@ -43,21 +49,22 @@ def find_roles_of_standing(poses: Mapping[str, Pose], known: Mapping[str, str]) 
     positions = {name: np.array(pose[0], np.float64) for name, pose in poses.items()}
     if not 4 <= len(positions) <= _MAX_DEVICES:
         return dict(known)
-    body = _Standing.find(positions, known)
+    controllers = {name for name, (_, _, kind) in poses.items() if kind == "controller"}
+    body = _Standing.find(positions, known, controllers)
     if body is None:
         return dict(known)
     roles = {**body.find_centre(), **known}
     left = _left_direction(poses, positions, known)
     if left is None:
         return roles
-    used = set(roles.values())
-    for part, pair in (("foot", body.feet), ("hand", body.find_hands(used))):
-        sides = _sort_sides(pair, positions, left) if pair else None
-        if sides:
-            for side, name in zip(("left", "right"), sides, strict=True):
-                role = f"{side}_{part}"
-                if name not in known.values():
-                    roles.setdefault(role, name)
+    used = {*roles.values(), *body.feet}
+    hands = body.find_hands(used)
+    elbows = body.find_elbows(used | set(hands or ()), hands)
+    knees = body.find_knees(used)
+    for part, pair in (("foot", body.feet), ("hand", hands), ("elbow", elbows), ("knee", knees)):
+        for side, name in _sort_sides(pair or (), positions, left, body.centre).items():
+            if name not in known.values():
+                roles.setdefault(f"{side}_{part}", name)
     return roles
 
 
@@ -69,18 +76,21 @@ class _Standing:
         positions: Mapping[str, np.ndarray],
         feet: tuple[str, str],
         head: str,
-        known: Mapping[str, str],
+        controllers: set[str],
     ) -> None:
-        self.feet, self._head, self._known = feet, head, known
+        self.feet, self._head, self._controllers = feet, head, controllers
         self._positions = positions
         self._floor = min(positions[name][1] for name in feet)
         self._height = positions[head][1] - self._floor
         middle = 0.5 * (positions[feet[0]] + positions[feet[1]])
-        self._centre = 0.5 * (middle + positions[head])[[0, 2]]
+        self.centre = 0.5 * (middle + positions[head])[[0, 2]]
 
     @classmethod
     def find(
-        cls, positions: Mapping[str, np.ndarray], known: Mapping[str, str]
+        cls,
+        positions: Mapping[str, np.ndarray],
+        known: Mapping[str, str],
+        controllers: set[str],
     ) -> _Standing | None:
         """Find feet and head; None if there are none."""
         order = sorted(positions, key=lambda name: float(positions[name][1]))
@@ -97,42 +107,84 @@ class _Standing:
             and head[1] - next_head[1] > _HEAD_ABOVE * height
             and known.get("head", order[-1]) == order[-1]
         )
-        return cls(positions, (order[0], order[1]), order[-1], known) if clear else None
+        if not clear:
+            return None
+        return cls(positions, (order[0], order[1]), order[-1], controllers)
 
     def find_centre(self) -> dict[str, str]:
-        """Return head and pelvis, the pelvis if there is one."""
+        """Return head, pelvis and chest; pelvis and chest if there are any."""
         roles = {"head": self._head}
-        candidates = [
+        free = [
             name
             for name in self._free({*self.feet, self._head})
-            if _PELVIS_LEVELS[0] <= self._level(name) <= _PELVIS_LEVELS[1]
-            and np.linalg.norm(self._positions[name][[0, 2]] - self._centre)
+            if np.linalg.norm(self._positions[name][[0, 2]] - self.centre)
             <= _OFF_CENTRE * self._height
         ]
+        candidates = [name for name in free if self._is_within(name, _PELVIS_LEVELS)]
         if candidates:
             roles["pelvis"] = min(candidates, key=lambda n: abs(self._level(n) - _PELVIS_LEVEL))
+        chests = [name for name in free if self._is_within(name, _CHEST_LEVELS)]
+        if len(chests) == 1 and chests[0] != roles.get("pelvis"):
+            roles["chest"] = chests[0]
         return roles
 
     def find_hands(self, used: set[str]) -> tuple[str, str] | None:
         """Return the two devices that are held out to the sides, None if there are none."""
-        candidates = [
-            name
-            for name in self._free({*used, *self.feet})
-            if _HAND_LEVELS[0] <= self._level(name) <= _HAND_LEVELS[1]
-        ]
-        pairs = itertools.combinations(candidates, 2)
-        farthest = max(pairs, key=self._distance, default=None)
+        farthest = self._find_farthest(used)
         if farthest is None or self._distance(farthest) < _HANDS_APART * self._height:
             return None
-        one, other = (self._positions[name] for name in farthest)
+        is_short = self._distance(farthest) < _ELBOWS_WITHOUT_HANDS * self._height
+        if is_short and not self._controllers.intersection(farthest):
+            # Elbows, of somebody whose hands are not tracked.
+            return None
+        return farthest if self._is_pair(farthest) else None
+
+    def find_elbows(self, used: set[str], hands: tuple[str, str] | None) -> tuple[str, str] | None:
+        """Return the two devices between the body and the hands, None if there are none."""
+        farthest = self._find_farthest(used)
+        if farthest is None or not self._is_pair(farthest):
+            return None
+        most = _ELBOWS_WITHOUT_HANDS * self._height
+        if hands is not None:
+            most = 0.5 * (most + self._distance(hands))
+        return farthest if _ELBOWS_APART * self._height <= self._distance(farthest) < most else None
+
+    def find_knees(self, used: set[str]) -> tuple[str, ...] | None:
+        """Return the one or two devices above the feet, None if there are none."""
+        candidates = [name for name in self._free(used) if self._is_within(name, _KNEE_LEVELS)]
+        if len(candidates) == 1:
+            return (candidates[0],)
+        pairs = [
+            pair
+            for pair in itertools.combinations(candidates, 2)
+            if self._distance(pair) >= _FEET_APART[0] * self._height and self._is_pair(pair)
+        ]
+        # Trackers on thighs and shins make two pairs, or four with one of each.
+        return min(pairs, key=self._knee_distance, default=None)
+
+    def _knee_distance(self, pair: tuple[str, str]) -> float:
+        return sum(abs(self._level(name) - _KNEE_LEVEL) for name in pair)
+
+    def _find_farthest(self, used: set[str]) -> tuple[str, str] | None:
+        """Return the two devices at the height of arms that are farthest apart, or None."""
+        free = self._free({*used, *self.feet})
+        candidates = [name for name in free if self._is_within(name, _HAND_LEVELS)]
+        pairs = itertools.combinations(candidates, 2)
+        return max(pairs, key=self._distance, default=None)
+
+    def _is_pair(self, pair: tuple[str, str]) -> bool:
+        """Return whether two devices are on both sides of the body, at one height."""
+        one, other = (self._positions[name] for name in pair)
         feet = self._positions[self.feet[0]] - self._positions[self.feet[1]]
         middle = 0.5 * (one + other)[[0, 2]]
-        clear = (
+        return bool(
             abs(one[1] - other[1]) <= _HANDS_LEVEL * self._height
-            and np.linalg.norm(middle - self._centre) <= _OFF_CENTRE * self._height
+            and np.linalg.norm(middle - self.centre) <= _OFF_CENTRE * self._height
             and abs(_direction(one - other) @ _direction(feet)) >= _PARALLEL
         )
-        return farthest if clear else None
+
+    def _is_within(self, name: str, levels: tuple[float, float]) -> bool:
+        return levels[0] <= self._level(name) <= levels[1]
 
     def _free(self, used: set[str]) -> list[str]:
         return [name for name in self._positions if name not in used]
@@ -146,14 +198,24 @@ class _Standing:
 
 
 def _sort_sides(
-    pair: tuple[str, str], positions: Mapping[str, np.ndarray], left: np.ndarray
-) -> tuple[str, str] | None:
-    """Return the left and the right one of two devices, None if that is not clear."""
-    one, other = pair
+    names: Sequence[str],
+    positions: Mapping[str, np.ndarray],
+    left: np.ndarray,
+    centre: np.ndarray,
+) -> dict[str, str]:
+    """Return the left and the right one of at most two devices, as far as that is clear."""
+    if len(names) == 1:
+        (name,) = names
+        aside = float((positions[name][[0, 2]] - centre) @ left)
+        return {"left" if aside > 0.0 else "right": name} if abs(aside) > _ASIDE else {}
+    if not names:
+        return {}
+    one, other = names
     share = float(_direction(positions[one] - positions[other]) @ left)
     if abs(share) < _MIN_HORIZONTAL:
-        return None
-    return (one, other) if share > 0.0 else (other, one)
+        return {}
+    first, second = (one, other) if share > 0.0 else (other, one)
+    return {"left": first, "right": second}
 
 
 def _left_direction(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from pymotion.rotations import quat_np as quat
 from ..body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS, Segment
 from ..body.interpolation import interpolate, interpolate_rotations
 from ..body.motion import Motion
+from ..geometry.rotations import rotate
 
 _ZERO_QUAT = 1e-6
 """Quaternions shorter than this do not describe a rotation."""
@@ -104,7 +105,7 @@ class ExtraReadings:
             readings.lower[index] = segment == "lower"
         return readings
 
-    def part(self, frames: slice) -> ExtraReadings:
+    def part(self, frames: slice | np.ndarray) -> ExtraReadings:
         """Return some frames."""
         return replace(
             self,
@@ -149,14 +150,37 @@ class ExtraReadings:
         result.rotations[:] = quat.normalize(result.rotations)
         return replace(result, lower=self.lower)
 
-    def select(self, frames: np.ndarray) -> ExtraReadings:
-        """Return the readings in some frames (G,), given by their numbers."""
-        return ExtraReadings(
-            self.positions[frames],
-            self.rotations[frames],
-            self.has_position[frames],
-            self.has_rotation[frames],
-            self.lower,
+    def choose(self, trackers: Collection[str]) -> ExtraReadings:
+        """Return the readings of some trackers only."""
+        chosen = np.isin(EXTRA_TRACKERS, list(trackers))
+        return replace(
+            self,
+            has_position=self.has_position & chosen,
+            has_rotation=self.has_rotation & chosen,
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[ExtraReadings]) -> ExtraReadings:
+        """Return the frames of several readings of the same trackers, one after the other."""
+        return cls(
+            np.concatenate([part.positions for part in parts]),
+            np.concatenate([part.rotations for part in parts]),
+            np.concatenate([part.has_position for part in parts]),
+            np.concatenate([part.has_rotation for part in parts]),
+            parts[0].lower,
+        )
+
+    def rotated(self, rotation: np.ndarray) -> ExtraReadings:
+        """Return the readings rotated about the origin.
+
+        Args:
+            rotation: (3, 3) matrix.
+        """
+        rotations = quat.mul(quat.from_matrix(rotation), self.rotations.astype(np.float64))
+        return replace(
+            self,
+            positions=rotate(rotation, self.positions).astype(np.float32),
+            rotations=rotations.astype(np.float32),
         )
 
     def scaled(self, factor: float) -> ExtraReadings:

@@ -205,7 +205,7 @@ def _sample_reference(reference: Take) -> Take:
 
 
 def _take_frames(take: Take, numbers: np.ndarray) -> Take:
-    extras = take.extras.select(numbers) if take.extras else None
+    extras = take.extras.part(numbers) if take.extras else None
     return Take(
         take.times[numbers],
         take.positions[numbers],

@@ -2,7 +2,8 @@
 """JSON lines over UDP or TCP, usually port 39560: a sender for them is written in minutes.
 
 The axes are the core's: right-handed, Y up, metres, quaternions w, x, y, z. A line has one tracker
-or several; ``tracker_line.json`` next to this file is its JSON schema::
+or several, each with a position, a quaternion or both; ``tracker_line.json`` next to this file is
+its JSON schema::
 
     {"time": 1.5, "name": "head", "position": [0, 1.7, 0], "quaternion": [1, 0, 0, 0]}
     {"time": 1.5, "trackers": [{"name": "left_foot", "valid": false}]}
@@ -25,6 +26,7 @@ SCHEMA = Path(__file__).with_name("tracker_line.json")
 _MAX_TRACKERS = 64
 _KINDS = ("hmd", "controller", "tracker")
 _MAX_NOTICE = 200
+_ORIGIN, _IDENTITY = [0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
 
 
 class JsonDecoder:
@@ -73,8 +75,10 @@ def encode(readings: Sequence[Reading]) -> list[bytes]:
     for reading in readings:
         tracker: dict[str, Any] = {"name": reading.device, "valid": reading.valid}
         if reading.valid:
-            tracker["position"] = list(reading.position)
-            tracker["quaternion"] = list(reading.rotation)
+            if reading.has_position:
+                tracker["position"] = list(reading.position)
+            if reading.has_rotation:
+                tracker["quaternion"] = list(reading.rotation)
         trackers.append(tracker)
     line: dict[str, Any] = {"trackers": trackers}
     times = [reading.time for reading in readings if math.isfinite(reading.time)]
@@ -119,13 +123,18 @@ def _read_tracker(values: object, time: float) -> Reading:
     if not valid:
         reading = make_reading(name, (0.0, 0.0, 0.0), IDENTITY_QUAT, time, kind)
         return reading._replace(valid=False, hint=hint)
-    position, rotation = values.get("position"), values.get("quaternion")
+    has_position, has_rotation = "position" in values, "quaternion" in values
+    if not has_position and not has_rotation:
+        raise MalformedError("a position or a quaternion belongs here")
+    position, rotation = values.get("position", _ORIGIN), values.get("quaternion", _IDENTITY)
     if not isinstance(position, list) or len(position) != 3:
         raise MalformedError("position has three numbers")
     if not isinstance(rotation, list) or len(rotation) != 4:
         raise MalformedError("quaternion has four numbers")
     reading = make_reading(name, position, rotation, time, kind)
-    return reading._replace(hint=hint) if hint else reading
+    if hint or not (has_position and has_rotation):
+        return reading._replace(hint=hint, has_position=has_position, has_rotation=has_rotation)
+    return reading
 
 
 def _read_time(values: dict[str, Any], otherwise: float) -> float:

@@ -29,15 +29,23 @@ _PARENTS = (
     *(0, 23, 24, 25),  # right leg
 )
 """The parent of each bone."""
-_ENDS = {
-    0: "Bone Hips",
-    10: "Bone Head",
-    14: "Bone LeftHand",
-    18: "Bone RightHand",
-    21: "Bone LeftFoot",
-    25: "Bone RightFoot",
+_DEVICES = {
+    0: ("Bone Hips", 0),
+    7: ("Bone Chest", 7),
+    10: ("Bone Head", 10),
+    **{
+        first + bone: (f"Bone {side}{point}", first + turned)
+        for side, first in (("Left", 11), ("Right", 15))
+        for point, bone, turned in (("Shoulder", 1, 0), ("Elbow", 2, 1), ("Hand", 3, 3))
+    },
+    **{
+        first + bone: (f"Bone {side}{point}", first + turned)
+        for side, first in (("Left", 19), ("Right", 23))
+        for point, bone, turned in (("Knee", 1, 0), ("Foot", 2, 2), ("Toe", 3, 3))
+    },
 }
-"""Devices, called as those of VMC, by bone."""
+"""Devices, called as those of VMC, and the bone that is turned as they are, by the bone that begins
+where they are."""
 _FIELD = struct.Struct("<I4s")
 _TRANSFORM = struct.Struct("<7f")
 _MAX_FIELDS = 128
@@ -96,7 +104,7 @@ class MocopiDecoder:
 
 
 def _make_readings(bones: dict[int, _Transform], time: float) -> list[Reading]:
-    """Return readings of the ends whose bones are all there."""
+    """Return readings of the devices whose bones are all there."""
     room: dict[int, _Transform] = {}
     readings: list[Reading] = []
     # Parents come before their children.
@@ -108,10 +116,11 @@ def _make_readings(bones: dict[int, _Transform], time: float) -> list[Reading]:
         position = add(above[0], rotate(above[1], local[0]))
         rotation = multiply(above[1], local[1])
         room[number] = position, rotation
-        if number in _ENDS:
+        if number in _DEVICES:
+            device, turned = _DEVICES[number]
             valid = is_in_room(position)
             place = position if valid else ORIGIN
-            readings.append(Reading(_ENDS[number], place, rotation, time, valid, "bone"))
+            readings.append(Reading(device, place, room[turned][1], time, valid, "bone"))
     return readings
 
 

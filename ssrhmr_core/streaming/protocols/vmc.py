@@ -214,7 +214,7 @@ def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
             poses = poses._replace(root=pose)
         elif x or y or z:
             # Much faster than by name.
-            values = (name, *pose, time, True, kind, math.nan, True, "")
+            values = (name, *pose, time, True, kind, math.nan, True, "", True)
             poses.devices.append((tuple.__new__(Reading, values), is_raw))
         else:
             return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bones of an avatar, as VMC sends them, put together to the six that people are tracked by."""
+"""The bones of an avatar, as VMC sends them, put together to the points that trackers measure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ..readings import ORIGIN, Reading, is_in_room
 
 ENDS = ("Hips", "Head", "LeftHand", "RightHand", "LeftFoot", "RightFoot")
 """The bones that become devices."""
-_DEVICES = {end: f"Bone {end}" for end in ENDS}
 _SIDES = ("Left", "Right")
 _LIMBS = {
     # Bone: its parent, and the joint of the core's skeleton.
@@ -24,6 +23,7 @@ _LIMBS = {
     "UpperLeg": ("Hips", "hip"),
     "LowerLeg": ("UpperLeg", "knee"),
     "Foot": ("LowerLeg", "ankle"),
+    "Toes": ("Foot", "toe"),
 }
 _PARENTS = {
     "Spine": "Hips",
@@ -40,7 +40,29 @@ _PARENTS = {
 _ORDER = ("Hips", *_PARENTS)
 """The bones, parents before their children."""
 BONES = set(_ORDER)
-"""The bones that matter: those between the hips and an end."""
+"""The bones that matter: those between the hips and an end, and toes."""
+POINTS = {
+    "Chest": ("UpperChest", "UpperChest"),
+    **{
+        side + point: (side + position, side + rotation)
+        for point, position, rotation in (
+            ("Shoulder", "UpperArm", "Shoulder"),
+            ("Elbow", "LowerArm", "UpperArm"),
+            ("Knee", "LowerLeg", "UpperLeg"),
+            ("Toe", "Toes", "Toes"),
+        )
+        for side in _SIDES
+    },
+}
+"""The points that optional trackers measure, which become devices too: the bone that begins there,
+and the bone that is turned as the tracker."""
+_DEVICES = [
+    (f"Bone {point}", position, rotation)
+    for point, (position, rotation) in ({end: (end, end) for end in ENDS} | POINTS).items()
+]
+"""The devices: their names, and the bones that have their positions and rotations."""
+_CHESTS = ("UpperChest", "Chest")
+"""The bones of the chest: if an avatar has no upper one, the other takes its place."""
 _JOINTS = {
     "Hips": "hips",
     "Spine": "lower_spine",
@@ -113,7 +135,7 @@ class Avatar:
             arrival: Seconds on the receiver's clock.
 
         Returns:
-            Readings of the six ends, of frames that are complete or over.
+            Readings of ends and points, of frames that are complete or over.
         """
         names = bones.keys()
         begins = self._begins_frame(bones)
@@ -158,7 +180,7 @@ class Avatar:
                 del self._arrivals[name], self._bones[name]
 
     def _finish_frame(self) -> list[Reading]:
-        """Return the ends of the frame; none before the sender's kind is known."""
+        """Return the devices of the frame; none before the sender's kind is known."""
         fresh = self._fresh.copy()
         self._fresh.clear()
         if self._has_hips is None:
@@ -173,16 +195,18 @@ class Avatar:
             self.notice = NO_LENGTHS
         if not self._has_hips:
             fresh.add("Hips")
+        if not fresh.isdisjoint(_CHESTS):
+            fresh.add("UpperChest")
         time, arrival = self._moment
-        room = self._to_room(lengths)
+        room, bones = self._to_room(lengths), self._bones
         readings = []
-        for end in ENDS:
-            if end in fresh:
-                position, rotation = room[end]
+        for device, position_bone, rotation_bone in _DEVICES:
+            if position_bone in fresh and (rotation_bone in bones or rotation_bone in fresh):
+                position, rotation = room[position_bone][0], room[rotation_bone][1]
                 valid = is_in_room(position)
                 place = position if valid else ORIGIN
                 # Much faster than by name.
-                values = (_DEVICES[end], place, rotation, time, valid, "bone", arrival, True, "")
+                values = (device, place, rotation, time, valid, "bone", arrival, True, "", True)
                 readings.append(tuple.__new__(Reading, values))
         return readings
 

@@ -176,3 +176,22 @@ def test_python_objects_are_refused_with_a_way_out(
     exec("\n".join(lines), {})
     with np.load(tmp_path / "walk.npz") as arrays:
         assert dict(arrays) == {"a" if data else "group/a": 1.5}
+
+
+def test_load_take_reads_the_optional_trackers_that_are_wanted(
+    tmp_path: Path, motion: Motion
+) -> None:
+    wanted = ("left_elbow", "right_knee")
+    save_bvh(tmp_path / "clip.bvh", motion)
+    assert load_take(tmp_path / "clip.bvh")[0].extras is None
+    take, _ = load_take(tmp_path / "clip.bvh", extras=wanted)
+    assert take.extras is not None and take.extras.worn == wanted
+    save_trackers(tmp_path / "clip.csv", take)
+    for extras, worn in ((None, wanted), (wanted[1:], wanted[1:])):
+        read, _ = load_take(tmp_path / "clip.csv", extras=extras)
+        assert read.extras is not None and read.extras.worn == worn
+    assert load_take(tmp_path / "clip.csv", extras=())[0].extras is None
+    with pytest.raises(
+        MotionFileError, match="trackers chest; it has left_elbow, right_knee: choose among these"
+    ):
+        load_take(tmp_path / "clip.csv", extras=("left_elbow", "chest"))

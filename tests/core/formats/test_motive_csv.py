@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import TRACKERS
+from ssrhmr_core.formats import MotionFileWarning
 from ssrhmr_core.formats.trackers_csv import TrackerFileError, load_trackers
 from ssrhmr_core.tracking.take import Take
 from tests.core.formats.tracker_files import (
@@ -76,3 +78,18 @@ def test_markers_alone_are_no_trackers(tmp_path: Path, take: Take) -> None:
     text = motive_table(take, STYLE, MotiveStyle(kind="Marker"))
     with pytest.raises(TrackerFileError, match="no rigid bodies"):
         read(tmp_path, text)
+
+
+def test_optional_trackers_are_rigid_bodies_and_not_bones(tmp_path: Path, take: Take) -> None:
+    """A bone begins at another joint than the tracker that is called like it measures."""
+    names = ("Hips", "Head", "LeftHand", "RightHand", "LeftShin", "RightFoot")
+    style = Style(names=names)
+    loaded = read(tmp_path, motive_table(take, style))
+    assert loaded.extras is not None and loaded.extras.worn == ("left_knee",)
+    knee = EXTRA_TRACKERS.index("left_knee")
+    assert loaded.extras.lower[knee]
+    foot = TRACKERS.index("left_foot")
+    np.testing.assert_allclose(loaded.extras.positions[:, knee], take.positions[:, foot], atol=1e-5)
+    with pytest.warns(MotionFileWarning, match="left out 'LeftShin'"):
+        bones = read(tmp_path, motive_table(take, style, MotiveStyle(kind="Bone")))
+    assert bones.extras is None and bones.valid[:, TRACKERS.index("head")].all()

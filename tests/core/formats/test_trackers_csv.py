@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, Segment
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.formats import MotionFileWarning
@@ -22,10 +24,22 @@ from ssrhmr_core.formats.trackers_csv import (
     load_trackers,
     save_trackers,
 )
+from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
+from tests.core.conftest import make_motion, make_skeleton
 from tests.core.drawn import seeds, takes
 from tests.core.formats.table_trackers import is_same
-from tests.core.formats.tracker_files import NAMES, ROLES, Style, long_table, standing_take
+from tests.core.formats.tracker_files import (
+    NAMES,
+    ROLES,
+    Style,
+    long_table,
+    standing_take,
+    wide_table,
+)
+
+EXTRAS = ("chest", "left_elbow", "right_elbow", "left_knee", "right_knee")
+INDEX = {role: index for index, role in enumerate(EXTRA_TRACKERS)}
 
 
 @pytest.fixture
@@ -196,9 +210,187 @@ def test_trackers_that_nobody_asked_for_are_left_out(tmp_path: Path) -> None:
     take = standing_take()
     text = long_table(take, OTHER, HEADER, "xyzw")
     feet = [line for line in text.splitlines() if "LeftFoot" in line]
-    extra = [line.replace("LeftFoot", "LeftKnee") for line in feet]
-    with pytest.warns(MotionFileWarning, match=r"take\.csv: left out 'LeftKnee', which"):
-        assert is_same(read(tmp_path, text + "\n".join(extra)), take)
+    extra = [line.replace("LeftFoot", "Sword") for line in feet]
+    with pytest.warns(MotionFileWarning, match=r"take\.csv: left out 'Sword', which"):
+        loaded = read(tmp_path, text + "\n".join(extra))
+    assert is_same(loaded, take) and loaded.extras is None
+
+
+# --- Optional trackers --------------------------------------------------------------------------
+
+
+def take_with_extras(frames: int = 30) -> Take:
+    """Return a take in which elbows, knees and the chest are tracked, some of them in part."""
+    motion = make_motion(make_skeleton(), frames, 30.0)
+    take = Take.from_motion(motion)
+    segments: dict[str, Segment] = {"right_elbow": "lower", "left_knee": "lower"}
+    extras = ExtraReadings.from_motion(motion, EXTRAS, segments)
+    # An elbow that is lost for a while, an IMU at the right knee, a point on the chest.
+    extras.has_position[5:9, INDEX["left_elbow"]] = False
+    extras.has_rotation[5:8, INDEX["left_elbow"]] = False
+    extras.has_position[:, INDEX["right_knee"]] = False
+    extras.has_rotation[:, INDEX["chest"]] = False
+    return replace(take, extras=extras)
+
+
+def check_extras(loaded: Take, take: Take, tolerance: float = 1e-6) -> None:
+    assert take.extras is not None and loaded.extras is not None
+    assert np.array_equal(loaded.extras.lower, take.extras.lower)
+    assert np.array_equal(loaded.extras.has_position, take.extras.has_position)
+    assert np.array_equal(loaded.extras.has_rotation, take.extras.has_rotation)
+    apart = np.abs(loaded.extras.positions - take.extras.positions)
+    assert apart[take.extras.has_position].max() < tolerance
+    share = np.abs((loaded.extras.rotations * take.extras.rotations).sum(-1))
+    assert share[take.extras.has_rotation].min() > 1.0 - tolerance
+
+
+def test_optional_trackers_are_written_and_read(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    take = take_with_extras()
+    assert check_round_trip(tmp_path, take).extras is not None
+    check_extras(load_trackers(tmp_path / "take.csv"), take)
+    assert not recwarn.list
+    lines = (tmp_path / "take.csv").read_text(encoding="utf-8").splitlines()
+    names = [line.split(",")[1] for line in lines[1 : 1 + 6 + len(EXTRAS)]]
+    extras = ["chest", "left_elbow", "right_forearm", "left_shin", "right_knee"]
+    assert names == [*TRACKERS, *extras]
+    # A take without them is written as it always was.
+    check_round_trip(tmp_path, replace(take, extras=None))
+    lines = (tmp_path / "take.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 6 * len(take)
+
+
+def test_a_frame_that_lacks_an_optional_tracker_was_cut_off(tmp_path: Path) -> None:
+    save_trackers(tmp_path / "take.csv", take_with_extras())
+    lines = (tmp_path / "take.csv").read_text(encoding="utf-8").splitlines()
+    with pytest.raises(TrackerFileError, match=r"no row for right_knee at .* cut off"):
+        read(tmp_path, "\n".join(lines[:-1]))
+
+
+def optional_table(take: Take, style: Style, names: Mapping[str, str]) -> str:
+    """Write optional trackers of a take that has nothing else to a long table."""
+    extras = take.extras
+    assert extras is not None
+    rows = [INDEX[role] for role in names]
+    part = Take(
+        take.times,
+        np.concatenate([take.positions, extras.positions[:, rows]], axis=1)[:, -6:],
+        np.concatenate([take.rotations, extras.rotations[:, rows]], axis=1)[:, -6:],
+        take.valid,
+    )
+    style = replace(style, names=([""] * 6 + [*names.values()])[-6:])
+    lines = long_table(part, style, HEADER, "xyzw").splitlines()[1:]
+    return "\n".join(line for line in lines if line.split(style.delimiter)[1])
+
+
+def whole_take() -> Take:
+    return Take.from_motion(make_motion(make_skeleton(), 30, 30.0), EXTRAS)
+
+
+def test_optional_trackers_turn_and_scale_as_the_six(tmp_path: Path) -> None:
+    take = whole_take()
+    style = Style(names=NAMES["title"], up="z", unit="cm")
+    text = long_table(take, style, HEADER, "xyzw")
+    names = {role: f"Tracker {role}" for role in EXTRAS}
+    text += optional_table(take, style, names)
+    with pytest.warns(MotionFileWarning, match="assumed"):
+        loaded = read(tmp_path, text)
+    check_extras(loaded, take, 1e-4)
+    check_extras(read(tmp_path, text, up="z", unit="cm"), take, 1e-4)
+
+
+def test_optional_trackers_that_the_user_names(tmp_path: Path) -> None:
+    take = whole_take()
+    assert take.extras is not None
+    text = long_table(take, Style(), HEADER, "xyzw")
+    names = {"chest": "LHR-20", "left_elbow": "LHR-21", "right_knee": "LHR-22"}
+    text += optional_table(take, Style(), names)
+    with pytest.warns(MotionFileWarning, match="left out 'LHR-20', 'LHR-21', 'LHR-22'"):
+        assert read(tmp_path, text).extras is None
+    named = "chest=LHR-20,left_forearm=LHR-21,right_knee=LHR-22"
+    loaded = read(tmp_path, text, columns=named).extras
+    assert loaded is not None and loaded.worn == tuple(names)
+    assert np.flatnonzero(loaded.lower).tolist() == [INDEX["left_elbow"]]
+    np.testing.assert_allclose(
+        loaded.positions[:, INDEX["right_knee"]],
+        take.extras.positions[:, INDEX["right_knee"]],
+        atol=1e-5,
+    )
+
+
+def test_several_devices_at_one_joint(tmp_path: Path) -> None:
+    """Above the joint counts before below it; of two that are called alike neither is taken."""
+    take = whole_take()
+    text = long_table(take, Style(), HEADER, "xyzw")
+    names = {"left_knee": "LeftThigh", "left_elbow": "LeftShin", "right_knee": "knee.R"}
+    text += optional_table(take, Style(), names) + "\n"
+    text += optional_table(take, Style(), {"right_knee": "right_knee"})
+    with pytest.warns(MotionFileWarning, match="left out 'LeftShin', 'knee.R', 'right_knee'"):
+        loaded = read(tmp_path, text).extras
+    assert loaded is not None and loaded.worn == ("left_knee",) and not loaded.lower.any()
+
+
+def test_optional_trackers_with_one_part_in_columns_of_their_own(tmp_path: Path) -> None:
+    """An IMU has no position, a marker has no rotation, and either may be lost."""
+    take = whole_take()
+    assert take.extras is not None
+    lines = wide_table(take, Style()).splitlines()
+    elbow, knee = (INDEX[role] for role in ("left_elbow", "right_knee"))
+    lines[0] += ",left_elbow_qw,left_elbow_qx,left_elbow_qy,left_elbow_qz"
+    lines[0] += ",right_knee_x,right_knee_y,right_knee_z"
+    for frame in range(len(take)):
+        quaternion = "0,0,0,0"
+        if frame != 3:
+            quaternion = ",".join(f"{x:.7f}" for x in take.extras.rotations[frame, elbow])
+        point = ",,"
+        if frame != 4:
+            point = ",".join(f"{x:.7f}" for x in take.extras.positions[frame, knee])
+        lines[1 + frame] += f",{quaternion},{point}"
+    loaded = read(tmp_path, "\n".join(lines))
+    assert is_same(loaded, take)
+    extras = loaded.extras
+    assert extras is not None and extras.worn == ("left_elbow", "right_knee")
+    assert not extras.has_position[:, elbow].any() and not extras.has_rotation[:, knee].any()
+    assert np.flatnonzero(~extras.has_rotation[:, elbow]).tolist() == [3]
+    assert np.flatnonzero(~extras.has_position[:, knee]).tolist() == [4]
+
+
+def test_parts_that_programs_fill_with_constants_count_as_missing(tmp_path: Path) -> None:
+    take = whole_take()
+    assert take.extras is not None
+    take.extras.positions[:, INDEX["left_elbow"]] = 0.0
+    take.extras.rotations[:, INDEX["right_knee"]] = (1.0, 0.0, 0.0, 0.0)
+    save_trackers(tmp_path / "take.csv", take)
+    extras = load_trackers(tmp_path / "take.csv").extras
+    assert extras is not None
+    has_position, has_rotation = extras.has_position.all(0), extras.has_rotation.all(0)
+    worn = np.isin(np.array(EXTRA_TRACKERS), EXTRAS)
+    assert np.flatnonzero(worn & ~has_position).tolist() == [INDEX["left_elbow"]]
+    assert np.flatnonzero(worn & ~has_rotation).tolist() == [INDEX["right_knee"]]
+
+
+def test_optional_trackers_of_a_recording_do_not_move_the_frames(tmp_path: Path) -> None:
+    """They come at times of their own, and are brought to the frames of the six."""
+    take = whole_take()
+    assert take.extras is not None
+    lines = record(tmp_path / "take.csv", take, all_readings(take))
+    alone = read(tmp_path, "\n".join(lines))
+    knee = INDEX["right_knee"]
+    for frame, time in enumerate((take.times + 0.011).tolist()):
+        numbers = [*take.extras.positions[frame, knee], *take.extras.rotations[frame, knee]]
+        words = ",".join(f"{x:.9g}" for x in numbers)
+        lines.append(f"{time:.7f},right_knee,{words},1,LHR-9")
+    loaded = read(tmp_path, "\n".join(lines))
+    assert np.array_equal(loaded.times, alone.times)
+    assert np.array_equal(loaded.positions, alone.positions)
+    extras = loaded.extras
+    assert extras is not None and extras.worn == ("right_knee",)
+    # Between two readings, and not before the first one.
+    assert np.flatnonzero(~extras.has_position[:, knee]).tolist() == [0]
+    earlier = take.extras.positions[:-1, knee]
+    expected = earlier + (1.0 - 0.33) * (take.extras.positions[1:, knee] - earlier)
+    np.testing.assert_allclose(extras.positions[1:, knee], expected, atol=1e-5)
 
 
 def test_trackers_that_are_missing_were_never_seen(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.formats.trackers_csv import TrackerFileError, load_trackers
 from ssrhmr_core.tracking.take import Take
@@ -72,3 +73,12 @@ def test_clusters_that_give_no_rotation(tmp_path: Path, take: Take) -> None:
         read(tmp_path, trc_table(take, STYLE, line))
     with pytest.raises(TrackerFileError, match="no clusters of markers: a tracker needs three"):
         read(tmp_path, trc_table(take, STYLE, line[:2]))
+
+
+def test_a_cluster_of_an_optional_tracker(tmp_path: Path, take: Take) -> None:
+    names = ("Hips", "Head", "LeftHand", "RightHand", "LeftFoot", "RightThigh")
+    loaded = read(tmp_path, trc_table(take, Style(names=names, unit="mm", digits=4), CLUSTER))
+    assert loaded.extras is not None and loaded.extras.worn == ("right_knee",)
+    knee, foot = EXTRA_TRACKERS.index("right_knee"), TRACKERS.index("right_foot")
+    np.testing.assert_allclose(loaded.extras.positions[:, knee], take.positions[:, foot], atol=1e-4)
+    assert not loaded.valid[:, foot].any()

@@ -139,6 +139,36 @@ def test_names_and_kinds_tell_roles() -> None:
     }
 
 
+def test_devices_may_be_optional_trackers() -> None:
+    names = {
+        "left_elbow": "human://LEFT_ELBOW",
+        "right_elbow": "human://RIGHT_ELBOW",
+        "left_knee": "human://LEFT_KNEE",
+        "chest": "human://CHEST",
+    }
+    devices = [*RAW, *map(device, names.values())]
+    devices.append(replace(device("LHR-7F"), hint="right knee"))
+    expected = {**guess_roles(RAW, {}), **names, "right_knee": "LHR-7F"}
+    assert guess_roles(devices, {}) == expected
+    # What was chosen stays.
+    known = {"left_knee": "human://LEFT_ELBOW"}
+    assert guess_roles(devices, known)["left_knee"] == "human://LEFT_ELBOW"
+    assert "left_elbow" not in guess_roles(devices, known)
+    # Two at one place are for the user to tell apart.
+    twice = [*devices, device("chest 2")]
+    assert "chest" not in guess_roles(twice, {})
+
+
+def test_points_of_an_avatar_are_used_only_where_somebody_chooses_them() -> None:
+    points = [device("Bone LeftElbow", "bone"), device("Bone Chest", "bone")]
+    roles = guess_roles([*BONES, *points], {})
+    assert set(roles) == set(TRACKERS)
+    chosen = {"left_elbow": "Bone LeftElbow"}
+    assert guess_roles([*BONES, *points], chosen) == {**roles, **chosen}
+    # Many points do not make devices give way to bones, or bones to devices.
+    assert guess_roles([*BONES, *points, *RAW], {}) == guess_roles([*BONES, *RAW], {})
+
+
 def test_roles_come_from_devices_or_from_bones_but_never_from_both() -> None:
     """Bones are those of an avatar that is scaled and moved."""
     bones = dict(zip(TRACKERS, (bone.name for bone in BONES), strict=True))

@@ -91,12 +91,39 @@ def test_numbers_of_vrchat_mean_what_their_places_say(sender: str) -> None:
     }
     poses["head"] = (placed(rest[INDEX["head"]]), None, "hmd")
     number_of = {joint: number for number, joint in VRCHAT[sender].items()}
+    role_of = {"hips": "pelvis", "left_ankle": "left_foot", "right_ankle": "right_foot"}
     assert find_roles_of_standing(poses, {"head": "head"}) == {
         "head": "head",
-        "pelvis": f"tracker {number_of['hips']}",
-        "left_foot": f"tracker {number_of['left_ankle']}",
-        "right_foot": f"tracker {number_of['right_ankle']}",
+        **{role_of.get(joint, joint): f"tracker {n}" for joint, n in number_of.items()},
     }
+
+
+OPTIONAL = ("chest", "left_elbow", "right_elbow", "left_knee", "right_knee")
+
+
+@pytest.mark.parametrize("heading", [0.0, 2.5])
+@pytest.mark.parametrize("hands", [True, False])
+@pytest.mark.parametrize("below", [False, True])
+def test_optional_trackers_in_the_t_pose(heading: float, hands: bool, below: bool) -> None:
+    """On upper arms and thighs, or on forearms and shins."""
+    rest, turn = BODY.t_pose(), quat.from_scaled_angle_axis(np.array([0.0, heading, 0.0]))
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        poses = worn(heading, seed=seed)
+        expected = dict(NAMES)
+        if not hands:
+            for role in ("left_hand", "right_hand"):
+                del poses[NAMES[role]], expected[role]
+        for role in OPTIONAL:
+            joint = INDEX[role]
+            near = joint + (1 if below else -1) if role != "chest" else joint
+            place = rest[joint] + 0.2 * (rest[near] - rest[joint])
+            place = place + random.uniform(-0.03, 0.03, 3)
+            askew = quat.from_scaled_angle_axis(random.uniform(-3.0, 3.0, 3))
+            position = np.array([1.0, 1.0, -2.0]) + quat.mul_vec(turn, place)
+            poses[f"LHR-{role[::-1]}"] = (placed(position), rotated(askew), "tracker")
+            expected[role] = f"LHR-{role[::-1]}"
+        assert find_roles_of_standing(poses, {}) == expected
 
 
 def test_other_poses_and_other_things_tell_nothing() -> None:

@@ -42,7 +42,7 @@ class Session:
     def readings(self) -> ExtraReadings:
         """A copy of the optional trackers in the T-pose."""
         assert self.pose.extras is not None
-        return self.pose.extras.select(np.arange(len(self.pose)))
+        return self.pose.extras.part(np.arange(len(self.pose)))
 
     def calibrate(
         self,

@@ -43,7 +43,7 @@ def true_calibration(
     body = ReferenceBody(motion.positions()[0], motion.rotations[0], motion.skeleton)
     joints, extras = Take.from_motion(motion), devices.extras
     assert extras is not None
-    posed = PosedExtras(extras.select(np.array([0])), body, segments or {})
+    posed = PosedExtras(extras.part(np.array([0])), body, segments or {})
     return calibrate_to_pose(
         joints.positions[0],
         joints.rotations[0],
@@ -111,7 +111,7 @@ def test_position_only_trackers_swing_with_their_bones(skeleton: Skeleton) -> No
     for anchor in ("pelvis", "head"):
         number = TRACKERS.index(anchor)
         mounts = measure_mounts(
-            joints[:1], motion.rotations[:1], points.select(np.array([0])), number
+            joints[:1], motion.rotations[:1], points.part(np.array([0])), number
         )
         back = mounts.apply(points, Take.from_motion(motion), 1.0)
         assert not back.has_rotation.any()

@@ -24,6 +24,8 @@ GOOD: list[dict[str, Any]] = [
     {"name": "a", "position": [1, 2, 3], "quaternion": [2, 0, 0, 0], "valid": True, "more": None},
     {"name": "a", "position": [1, 2, -1e30], "quaternion": [1, 0, 0, 0]},
     {"name": "a", "valid": False},
+    {"name": "a", "position": [1, 2, 3]},
+    {"name": "a", "quaternion": [0, 1, 0, 0], "role": "left knee"},
     {"time": 1.5, "trackers": []},
     {"notice": "Batteries are low"},
     {"notice": "", "trackers": [{"name": "a", "valid": False}]},
@@ -42,7 +44,9 @@ BAD: list[Any] = [
     None,
     {},
     {"name": "a"},
-    {"name": "a", "position": [1, 2, 3]},
+    {"name": "a", "valid": True},
+    {"name": "a", "position": None, "quaternion": [1, 0, 0, 0]},
+    {"name": "a", "position": [1, 2, 3], "quaternion": None},
     {"name": "", "valid": False},
     {"name": "a" * 65, "valid": False},
     {"name": 3, "valid": False},
@@ -185,6 +189,8 @@ def test_round_trip(schema: dict[str, Any]) -> None:
     sent = [
         Reading("a", (0.1, 0.2, 0.3), (0.6, 0.0, 0.8, 0.0), 1.25),
         Reading("b", (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), 1.25, False),
+        Reading("c", (0.0, 0.0, 0.0), (0.6, 0.0, 0.8, 0.0), 1.25, has_position=False),
+        Reading("d", (0.1, 0.2, 0.3), (1.0, 0.0, 0.0, 0.0), 1.25, has_rotation=False),
     ]
     (line,) = encode(sent)
     assert conforms(json.loads(line), schema, schema)

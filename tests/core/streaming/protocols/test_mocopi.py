@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.extra_trackers import EXTRA_ROLES
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX
 from ssrhmr_core.streaming.devices import DeviceTable, guess_roles
@@ -48,6 +49,10 @@ ENDS = {
     "Bone RightHand": "right_wrist",
     "Bone LeftFoot": "left_ankle",
     "Bone RightFoot": "right_ankle",
+}
+POINTS = {
+    f"Bone {''.join(word.title() for word in name.split('_'))}": role
+    for name, role in EXTRA_ROLES.items()
 }
 
 
@@ -91,13 +96,17 @@ def decode(packet: bytes) -> tuple[list[Reading], int]:
 @pytest.mark.parametrize("row", [0, 70, 149])
 def test_ends_are_where_the_performer_has_them(motion: Motion, row: int) -> None:
     readings, malformed = decode(frame(bones_of(motion, row)))
-    assert malformed == 0 and [reading.device for reading in readings] == list(ENDS)
+    assert malformed == 0 and len(readings) == len(ENDS) + len(POINTS)
+    assert {reading.device for reading in readings} == {*ENDS, *POINTS}
     positions = motion.positions()[row]
     for reading in readings:
-        joint = INDEX[ENDS[reading.device]]
+        if reading.device in ENDS:
+            joint = turned = INDEX[ENDS[reading.device]]
+        else:
+            joint, turned = POINTS[reading.device].position, POINTS[reading.device].rotation()
         assert reading.kind == "bone" and reading.valid
         np.testing.assert_allclose(reading.position, positions[joint], atol=1e-5)
-        assert turn_between(reading.rotation, motion.rotations[row, joint]) < 0.01
+        assert turn_between(reading.rotation, motion.rotations[row, turned]) < 0.01
 
 
 def test_roles_follow_from_names(motion: Motion) -> None:
@@ -126,7 +135,7 @@ def test_roles_follow_from_names(motion: Motion) -> None:
 )
 def test_times(motion: Motion, times: bytes, wanted: float) -> None:
     readings, _ = decode(frame(bones_of(motion, 0), times))
-    assert len(readings) == 6
+    assert len(readings) == len(ENDS) + len(POINTS)
     for reading in readings:
         assert reading.time == pytest.approx(wanted, nan_ok=True)
 
@@ -142,7 +151,8 @@ def test_a_bad_bone_costs_what_hangs_from_it(motion: Motion) -> None:
     elbow = bone(13, (math.nan,) * 7)
     readings, malformed = decode(frame(good[: 13 * size] + elbow + good[14 * size :]))
     assert malformed == 1
-    assert {reading.device for reading in readings} == set(ENDS) - {"Bone LeftHand"}
+    arm = {"Bone LeftElbow", "Bone LeftHand"}
+    assert {reading.device for reading in readings} == {*ENDS, *POINTS} - arm
     # Without the hips nothing has a place.
     assert decode(frame(good[size:])) == ([], 0)
 
@@ -151,7 +161,9 @@ def test_far_away_is_not_seen(motion: Motion) -> None:
     size = len(bones_of(motion, 0)) // 27
     far = bone(0, (0.0, 0.0, 0.0, 1.0, 999.0, 0.0, 0.0)) + bones_of(motion, 0)[size:]
     readings, _ = decode(frame(far))
-    assert len(readings) == 6 and not any(reading.valid for reading in readings)
+    assert len(readings) == len(ENDS) + len(POINTS) and not any(
+        reading.valid for reading in readings
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_core.body.extra_trackers import EXTRA_ROLES
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, forward_kinematics
 from ssrhmr_core.streaming.axes import mirror_position, mirror_rotation
 from ssrhmr_core.streaming.protocols.osc import write_bundle
 from ssrhmr_core.streaming.protocols.vmc import VmcDecoder, encode
+from ssrhmr_core.streaming.protocols.vmc_bones import POINTS
 from ssrhmr_core.streaming.readings import Reading
 from ssrhmr_core.tracking.proportions import make_adult
+from ssrhmr_core.tracking.roles import role_from_name, segment_from_name
 from tests.core.conftest import make_motion, make_skeleton
-from tests.core.streaming.conftest import same_place
+from tests.core.streaming.conftest import same_place, turn_between
 
 Message = tuple[str, tuple[object, ...]]
 
@@ -79,7 +82,7 @@ def test_the_state_of_tracking_says_nothing_about_devices(state: tuple[object, .
     for _ in range(3):
         readings = decoded(decoder, *suit.messages(), ("/VMC/Ext/OK", state))
         assert all(reading.valid for reading in readings)
-    assert len(readings) == 6
+    assert len(readings) == len(DEVICES)
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -158,7 +161,10 @@ CHAINS = {
         for side in ("Left", "Right")
     },
     **{
-        f"{side}Foot": ("Hips", *(f"{side}{bone}" for bone in ("UpperLeg", "LowerLeg", "Foot")))
+        f"{side}Toes": (
+            "Hips",
+            *(f"{side}{bone}" for bone in ("UpperLeg", "LowerLeg", "Foot", "Toes")),
+        )
         for side in ("Left", "Right")
     },
 }
@@ -188,9 +194,17 @@ class Suit:
     def messages(self) -> list[Message]:
         return [self.message(name) for name in ("root", *self.names)]
 
-    def expected(self, end: str) -> Reading:
+    def expected(self, device: str) -> Reading:
+        """Return the reading of an end or a point, put together from two bones."""
+        position_bone, rotation_bone = POINTS.get(device, (device, device))
+        reading = self._compose(position_bone)
+        rotation = self._compose(rotation_bone).rotation
+        return reading._replace(device=f"Bone {device}", rotation=rotation)
+
+    def _compose(self, bone: str) -> Reading:
         world = np.eye(4)
-        for name in ("root", *CHAINS.get(end, ("Hips",))):
+        chain = next((chain for chain in CHAINS.values() if bone in chain), ("Hips",))
+        for name in ("root", *chain[: chain.index(bone) + 1]):
             if name in self.local:
                 step = np.eye(4)
                 step[:3, 3] = self.local[name][0]
@@ -200,28 +214,47 @@ class Suit:
         turn = quat.from_matrix(mirror @ world[:3, :3] @ mirror)
         x, y, z = (mirror @ world[:3, 3]).tolist()
         w, a, b, c = turn.tolist()
-        return Reading(f"Bone {end}", (x, y, z), (w, a, b, c), kind="bone")
+        return Reading(bone, (x, y, z), (w, a, b, c), kind="bone")
 
 
-ENDS = ("Hips", *CHAINS)
+ENDS = ("Hips", "Head", "LeftHand", "RightHand", "LeftFoot", "RightFoot")
+"""The bones that the six trackers sit on."""
+DEVICES = (*ENDS, *POINTS)
 
 
 def check(suit: Suit, readings: list[Reading]) -> None:
-    assert [reading.device for reading in readings] == [f"Bone {end}" for end in ENDS]
-    for end, reading in zip(ENDS, readings, strict=True):
-        assert same_place(suit.expected(end), reading, 1e-5, 1e-3)
+    there = [*suit.names, "Hips"]
+    chest = "UpperChest" if "UpperChest" in there else "Chest"
+    devices = [
+        device
+        for device in DEVICES
+        if all(
+            (chest if bone == "UpperChest" else bone) in there for bone in POINTS.get(device, ())
+        )
+    ]
+    assert [reading.device for reading in readings] == [f"Bone {device}" for device in devices]
+    for device, reading in zip(devices, readings, strict=True):
+        assert same_place(suit.expected(device), reading, 1e-5, 1e-3)
         assert reading.kind == "bone"
 
 
-@pytest.mark.parametrize("without", [(), ("UpperChest",), ("Chest", "UpperChest", "Neck")])
+@pytest.mark.parametrize(
+    "without",
+    [
+        (),
+        ("UpperChest",),
+        ("Chest", "UpperChest", "Neck"),
+        ("LeftShoulder", "RightToes"),
+    ],
+)
 def test_bones_in_one_bundle(without: tuple[str, ...]) -> None:
     decoder = VmcDecoder()
     first, second, third = (Suit(seed, without) for seed in range(3))
     assert decoded(decoder, *first.messages()) == []
     # Only now it is known how many bones there are.
     both = decoded(decoder, *second.messages())
-    assert len(both) == 12
-    check(second, both[6:])
+    assert len(both) % 2 == 0
+    check(second, both[len(both) // 2 :])
     check(third, decoded(decoder, *third.messages()))
 
 
@@ -285,7 +318,7 @@ def test_bones_of_a_former_avatar_are_forgotten() -> None:
         got.append(decoded(decoder, *suit.messages(), arrival=1.0 + number / 60.0))
     check(suit, got[-1])
     # And a frame is over again with its last packet.
-    assert all(len(readings) == 6 for readings in got[70:])
+    assert all(len(readings) == len(DEVICES) - 1 for readings in got[70:])
 
 
 def test_the_root_needs_no_name() -> None:
@@ -305,7 +338,7 @@ def test_without_hips_the_root_is_the_hips() -> None:
     for number in range(40):
         suit = Suit(number, ("Hips",))
         got = decoded(decoder, *suit.messages(), arrival=number / 60.0) or got
-    check(suit, got[-6:])
+    check(suit, got[-len(DEVICES) :])
     assert "sends bones but no hips" in decoder.notice
     # Until they come after all.
     for number in range(3):
@@ -334,6 +367,7 @@ UNITY = {
             ("UpperLeg", "hip"),
             ("LowerLeg", "knee"),
             ("Foot", "ankle"),
+            ("Toes", "toe"),
         )
     },
 }
@@ -369,7 +403,7 @@ def test_bones_in_room_coordinates_are_refused_with_a_message(size: int) -> None
     got: list[Reading] = []
     for frame in range(60):
         got = decoded(decoder, *avatar(frame), arrival=1.0 + frame / 60.0)
-    assert len(got) == 6 and decoder.notice == ""
+    assert len(got) == len(DEVICES) and decoder.notice == ""
 
 
 def test_rotations_without_lengths_are_put_on_a_usual_body() -> None:
@@ -381,8 +415,24 @@ def test_rotations_without_lengths_are_put_on_a_usual_body() -> None:
     rotations = quat.to_matrix(make_motion(BODY, 60).rotations[29])
     root = np.array([0.0, -body.t_pose()[[INDEX["left_toe"], INDEX["right_toe"]], 1].mean(), 0.0])
     expected = forward_kinematics(rotations[None], root[None], body.offsets)[0]
-    for reading, joint in zip(got, TRACKER_JOINTS, strict=True):
+    joints = [*TRACKER_JOINTS, *(role.position for role in EXTRA_ROLES.values())]
+    for reading, joint in zip(got, joints, strict=True):
         np.testing.assert_allclose(reading.position, expected[joint], atol=1e-5)
+
+
+def test_points_measure_what_optional_trackers_do() -> None:
+    """Where the joint is, and how the bone above it is turned."""
+    decoder = VmcDecoder()
+    for frame in range(3):
+        got = decoded(decoder, *avatar(frame), arrival=frame / 60.0)
+    motion = make_motion(BODY, 60)
+    points = {role_from_name(reading.device): reading for reading in got[6:]}
+    assert points.keys() == EXTRA_ROLES.keys()
+    for name, role in EXTRA_ROLES.items():
+        expected = motion.positions()[2, role.position]
+        np.testing.assert_allclose(points[name].position, expected, atol=1e-5)
+        assert turn_between(points[name].rotation, motion.rotations[2, role.rotation()]) < 0.01
+        assert points[name].kind == "bone" and segment_from_name(points[name].device) is None
 
 
 def test_an_avatar_that_is_hidden_is_not_valid() -> None:
@@ -393,4 +443,4 @@ def test_an_avatar_that_is_hidden_is_not_valid() -> None:
         root: Message = ("/VMC/Ext/Root/Pos", ("root", 0.0, y, *[0.0] * 4, 1.0))
         got = decoded(decoder, root, *avatar(frame), arrival=frame / 60.0)
         assert all(reading.valid is (frame < 3) for reading in got)
-    assert len(got) == 6
+    assert len(got) == len(DEVICES)
