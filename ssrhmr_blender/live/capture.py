@@ -22,7 +22,7 @@ from ..common.validation import check_character
 from ..properties.live import live_of
 from ..properties.preferences import openvr_package
 from ..properties.setup import setup_of
-from ..properties.tracker import TRACKER_LABELS
+from ..properties.tracker import TRACKERS
 from ..rig.preview import Preview
 from ..rig.reading import read_character
 from .guide import Guide
@@ -257,7 +257,7 @@ class Capture:
         new = [device.name for device in devices if device.name not in live.devices]
         taken = _roles(live)
         # In the T-pose of a calibration, positions show which device is which.
-        standing = self.status.countdown > 0.0 and len(taken) < len(TRACKER_LABELS)
+        standing = self.status.countdown > 0.0 and not taken.keys() >= set(TRACKERS)
         if not new and not standing:
             return
         _forget_rows(live, set(self.heard), MAX_DEVICES - len(new))

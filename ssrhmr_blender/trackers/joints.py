@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import bpy
 
+from ..animation.actions import curves_of
 from ..common.axes import metre
 from ..common.errors import UserError
 from ..common.validation import SetupError, check_character
-from ..properties.tracker import TRACKERS
+from ..properties.tracker import ALL_TRACKERS, EXTRA_TRACKERS
 from ..rig.reading import read_character
 from .stored_calibration import clear_adjustments, store_assumptions
 
@@ -105,12 +106,22 @@ def calibrate_to_joints(scene: bpy.types.Scene, setup: SSRHMR_Setup, character: 
 
 def use_trackers(setup: SSRHMR_Setup, empties: dict[str, bpy.types.Object]) -> None:
     """Choose new objects as the trackers of a setup, and their keys as its range."""
-    for role in TRACKERS:
+    for role in ALL_TRACKERS:
         setattr(setup, role, empties.get(role))
+        if role in EXTRA_TRACKERS and role in empties:
+            setup.tracker(role).measures = _measures(empties[role])
     setup.range = "TRACKERS"
     if setup.reference == "JOINTS":
         # That was said of the trackers before.
         setup.reference = "T_POSE"
+
+
+def _measures(empty: bpy.types.Object) -> Literal["BOTH", "ROTATION", "POSITION"]:
+    """Return what a tracker measures that was made of a take: what has keys."""
+    paths = {curve.data_path for curve in curves_of(empty)}
+    if "location" not in paths:
+        return "ROTATION"
+    return "BOTH" if "rotation_quaternion" in paths else "POSITION"
 
 
 def use_joints(
