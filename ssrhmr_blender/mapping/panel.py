@@ -152,6 +152,7 @@ class SSRHMR_PT_more_trackers(SidebarPanel, bpy.types.Panel):
             if role in SEGMENT_LABELS:
                 upper, lower = SEGMENT_LABELS[role]
                 row = column.row(align=True)
+                row.prop_enum(tracker, "segment", "AUTO")
                 row.prop_enum(tracker, "segment", "UPPER", text=iface_(upper))
                 row.prop_enum(tracker, "segment", "LOWER", text=iface_(lower))
         layout.operator_menu_enum("ssrhmr.trackers_from_armature", "more", icon="ARMATURE_DATA")

@@ -102,6 +102,7 @@ class SSRHMR_Tracker(bpy.types.PropertyGroup):
         name="Worn On",
         description="Part of the body that carries a tracker at an elbow or a knee",
         items=(
+            ("AUTO", "Automatic", "Calibration infers it from where the tracker is in the pose"),
             ("UPPER", "Above the Joint", "On the upper arm or the thigh"),
             ("LOWER", "Below the Joint", "On the forearm or the shin"),
         ),

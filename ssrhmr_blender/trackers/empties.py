@@ -11,7 +11,7 @@ from ..animation.actions import ActionWriter
 from ..common.axes import core_axes, metre
 from ..common.clock import curve_time_per_frame
 from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS, TRACKERS
-from .joints import store_performer
+from .joints import mark_as_lower, store_performer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,8 @@ def make_empties(
         empty.rotation_mode = "QUATERNION"
         collection.objects.link(empty)
         _key_track(empty, track, frames, unit)
+        if track.lower:
+            mark_as_lower(empty)
         empties[role] = empty
     for role in ("pelvis", "head"):
         if performer is not None and role in empties:
@@ -75,12 +77,14 @@ class _Track(NamedTuple):
         rotations: (F, 4) rotations.
         has_position: (F,) bool, where it has a position.
         has_rotation: (F,) bool, where it has a rotation.
+        lower: Whether it sits below its elbow or knee.
     """
 
     positions: np.ndarray
     rotations: np.ndarray
     has_position: np.ndarray
     has_rotation: np.ndarray
+    lower: bool = False
 
 
 def _split_take(take: Take) -> dict[str, _Track]:
@@ -105,6 +109,7 @@ def _split_take(take: Take) -> dict[str, _Track]:
             extras.rotations[:, number],
             extras.has_position[:, number],
             extras.has_rotation[:, number],
+            bool(extras.lower[number]),
         )
     return tracks
 

@@ -26,6 +26,15 @@ _PERFORMER = "ssrhmr_performer"
 """Custom property of pelvis and head: JSON of the performer's 22 offsets in metres."""
 
 
+_SEGMENT = "ssrhmr_segment"
+"""Custom property of an elbow's or a knee's object: "LOWER" if its tracker sits below the joint."""
+
+
+def mark_as_lower(tracker: bpy.types.Object) -> None:
+    """Store on the object of a tracker that it sits below its elbow or knee."""
+    tracker[_SEGMENT] = "LOWER"
+
+
 def store_performer(tracker: bpy.types.Object, performer: Skeleton) -> None:
     """Store the body of the performer, in metres, on the object of a tracker."""
     tracker[_PERFORMER] = json.dumps(performer.offsets.tolist())
@@ -109,7 +118,9 @@ def use_trackers(setup: SSRHMR_Setup, empties: dict[str, bpy.types.Object]) -> N
     for role in ALL_TRACKERS:
         setattr(setup, role, empties.get(role))
         if role in EXTRA_TRACKERS and role in empties:
-            setup.tracker(role).measures = _measures(empties[role])
+            tracker = setup.tracker(role)
+            tracker.measures = _measures(empties[role])
+            tracker.segment = "LOWER" if empties[role].get(_SEGMENT) == "LOWER" else "AUTO"
     setup.range = "TRACKERS"
     if setup.reference == "JOINTS":
         # That was said of the trackers before.

@@ -54,7 +54,7 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
             "offset": setup.pop(f"{role}_offset"),
             "rotation": setup.pop(f"{role}_turn"),
             # The six are always worn so.
-            "segment": "UPPER",
+            "segment": "AUTO",
             "measures": "BOTH",
         }
         for role in TRACKERS
