@@ -36,6 +36,7 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
             column = layout.column(heading="Control Rig")
             column.prop(setup, "key_switches")
             column.prop(setup, "ik_controls")
+        layout.prop(setup, "write_certainty")
         if draw_progress(layout, context):
             return
         row = layout.row()

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import bpy
@@ -29,37 +27,35 @@ _GROUP = "SSR-HMR"
 _MOST_MARKERS = 5
 _APART = 1.0
 """Seconds between two markers."""
-_NOTABLE = 0.5
-"""Share of the largest error below which a moment is not marked."""
+_NOTABLE, _UNUSUAL = 0.5, 1.25
+"""Share of the largest error, and multiple of the median, below which a moment is not marked."""
 
 
-def write_errors(writer: ActionWriter, errors: np.ndarray, keyed_at: np.ndarray) -> None:
-    """Write the expected errors of joints as curves of a new action.
+def write_certainty(
+    writer: ActionWriter, errors: np.ndarray, keyed_at: np.ndarray, rate: float
+) -> None:
+    """Write the expected errors of joints as curves of a new action, and mark the largest.
+
+    Markers are those of the action, not of the scene, and named by joint.
 
     Args:
         writer: Writer of the action.
         errors: (F, 22) expected errors of the joints in metres.
         keyed_at: (F,) times of the frames on curves.
+        rate: Frames per second.
     """
     millimetres = 1000.0 * errors
     for path, values in zip(PATHS, (millimetres.mean(-1), millimetres.max(-1)), strict=True):
         writer.write(_GROUP, path, keyed_at, values[:, None])
+    _mark_least_certain(writer.action, errors, keyed_at, max(1, round(_APART * rate)))
 
 
-def mark_least_certain(
-    action: bpy.types.Action, errors: np.ndarray, keyed_at: np.ndarray, rate: float
+def _mark_least_certain(
+    action: bpy.types.Action, errors: np.ndarray, keyed_at: np.ndarray, apart: int
 ) -> None:
-    """Add markers to an action where its joints are the least certain, named by joint.
-
-    Args:
-        action: The action.
-        errors: (F, 22) expected errors of the joints in metres.
-        keyed_at: (F,) times of the frames on curves.
-        rate: Frames per second.
-    """
     from ssrhmr_core.body.skeleton import JOINTS
 
-    for row in find_least_certain(errors.max(-1), max(1, round(_APART * rate))):
+    for row in find_least_certain(errors.max(-1), apart):
         joint = int(errors[row].argmax())
         name = f"{joint_label(JOINTS[joint])} {1000.0 * errors[row, joint]:.0f} mm"
         action.pose_markers.new(name).frame = round(float(keyed_at[row]))
@@ -70,7 +66,7 @@ def find_least_certain(worst: np.ndarray, apart: int) -> list[int]:
     import numpy as np
 
     left = np.array(worst, np.float64)
-    limit = _NOTABLE * left.max(initial=0.0)
+    limit = max(_NOTABLE * left.max(), _UNUSUAL * float(np.median(left)))
     rows: list[int] = []
     while len(rows) < _MOST_MARKERS:
         row = int(left.argmax())
@@ -81,16 +77,10 @@ def find_least_certain(worst: np.ndarray, apart: int) -> list[int]:
     return sorted(rows)
 
 
-@contextmanager
-def properties_for(armature: bpy.types.Object) -> Iterator[None]:
-    """Give a character the properties that the curves animate; take them back at an error."""
-    added = [name for name in (MEAN, WORST) if name not in armature]
+def add_properties(armature: bpy.types.Object) -> tuple[str, ...]:
+    """Give a character the properties that the curves animate; return those that it lacked."""
+    added = tuple(name for name in (MEAN, WORST) if name not in armature)
     for name in added:
         armature[name] = 0.0
         armature.id_properties_ui(name).update(description=_DESCRIPTIONS[name], min=0.0)
-    try:
-        yield
-    except BaseException:
-        for name in added:
-            del armature[name]
-        raise
+    return added

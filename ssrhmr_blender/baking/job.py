@@ -29,6 +29,8 @@ from ..rig.posing import pose_bones
 from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
+from .certainty import PATHS as CERTAINTY_PATHS
+from .certainty import add_properties, write_certainty
 from .inspection import inspect_skin
 from .keys import write_bone_keys
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
@@ -170,6 +172,9 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     done = False
     try:
         written = yield from _write_channels(plan, placement, writer, keyed_at)
+        errors = plan.reconstructor.expected_errors
+        if errors is not None:
+            write_certainty(writer, errors / plan.metre, keyed_at, plan.rate)
         with _restored_on_error(plan):
             _set_switches(plan, writer, float(keyed_at[0]))
             former = assignment_of(plan.find_armature())
@@ -267,6 +272,7 @@ def _restored_on_error(plan: BakePlan) -> Iterator[None]:
     """Restore the character's action, pose and switches if the block fails."""
     armature, controls = plan.find_armature(), plan.character.controls
     before = assignment_of(armature)
+    added = add_properties(armature) if plan.reconstructor.options.certainty else ()
     switches = [
         (bone, name, read_switch(armature, bone, name))
         for bone, name, _ in (controls.switches if controls else ())
@@ -277,6 +283,8 @@ def _restored_on_error(plan: BakePlan) -> Iterator[None]:
         restore(before)
         for bone, name, value in switches:
             set_switch(armature, bone, name, value)
+        for name in added:
+            del armature[name]
         raise
 
 
@@ -302,7 +310,7 @@ def _assign_action(plan: BakePlan, writer: ActionWriter, written: set[str]) -> N
         writer.assign(armature)
         return
     if previous is not None:
-        writer.carry_over(armature, written)
+        writer.carry_over(armature, written, CERTAINTY_PATHS)
         report.notes.append(f"'{previous.name}' was the action before; its keys are unchanged")
     writer.assign(armature)
     if previous is not None and previous.users == 0:

@@ -171,6 +171,8 @@ class BakePlan:
             contact_options=read_contact_options(setup.contacts),
             contacts=self.contacts,
             tracker_weights=tuple(setup.weights()),
+            extra_weights=tuple(setup.extra_weights()),
+            certainty=setup.write_certainty,
         )
         self.reconstructor = Reconstructor(
             self.character.rest.skeleton, options, performer=self.calibration.performer

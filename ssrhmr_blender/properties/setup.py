@@ -268,6 +268,12 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     root_motion: bpy.props.PointerProperty(type=SSRHMR_RootMotion, name="Root Motion")
     keyframes: bpy.props.PointerProperty(type=SSRHMR_Keys, name="Keys")
 
+    write_certainty: bpy.props.BoolProperty(
+        name="Write Certainty",
+        description="Also write how far joints are expected to be off, in millimetres: as a curve"
+        " of a custom property of the character, with markers in the new action where it is most",
+    )
+
     message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
     notes: bpy.props.StringProperty(name="Notes", options={"HIDDEN", "SKIP_SAVE"})
     progress: bpy.props.FloatProperty(
