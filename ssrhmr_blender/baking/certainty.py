@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -79,8 +79,10 @@ def find_least_certain(worst: np.ndarray, apart: int) -> list[int]:
 
 def add_properties(armature: bpy.types.Object) -> tuple[str, ...]:
     """Give a character the properties that the curves animate; return those that it lacked."""
-    added = tuple(name for name in (MEAN, WORST) if name not in armature)
+    # The stubs know no custom properties.
+    owner: Any = armature
+    added = tuple(name for name in (MEAN, WORST) if name not in owner)
     for name in added:
-        armature[name] = 0.0
-        armature.id_properties_ui(name).update(description=_DESCRIPTIONS[name], min=0.0)
+        owner[name] = 0.0
+        owner.id_properties_ui(name).update(description=_DESCRIPTIONS[name], min=0.0)
     return added

@@ -34,7 +34,7 @@ _CALIBRATION = (
 )
 _LIVE = (
     *("protocol", "port", "everywhere", "allowed", "announce", "devices", "countdown"),
-    *("overlay", "sound", "pre_roll", "play", "bake"),
+    *("overlay", "certainty", "sound", "pre_roll", "play", "bake"),
 )
 
 

@@ -140,4 +140,5 @@ def test_it_can_be_undone(ready: Any) -> None:
     bpy.ops.ed.undo_push(message="baked")
     assert certainty.MEAN in ready
     bpy.ops.ed.undo()
-    assert certainty.MEAN not in bpy.data.objects["Hero"]
+    undone: Any = bpy.data.objects["Hero"]
+    assert certainty.MEAN not in undone

@@ -77,7 +77,7 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
     return setup
 
 
-NEW_LIVE = {"allowed": "", "announce": True, "sound": True}
+NEW_LIVE = {"allowed": "", "announce": True, "sound": True, "certainty": False}
 """Live settings that former versions lack."""
 
 
