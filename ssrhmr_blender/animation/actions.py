@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import bpy
@@ -71,7 +71,9 @@ class ActionWriter:
                 points.foreach_set("handle_right_type", handles)
             curve.update()
 
-    def carry_over(self, owner: bpy.types.Object, written: set[str]) -> None:
+    def carry_over(
+        self, owner: bpy.types.Object, written: set[str], dropped: Collection[str] = ()
+    ) -> None:
         """Copy the curves of the owner's action whose bones were not written.
 
         The object itself, fingers, faces and props keep their animation.
@@ -80,9 +82,12 @@ class ActionWriter:
             owner: Object whose current action is copied.
             written: Data paths up to the channel's name, such as ``pose.bones["Hips"]``; curves
                 that were written are left out in any case.
+            dropped: Whole data paths of curves that are left out too.
         """
         bag = curve_owner(self.action)
         for curve in list(curves_of(owner)):
+            if curve.data_path in dropped:
+                continue
             if curve.data_path.rpartition(".")[0] in written or bag.fcurves.find(
                 curve.data_path, index=curve.array_index
             ):

@@ -9,7 +9,7 @@ from ..common.modal_job import draw_progress, is_running
 from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_mute_button, draw_wrapped_text
 from ..properties.setup import setup_of
-from ..properties.tracker import TRACKER_LABELS, TRACKERS
+from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS, TRACKERS
 from ..rig.rigify import is_generated
 
 
@@ -36,6 +36,7 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
             column = layout.column(heading="Control Rig")
             column.prop(setup, "key_switches")
             column.prop(setup, "ik_controls")
+        layout.prop(setup, "write_certainty")
         if draw_progress(layout, context):
             return
         row = layout.row()
@@ -67,7 +68,8 @@ class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):
         if setup.smoothing == "CUTOFF":
             layout.prop(setup, "cutoff", text="Cutoff (Hz)")
         column = layout.column(align=True, heading="Weights")
-        for role in TRACKERS:
+        more = setup.tracker_objects(EXTRA_TRACKERS)
+        for role in (*TRACKERS, *(role for role, obj in more.items() if obj is not None)):
             column.prop(setup.tracker(role), "weight", text=TRACKER_LABELS[role], slider=True)
 
 

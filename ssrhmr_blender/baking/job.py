@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,12 +23,14 @@ from ..common.data_blocks import find_action, key_of
 from ..common.steps import map_steps
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.setup import setup_of
-from ..properties.tracker import TRACKER_LABELS, TRACKERS
+from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS, TRACKERS
 from ..rig.bones import use_sampled_poses
 from ..rig.posing import pose_bones
 from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
+from .certainty import PATHS as CERTAINTY_PATHS
+from .certainty import add_properties, write_certainty
 from .inspection import inspect_skin
 from .keys import write_bone_keys
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
@@ -85,7 +88,7 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
     clock = time.perf_counter()
     steps = sample(plan.scene, [*keys, plan.owner], list(sampled), plan.left)
     worlds = yield from _as_share(steps, "sampling", iface_("Reading trackers"), 0.0, plan)
-    take = take_from_samples(worlds[:, : len(keys)], sampled, plan.rate, names)
+    take = take_from_samples(worlds[:, : len(keys)], sampled, plan.rate, names, plan.wearing)
     if len(take) > 1:
         _check_moving(take, names, animated)
     plan.report.add_lap("sampling", clock)
@@ -108,7 +111,6 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
 
     from ssrhmr_core.formats.trackers_csv import load_trackers
     from ssrhmr_core.tracking.subsets import find_positions_only, rotate_positions_only
-    from ssrhmr_core.tracking.take import Take
 
     setup = setup_of(scene)
     armature = check_character(setup)
@@ -117,7 +119,13 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     # As the session that recorded and calibrated them did.
     take = rotate_positions_only(take, find_positions_only(take))
     seconds = take.times - take.times[0]
-    take = Take(seconds, take.positions * np.float32(metre(scene)), take.rotations, take.valid)
+    unit = metre(scene)
+    take = replace(
+        take,
+        times=seconds,
+        positions=take.positions * np.float32(unit),
+        extras=take.extras and take.extras.scaled(unit),
+    )
     # The last frame may be a little late: a take of one second has a frame at its end.
     frames = start + np.arange(int(seconds[-1] * plan.rate + 1e-3) + 1)
 
@@ -164,6 +172,9 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     done = False
     try:
         written = yield from _write_channels(plan, placement, writer, keyed_at)
+        errors = plan.reconstructor.expected_errors
+        if errors is not None:
+            write_certainty(writer, errors / plan.metre, keyed_at, plan.rate)
         with _restored_on_error(plan):
             _set_switches(plan, writer, float(keyed_at[0]))
             former = assignment_of(plan.find_armature())
@@ -261,6 +272,7 @@ def _restored_on_error(plan: BakePlan) -> Iterator[None]:
     """Restore the character's action, pose and switches if the block fails."""
     armature, controls = plan.find_armature(), plan.character.controls
     before = assignment_of(armature)
+    added = add_properties(armature) if plan.reconstructor.options.certainty else ()
     switches = [
         (bone, name, read_switch(armature, bone, name))
         for bone, name, _ in (controls.switches if controls else ())
@@ -271,6 +283,8 @@ def _restored_on_error(plan: BakePlan) -> Iterator[None]:
         restore(before)
         for bone, name, value in switches:
             set_switch(armature, bone, name, value)
+        for name in added:
+            del armature[name]
         raise
 
 
@@ -296,7 +310,7 @@ def _assign_action(plan: BakePlan, writer: ActionWriter, written: set[str]) -> N
         writer.assign(armature)
         return
     if previous is not None:
-        writer.carry_over(armature, written)
+        writer.carry_over(armature, written, CERTAINTY_PATHS)
         report.notes.append(f"'{previous.name}' was the action before; its keys are unchanged")
     writer.assign(armature)
     if previous is not None and previous.users == 0:
@@ -328,10 +342,16 @@ def _as_share(
 def _check_moving(take: Take, names: dict[str, str], animated: dict[str, bool]) -> None:
     import numpy as np
 
-    spread = np.ptp(take.positions, axis=0).max(-1) + np.ptp(take.rotations, axis=0).max(-1)
+    parts = [(TRACKERS, take.positions, take.rotations)]
+    if take.extras is not None:
+        parts.append((EXTRA_TRACKERS, take.extras.positions, take.extras.rotations))
+    spread: dict[str, float] = {}
+    for roles, positions, rotations in parts:
+        widths = np.ptp(positions, axis=0).max(-1) + np.ptp(rotations, axis=0).max(-1)
+        spread.update(zip(roles, widths.tolist(), strict=True))
     for role, name in names.items():
         # A planted foot may well be keyed and not move; an object without any animation is a slip.
-        if spread[TRACKERS.index(role)] < _STILL and not animated[role]:
+        if spread[role] < _STILL and not animated[role]:
             raise SetupError(
                 f"The {TRACKER_LABELS[role]} tracker '{name}' has no animation:"
                 " choose the object that follows the tracker"

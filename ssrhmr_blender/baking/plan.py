@@ -21,6 +21,7 @@ from ..rig.bones import read_bones
 from ..rig.obstacles import find_obstacles
 from ..rig.reading import read_character
 from ..trackers.stored_calibration import stored_calibration
+from ..trackers.take import read_wearing
 from .contacts import listed_ranges, read_contact_options
 from .reduction import read_options
 from .root_motion import read_root_options
@@ -170,10 +171,13 @@ class BakePlan:
             contact_options=read_contact_options(setup.contacts),
             contacts=self.contacts,
             tracker_weights=tuple(setup.weights()),
+            extra_weights=tuple(setup.extra_weights()),
+            certainty=setup.write_certainty,
         )
         self.reconstructor = Reconstructor(
             self.character.rest.skeleton, options, performer=self.calibration.performer
         )
+        self.wearing = read_wearing(setup)
         self.report = BakeReport(
             bones=sum(bone.keyed for bone in self.bones),
             notes=find_obstacles(armature, self.character.keyed, self.character.keyed[0]),

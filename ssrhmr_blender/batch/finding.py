@@ -11,7 +11,7 @@ import bpy
 from ..animation.assignment import assignment_of, curves_in
 from ..common.compat import object_slots
 from ..common.data_blocks import DataBlockKey, key_of
-from ..properties.tracker import TRACKER_LABELS, TRACKERS
+from ..properties.tracker import ALL_TRACKERS, TRACKER_LABELS, TRACKERS
 
 _NUMBER_TO_SHOW = 3
 """Number of trackers from which on a collection is listed as an incomplete take."""
@@ -102,11 +102,12 @@ def find_in_collections(scene: bpy.types.Scene, needed: Collection[str]) -> list
     takes: dict[tuple[DataBlockKey, ...], TakeCandidate] = {}
     for collection in scene.collection.children_recursive:
         objects = {obj.name: obj for obj in collection.all_objects if obj.type != "ARMATURE"}
-        sure, unsure = assign(objects, TRACKERS)
-        if unsure or len(sure) < min(_NUMBER_TO_SHOW, len(needed)):
+        sure, unsure = assign(objects)
+        number = sum(role in sure for role in TRACKERS)
+        if unsure or number < min(_NUMBER_TO_SHOW, len(needed)):
             continue
         missing = [TRACKER_LABELS[role] for role in needed if role not in sure]
-        keys = {role: key_of(objects[sure[role]]) for role in TRACKERS if role in sure}
+        keys = {role: key_of(objects[sure[role]]) for role in ALL_TRACKERS if role in sure}
         problem = (
             f"no object named like {', '.join(missing)}: rename the one that follows it"
             if missing

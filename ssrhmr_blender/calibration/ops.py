@@ -21,7 +21,7 @@ from ..trackers.armature import read_joints
 from ..trackers.joints import calibrate_to_joints
 from ..trackers.sampling import sample
 from ..trackers.stored_calibration import store_calibration
-from ..trackers.take import take_from_samples
+from ..trackers.take import read_wearing, take_from_samples
 from ..translations import CONTEXT
 
 if TYPE_CHECKING:
@@ -206,7 +206,8 @@ def _read_take(
     """Read the trackers, objects by role, at some frames."""
     steps = sample(scene.name, [key_of(obj) for obj in trackers.values()], list(frames))
     names = {role: obj.name for role, obj in trackers.items()}
-    return take_from_samples(run_steps(steps), frames, _frame_rate(scene), names)
+    wearing = read_wearing(setup_of(scene))
+    return take_from_samples(run_steps(steps), frames, _frame_rate(scene), names, wearing)
 
 
 def _read_posed_joints(

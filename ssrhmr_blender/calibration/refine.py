@@ -19,7 +19,7 @@ from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..rig.reading import read_character
 from ..trackers.sampling import sample
 from ..trackers.stored_calibration import check_calibrated, store_calibration
-from ..trackers.take import take_from_samples
+from ..trackers.take import read_wearing, take_from_samples
 
 if TYPE_CHECKING:
     from ssrhmr_core.tracking.movement_calibration import MovementCalibration
@@ -99,11 +99,12 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     movement = np.arange(first, last + 1, max(1, round(rate / _RATE)) if guided else 1)
     keys = [key_of(obj) for obj in trackers.values()]
     names = {role: obj.name for role, obj in trackers.items()}
+    wearing = read_wearing(setup)
     steps = sample(scene.name, keys, [*pose, *movement])
     worlds = yield from map_steps(steps, lambda share: (0.8 * share, "Reading trackers"))
     yield 0.8, "Reconstructing"
-    take = take_from_samples(worlds[len(pose) :], movement, rate, names)
-    reference = take_from_samples(worlds[: len(pose)], pose, rate, names)
+    take = take_from_samples(worlds[len(pose) :], movement, rate, names, wearing)
+    reference = take_from_samples(worlds[: len(pose)], pose, rate, names, wearing)
     refinement = calibrate_from_movement(skeleton, reference, take, calibration, options)
     refinement = add_floor(refinement, skeleton, take)
     if not guided:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..properties.bones import bone_question, joint_label
-from ..properties.tracker import TRACKER_LABELS
+from ..properties.tracker import ALL_TRACKERS, TRACKER_LABELS
 from .errors import UserError
 from .typed import scene_of
 
@@ -35,14 +35,16 @@ def check_character(setup: SSRHMR_Setup) -> bpy.types.Object:
 
 
 def check_trackers(setup: SSRHMR_Setup) -> dict[str, bpy.types.Object]:
-    """Return the objects of the trackers that the performer wears by role, in their order.
+    """Return the objects of the trackers that the performer wears by role.
+
+    The optional trackers follow the others, each kind in its order.
 
     Raises:
         SetupError: If there is neither a head nor a pelvis, or if an object is chosen twice or not
             in the scene; the message names it.
     """
     roles: dict[bpy.types.Object, str] = {}
-    for role, tracker in setup.tracker_objects().items():
+    for role, tracker in setup.tracker_objects(ALL_TRACKERS).items():
         label = TRACKER_LABELS[role]
         if tracker is None:
             continue

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import bpy
@@ -19,9 +19,10 @@ from ..common.typed import OperatorResult, armature_of, scene_of, view_layer_of
 from ..common.validation import SetupError
 from ..properties.characters import all_setups
 from ..properties.setup import setup_of
+from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS
 from ..rig.detection import detect_bone_names
 from ..rig.reading import Character, read_character
-from ..trackers.armature import read_joints
+from ..trackers.armature import read_joints, readable_extras
 from ..trackers.empties import make_empties
 from ..trackers.joints import use_joints
 from ..trackers.sampling import is_animated
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 _MODEL_RATE = 60.0
+_ELBOWS, _KNEES = ("left_elbow", "right_elbow"), ("left_knee", "right_knee")
+_MORE: dict[str, tuple[str, ...]] = {
+    "NONE": (),
+    "ELBOWS": _ELBOWS,
+    "KNEES": _KNEES,
+    "ELBOWS_KNEES": (*_ELBOWS, *_KNEES),
+    "ELEVEN": ("chest", *_ELBOWS, *_KNEES),
+    "ALL": EXTRA_TRACKERS,
+}
+"""Optional trackers by the choice in the menu."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +50,18 @@ class _Result:
     Attributes:
         armature: Name of the armature.
         frames: Its first and last frame.
+        trackers: Number of trackers.
         warnings: What may be wrong.
     """
 
     armature: str
     frames: tuple[int, int]
+    trackers: int
     warnings: tuple[str, ...] = ()
 
 
 class SSRHMR_OT_trackers_from_armature(ModalJob, bpy.types.Operator):
-    """Make the six trackers from another animated armature: the active or selected one."""
+    """Make trackers from another animated armature: the active or selected one."""
 
     bl_idname = "ssrhmr.trackers_from_armature"
     bl_label = "Trackers from Armature"
@@ -70,32 +83,48 @@ class SSRHMR_OT_trackers_from_armature(ModalJob, bpy.types.Operator):
         ),
     )
 
+    more: bpy.props.EnumProperty(
+        name="Trackers",
+        description="Which trackers to make",
+        items=(
+            ("NONE", "Six Trackers", "Pelvis, head, hands and feet"),
+            ("ELBOWS", "With Elbows", "The six, and both elbows"),
+            ("KNEES", "With Knees", "The six, and both knees"),
+            ("ELBOWS_KNEES", "With Elbows and Knees", "The six, both elbows and both knees"),
+            ("ELEVEN", "With Elbows, Knees and Chest", "Eleven, as many full-body suits have"),
+            ("ALL", "All", "Fifteen: also chest, shoulders, elbows, knees and toes"),
+        ),
+    )
+
     def start(self, context: bpy.types.Context) -> Steps:
         """Read the armature."""
-        return _make_trackers(context, self.range == "ACTION")
+        return _make_trackers(context, self.range == "ACTION", _MORE[self.more])
 
     def finish(self, context: bpy.types.Context, result: _Result) -> OperatorResult:
         """Report what was made."""
         for warning in result.warnings:
             self.report({"WARNING"}, warning)
         start, end = result.frames
-        text = f"Six trackers made from '{result.armature}', frames {start} to {end}"
+        text = f"{result.trackers} trackers made from '{result.armature}', frames {start} to {end}"
         self.report({"INFO"}, text)
         return {"FINISHED"}
 
 
 def _make_trackers(
-    context: bpy.types.Context, of_action: bool
+    context: bpy.types.Context, of_action: bool, more: Sequence[str] = ()
 ) -> Generator[tuple[float, str], None, _Result]:
     """Make trackers for the active setup, and calibrate it.
 
     Nothing is changed before the last step.
 
+    Args:
+        context: Context of the operator.
+        of_action: Whether to read the frames of the armature's action, not the scene's.
+        more: Optional trackers to make besides the six.
+
     Raises:
         UserError, ValueError: with a message for the user.
     """
-    from ssrhmr_core.tracking.take import Take
-
     scene = scene_of(context)
     scene_name = scene.name
     source = _find_source(context, setup_of(scene).armature)
@@ -108,21 +137,29 @@ def _make_trackers(
     character, warnings = _read_source(scene, source)
     start, end = _frame_range(scene, source, of_action)
     frames = _frames_to_read(scene, start, end)
-    steps = read_joints(scene, source, character, frames)
+    extras = readable_extras(character, more)
+    if len(extras) < len(more):
+        labels = ", ".join(TRACKER_LABELS[role] for role in more if role not in extras)
+        warnings = (*warnings, f"'{name}' has no bones for {labels}: made without")
+    steps = read_joints(scene, source, character, frames, extras)
     text = iface_("Reading the armature")
     take = yield from map_steps(steps, lambda share: (share, text))
 
     # References do not survive what may have happened meanwhile.
     scene = bpy.data.scenes[scene_name]
     unit = metre(scene)
-    take = Take(take.times, take.positions / unit, take.rotations, take.valid)
+    take = replace(
+        take,
+        positions=take.positions / unit,
+        extras=take.extras and take.extras.scaled(1.0 / unit),
+    )
     performer = character.rest.skeleton.scaled(1.0 / unit)
     empties = make_empties(scene, f"{name} Tracker", take, start=start, performer=performer)
     setup = setup_of(scene)
     problem = use_joints(scene, setup, empties)
     if problem and setup.armature is not None and setup.bones:
         warnings = (*warnings, f"Trackers made, but not calibrated. {problem}")
-    return _Result(name, (start, end), warnings)
+    return _Result(name, (start, end), len(empties), warnings)
 
 
 def _find_source(

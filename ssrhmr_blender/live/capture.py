@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from ..common.validation import check_character
 from ..properties.live import live_of
 from ..properties.preferences import openvr_package
 from ..properties.setup import setup_of
-from ..properties.tracker import TRACKER_LABELS
+from ..properties.tracker import TRACKERS
 from ..rig.preview import Preview
 from ..rig.reading import read_character
 from .guide import Guide
@@ -119,7 +120,7 @@ class Capture:
         self.timer: bpy.types.Timer | None = None
         self.guide: Guide | None = None
         self._picture: Picture | None = None
-        self._overlaid = live.overlay
+        self._overlaid, self._shows_certainty = live.overlay, live.certainty
         self._due: float | None = None
         self._path = Path()
         self._is_steamvr = live.protocol == "STEAMVR"
@@ -176,11 +177,23 @@ class Capture:
         options = ReconstructionOptions(
             smoothing=Smoothing(cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0),
             tracker_weights=tuple(setup.weights()),
+            extra_weights=tuple(setup.extra_weights()),
+            certainty=self._shows_certainty,
         )
         skeleton = character.rest.skeleton.scaled(1.0 / self.unit)
         self.session.set_reconstructor(Reconstructor(skeleton, options))
         self.session.set_calibration(self._calibration.read(setup))
         self._preview = Preview(armature, character)
+
+    def _show_certainty(self, shown: bool) -> None:
+        """Let poses come with expected errors from now on, or without."""
+        from ssrhmr_core.pipeline import Reconstructor
+
+        self._shows_certainty = shown
+        former = self.session.reconstructor
+        if former is not None:
+            options = replace(former.options, certainty=shown)
+            self.session.set_reconstructor(Reconstructor(former.skeleton, options))
 
     def begin_guide(self, countdown: float, options: CalibrationOptions, sound: bool) -> None:
         """Begin a guided calibration.
@@ -203,11 +216,12 @@ class Capture:
 
     def _take_performer(self, calibration: Calibration | None) -> None:
         """Reconstruct the body that wears the trackers, as far as it was measured."""
-        from ssrhmr_core.pipeline import Reconstructor
+        from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
         from ssrhmr_core.tracking.proportions import make_adult
 
         body = (calibration and calibration.performer) or make_adult()
-        self.session.set_reconstructor(Reconstructor(body))
+        options = ReconstructionOptions(certainty=self._shows_certainty)
+        self.session.set_reconstructor(Reconstructor(body, options))
         self.session.set_calibration(calibration)
 
     def tick(self, now: float | None = None) -> bool:
@@ -231,6 +245,8 @@ class Capture:
             check_online_access()
         if self.receiver.announced == "everywhere" and not bpy.app.online_access:
             self.receiver.announce("loopback")
+        if live.certainty != self._shows_certainty:
+            self._show_certainty(live.certainty)
         roles = _roles(live)
         if roles != self.session.roles:
             self.session.bind(roles)
@@ -257,7 +273,7 @@ class Capture:
         new = [device.name for device in devices if device.name not in live.devices]
         taken = _roles(live)
         # In the T-pose of a calibration, positions show which device is which.
-        standing = self.status.countdown > 0.0 and len(taken) < len(TRACKER_LABELS)
+        standing = self.status.countdown > 0.0 and not taken.keys() >= set(TRACKERS)
         if not new and not standing:
             return
         _forget_rows(live, set(self.heard), MAX_DEVICES - len(new))

@@ -139,6 +139,9 @@ class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
         row.operator_menu_enum("ssrhmr.live_wiggle", "role", icon="MOD_WAVE")
         row.operator("ssrhmr.live_forget", text="", icon="TRASH")
         layout.prop(live, "overlay")
+        row = layout.row()
+        row.active = live.overlay
+        row.prop(live, "certainty")
 
 
 CLASSES = (SSRHMR_OT_live_wiggle, SSRHMR_OT_live_forget, SSRHMR_UL_devices)

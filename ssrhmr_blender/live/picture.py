@@ -26,6 +26,9 @@ _FILLED_IN = (0.45, 0.7, 1.0, 0.9)
 BODY_COLOUR = (1.0, 0.75, 0.25, 0.9)
 _FLOOR = (0.6, 0.6, 0.6, 0.35)
 _THIN, _THICK = 1.0, 2.5
+_CERTAIN, _MIDDLING, _UNCERTAIN = (0.02, 0.05, 0.10)
+"""Expected errors in metres of the colours below, and colours between them."""
+_CERTAIN_COLOURS = ((0.3, 0.9, 0.45, 0.9), (1.0, 0.85, 0.25, 0.9), (0.95, 0.3, 0.2, 0.9))
 
 Point = tuple[float, float, float]
 Colour = tuple[float, float, float, float]
@@ -91,7 +94,8 @@ def picture_of_session(session: LiveSession, pose: LivePose | None, unit: float)
             unit=unit,
         )
         bones = np.array([(joint, parent) for joint, parent in enumerate(PARENTS) if joint])
-        add_skeleton(picture, joints @ axes.T * unit, bones)
+        errors = session.reconstructor.expected_errors
+        add_skeleton(picture, joints @ axes.T * unit, bones, errors)
     return picture
 
 
@@ -162,12 +166,31 @@ def _add_floor(picture: Picture, positions: np.ndarray, unit: float) -> None:
     picture.add(grid, _FLOOR)
 
 
-def add_skeleton(picture: Picture, joints: np.ndarray, bones: np.ndarray) -> None:
+def add_skeleton(
+    picture: Picture, joints: np.ndarray, bones: np.ndarray, errors: np.ndarray | None = None
+) -> None:
     """Add a stick figure.
 
     Args:
         picture: Picture to draw into.
         joints: (22, 3) positions in Blender's world.
-        bones: (n, 2) joints at both ends of each bone.
+        bones: (n, 2) joints at both ends of each bone, the lower one first.
+        errors: (22,) expected errors of the joints in metres, which colour the bones that lead to
+            them; None for one colour.
     """
-    picture.add(joints[bones], BODY_COLOUR, _THICK)
+    if errors is None:
+        picture.add(joints[bones], BODY_COLOUR, _THICK)
+        return
+    for bone in bones:
+        picture.add(joints[bone], colour_of_error(float(errors[bone[0]])), _THICK)
+
+
+def colour_of_error(error: float) -> Colour:
+    """Return a colour from green over yellow to red for an expected error in metres."""
+    import numpy as np
+
+    limits = (_CERTAIN, _MIDDLING, _UNCERTAIN)
+    red, green, blue, alpha = (
+        float(np.interp(error, limits, part)) for part in zip(*_CERTAIN_COLOURS, strict=True)
+    )
+    return red, green, blue, alpha

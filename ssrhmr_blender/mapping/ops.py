@@ -14,7 +14,7 @@ from ..common.typed import OperatorResult, armature_of, scene_of
 from ..common.validation import SetupError
 from ..properties.bones import bone_question, joint_label
 from ..properties.setup import setup_of
-from ..properties.tracker import TRACKER_LABELS
+from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS
 from ..rig.detection import detect_bones
 from ..rig.obstacles import active_constraints, keyed_bones, store_obstacles
 
@@ -216,9 +216,26 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         return {"FINISHED"} if clear else {"CANCELLED"}
 
 
+class SSRHMR_OT_clear_more_trackers(bpy.types.Operator):
+    """Choose no object for any of the optional trackers."""
+
+    bl_idname = "ssrhmr.clear_more_trackers"
+    bl_label = "Clear More Trackers"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Clear them; the calibration stays if there were none."""
+        setup = setup_of(scene_of(context))
+        chosen = [role for role in EXTRA_TRACKERS if setup.tracker(role).object is not None]
+        for role in chosen:
+            setup.tracker(role).object = None
+        return {"FINISHED"} if chosen else {"CANCELLED"}
+
+
 CLASSES = (
     SSRHMR_OT_detect_bones,
     SSRHMR_OT_choose_bone,
     SSRHMR_OT_mute_constraints,
     SSRHMR_OT_assign_trackers,
+    SSRHMR_OT_clear_more_trackers,
 )

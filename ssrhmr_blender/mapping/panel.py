@@ -12,7 +12,7 @@ from ..common.typed import Icon, armature_of, layout_of, scene_of
 from ..common.ui import RowList, SidebarPanel, draw_mute_button, draw_wrapped_text
 from ..properties.bones import LIKELY, SSRHMR_BoneSlot, bone_question, joint_label
 from ..properties.setup import SSRHMR_Setup, setup_of
-from ..properties.tracker import TRACKER_LABELS
+from ..properties.tracker import EXTRA_TRACKERS, SEGMENT_LABELS, TRACKER_LABELS, TRACKERS
 
 _SURE = 0.95
 
@@ -104,8 +104,8 @@ class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         column = layout.column(align=True)
-        for role, label in TRACKER_LABELS.items():
-            column.prop(setup.tracker(role), "object", text=label)
+        for role in TRACKERS:
+            column.prop(setup.tracker(role), "object", text=TRACKER_LABELS[role])
         _draw_missing(layout, context, setup)
         column = layout.column(align=True)
         column.operator("ssrhmr.assign_trackers", icon="EYEDROPPER")
@@ -119,7 +119,7 @@ def _draw_missing(
     missing = [
         iface_(TRACKER_LABELS[role]) for role, obj in setup.tracker_objects().items() if obj is None
     ]
-    if not missing or len(missing) == len(TRACKER_LABELS):
+    if not missing or len(missing) == len(TRACKERS):
         return
     if not setup.has_anchor():
         text = iface_("Choose a pelvis or a head: the body begins there")
@@ -129,4 +129,39 @@ def _draw_missing(
     draw_wrapped_text(layout, context, text.format(trackers=", ".join(missing)), icon="INFO")
 
 
-CLASSES = (SSRHMR_UL_bones, SSRHMR_PT_character, SSRHMR_PT_trackers)
+class SSRHMR_PT_more_trackers(SidebarPanel, bpy.types.Panel):
+    """The objects that follow optional trackers."""
+
+    bl_label = "More Trackers"
+    bl_idname = "SSRHMR_PT_more_trackers"
+    bl_parent_id = "SSRHMR_PT_trackers"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw a picker for each, what it measures, and where those at elbows and knees sit."""
+        layout, setup = layout_of(self), setup_of(scene_of(context))
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for role in EXTRA_TRACKERS:
+            tracker = setup.tracker(role)
+            column = layout.column(align=True)
+            column.prop(tracker, "object", text=TRACKER_LABELS[role])
+            if tracker.object is None:
+                continue
+            column.prop(tracker, "measures")
+            if role in SEGMENT_LABELS:
+                upper, lower = SEGMENT_LABELS[role]
+                row = column.row(align=True)
+                row.prop_enum(tracker, "segment", "AUTO")
+                row.prop_enum(tracker, "segment", "UPPER", text=iface_(upper))
+                row.prop_enum(tracker, "segment", "LOWER", text=iface_(lower))
+        layout.operator_menu_enum("ssrhmr.trackers_from_armature", "more", icon="ARMATURE_DATA")
+        layout.operator("ssrhmr.clear_more_trackers", icon="X")
+
+
+CLASSES = (
+    SSRHMR_UL_bones,
+    SSRHMR_PT_character,
+    SSRHMR_PT_trackers,
+    SSRHMR_PT_more_trackers,
+)

@@ -13,7 +13,7 @@ from ..common.user_folder import user_folder
 from ..properties.live import SSRHMR_Live, live_of
 from ..properties.migration import PRESET_FORMAT, migrate_preset
 from ..properties.setup import SSRHMR_Setup
-from ..properties.tracker import TRACKER_LABELS, TRACKERS, SSRHMR_Tracker
+from ..properties.tracker import ALL_TRACKERS, TRACKER_LABELS, TRACKERS, SSRHMR_Tracker
 from ..properties.values import ValuesError, check_values, read_values, write_values
 from . import files
 from .files import PresetError, PresetFile
@@ -24,6 +24,8 @@ _CLEANUP = (
 )
 _CONTACTS = ("sensitivity", "gap", "release", "whole_body")
 """How contacts are found; where they are belongs to one take."""
+_WEARING = ("weight",)
+_WEARING_EXTRA = ("weight", "segment", "measures")
 _ADJUSTMENT = ("offset", "rotation")
 _CALIBRATION = (
     *("reference", "proportions", "height", "calibration_frame", "calibration"),
@@ -32,7 +34,7 @@ _CALIBRATION = (
 )
 _LIVE = (
     *("protocol", "port", "everywhere", "allowed", "announce", "devices", "countdown"),
-    *("overlay", "sound", "pre_roll", "play", "bake"),
+    *("overlay", "certainty", "sound", "pre_roll", "play", "bake"),
 )
 
 
@@ -116,10 +118,13 @@ def _apply_bones(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
 
 
 def _collect_trackers(setup: SSRHMR_Setup) -> dict[str, Any]:
-    objects = setup.tracker_objects()
+    objects = setup.tracker_objects(ALL_TRACKERS)
     if not any(objects.values()):
         raise PresetError("There are no trackers to save yet: choose them first")
-    trackers = {role: read_values(setup.tracker(role), ("weight",)) for role in TRACKERS}
+    trackers = {
+        role: read_values(setup.tracker(role), _WEARING if role in TRACKERS else _WEARING_EXTRA)
+        for role in ALL_TRACKERS
+    }
     for role, obj in objects.items():
         if obj is not None:
             trackers[role]["object"] = obj.name
@@ -129,12 +134,13 @@ def _collect_trackers(setup: SSRHMR_Setup) -> dict[str, Any]:
 
 
 def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
-    trackers = _checked_trackers(values, ("weight",))
+    trackers = _checked_trackers(values, _WEARING_EXTRA)
     settings = check_values(SSRHMR_Setup, values.get("settings", {}), _CLEANUP)
     if "contacts" in settings:
         ways = settings["contacts"]
         settings["contacts"] = {name: ways[name] for name in _CONTACTS if name in ways}
-    names = {role: values.get("trackers", {}).get(role, {}).get("object", "") for role in TRACKERS}
+    stored = values.get("trackers", {})
+    names = {role: stored.get(role, {}).get("object", "") for role in ALL_TRACKERS}
     if not all(isinstance(name, str) for name in names.values()):
         raise PresetError("The preset is damaged (it holds no names of trackers): save it again")
     scene: Any = setup.id_data
@@ -148,7 +154,7 @@ def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
                 tracker.object = obj
         elif name:
             missing.append(f"{TRACKER_LABELS[role]} ('{name[:40]}')")
-        elif role in values.get("trackers", {}) and tracker.object is not None:
+        elif role in stored and tracker.object is not None:
             # The performer of the preset does not wear it.
             tracker.object = None
         write_values(tracker, trackers[role])
@@ -159,7 +165,7 @@ def _apply_trackers(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
 def _collect_calibration(setup: SSRHMR_Setup) -> dict[str, Any]:
     if not setup.calibration:
         raise PresetError("There is no calibration to save yet: press Calibrate")
-    trackers = {role: read_values(setup.tracker(role), _ADJUSTMENT) for role in TRACKERS}
+    trackers = {role: read_values(setup.tracker(role), _ADJUSTMENT) for role in ALL_TRACKERS}
     return {**read_values(setup, _CALIBRATION), "trackers": trackers}
 
 
@@ -172,7 +178,7 @@ def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]
     Calibration.from_json(checked["calibration"])  # raises if the text is not a calibration
     trackers = _checked_trackers(values, _ADJUSTMENT)
     none = {name: [0.0, 0.0, 0.0] for name in _ADJUSTMENT}
-    for role in TRACKERS:
+    for role in ALL_TRACKERS:
         write_values(setup.tracker(role), {**none, **trackers[role]})
     cleared = {"fits": [], "measures": [], "warnings": [], "assumed": ""}
     write_values(setup, {**cleared, **checked})
@@ -188,7 +194,9 @@ def _checked_trackers(values: dict[str, Any], names: tuple[str, ...]) -> dict[st
     trackers = values.get("trackers", {})
     if not isinstance(trackers, dict):
         raise ValuesError("'trackers' must be pairs of names and settings")
-    return {role: check_values(SSRHMR_Tracker, trackers.get(role, {}), names) for role in TRACKERS}
+    return {
+        role: check_values(SSRHMR_Tracker, trackers.get(role, {}), names) for role in ALL_TRACKERS
+    }
 
 
 def _collect_live(setup: SSRHMR_Setup) -> dict[str, Any]:
@@ -199,7 +207,7 @@ def _collect_live(setup: SSRHMR_Setup) -> dict[str, Any]:
 def _apply_live(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]:
     checked = check_values(SSRHMR_Live, values, _LIVE)
     roles = [device.get("role") for device in checked.get("devices", [])]
-    roles = [role for role in roles if role in TRACKERS]
+    roles = [role for role in roles if role in ALL_TRACKERS]
     if len(set(roles)) < len(roles):
         raise PresetError(
             "The preset is damaged (two devices are worn in one place): save it again"

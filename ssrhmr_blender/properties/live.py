@@ -129,6 +129,11 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         description="Draw trackers, floor and skeleton in the 3D view while capturing",
         default=True,
     )
+    certainty: bpy.props.BoolProperty(
+        name="Colour by Certainty",
+        description="Colour the skeleton of the overlay by how far each joint is expected to be"
+        " off: green up to 2 cm, yellow, red from 10 cm",
+    )
     sound: bpy.props.BoolProperty(
         name="Sound",
         description="Beep at each second of the countdown and at each exercise of the movement",

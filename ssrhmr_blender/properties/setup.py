@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import bpy
@@ -15,6 +16,8 @@ from .contacts import SSRHMR_Contacts
 from .keys import SSRHMR_Keys
 from .root_motion import SSRHMR_RootMotion
 from .tracker import (
+    ALL_TRACKERS,
+    EXTRA_TRACKERS,
     TRACKER_ITEMS,
     TRACKERS,
     SSRHMR_Tracker,
@@ -265,6 +268,12 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     root_motion: bpy.props.PointerProperty(type=SSRHMR_RootMotion, name="Root Motion")
     keyframes: bpy.props.PointerProperty(type=SSRHMR_Keys, name="Keys")
 
+    write_certainty: bpy.props.BoolProperty(
+        name="Write Certainty",
+        description="Also write how far joints are expected to be off, in millimetres: as a curve"
+        " of a custom property of the character, with markers in the new action where it is most",
+    )
+
     message: bpy.props.StringProperty(name="Message", options={"SKIP_SAVE"})
     notes: bpy.props.StringProperty(name="Notes", options={"HIDDEN", "SKIP_SAVE"})
     progress: bpy.props.FloatProperty(
@@ -278,15 +287,26 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         right_hand: bpy.types.Object | None
         left_foot: bpy.types.Object | None
         right_foot: bpy.types.Object | None
+        chest: bpy.types.Object | None
+        left_shoulder: bpy.types.Object | None
+        right_shoulder: bpy.types.Object | None
+        left_elbow: bpy.types.Object | None
+        right_elbow: bpy.types.Object | None
+        left_knee: bpy.types.Object | None
+        right_knee: bpy.types.Object | None
+        left_toe: bpy.types.Object | None
+        right_toe: bpy.types.Object | None
 
     def tracker(self, role: str) -> SSRHMR_Tracker:
         """Return the settings of a tracker by its name."""
         tracker: SSRHMR_Tracker = getattr(self.trackers, role)
         return tracker
 
-    def tracker_objects(self) -> dict[str, bpy.types.Object | None]:
-        """Return the objects of the trackers by name."""
-        return {role: self.tracker(role).object for role in TRACKERS}
+    def tracker_objects(
+        self, roles: Iterable[str] = TRACKERS
+    ) -> dict[str, bpy.types.Object | None]:
+        """Return the objects of trackers by name; by default without the optional trackers."""
+        return {role: self.tracker(role).object for role in roles}
 
     def has_anchor(self) -> bool:
         """Return whether a pelvis or a head is tracked, from which the others are filled in."""
@@ -296,6 +316,10 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         """Return the weights of the trackers, in the order of :data:`TRACKERS`."""
         return [self.tracker(role).weight for role in TRACKERS]
 
+    def extra_weights(self) -> list[float]:
+        """Return the weights of the optional trackers, in the order of :data:`EXTRA_TRACKERS`."""
+        return [self.tracker(role).weight for role in EXTRA_TRACKERS]
+
     def clear_calibration(self) -> None:
         """Remove the calibration: what it was made from has changed."""
         self.calibration = self.assumed = ""
@@ -304,7 +328,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         self.measures.clear()
 
 
-for _role in TRACKERS:
+for _role in ALL_TRACKERS:
     setattr(SSRHMR_Setup, _role, object_property(_role))
 
 

@@ -2,7 +2,7 @@
 """The trackers of a setup, one group of settings each.
 
 Everything about a tracker lies in its :class:`SSRHMR_Tracker`, and the groups are declared from the
-tables below: another tracker is another line in each of the two. A pointer to a group, unlike an
+tables below: another tracker is another line in two of them. A pointer to a group, unlike an
 item of a collection, always exists, so panels draw it, scripts read it, and undo, copies of scenes
 and library overrides treat it like any other setting, without anything to fill in first.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-TRACKER_LABELS = {
+_MAIN_LABELS = {
     "pelvis": "Pelvis",
     "head": "Head",
     "left_hand": "Left Hand",
@@ -21,6 +21,18 @@ TRACKER_LABELS = {
     "left_foot": "Left Foot",
     "right_foot": "Right Foot",
 }
+_EXTRA_LABELS = {
+    "chest": "Chest",
+    "left_shoulder": "Left Shoulder",
+    "right_shoulder": "Right Shoulder",
+    "left_elbow": "Left Elbow",
+    "right_elbow": "Right Elbow",
+    "left_knee": "Left Knee",
+    "right_knee": "Right Knee",
+    "left_toe": "Left Toe",
+    "right_toe": "Right Toe",
+}
+TRACKER_LABELS = {**_MAIN_LABELS, **_EXTRA_LABELS}
 TRACKER_PLACES = {
     "pelvis": "On the hips or the belt",
     "head": "On the head, such as a headset",
@@ -28,12 +40,32 @@ TRACKER_PLACES = {
     "right_hand": "In or on the right hand",
     "left_foot": "On the left foot or ankle",
     "right_foot": "On the right foot or ankle",
+    "chest": "On the breastbone or between the shoulder blades",
+    "left_shoulder": "On the left shoulder, above the joint of the arm",
+    "right_shoulder": "On the right shoulder, above the joint of the arm",
+    "left_elbow": "On the left upper arm or forearm, near the elbow",
+    "right_elbow": "On the right upper arm or forearm, near the elbow",
+    "left_knee": "On the left thigh or shin, near the knee",
+    "right_knee": "On the right thigh or shin, near the knee",
+    "left_toe": "On the toes of the left foot",
+    "right_toe": "On the toes of the right foot",
 }
 TRACKER_ITEMS = [(role, label, TRACKER_PLACES[role]) for role, label in TRACKER_LABELS.items()]
 """Items of enums whose choices are the trackers."""
-TRACKERS = tuple(TRACKER_LABELS)
+TRACKERS = tuple(_MAIN_LABELS)
 """Names in the order of ssrhmr_core.body.skeleton.TRACKERS; written out here because the core is
 imported on first use only. A test compares the two."""
+EXTRA_TRACKERS = tuple(_EXTRA_LABELS)
+"""Names of the optional trackers, those of ssrhmr_core.body.extra_trackers in their order."""
+ALL_TRACKERS = TRACKERS + EXTRA_TRACKERS
+SEGMENT_LABELS = {
+    "left_elbow": ("Upper Arm", "Forearm"),
+    "right_elbow": ("Upper Arm", "Forearm"),
+    "left_knee": ("Thigh", "Shin"),
+    "right_knee": ("Thigh", "Shin"),
+}
+"""Names of the parts of the body above and below the joints of some trackers: they may sit on
+either."""
 
 
 def setup_holding(group: bpy.types.PropertyGroup, member: str) -> Any:
@@ -64,6 +96,27 @@ class SSRHMR_Tracker(bpy.types.PropertyGroup):
         name="Object",
         description="Animated object that follows this tracker, such as an imported empty",
         poll=_is_tracker,
+        update=_clear_calibration,
+    )
+    segment: bpy.props.EnumProperty(
+        name="Worn On",
+        description="Part of the body that carries a tracker at an elbow or a knee",
+        items=(
+            ("AUTO", "Automatic", "Calibration infers it from where the tracker is in the pose"),
+            ("UPPER", "Above the Joint", "On the upper arm or the thigh"),
+            ("LOWER", "Below the Joint", "On the forearm or the shin"),
+        ),
+        update=_clear_calibration,
+    )
+    measures: bpy.props.EnumProperty(
+        name="Measures",
+        description="What an optional tracker measures; what it does not measure is left to the"
+        " model",
+        items=(
+            ("BOTH", "Position and Rotation", "Where the tracker is, and how it is rotated"),
+            ("ROTATION", "Rotation Only", "How it is rotated, as inertial trackers do"),
+            ("POSITION", "Position Only", "Where it is, as markers and points do"),
+        ),
         update=_clear_calibration,
     )
     weight: bpy.props.FloatProperty(
@@ -112,6 +165,15 @@ class SSRHMR_Trackers(bpy.types.PropertyGroup):
         right_hand: SSRHMR_Tracker
         left_foot: SSRHMR_Tracker
         right_foot: SSRHMR_Tracker
+        chest: SSRHMR_Tracker
+        left_shoulder: SSRHMR_Tracker
+        right_shoulder: SSRHMR_Tracker
+        left_elbow: SSRHMR_Tracker
+        right_elbow: SSRHMR_Tracker
+        left_knee: SSRHMR_Tracker
+        right_knee: SSRHMR_Tracker
+        left_toe: SSRHMR_Tracker
+        right_toe: SSRHMR_Tracker
 
 
 def object_property(role: str) -> property:

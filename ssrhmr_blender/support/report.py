@@ -16,7 +16,7 @@ from ..common.log import RECENT
 from ..common.redaction import private_names, redact
 from ..properties.bones import LIKELY
 from ..properties.setup import SSRHMR_Setup, setup_of
-from ..properties.tracker import TRACKERS
+from ..properties.tracker import ALL_TRACKERS, EXTRA_TRACKERS, SEGMENT_LABELS
 
 Section = Callable[[bpy.types.Scene], list[str]]
 """Returns a heading and the lines below it, free of names and paths."""
@@ -93,12 +93,15 @@ def _describe_character(setup: SSRHMR_Setup) -> Iterator[str]:
 
 
 def _describe_trackers(setup: SSRHMR_Setup) -> Iterator[str]:
-    for role in TRACKERS:
+    for role in ALL_TRACKERS:
         tracker = setup.tracker(role)
         if tracker.object is None:
-            yield f"{role}: none"
+            if role not in EXTRA_TRACKERS:
+                yield f"{role}: none"
             continue
         parts = [tracker.object.type.lower(), *_list_movers(tracker.object)]
+        if role in SEGMENT_LABELS:
+            parts.append(f"worn {tracker.segment.lower()}")
         if tracker.weight != 1.0:
             parts.append(f"weight {tracker.weight:.2f}")
         if any(tracker.offset) or any(tracker.rotation):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import bpy
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def read_joints(
-    scene: bpy.types.Scene, armature: bpy.types.Object, character: Character, frames: np.ndarray
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object,
+    character: Character,
+    frames: np.ndarray,
+    extras: Sequence[str] = (),
 ) -> Generator[float, None, Take]:
     """Read the tracked joints of an armature's evaluated pose.
 
@@ -32,39 +36,59 @@ def read_joints(
         armature: Armature object.
         character: The same armature as :func:`~ssrhmr_blender.rig.reading.read_character` reads it.
         frames: (F,) frame numbers, with fractions for sub-frames.
+        extras: Names of optional trackers whose joints are read too, see :func:`readable_extras`.
 
     Yields:
         The share done, 0..1.
 
     Returns:
-        The joints as six trackers, in scene units. Their rotations are canonical.
+        The joints as trackers, in scene units. Their rotations are canonical.
 
     Raises:
         SamplingError, GoneError: with a message for the user.
     """
+    from ssrhmr_core.body.extra_trackers import EXTRA_ROLES
     from ssrhmr_core.body.skeleton import TRACKER_JOINTS
 
-    names = [character.bones[joint] for joint in TRACKER_JOINTS]
-    canonical = _canonical_rotations(armature, character, names)
+    placed = [*TRACKER_JOINTS, *(EXTRA_ROLES[role].position for role in extras)]
+    turning = [*TRACKER_JOINTS, *(EXTRA_ROLES[role].rotation() for role in extras)]
+    joints = list(dict.fromkeys([*placed, *turning]))
+    names = [character.bones[joint] for joint in joints]
+    canonical = _canonical_rotations(armature, character, joints)
     rate = scene.render.fps / scene.render.fps_base
-    worlds = yield from sample_bones(scene.name, key_of(armature), names, list(frames))
+    sampled = yield from sample_bones(scene.name, key_of(armature), names, list(frames))
     # Bones may be stretched; joints are not.
-    worlds[..., :3, :3] = split_transforms(worlds)[1] @ canonical
-    return take_from_samples(worlds, frames, rate, dict(zip(TRACKERS, names, strict=True)))
+    sampled[..., :3, :3] = split_transforms(sampled)[1] @ canonical
+    worlds = sampled[:, [joints.index(joint) for joint in placed]]
+    worlds[..., :3, :3] = sampled[:, [joints.index(joint) for joint in turning], :3, :3]
+    roles = [*TRACKERS, *extras]
+    labels = {role: character.bones[joint] for role, joint in zip(roles, placed, strict=True)}
+    return take_from_samples(worlds, frames, rate, labels)
+
+
+def readable_extras(character: Character, roles: Sequence[str]) -> list[str]:
+    """Return those of some optional trackers whose joints an armature has bones for."""
+    from ssrhmr_core.body.extra_trackers import EXTRA_ROLES
+
+    def is_readable(role: str) -> bool:
+        joints = EXTRA_ROLES[role].position, EXTRA_ROLES[role].rotation()
+        return all(character.bones[joint] for joint in joints)
+
+    return [role for role in roles if is_readable(role)]
 
 
 def _canonical_rotations(
-    armature: bpy.types.Object, character: Character, names: list[str]
+    armature: bpy.types.Object, character: Character, joints: list[int]
 ) -> np.ndarray:
-    """Return rotations (6, 3, 3) from the canonical joints' axes in Blender to their bones'."""
+    """Return rotations (n, 3, 3) from the canonical axes of joints in Blender to their bones'."""
     import numpy as np
-
-    from ssrhmr_core.body.skeleton import TRACKER_JOINTS
 
     axes = core_axes()
     bones = armature_of(armature).bones
-    rests = np.array([flatten_matrix(bones[name].matrix_local) for name in names])
+    rests = np.array(
+        [flatten_matrix(bones[character.bones[joint]].matrix_local) for joint in joints]
+    )
     rests = axes @ rests.reshape(-1, 4, 4)[:, :3, :3]
-    alignments = character.rest.alignments[list(TRACKER_JOINTS)].astype(np.float64)
+    alignments = character.rest.alignments[joints].astype(np.float64)
     canonical: np.ndarray = (alignments @ rests).swapaxes(-1, -2) @ axes
     return canonical

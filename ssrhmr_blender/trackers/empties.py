@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 
 from ..animation.actions import ActionWriter
 from ..common.axes import core_axes, metre
 from ..common.clock import curve_time_per_frame
-from ..properties.tracker import TRACKER_LABELS, TRACKERS
-from .joints import store_performer
+from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS, TRACKERS
+from .joints import mark_as_lower, store_performer
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ssrhmr_core.body.skeleton import Skeleton
     from ssrhmr_core.tracking.take import Take
 
@@ -44,35 +46,89 @@ def make_empties(
     Returns:
         The empties by tracker; trackers that were never visible have none.
     """
-    import numpy as np
-    from pymotion.rotations import quat_np as quat
-
-    axes, unit = core_axes().T, metre(scene)
-    axes_quat = quat.from_matrix(axes)
+    unit = metre(scene)
     rate = scene.render.fps / scene.render.fps_base
     first = scene.frame_start if start is None else start
     frames = (first + (take.times - take.times[0]) * rate) * curve_time_per_frame(scene)
-    positions = take.positions @ axes.T * unit
-    rotations = quat.mul(quat.mul(axes_quat, take.rotations), quat.inverse(axes_quat))
     if collection is None:
         collection = bpy.data.collections.new(name)
         scene.collection.children.link(collection)
     empties = {}
-    for number, role in enumerate(TRACKERS):
-        valid = take.valid[:, number]
-        if not valid.any():
-            continue
+    for role, track in _split_take(take).items():
         empty = bpy.data.objects.new(f"{name} {TRACKER_LABELS[role]}", None)
         empty.empty_display_type, empty.empty_display_size = "ARROWS", _DISPLAY_SIZE * unit
         empty.rotation_mode = "QUATERNION"
         collection.objects.link(empty)
-        writer = ActionWriter(empty.name, empty)
-        writer.write("Tracker", "location", frames[valid], positions[valid, number])
-        quats = quat.unroll(np.asarray(rotations[valid, number], np.float64), axis=0)
-        writer.write("Tracker", "rotation_quaternion", frames[valid], quats)
-        writer.assign(empty)
+        _key_track(empty, track, frames, unit)
+        if track.lower:
+            mark_as_lower(empty)
         empties[role] = empty
     for role in ("pelvis", "head"):
         if performer is not None and role in empties:
             store_performer(empties[role], performer)
     return empties
+
+
+class _Track(NamedTuple):
+    """What one tracker measured.
+
+    Attributes:
+        positions: (F, 3) positions in metres.
+        rotations: (F, 4) rotations.
+        has_position: (F,) bool, where it has a position.
+        has_rotation: (F,) bool, where it has a rotation.
+        lower: Whether it sits below its elbow or knee.
+    """
+
+    positions: np.ndarray
+    rotations: np.ndarray
+    has_position: np.ndarray
+    has_rotation: np.ndarray
+    lower: bool = False
+
+
+def _split_take(take: Take) -> dict[str, _Track]:
+    """Return the trackers of a take that were ever visible, by role."""
+    tracks = {
+        role: _Track(
+            take.positions[:, number],
+            take.rotations[:, number],
+            take.valid[:, number],
+            take.valid[:, number],
+        )
+        for number, role in enumerate(TRACKERS)
+        if take.valid[:, number].any()
+    }
+    extras = take.extras
+    if extras is None:
+        return tracks
+    for role in extras.worn:
+        number = EXTRA_TRACKERS.index(role)
+        tracks[role] = _Track(
+            extras.positions[:, number],
+            extras.rotations[:, number],
+            extras.has_position[:, number],
+            extras.has_rotation[:, number],
+            bool(extras.lower[number]),
+        )
+    return tracks
+
+
+def _key_track(empty: bpy.types.Object, track: _Track, frames: np.ndarray, unit: float) -> None:
+    """Key what a tracker measured, at (F,) frames, on an empty."""
+    import numpy as np
+    from pymotion.rotations import quat_np as quat
+
+    axes = core_axes().T
+    axes_quat = quat.from_matrix(axes)
+    writer = ActionWriter(empty.name, empty)
+    shown = track.has_position
+    if shown.any():
+        positions = track.positions[shown] @ axes.T * unit
+        writer.write("Tracker", "location", frames[shown], positions)
+    shown = track.has_rotation
+    if shown.any():
+        rotations = quat.mul(quat.mul(axes_quat, track.rotations[shown]), quat.inverse(axes_quat))
+        quats = quat.unroll(np.asarray(rotations, np.float64), axis=0)
+        writer.write("Tracker", "rotation_quaternion", frames[shown], quats)
+    writer.assign(empty)

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import bpy
 
+from ..animation.actions import curves_of
 from ..common.axes import metre
 from ..common.errors import UserError
 from ..common.validation import SetupError, check_character
-from ..properties.tracker import TRACKERS
+from ..properties.tracker import ALL_TRACKERS, EXTRA_TRACKERS
 from ..rig.reading import read_character
 from .stored_calibration import clear_adjustments, store_assumptions
 
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 
 _PERFORMER = "ssrhmr_performer"
 """Custom property of pelvis and head: JSON of the performer's 22 offsets in metres."""
+
+
+_SEGMENT = "ssrhmr_segment"
+"""Custom property of an elbow's or a knee's object: "LOWER" if its tracker sits below the joint."""
+
+
+def mark_as_lower(tracker: bpy.types.Object) -> None:
+    """Store on the object of a tracker that it sits below its elbow or knee."""
+    tracker[_SEGMENT] = "LOWER"
 
 
 def store_performer(tracker: bpy.types.Object, performer: Skeleton) -> None:
@@ -105,12 +115,24 @@ def calibrate_to_joints(scene: bpy.types.Scene, setup: SSRHMR_Setup, character: 
 
 def use_trackers(setup: SSRHMR_Setup, empties: dict[str, bpy.types.Object]) -> None:
     """Choose new objects as the trackers of a setup, and their keys as its range."""
-    for role in TRACKERS:
+    for role in ALL_TRACKERS:
         setattr(setup, role, empties.get(role))
+        if role in EXTRA_TRACKERS and role in empties:
+            tracker = setup.tracker(role)
+            tracker.measures = _measures(empties[role])
+            tracker.segment = "LOWER" if empties[role].get(_SEGMENT) == "LOWER" else "AUTO"
     setup.range = "TRACKERS"
     if setup.reference == "JOINTS":
         # That was said of the trackers before.
         setup.reference = "T_POSE"
+
+
+def _measures(empty: bpy.types.Object) -> Literal["BOTH", "ROTATION", "POSITION"]:
+    """Return what a tracker measures that was made of a take: what has keys."""
+    paths = {curve.data_path for curve in curves_of(empty)}
+    if "location" not in paths:
+        return "ROTATION"
+    return "BOTH" if "rotation_quaternion" in paths else "POSITION"
 
 
 def use_joints(

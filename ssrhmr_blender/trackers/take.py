@@ -3,25 +3,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..common.axes import core_axes, split_transforms
 from ..common.errors import UserError
-from ..properties.tracker import TRACKERS
+from ..properties.tracker import EXTRA_TRACKERS, SEGMENT_LABELS, TRACKERS
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ssrhmr_core.tracking.extra_readings import ExtraReadings
     from ssrhmr_core.tracking.take import Take
+
+    from ..properties.setup import SSRHMR_Setup
 
 
 class SamplingError(UserError):
     """Trackers that cannot be used; the message names the tracker and the frame."""
 
 
+@dataclass(frozen=True)
+class Wearing:
+    """How the optional trackers of a setup are worn, and what they measure.
+
+    Attributes:
+        lower: Roles of trackers that sit below their elbow or knee.
+        without_position: Roles of trackers that measure their rotation alone.
+        without_rotation: Roles of trackers that measure their position alone.
+    """
+
+    lower: frozenset[str] = frozenset()
+    without_position: frozenset[str] = frozenset()
+    without_rotation: frozenset[str] = frozenset()
+
+
+def read_wearing(setup: SSRHMR_Setup) -> Wearing:
+    """Return how the optional trackers of a setup are worn."""
+    trackers = {role: setup.tracker(role) for role in EXTRA_TRACKERS}
+    return Wearing(
+        lower=frozenset(role for role in SEGMENT_LABELS if trackers[role].segment == "LOWER"),
+        without_position=frozenset(
+            role for role, tracker in trackers.items() if tracker.measures == "ROTATION"
+        ),
+        without_rotation=frozenset(
+            role for role, tracker in trackers.items() if tracker.measures == "POSITION"
+        ),
+    )
+
+
 def take_from_samples(
-    worlds: np.ndarray, frames: np.ndarray, rate: float, trackers: Mapping[str, str]
+    worlds: np.ndarray,
+    frames: np.ndarray,
+    rate: float,
+    trackers: Mapping[str, str],
+    wearing: Wearing | None = None,
 ) -> Take:
     """Turn world transforms into a take in the core's axes.
 
@@ -30,7 +67,8 @@ def take_from_samples(
         frames: (F,) frame numbers.
         rate: Frames per second.
         trackers: Names of the n objects by role, in the order of ``worlds``. Roles that are not
-            among them are never valid in the take.
+            among them are never valid in the take. Optional trackers become its extras.
+        wearing: How the optional trackers are worn; above their joints if not given.
 
     Raises:
         SamplingError: if a transform is not a number, or an object is scaled to nothing.
@@ -62,17 +100,49 @@ def take_from_samples(
         rotations = u @ vt
     axes = core_axes()
     quats = quat.normalize(quat.from_matrix(axes @ rotations @ axes.T))
-    count, columns = len(worlds), [TRACKERS.index(role) for role in trackers]
+    quats, positions = quat.unroll(quats, axis=0), positions @ axes.T
+    roles = list(trackers)
+    main = [column for column, role in enumerate(roles) if role in TRACKERS]
+    columns = [TRACKERS.index(roles[column]) for column in main]
+    count = len(worlds)
     take = Take(
         times=(frames - frames[0]) / rate,
         positions=np.zeros((count, len(TRACKERS), 3), np.float32),
         rotations=np.tile(np.array([1, 0, 0, 0], np.float32), (count, len(TRACKERS), 1)),
         valid=np.zeros((count, len(TRACKERS)), bool),
+        extras=_read_extras(positions, quats, roles, wearing or Wearing()),
     )
-    take.positions[:, columns] = positions @ axes.T
-    take.rotations[:, columns] = quat.unroll(quats, axis=0)
+    take.positions[:, columns] = positions[:, main]
+    take.rotations[:, columns] = quats[:, main]
     take.valid[:, columns] = True
     return take
+
+
+def _read_extras(
+    positions: np.ndarray, quats: np.ndarray, roles: Sequence[str], wearing: Wearing
+) -> ExtraReadings | None:
+    """Return the optional trackers among some trackers in the core's axes; None if there is none.
+
+    Args:
+        positions: (F, n, 3) positions.
+        quats: (F, n, 4) rotations.
+        roles: Roles of the n trackers.
+        wearing: How they are worn.
+    """
+    from ssrhmr_core.tracking.extra_readings import ExtraReadings
+
+    worn = {role: column for column, role in enumerate(roles) if role in EXTRA_TRACKERS}
+    if not worn:
+        return None
+    extras = ExtraReadings.empty(len(positions))
+    for role, column in worn.items():
+        index = EXTRA_TRACKERS.index(role)
+        extras.positions[:, index] = positions[:, column]
+        extras.rotations[:, index] = quats[:, column]
+        extras.has_position[:, index] = role not in wearing.without_position
+        extras.has_rotation[:, index] = role not in wearing.without_rotation
+        extras.lower[index] = role in wearing.lower
+    return extras
 
 
 def _is_sheared(rotations: np.ndarray) -> bool:

@@ -60,6 +60,10 @@ class Layout:
     def prop(self, data: Any, name: str, icon: str = "NONE", **_: object) -> None:
         assert name in data.bl_rna.properties and icon in ICONS, (name, icon)
 
+    def prop_enum(self, data: Any, name: str, value: str, text: str = "") -> None:
+        assert value in data.bl_rna.properties[name].enum_items, (name, value)
+        self.texts.append(text)
+
     def prop_search(self, data: Any, name: str, where: Any, inside: str, **_: object) -> None:
         assert name in data.bl_rna.properties and inside in where.bl_rna.properties, name
 

@@ -408,6 +408,36 @@ def test_watching_without_a_character(
     assert current.pose is not None
 
 
+def expected_errors(current: capture.Capture) -> np.ndarray | None:
+    assert current.session.reconstructor is not None
+    return current.session.reconstructor.expected_errors
+
+
+def test_the_skeleton_is_coloured_by_certainty(hero: bpy.types.Object, sender: Sender) -> None:
+    """Off by default; switched while it runs."""
+    live = bpy.context.scene.ssrhmr_live
+    current = start()
+    stream(current, sender, range(60))
+    assert expected_errors(current) is None
+    bones = 2 * 21
+    assert len(ends(current.picture(), picture.BODY_COLOUR)) == bones
+    live.certainty = True
+    stream(current, sender, range(60, 80))
+    errors = expected_errors(current)
+    assert errors is not None and errors.shape == (22,) and (errors > 0.0).all()
+    errors[:] = 0.02
+    errors[INDEX["left_elbow"]] = 0.3
+    current._picture = None
+    shown = current.picture()
+    red, green = picture.colour_of_error(0.1), picture.colour_of_error(0.02)
+    assert len(ends(shown, picture.BODY_COLOUR)) == 0
+    assert len(ends(shown, green)) == bones - 2 and len(ends(shown, red)) == 2
+    assert red[0] > red[1] and green[1] > green[0]
+    live.certainty = False
+    stream(current, sender, range(80, 90))
+    assert len(ends(current.picture(), picture.BODY_COLOUR)) == bones
+
+
 def test_the_header_tells_how_it_goes(hero: bpy.types.Object, sender: Sender) -> None:
     said: list[str] = []
 

@@ -19,7 +19,7 @@ from ssrhmr_blender.properties.contacts import SSRHMR_Contacts
 from ssrhmr_blender.properties.keys import SSRHMR_Keys
 from ssrhmr_blender.properties.migration import PRESET_FORMAT, migrate_file, migrate_preset
 from ssrhmr_blender.properties.root_motion import SSRHMR_RootMotion
-from ssrhmr_blender.properties.tracker import TRACKERS
+from ssrhmr_blender.properties.tracker import EXTRA_TRACKERS, TRACKERS, SSRHMR_Tracker
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_blender.trackers.stored_calibration import stored_calibration
 from ssrhmr_core.tracking.calibration import Calibration
@@ -32,7 +32,15 @@ FILES = ["former_4.2.blend", "former_4.5.blend"]
 def defaults(group: type[bpy.types.PropertyGroup]) -> dict[str, Any]:
     """Return the defaults of a group of settings that former versions lack."""
     declared = [prop for prop in group.bl_rna.properties if prop.identifier != "rna_type"]
-    return {prop.identifier: [] if prop.type == "COLLECTION" else prop.default for prop in declared}
+    return {prop.identifier: default_of(prop) for prop in declared}
+
+
+def default_of(prop: Any) -> Any:
+    if prop.type == "COLLECTION":
+        return []
+    if prop.type == "POINTER":
+        return None
+    return list(prop.default_array) if getattr(prop, "is_array", False) else prop.default
 
 
 def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
@@ -45,9 +53,14 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
             "weight": setup.pop(f"{role}_weight"),
             "offset": setup.pop(f"{role}_offset"),
             "rotation": setup.pop(f"{role}_turn"),
+            # The six are always worn so.
+            "segment": "AUTO",
+            "measures": "BOTH",
         }
         for role in TRACKERS
     } | {"name": ""}
+    # Former versions have no optional trackers.
+    setup["trackers"] |= {role: defaults(SSRHMR_Tracker) for role in EXTRA_TRACKERS}
     setup["contacts"] = defaults(SSRHMR_Contacts)
     setup["keyframes"] = defaults(SSRHMR_Keys)
     setup["root_motion"] = defaults(SSRHMR_RootMotion)
@@ -64,7 +77,7 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
     return setup
 
 
-NEW_LIVE = {"allowed": "", "announce": True, "sound": True}
+NEW_LIVE = {"allowed": "", "announce": True, "sound": True, "certainty": False}
 """Live settings that former versions lack."""
 
 
@@ -208,6 +221,8 @@ def test_former_presets_hold_what_the_former_file_holds(file: str) -> None:
         stored.get("settings", {}).pop(name, None)
     for name in ("assumed", "correct_floor", "measures"):
         stored.get("settings", stored).pop(name, None)
+    for role in EXTRA_TRACKERS:
+        stored.get("trackers", {}).pop(role, None)
     for fit in stored.get("settings", stored).get("fits", ()):
         fit.pop("deviation", None)
     assert stored == read_preset(FORMER / file, kind).values

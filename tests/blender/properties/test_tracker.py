@@ -9,7 +9,15 @@ import bpy
 import pytest
 
 from ssrhmr_blender.properties import characters
-from ssrhmr_blender.properties.tracker import TRACKERS
+from ssrhmr_blender.properties.tracker import (
+    ALL_TRACKERS,
+    EXTRA_TRACKERS,
+    SEGMENT_LABELS,
+    TRACKER_LABELS,
+    TRACKER_PLACES,
+    TRACKERS,
+)
+from ssrhmr_core.body import extra_trackers
 
 
 @pytest.fixture
@@ -77,3 +85,44 @@ def test_undo_brings_an_object_back() -> None:
     bpy.ops.ed.undo_push(message="cleared")
     bpy.ops.ed.undo()
     assert bpy.context.scene.ssrhmr.head.name == "Headset"
+
+
+def test_optional_trackers_are_those_of_the_core() -> None:
+    assert EXTRA_TRACKERS == extra_trackers.EXTRA_TRACKERS
+    assert tuple(SEGMENT_LABELS) == extra_trackers.SEGMENTED_TRACKERS
+    assert ALL_TRACKERS == tuple(TRACKER_LABELS) == tuple(TRACKER_PLACES)
+
+
+def test_optional_trackers_have_what_the_six_have() -> None:
+    setup: Any = bpy.context.scene.ssrhmr
+    for role in EXTRA_TRACKERS:
+        obj = bpy.data.objects.new(role, None)
+        setattr(setup, role, obj)
+        assert getattr(setup, role) == setup.tracker(role).object == obj
+    assert list(setup.tracker_objects()) == list(TRACKERS)
+    assert list(setup.tracker_objects(EXTRA_TRACKERS)) == list(EXTRA_TRACKERS)
+    setup.trackers.left_elbow.weight = 0.25
+    assert setup.weights() == [1.0] * 6
+    assert setup.extra_weights()[EXTRA_TRACKERS.index("left_elbow")] == 0.25
+    setup.adjusted_tracker = "left_knee"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("object", None), ("segment", "LOWER"), ("measures", "ROTATION")],
+)
+def test_how_an_optional_tracker_is_worn_clears_the_calibration(
+    setups: list[Any], name: str, value: object
+) -> None:
+    setattr(setups[1].tracker("left_elbow"), name, value)
+    assert [bool(setup.calibration) for setup in setups] == [True, False, True]
+
+
+def test_clearing_the_optional_trackers() -> None:
+    setup: Any = bpy.context.scene.ssrhmr
+    setup.head = setup.chest = bpy.data.objects.new("Tracker", None)
+    assert bpy.ops.ssrhmr.clear_more_trackers() == {"FINISHED"}
+    assert setup.chest is None and setup.head is not None
+    setup.calibration = "calibrated"
+    assert bpy.ops.ssrhmr.clear_more_trackers() == {"CANCELLED"}
+    assert setup.calibration

@@ -16,7 +16,7 @@ import ssrhmr_blender
 from ssrhmr_blender import translations
 from ssrhmr_blender.common import ui
 from ssrhmr_blender.properties.bones import joint_label
-from ssrhmr_blender.properties.tracker import TRACKER_LABELS
+from ssrhmr_blender.properties.tracker import SEGMENT_LABELS, TRACKER_LABELS
 from ssrhmr_core.body.skeleton import JOINTS
 
 PACKAGE = Path(ssrhmr_blender.__file__).parent
@@ -75,6 +75,7 @@ def texts() -> set[str]:
     for path in PACKAGE.rglob("*.py"):
         found |= {text for text in drawn(path) if isinstance(text, str)}
     found |= set(TRACKER_LABELS.values()) | set(ui.SWAP_LABELS.values())
+    found |= {label for pair in SEGMENT_LABELS.values() for label in pair}
     found |= {joint_label(joint) for joint in JOINTS}
     return {text for text in found if any(letter.isalpha() for letter in text)}
 
