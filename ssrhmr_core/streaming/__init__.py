@@ -7,7 +7,7 @@
 
 from .allow_list import split_addresses
 from .decoding import PORTS, Counters, ProtocolName
-from .devices import MAX_DEVICES, Device, DeviceTable, assign_role, guess_roles
+from .devices import MAX_DEVICES, Device, DeviceTable, assign_role, guess_roles, propose_roles
 from .readings import MalformedError, Reading, StreamingError
 from .receiver import ANYWHERE, LOCALHOST, Announcement, Receiver
 
@@ -27,5 +27,6 @@ __all__ = [
     "StreamingError",
     "assign_role",
     "guess_roles",
+    "propose_roles",
     "split_addresses",
 ]
