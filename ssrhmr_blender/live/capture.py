@@ -266,7 +266,7 @@ class Capture:
 
     def _list_devices(self, live: SSRHMR_Live) -> None:
         """List new devices, in the role that their name or their position suggests."""
-        from ssrhmr_core.streaming import MAX_DEVICES, guess_roles
+        from ssrhmr_core.streaming import MAX_DEVICES, propose_roles
 
         devices = self.session.devices()
         self.heard = {device.name: device for device in devices}
@@ -279,8 +279,8 @@ class Capture:
         _forget_rows(live, set(self.heard), MAX_DEVICES - len(new))
         for name in new[: max(MAX_DEVICES - len(live.devices), 0)]:
             live.devices.add().name = name
-        for role, name in guess_roles(devices, taken).items():
-            if role not in taken and name in live.devices and (standing or name in new):
+        for role, name in propose_roles(devices, taken, new, standing).items():
+            if name in live.devices:
                 live.devices[name].role = role
 
     @property

@@ -216,6 +216,9 @@ class LiveSession:
         self._roles = validate_roles(roles)
         self._bound = {role: self._buffer_of(device) for role, device in self._roles.items()}
         self._positions_only.clear()
+        if self._countdown:
+            # Standing in the T-pose shows which device is which, after the countdown has begun.
+            self._message = explain_missing(self._roles)
         self._restart()
 
     @property

@@ -7,9 +7,9 @@
 
 from .allow_list import split_addresses
 from .decoding import PORTS, Counters, ProtocolName
-from .devices import MAX_DEVICES, Device, DeviceTable, assign_role, guess_roles
+from .devices import MAX_DEVICES, Device, DeviceTable, assign_role, guess_roles, propose_roles
 from .readings import MalformedError, Reading, StreamingError
-from .receiver import ANYWHERE, LOCALHOST, Announcement, Receiver
+from .receiver import ANYWHERE, LOCALHOST, Announcement, Receiver, SharedReceiver
 
 __all__ = [
     "ANYWHERE",
@@ -24,8 +24,10 @@ __all__ = [
     "ProtocolName",
     "Reading",
     "Receiver",
+    "SharedReceiver",
     "StreamingError",
     "assign_role",
     "guess_roles",
+    "propose_roles",
     "split_addresses",
 ]

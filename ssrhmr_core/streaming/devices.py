@@ -186,6 +186,30 @@ def guess_roles(devices: Iterable[Device], known: Mapping[str, str]) -> dict[str
     return {role: roles[role] for role in ALL_ROLES if role in roles}
 
 
+def propose_roles(
+    devices: Sequence[Device], roles: Mapping[str, str], new: Iterable[str], standing: bool
+) -> dict[str, str]:
+    """Return the roles that devices take by themselves, since nobody has chosen any for them.
+
+    Args:
+        devices: The devices of a stream.
+        roles: Device name by role, as of now.
+        new: Names of the devices that were never listed before.
+        standing: Whether the performer is about to stand in the T-pose, where positions show which
+            device is which; otherwise only new devices take roles.
+
+    Returns:
+        Device name by role.
+    """
+    candidates = set(new)
+    guessed = guess_roles(devices, roles)
+    return {
+        role: name
+        for role, name in guessed.items()
+        if role not in roles and (standing or name in candidates)
+    }
+
+
 def _guess_in_space(devices: Sequence[Device], known: Mapping[str, str]) -> dict[str, str]:
     free = [device for device in devices if device.name not in known.values()]
     # What the sender says about a device counts like a part of its name.

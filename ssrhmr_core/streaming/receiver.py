@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from .allow_list import AllowList
+from .channels import Channel, ChannelList, SenderFilter
 from .decoding import LONGEST, PORTS, Counters, ProtocolName, ReadingQueue
 from .discovery import Advertiser
 from .readings import Reading, StreamingError
@@ -47,7 +48,7 @@ class Receiver:
 
     One thread owns the sockets (UDP; for JSON lines TCP too) and notes when packets arrive. No
     packet ends it. ``start`` and ``stop`` may be called any number of times; as a context manager
-    the receiver starts and stops itself.
+    the receiver starts and stops itself. Several receivers may share a port, see :meth:`share`.
     """
 
     def __init__(
@@ -82,8 +83,11 @@ class Receiver:
         self._wanted = PORTS[protocol] if port is None else port
         self._host, self._capacity, self._clock = host, capacity, clock
         self._port = self._wanted
-        self._allow_list = AllowList(allowed)
-        self._queue = ReadingQueue(protocol, capacity)
+        self._allowed = frozenset(allowed)
+        self._allow_list = AllowList(self._allowed)
+        self._senders = SenderFilter()
+        self._channels = ChannelList()
+        self._channel = self._make_channel()
         self._thread: threading.Thread | None = None
         self._waker: socket.socket | None = None
         self._announced = announced
@@ -121,7 +125,38 @@ class Receiver:
     @property
     def counters(self) -> Counters:
         """Counters of what came in since ``start``."""
-        return self._queue.counters
+        return self._channel.queue.counters
+
+    def listen_to(self, senders: str) -> None:
+        """Choose the senders to listen to, from the next start on.
+
+        Args:
+            senders: Their addresses, see :class:`SenderFilter`; all senders if empty.
+
+        Raises:
+            StreamingError: if one of those is not an address.
+        """
+        self._senders = SenderFilter(senders)
+
+    def can_share(
+        self, protocol: ProtocolName, port: int, host: str, allowed: Iterable[str]
+    ) -> bool:
+        """Return whether a receiver with those settings would listen to the same packets."""
+        return self.running and (protocol, port, host, frozenset(allowed)) == (
+            *(self._protocol, self._port, self._host, self._allowed),
+        )
+
+    def share(self, senders: str = "") -> SharedReceiver:
+        """Return a receiver on the same port, which stays open until the last one is stopped.
+
+        Args:
+            senders: The addresses of the senders to listen to, see :class:`SenderFilter`; all if
+                empty.
+
+        Raises:
+            StreamingError: if one of those is not an address.
+        """
+        return SharedReceiver(self, senders)
 
     def start(self) -> None:
         """Open the port and listen.
@@ -137,8 +172,10 @@ class Receiver:
             waker, wake_end = socket.socketpair()
             opened.enter_context(waker)
             opened.enter_context(wake_end)
-            self._queue = ReadingQueue(self._protocol, self._capacity)
-            loop = _Loop(self._queue, self._clock, self._allow_list, listening, wake_end)
+            self._channel = self._make_channel()
+            self._channels = ChannelList()
+            self._channels.add(self._channel)
+            loop = _Loop(self._channels, self._clock, self._allow_list, listening, wake_end)
             thread = threading.Thread(
                 # A daemon does not keep a program alive that forgot to stop the receiver.
                 target=loop.run,
@@ -151,8 +188,19 @@ class Receiver:
         self.announce(self._announced)
 
     def stop(self) -> None:
-        """Close the port and end the thread; both are done when this returns."""
-        if not self._thread or not self._waker:
+        """Close the port and end the thread; both are done when this returns.
+
+        Where others share the port, it stays open for them.
+        """
+        self._leave(self._channel)
+
+    def _make_channel(self) -> Channel:
+        return Channel(ReadingQueue(self._protocol, self._capacity), self._senders)
+
+    def _leave(self, channel: Channel) -> None:
+        """Stop filling a channel; after the last one close the port."""
+        self._channels.remove(channel)
+        if not self._thread or not self._waker or len(self._channels):
             return
         self._end_announcement()
         # The thread notices that its end was closed, closes its sockets and returns.
@@ -186,20 +234,23 @@ class Receiver:
     @property
     def notice(self) -> str:
         """What the user should know about the senders, in plain words; "" if nothing."""
-        if self._queue.notice:
-            return self._queue.notice
-        if self._queue.counters.refused:
+        return self._notice_of(self._channel)
+
+    def _notice_of(self, channel: Channel) -> str:
+        if channel.notice:
+            return channel.notice
+        if channel.queue.counters.refused:
             return (
                 f"{self._allow_list.refused} sends too, but is not among the allowed addresses: add"
                 " it there if it may send"
             )
-        if self._advertiser and not self._queue.counters.datagrams:
+        if self._advertiser and not channel.queue.counters.datagrams:
             return self._advertiser.notice
         return ""
 
     def drain(self) -> list[Reading]:
         """Return what came since the last call, in order of arrival; also after ``stop``."""
-        return self._queue.drain()
+        return self._channel.queue.drain()
 
     def _open(self, opened: contextlib.ExitStack) -> list[socket.socket]:
         """Bind all sockets to one port.
@@ -285,18 +336,90 @@ class Receiver:
         )
 
 
+class SharedReceiver:
+    """A receiver on the port of another one, with a queue and senders of its own."""
+
+    def __init__(self, owner: Receiver, senders: str) -> None:
+        """Create a receiver; see :meth:`Receiver.share`."""
+        self._owner, self._senders = owner, SenderFilter(senders)
+        self._channel = self._make_channel()
+
+    def _make_channel(self) -> Channel:
+        queue = ReadingQueue(self._owner.protocol, self._owner._capacity)
+        return Channel(queue, self._senders)
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return self._owner.port
+
+    @property
+    def counters(self) -> Counters:
+        """Counters of what came in since ``start``."""
+        return self._channel.queue.counters
+
+    @property
+    def announced(self) -> Announcement:
+        """The interfaces on which senders may find the port by themselves."""
+        return self._owner.announced
+
+    @property
+    def running(self) -> bool:
+        """Whether the port is open."""
+        return self._owner.running
+
+    @property
+    def notice(self) -> str:
+        """What the user should know about the senders, in plain words; "" if nothing."""
+        return self._owner._notice_of(self._channel)
+
+    def can_share(
+        self, protocol: ProtocolName, port: int, host: str, allowed: Iterable[str]
+    ) -> bool:
+        """Return whether a receiver with those settings would listen to the same packets."""
+        return self._owner.can_share(protocol, port, host, allowed)
+
+    def share(self, senders: str = "") -> SharedReceiver:
+        """Return another receiver on the same port."""
+        return self._owner.share(senders)
+
+    def announce(self, where: Announcement) -> None:
+        """Change where senders may find the port by themselves."""
+        self._owner.announce(where)
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            StreamingError: if the port was closed meanwhile.
+        """
+        if not self._owner.running:
+            raise StreamingError(f"port {self._owner.port} was closed: start again")
+        self._owner._channels.remove(self._channel)
+        self._channel = self._make_channel()
+        self._owner._channels.add(self._channel)
+
+    def stop(self) -> None:
+        """Stop listening; whoever is the last one closes the port."""
+        self._owner._leave(self._channel)
+
+    def drain(self) -> list[Reading]:
+        """Return what came since the last call, in order of arrival; also after ``stop``."""
+        return self._channel.queue.drain()
+
+
 class _Loop:
     """The work of the thread."""
 
     def __init__(
         self,
-        queue: ReadingQueue,
+        channels: ChannelList,
         clock: Callable[[], float],
         allow_list: AllowList,
         listening: list[socket.socket],
         wake_end: socket.socket,
     ) -> None:
-        self._queue, self._clock, self._allow_list = queue, clock, allow_list
+        self._channels, self._clock, self._allow_list = channels, clock, allow_list
         self._listening, self._wake_end = listening, wake_end
         self._streams: dict[socket.socket, _Stream] = {}
         self._selector = selectors.DefaultSelector()
@@ -332,14 +455,14 @@ class _Loop:
             except OSError as error:
                 # Windows reports packets that do not fit, and our own that nobody received.
                 if getattr(error, "winerror", 0) == _TOO_LONG_ON_WINDOWS:
-                    self._queue.count_oversized()
+                    self._channels.count_oversized()
                     continue
                 time.sleep(_PAUSE)
                 return
             if self._allow_list.allows(sender[0]):
-                self._queue.add_packet(packet, sender[:2], self._clock())
+                self._channels.add_packet(packet, sender[:2], self._clock())
             else:
-                self._queue.count_refused()
+                self._channels.count_refused()
 
     def _accept(self, listener: socket.socket) -> None:
         try:
@@ -349,7 +472,7 @@ class _Loop:
             return
         if not self._allow_list.allows(sender[0]):
             stream.close()
-            self._queue.count_refused()
+            self._channels.count_refused()
             return
         if len(self._streams) >= _CONNECTIONS:
             # The one that was silent for longest makes room: senders die without closing.
@@ -372,12 +495,12 @@ class _Loop:
         stream.last_received = self._clock()
         lines, too_long = stream.split_lines(piece)
         for _ in range(too_long):
-            self._queue.count_oversized()
+            self._channels.count_oversized()
         for line in lines:
-            self._queue.add_packet(line, stream.sender, stream.last_received)
+            self._channels.add_packet(line, stream.sender, stream.last_received)
 
     def _close(self, stream: socket.socket) -> None:
-        self._queue.forget_sender(self._streams[stream].sender)
+        self._channels.forget_sender(self._streams[stream].sender)
         self._selector.unregister(stream)
         del self._streams[stream]
         stream.close()

@@ -20,7 +20,11 @@ _ESTABLISHED = 8
 _ALIVE = 2.0
 """Seconds since its last packet for which a sender counts as alive."""
 _LOCK = 1.0
-"""Seconds since its last reading for which a device belongs to its sender."""
+"""Seconds since its last reading for which a device belongs to its sender: one that was started
+again, and sends from a new port, takes over soon."""
+_RIVAL_LOCK = 10.0
+"""The same where the other sender has sent at the same time: a pause of the network does not let
+another performer in."""
 _IGNORED = 0.25
 """Seconds for which a sender is ignored that sends a device of another one."""
 _NEW_PORTS = 8
@@ -51,6 +55,8 @@ class Sender:
         readings: Number of readings so far.
         last_packet: Seconds on the local clock when its last packet came.
         ignored_until: Seconds on the local clock until which it is ignored.
+        refused_since: Seconds on the local clock since when its devices belong to another sender;
+            infinite if they do not.
         shared_device: Name of a device that belongs to another sender, "" if none.
     """
 
@@ -59,6 +65,7 @@ class Sender:
         self.name, self.decoder, self.clock = name, decoder, SenderClock()
         self.readings = 0
         self.last_packet = self.ignored_until = -math.inf
+        self.refused_since = math.inf
         self.shared_device = ""
         self._devices: dict[str, DeviceClock] = {}
 
@@ -188,10 +195,13 @@ class SenderTable:
         """
         for reading in readings:
             owner, last = self._owners.get(reading.device, (sender, now))
-            if owner is not sender and now - last <= _LOCK:
+            lock = _RIVAL_LOCK if last > sender.refused_since else _LOCK
+            if owner is not sender and now - last <= lock:
                 sender.ignored_until, sender.shared_device = now + _IGNORED, reading.device
+                sender.refused_since = min(sender.refused_since, now)
         if sender.is_ignored(now):
             return False
+        sender.refused_since = math.inf
         for reading in readings:
             self._owners[reading.device] = (sender, now)
             self._owners.move_to_end(reading.device)

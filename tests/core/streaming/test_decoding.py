@@ -133,9 +133,28 @@ def test_two_senders_of_the_same_devices_are_not_woven_together() -> None:
         "two senders: 10.0.0.2:6000 is ignored, because 10.0.0.1:5000 was first to send"
         " 'left_foot'. Stop one of them, or let it use another port"
     )
-    # The second one takes over when the first one is silent.
-    for number in range(60, 180):
+    # The second one takes over only when the first one is silent for long: networks pause.
+    for number in range(60, 720):
         queue.add_packet(line(None, "left_foot", 2.0), ("10.0.0.2", 6000), number / 60.0)
+    times = [reading.time for reading in queue.drain()]
+    assert 10.9 < times[0] < 11.3 and len(times) > 40
+    assert queue.notice == ""
+    # Then it is the first one that is not woven in.
+    for number in range(720, 780):
+        queue.add_packet(line(None, "left_foot", 2.0), ("10.0.0.2", 6000), number / 60.0)
+        queue.add_packet(line(None, "left_foot", 0.0), ("10.0.0.1", 5000), number / 60.0 + 0.004)
+    assert {reading.position[0] for reading in queue.drain()} == {2.0}
+    assert queue.notice.startswith("two senders: 10.0.0.1:5000 is ignored")
+
+
+def test_a_sender_that_was_started_again_takes_over_soon() -> None:
+    queue = ReadingQueue("json", 1000)
+    for number in range(60):
+        queue.add_packet(line(None, "left_foot", 0.0), ("10.0.0.1", 5000), number / 60.0)
+    queue.drain()
+    # It sends from a new port, at once: within the second for which the old one counts.
+    for number in range(70, 180):
+        queue.add_packet(line(None, "left_foot", 2.0), ("10.0.0.1", 5001), number / 60.0)
     times = [reading.time for reading in queue.drain()]
     assert 1.9 < times[0] < 2.3 and len(times) > 40
     assert queue.notice == ""
