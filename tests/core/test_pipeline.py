@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_core.body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS, Skeleton
 from ssrhmr_core.pipeline import Preset, ReconstructionOptions, Reconstructor
@@ -197,3 +198,61 @@ def test_units_other_than_metres(motion: Motion, unit: float) -> None:
     assert np.linalg.norm(result - same.positions(), axis=-1).mean() < 5e-3
     root = reconstructor.frame(scaled.positions[0], scaled.rotations[0])[1]
     np.testing.assert_allclose(root, scaled.positions[0, 0], rtol=1e-5)
+
+
+EXTRAS = ("chest", "left_elbow", "right_elbow", "left_knee", "right_knee")
+MEASURED = [EXTRA_ROLES[name].position for name in EXTRAS]
+
+
+def test_optional_trackers_are_met(motion: Motion) -> None:
+    take = Take.from_motion(motion, EXTRAS)
+    result = Reconstructor(motion.skeleton).clip(take)
+    errors = np.linalg.norm(result.positions() - motion.positions(), axis=-1)
+    joints = [*MEASURED, *END_EFFECTORS]
+    assert np.percentile(errors[:, joints], 99) < 0.001
+    bare = Reconstructor(motion.skeleton).clip(replace(take, extras=None))
+    before = np.linalg.norm(bare.positions() - motion.positions(), axis=-1)
+    assert errors.mean() < 0.3 * before.mean()
+
+
+@pytest.mark.parametrize("rate", [24.0, 90.0])
+def test_optional_trackers_are_met_at_any_rate(motion: Motion, rate: float) -> None:
+    truth = motion.resampled(rate)
+    result = Reconstructor(motion.skeleton).clip(Take.from_motion(truth, EXTRAS))
+    errors = np.linalg.norm(result.positions() - truth.positions(), axis=-1)
+    assert np.percentile(errors[:, MEASURED], 95) < 0.002
+
+
+def test_frames_with_optional_trackers_equal_the_whole_clip(motion: Motion) -> None:
+    take = Take.from_motion(motion, EXTRAS)
+    assert take.extras is not None
+    reconstructor = Reconstructor(motion.skeleton, ReconstructionOptions(causal=True))
+    whole = reconstructor.clip(take)
+    replayed, _ = reconstructor.replay(take)
+    np.testing.assert_allclose(replayed.positions(), whole.positions(), atol=1e-4)
+    for frame in range(30):
+        rotations, _ = reconstructor.frame(
+            take.positions[frame],
+            take.rotations[frame],
+            extras=take.extras.part(slice(frame, frame + 1)),
+        )
+        same = np.abs((rotations * whole.rotations[frame]).sum(-1))
+        assert np.degrees(2.0 * np.arccos(np.clip(same, 0.0, 1.0))).max() < 0.3
+
+
+def test_optional_trackers_without_weight_are_as_none(motion: Motion) -> None:
+    take = Take.from_motion(motion, EXTRAS)
+    options = ReconstructionOptions(extra_weights=(0.0,) * len(EXTRA_TRACKERS))
+    expected = Reconstructor(motion.skeleton).clip(replace(take, extras=None))
+    result = Reconstructor(motion.skeleton, options).clip(take)
+    np.testing.assert_allclose(result.positions(), expected.positions(), atol=1e-4)
+
+
+def test_optional_trackers_in_other_units(motion: Motion) -> None:
+    """Bodies in centimetres, with trackers in centimetres."""
+    take = Take.from_motion(motion, EXTRAS)
+    assert take.extras is not None
+    expected = Reconstructor(motion.skeleton).clip(take)
+    scaled = replace(take, positions=100.0 * take.positions, extras=take.extras.scaled(100.0))
+    result = Reconstructor(motion.skeleton.scaled(100.0)).clip(scaled)
+    np.testing.assert_allclose(result.positions(), 100.0 * expected.positions(), atol=0.05)

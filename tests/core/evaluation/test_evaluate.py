@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS, Skeleton
 from ssrhmr_core.evaluation.evaluate import Disturbance, ScoredModel, evaluate, random_body
@@ -119,3 +120,42 @@ def test_only_some_trackers(tmp_path: Path, motion: Motion) -> None:
     assert np.isfinite(worn["mount_mm"]["mean"])
     with pytest.raises(ValueError, match="six trackers only"):
         evaluate([path], disturbance=pelvis, worn=WornTrackers("movement"))
+
+
+def test_optional_trackers(tmp_path: Path, motion: Motion) -> None:
+    path = tmp_path / "clip.bvh"
+    save_bvh(path, motion)
+    both = Disturbance(extras=(("left_elbow", "pose"), ("right_elbow", "pose")))
+    turned = Disturbance(extras=(("left_elbow", "rotation"), ("right_elbow", "rotation")))
+    bare, with_poses, with_rotations = (
+        evaluate([path], disturbance=each) for each in (None, both, turned)
+    )
+    elbow, rotations = (
+        [figures[part][name] for figures in (bare, with_rotations, with_poses)]
+        for part, name in (("joints", "left_elbow"), ("pooled", "mpjre_deg"))
+    )
+    assert elbow[2] < 0.5 < min(elbow[:2])
+    assert rotations[2] < rotations[1] < rotations[0]
+
+
+def test_disturbed_optional_trackers(motion: Motion) -> None:
+    take = Take.from_motion(motion, ["chest", "left_knee"])
+    noisy = Disturbance(5.0, 2.0, extras=(("chest", "position"), ("left_knee", "pose")))
+    extras = noisy.apply(take, 3).extras
+    assert extras is not None and take.extras is not None
+    chest, knee = EXTRA_TRACKERS.index("chest"), EXTRA_TRACKERS.index("left_knee")
+    assert extras.has_position[:, [chest, knee]].all()
+    assert not extras.has_rotation[:, chest].any() and extras.has_rotation[:, knee].all()
+    moved = extras.positions[:, knee] - take.extras.positions[:, knee]
+    assert 1000.0 * moved.std() == pytest.approx(5.0, rel=0.15)
+
+
+def test_expected_errors_are_scored(tmp_path: Path, motion: Motion) -> None:
+    path = tmp_path / "clip.bvh"
+    save_bvh(path, motion)
+    pooled = evaluate([path])["pooled"]
+    assert -1.0 <= pooled["certainty_spearman"] <= 1.0
+    assert 0.0 < pooled["certainty_worst_tenth_share"] < 1.0
+    assert 0.1 < pooled["certainty_ratio"] < 10.0
+    without = evaluate([path], ScoredModel("ik"))["pooled"]
+    assert without["certainty_spearman"] is None

@@ -27,6 +27,7 @@ from ssrhmr_core.streaming.decoding import ReadingQueue
 from ssrhmr_core.streaming.sender import Conditions, device_names, packets, play
 from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions, calibrate
 from ssrhmr_core.tracking.denoising import Smoothing
+from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_motion, make_skeleton
 
@@ -169,9 +170,11 @@ def test_after_a_long_stall_the_oldest_frames_are_left_out_and_counted(end: floa
     body = session.reconstructor
     assert body is not None
 
-    def frame(*trackers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        seen.append(trackers[2].all())
-        return Reconstructor.frame(body, *trackers)
+    def frame(
+        positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray, *extras: ExtraReadings
+    ) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(valid.all())
+        return Reconstructor.frame(body, positions, rotations, valid, *extras)
 
     body.frame = frame  # type: ignore[method-assign, assignment]
     (pose,) = stage.run(session, [end])

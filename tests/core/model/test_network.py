@@ -8,18 +8,23 @@ import pytest
 import torch
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import MIRROR, TRACKER_JOINTS, Skeleton, forward_kinematics
 from ssrhmr_core.model.context import encode_context
 from ssrhmr_core.model.features import HISTORY, body_features, frame_features, step_features
 from ssrhmr_core.model.network import NetworkInputs, Prediction, predict
 from ssrhmr_core.model.weights import load_weights
+from ssrhmr_core.solver import Measured
 from ssrhmr_core.training.model import Stages
+from tests.core.solver.test_measured import measure
 
 ENDS = list(TRACKER_JOINTS)
 
 
-def run(weights: dict, motion: Motion, library: type) -> Prediction:
+def run(
+    weights: dict, motion: Motion, library: type, measured: Measured | None = None
+) -> Prediction:
     """Predict a clip with arrays or tensors of 32 bits."""
 
     def convert(array: np.ndarray) -> np.ndarray | torch.Tensor:
@@ -36,7 +41,9 @@ def run(weights: dict, motion: Motion, library: type) -> Prediction:
     )
     body = body_features(convert(motion.skeleton.offsets), size)
     context = encode_context(weights, features, body.joints)
-    inputs = NetworkInputs(features, steps, context)
+    if measured is not None:
+        measured = Measured(*(convert(each) for each in measured))
+    inputs = NetworkInputs(features, steps, context, measured)
     return predict(weights, inputs, positions, rotations, body)
 
 
@@ -99,3 +106,29 @@ def test_the_right_side_is_mirrored(stages: Stages, motion: Motion) -> None:
     there = run(weights, mirrored, np.ndarray).learned
     expected = turn[:, None] * here[:, list(MIRROR)] * turn
     np.testing.assert_allclose(there, expected, atol=1e-4)
+
+
+def test_numpy_equals_torch_with_optional_trackers(stages: Stages, motion: Motion) -> None:
+    measured = measure(motion, list(EXTRA_TRACKERS))
+    arrays = run(stages.export(), motion, np.ndarray, measured)
+    with torch.no_grad():
+        tensors = run(stages.named(), motion, torch.Tensor, measured)
+    np.testing.assert_allclose(arrays.learned, tensors.learned.numpy(), atol=1e-5)
+    np.testing.assert_allclose(arrays.exact, tensors.exact.numpy(), atol=1e-4)
+    assert arrays.exact.dtype == np.float32
+
+
+def test_optional_trackers_are_read(stages: Stages, motion: Motion) -> None:
+    """They change what is predicted, not only what the solve makes of it."""
+    weights = stages.export()
+    without = run(weights, motion, np.ndarray).learned
+    elbows = run(weights, motion, np.ndarray, measure(motion, ["left_elbow"])).learned
+    assert np.abs(elbows - without).max() > 1e-3
+
+
+def test_nothing_measured_is_as_without(stages: Stages, motion: Motion) -> None:
+    nothing = measure(motion, [])
+    weights = stages.export()
+    expected = run(weights, motion, np.ndarray)
+    result = run(weights, motion, np.ndarray, nothing)
+    np.testing.assert_allclose(result.learned, expected.learned, atol=1e-4)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssrhmr_core.body.extra_trackers import EXTRA_JOINTS, EXTRA_ROLES, EXTRA_TRACKERS
+from ssrhmr_core.body.extra_trackers import EXTRA_JOINTS, EXTRA_ROLES, EXTRA_TRACKERS, Segment
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, forward_kinematics
 from ssrhmr_core.geometry.rotations import rotation_angle, transpose
@@ -19,7 +19,7 @@ from tests.core.solver.test_full_body import disturbed, trackers, true_poles
 ENDS = list(TRACKER_JOINTS)
 
 
-def measure(motion: Motion, names: list[str], segment: str = "upper") -> Measured:
+def measure(motion: Motion, names: list[str], segment: Segment = "upper") -> Measured:
     segments = dict.fromkeys(names, segment)
     readings = ExtraReadings.from_motion(motion, names, segments)
     return measure_joints(
@@ -60,7 +60,7 @@ def angles(motion: Motion, rotations: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("segment", ["upper", "lower"])
 @pytest.mark.parametrize("names", [[name] for name in EXTRA_TRACKERS] + [list(EXTRA_TRACKERS)])
 def test_measured_joints_end_on_their_trackers(
-    motion: Motion, names: list[str], segment: str
+    motion: Motion, names: list[str], segment: Segment
 ) -> None:
     measured = measure(motion, names, segment)
     result = solved(motion, measured)
@@ -82,7 +82,7 @@ def test_positions_alone_are_met(motion: Motion, names: list[str]) -> None:
 
 @pytest.mark.parametrize("segment", ["upper", "lower"])
 @pytest.mark.parametrize("name", ["chest", "left_shoulder", "right_knee", "left_toe"])
-def test_rotations_alone_are_met(motion: Motion, name: str, segment: str) -> None:
+def test_rotations_alone_are_met(motion: Motion, name: str, segment: Segment) -> None:
     result = solved(motion, without(measure(motion, [name], segment), "position"))
     role = EXTRA_ROLES[name]
     turned = role.lower if segment == "lower" else role.upper
@@ -90,7 +90,7 @@ def test_rotations_alone_are_met(motion: Motion, name: str, segment: str) -> Non
 
 
 @pytest.mark.parametrize("segment", ["upper", "lower"])
-def test_rotations_alone_bring_elbows_closer(motion: Motion, segment: str) -> None:
+def test_rotations_alone_bring_elbows_closer(motion: Motion, segment: Segment) -> None:
     """The shoulder may give to an upper arm's rotation, and then the rotation is exact."""
     names = ["left_elbow", "right_elbow"]
     measured = without(measure(motion, names, segment), "position")
@@ -154,12 +154,21 @@ def test_arrays_and_tensors_agree(motion: Motion) -> None:
     positions, rotations = trackers(motion)
     measured = measure(motion, list(EXTRA_TRACKERS))
     arrays = (disturbed(motion, 10.0), true_poles(motion), positions, rotations)
-    skeleton = solver_skeleton(motion.skeleton.offsets)
-    expected = solve(*arrays, skeleton, measured)
+    expected = solve(
+        arrays[0],
+        arrays[1],
+        arrays[2],
+        arrays[3],
+        solver_skeleton(motion.skeleton.offsets),
+        measured,
+    )
     tensors = [torch.as_tensor(np.ascontiguousarray(array)) for array in arrays]
     result = solve(
-        *tensors,
-        type(skeleton)(*(torch.as_tensor(np.asarray(each)) for each in skeleton)),
+        tensors[0],
+        tensors[1],
+        tensors[2],
+        tensors[3],
+        solver_skeleton(torch.as_tensor(motion.skeleton.offsets)),
         Measured(*(torch.as_tensor(each) for each in measured)),
     )
     np.testing.assert_allclose(result.numpy(), expected, atol=1e-4)
