@@ -166,10 +166,8 @@ def test_scale_and_floor_serve_optional_trackers(motion: Motion) -> None:
     take = Take.from_motion(motion, ("chest", "left_knee"))
     calibration = replace(Calibration.none(), scale=1.5, floor=(0.2, 0.03, -0.02))
     back = calibration.apply(take)
-    joints = replace(
-        take, positions=np.repeat(take.extras.positions[:, :1], 6, 1) if take.extras else None
-    )
-    assert back.extras is not None
+    assert back.extras is not None and take.extras is not None
+    joints = replace(take, positions=np.repeat(take.extras.positions[:, :1], 6, 1))
     expected = calibration.apply(replace(joints, extras=None)).positions[:, 0]
     np.testing.assert_allclose(back.extras.positions[:, CHEST], expected, atol=1e-6)
 
