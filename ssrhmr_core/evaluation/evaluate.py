@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.extra_trackers import EXTRA_TRACKERS, Measurement
+from ..body.extra_trackers import Measurement
 from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
@@ -138,13 +138,10 @@ class Disturbance:
         positions = extras.positions + 0.001 * self.noise_mm * random.standard_normal(shape)
         rotvecs = np.radians(self.noise_deg) * random.standard_normal(shape)
         rotations = quat.mul(extras.rotations, quat.from_scaled_angle_axis(rotvecs))
-        has_position, has_rotation = extras.has_position.copy(), extras.has_rotation.copy()
-        for name, measurement in self.extras:
-            has_position[:, EXTRA_TRACKERS.index(name)] &= measurement != "rotation"
-            has_rotation[:, EXTRA_TRACKERS.index(name)] &= measurement != "position"
-        return ExtraReadings(
-            positions.astype("f4"), rotations.astype("f4"), has_position, has_rotation, extras.lower
+        disturbed = replace(
+            extras, positions=positions.astype("f4"), rotations=rotations.astype("f4")
         )
+        return disturbed.measuring(self.extras)
 
 
 def evaluate(
@@ -261,10 +258,11 @@ def _score_worn_clip(
 ) -> WornErrors:
     """Score a clip with trackers as people wear them; see :func:`_score_clip`."""
     parts = []
+    disturbed = disturbance or Disturbance()
+    worn = replace(worn, extras=disturbed.extras)
     for body in range(max(bodies, 1)):
         seed = number * max(bodies, 1) + body
         truth = replace(clip, skeleton=random_body(clip.skeleton, seed)) if bodies else clip
-        disturbed = disturbance or Disturbance()
         parts.append(
             score_worn(
                 truth,

@@ -14,11 +14,13 @@ Two filters share one measure of strength, a cutoff in Hz, and do nothing at zer
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import MODEL_RATE, find_runs
+from .extra_readings import ExtraReadings
 from .take import Take
 
 _WIDTHS = np.geomspace(0.004, 0.16, 12)
@@ -87,36 +89,119 @@ def smooth(take: Take, smoothing: Smoothing) -> Take:
         even = take.resampled(max(rate, MODEL_RATE))
         smoothed = smooth(even, smoothing)
         return take if smoothed is even else smoothed
-    # Twice a quaternion changes by the angle in radians.
-    doubled = 2.0 * quat.unroll(np.where(take.valid[..., None], take.rotations, 1.0), 0)
-    positions = _smooth_values(take.positions, take.valid, rate, smoothing, 0)
-    doubled_smooth = _smooth_values(doubled, take.valid, rate, smoothing, 1)
-    if positions is take.positions and doubled_smooth is doubled:
+    shared = _SharedNoise.measure(take.positions, take.rotations, take.valid, smoothing)
+    masks = take.valid, take.valid
+    positions, rotations = _smooth_tracks(
+        take.positions, take.rotations, masks, rate, smoothing, shared
+    )
+    extras = _smooth_extras(take.extras, rate, smoothing, shared) if take.extras else None
+    if positions is take.positions and rotations is take.rotations and extras is take.extras:
         return take
-    rotations = np.where(take.valid[..., None], quat.normalize(doubled_smooth), take.rotations)
-    return replace(take, positions=positions, rotations=rotations.astype(np.float32))
+    return replace(take, positions=positions, rotations=rotations, extras=extras)
+
+
+def _smooth_extras(
+    extras: ExtraReadings, rate: float, smoothing: Smoothing, shared: _SharedNoise
+) -> ExtraReadings:
+    """Smooth optional trackers like the six; return the same object if there is nothing to do."""
+    masks = extras.has_position, extras.has_rotation
+    positions, rotations = _smooth_tracks(
+        extras.positions, extras.rotations, masks, rate, smoothing, shared
+    )
+    if positions is extras.positions and rotations is extras.rotations:
+        return extras
+    return replace(extras, positions=positions, rotations=rotations)
+
+
+class _SharedNoise(NamedTuple):
+    """Noise that the six trackers share, as a standard deviation; 0 without any.
+
+    Attributes:
+        position: Of positions, metres.
+        rotation: Of rotations, radians.
+    """
+
+    position: float
+    rotation: float
+
+    @classmethod
+    def measure(
+        cls, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray, smoothing: Smoothing
+    ) -> _SharedNoise:
+        """Measure it, if the noise of trackers is to be measured at all."""
+        if not smoothing.auto:
+            return cls(0.0, 0.0)
+        return cls(
+            _estimate_shared_noise(positions, valid),
+            _estimate_shared_noise(_double(rotations, valid), valid),
+        )
+
+
+def _double(rotations: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Return twice the quaternions (F, N, 4), which change by the angle in radians."""
+    return 2.0 * quat.unroll(np.where(valid[..., None], rotations, 1.0), 0)
+
+
+def _smooth_tracks(
+    positions: np.ndarray,
+    rotations: np.ndarray,
+    masks: tuple[np.ndarray, np.ndarray],
+    rate: float,
+    smoothing: Smoothing,
+    shared: _SharedNoise,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth positions (F, N, 3) and rotations (F, N, 4); return the same arrays if unchanged.
+
+    Args:
+        positions: The positions in metres.
+        rotations: The quaternions.
+        masks: (F, N) bool each, where there is a position, and where there is a rotation.
+        rate: Frames per second.
+        smoothing: How to smooth.
+        shared: Noise that the six trackers share.
+    """
+    has_position, has_rotation = masks
+    doubled = _double(rotations, has_rotation)
+    smooth_positions = _smooth_values(
+        positions, has_position, rate, smoothing, (_CLEAN[0], _find_least(shared, 0))
+    )
+    doubled_smooth = _smooth_values(
+        doubled, has_rotation, rate, smoothing, (_CLEAN[1], _find_least(shared, 1))
+    )
+    if smooth_positions is positions and doubled_smooth is doubled:
+        return positions, rotations
+    turned = np.where(has_rotation[..., None], quat.normalize(doubled_smooth), rotations)
+    return smooth_positions, turned.astype(np.float32)
+
+
+def _find_least(shared: _SharedNoise, kind: int) -> float:
+    """Return the noise that each tracker has at least, of positions (0) or rotations (1)."""
+    return shared[kind] if shared[kind] > _SENSOR_NOISE[kind] else 0.0
 
 
 def _smooth_values(
-    values: np.ndarray, valid: np.ndarray, rate: float, smoothing: Smoothing, kind: int
+    values: np.ndarray,
+    valid: np.ndarray,
+    rate: float,
+    smoothing: Smoothing,
+    levels: tuple[float, float],
 ) -> np.ndarray:
-    """Smooth (F, 6, n) values; return the same array if there is nothing to smooth.
+    """Smooth (F, N, n) values; return the same array if there is nothing to smooth.
 
     Args:
         values: Positions, or twice the quaternions.
-        valid: (F, 6) bool.
+        valid: (F, N) bool.
         rate: Frames per second.
         smoothing: How to smooth.
-        kind: 0 for positions, 1 for rotations.
+        levels: Apparent noise that may be motion, and noise that each tracker has at least.
     """
     result = values
-    shared = _estimate_shared_noise(values, valid) if smoothing.auto else 0.0
-    least = shared if shared > _SENSOR_NOISE[kind] else 0.0
-    for tracker in range(6):
+    clean, least = levels
+    for tracker in range(values.shape[1]):
         for begin, end in find_runs(valid[:, tracker]):
             track = values[begin:end, tracker].astype(np.float64)
             if smoothing.auto:
-                noise = np.sqrt(max(estimate_noise(track) ** 2 - _CLEAN[kind] ** 2, least**2))
+                noise = np.sqrt(max(estimate_noise(track) ** 2 - clean**2, least**2))
                 if noise == 0.0:
                     continue
                 smoothed = _remove_noise(track, rate, noise)

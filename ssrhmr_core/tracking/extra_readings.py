@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS, Segment
+from ..body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS, Measurement, Segment
 from ..body.interpolation import interpolate, interpolate_rotations
 from ..body.motion import Motion
 from ..geometry.rotations import rotate
@@ -158,6 +158,18 @@ class ExtraReadings:
             has_position=self.has_position & chosen,
             has_rotation=self.has_rotation & chosen,
         )
+
+    def measuring(self, trackers: Iterable[tuple[str, Measurement]]) -> ExtraReadings:
+        """Return the readings without what some trackers do not measure.
+
+        Args:
+            trackers: Names of trackers, and what each of them measures.
+        """
+        has_position, has_rotation = self.has_position.copy(), self.has_rotation.copy()
+        for name, measurement in trackers:
+            has_position[:, EXTRA_TRACKERS.index(name)] &= measurement != "rotation"
+            has_rotation[:, EXTRA_TRACKERS.index(name)] &= measurement != "position"
+        return replace(self, has_position=has_position, has_rotation=has_rotation)
 
     @classmethod
     def concatenate(cls, parts: Sequence[ExtraReadings]) -> ExtraReadings:

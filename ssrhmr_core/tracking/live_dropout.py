@@ -18,8 +18,9 @@ import numpy as np
 
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
-from .dropout import CUT_SECONDS, LEAP, count_cut_trackers
+from .dropout import CUT_SECONDS, count_cut_trackers
 from .gap_filling import ANCHORS
+from .glitch_paths import LEAP
 from .plausibility import MODEL_STEP, REACH, MotionLimits, limits_of
 from .take import is_usable
 

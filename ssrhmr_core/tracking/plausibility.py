@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS
 from ..body.interpolation import MODEL_RATE
-from ..body.skeleton import TRACKERS
+from ..body.skeleton import ADULT_SIZE, PARENTS, TRACKER_JOINTS, TRACKERS, Skeleton
 
 MODEL_STEP = 1.0 / MODEL_RATE
 _FULL_SPEED = 6.0
@@ -74,6 +75,17 @@ LIMITS = {
     "right_foot": _FOOT,
 }
 """Limits of each tracker."""
+_TRUNK = MotionLimits(10.0, 2.0, 0.3, 0.06, 0.7, 0.35)
+_ELBOW, _KNEE = (MotionLimits(speed, 2.4, 0.5, 0.08, 2.0, 0.6) for speed in (13.0, 14.0))
+_EXTRA_LIMITS = {
+    "chest": _TRUNK,
+    "shoulder": _TRUNK,
+    "elbow": _ELBOW,
+    "knee": _KNEE,
+    "toe": MotionLimits(20.0, 2.6, 0.5, 0.07, 2.0, 0.6),
+}
+EXTRA_LIMITS = tuple(_EXTRA_LIMITS[name.rsplit("_", 1)[-1]] for name in EXTRA_TRACKERS)
+"""Limits of each optional tracker."""
 
 
 def _tabulate_reach() -> np.ndarray:
@@ -120,6 +132,56 @@ def measure_overreach(
     seen = distances.max(0, where=reliable[:, tracker, None], initial=0.0)
     reach = np.maximum(REACH[tracker, others], seen_share * seen)
     return np.maximum(distances - reach, 0.0).max(-1)
+
+
+_MORE_REACH, _REACH_SLACK = 1.25, 0.06
+"""Share of the bones between two joints, and metres on an adult more, by which trackers may be
+apart: performers are built otherwise than characters, and mounts are not exact."""
+
+
+def measure_extra_reach(body: Skeleton) -> np.ndarray:
+    """Measure how far each optional tracker (9,) is from each of the six at most.
+
+    Args:
+        body: The body whose joints the trackers are.
+
+    Returns:
+        (9, 6) metres: the length of the bones between both joints, and some more.
+    """
+    lengths = np.linalg.norm(body.offsets, axis=-1)
+
+    def chain(joint: int) -> set[int]:
+        joints = set()
+        while joint > 0:
+            joints.add(joint)
+            joint = PARENTS[joint]
+        return joints
+
+    reach = [
+        [lengths[list(chain(role.position) ^ chain(joint))].sum() for joint in TRACKER_JOINTS]
+        for role in EXTRA_ROLES.values()
+    ]
+    return _MORE_REACH * np.array(reach) + _REACH_SLACK * body.size / ADULT_SIZE
+
+
+def measure_extra_overreach(
+    extras: np.ndarray, positions: np.ndarray, valid: np.ndarray, reach: np.ndarray
+) -> np.ndarray:
+    """Measure by how much optional trackers are farther from the six than a body reaches.
+
+    Args:
+        extras: (..., 9, 3) positions of optional trackers in metres.
+        positions: (..., 6, 3) positions of the six in metres.
+        valid: (..., 6) bool, which of the six are believed.
+        reach: (9, 6) metres, see :func:`measure_extra_reach`.
+
+    Returns:
+        (..., 9) metres beyond the reach, 0 within it.
+    """
+    steps = extras[..., :, None, :] - positions[..., None, :, :]
+    with np.errstate(invalid="ignore"):
+        beyond = np.linalg.norm(steps, axis=-1) - reach
+    return np.where(valid[..., None, :] & (beyond > 0.0), beyond, 0.0).max(-1)
 
 
 def measure_implausibility(

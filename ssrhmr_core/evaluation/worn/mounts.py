@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ...body.extra_trackers import EXTRA_TRACKERS, SEGMENTED_TRACKERS, Segment
+from ...body.extra_trackers import EXTRA_TRACKERS, SEGMENTED_TRACKERS, Measurement, Segment
 from ...body.motion import Motion
 from ...body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
 from ...tracking.extra_readings import ExtraReadings
@@ -147,8 +147,9 @@ class Mounts:
         joints = Take.from_motion(motion)
         if self.extras is None:
             return joints
-        extras = ExtraReadings.from_motion(motion, self.extras.trackers, self.extras.segments)
-        return replace(joints, extras=extras)
+        names = [name for name, _ in self.extras.trackers]
+        extras = ExtraReadings.from_motion(motion, names, self.extras.segments)
+        return replace(joints, extras=extras.measuring(self.extras.trackers))
 
     def attach(
         self, positions: np.ndarray, rotations: np.ndarray, slip_times: np.ndarray | None
@@ -181,12 +182,12 @@ class WornExtras:
     """How a performer wears optional trackers.
 
     Attributes:
-        trackers: Names of the trackers that are worn.
+        trackers: Names of the trackers that are worn, and what each measures.
         segments: The bones that trackers at elbows and knees sit on.
         mounts: How all nine would be worn.
     """
 
-    trackers: tuple[str, ...]
+    trackers: tuple[tuple[str, Measurement], ...]
     segments: dict[str, Segment]
     mounts: Mounts
 
@@ -206,13 +207,15 @@ def draw_mounts(body: Skeleton, random: np.random.Generator) -> Mounts:
 
 
 def draw_extra_mounts(
-    body: Skeleton, trackers: Iterable[str], random: np.random.Generator
+    body: Skeleton,
+    trackers: Iterable[tuple[str, Measurement]],
+    random: np.random.Generator,
 ) -> WornExtras:
     """Draw how a performer wears optional trackers.
 
     Args:
         body: The performer's body.
-        trackers: Names of the trackers that are worn.
+        trackers: Names of the trackers that are worn, and what each measures.
         random: The generator, not that of the six: they are worn alike with and without these.
     """
     segments: dict[str, Segment] = {}

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...body.extra_trackers import EXTRA_TRACKERS
+from ...body.extra_trackers import EXTRA_TRACKERS, Measurement
 from ...body.motion import Motion
 from ...body.skeleton import INDEX, TRACKERS, Skeleton, inherit_missing
 from ...geometry.rotations import from_quat, rotation_angle, transpose
@@ -43,14 +43,14 @@ class WornTrackers:
             "movement", or the pose and the "take" itself.
         proportions: "match" knows the performer's body, "retarget" measures it.
         seed: The seed of performers, mounts and movements.
-        extras: Names of the optional trackers that the performers wear. How they wear the six does
-            not depend on these.
+        extras: The optional trackers that the performers wear, and what each measures. How they
+            wear the six does not depend on these.
     """
 
     evidence: Literal["pose", "movement", "take"]
     proportions: Literal["match", "retarget"] = "match"
     seed: int = 0
-    extras: tuple[str, ...] = ()
+    extras: tuple[tuple[str, Measurement], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

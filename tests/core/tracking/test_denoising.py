@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import Skeleton
 from ssrhmr_core.tracking.denoising import Smoothing, estimate_noise, smooth
+from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.one_euro import OneEuro
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
@@ -160,3 +162,66 @@ def test_one_euro_is_off_at_zero_and_restarts_after_a_loss() -> None:
     euro.frame(positions + 9.0, still, without_hand)
     again, _ = euro.frame(positions + 1.0, still, np.ones(6, bool))
     np.testing.assert_allclose(again[2], 2.0)
+
+
+def with_extras(skeleton: Skeleton, millimetres: float, degrees: float) -> tuple[Take, Take]:
+    """A take with all optional trackers, and the same with noise on these."""
+    take = Take.from_motion(make_motion(skeleton, frames=600), EXTRA_TRACKERS)
+    assert take.extras is not None
+    own = Take(take.times, take.extras.positions[:, :6], take.extras.rotations[:, :6], take.valid)
+    noisy = add_noise(own, millimetres, degrees)
+    readings = ExtraReadings.concatenate([take.extras])
+    readings.positions[:, :6], readings.rotations[:, :6] = noisy.positions, noisy.rotations
+    return take, replace(take, extras=readings)
+
+
+def test_optional_trackers_are_smoothed_like_the_six(skeleton: Skeleton) -> None:
+    take, noisy = with_extras(skeleton, 5.0, 1.0)
+    assert smooth(take, Smoothing()) is take
+    assert noisy.extras is not None and take.extras is not None
+    noisy.extras.has_position[200:240, 1] = False
+    smoothed = smooth(noisy, Smoothing())
+    assert smoothed.extras is not None
+    # The six have no noise.
+    assert smoothed.positions is noisy.positions and smoothed.rotations is noisy.rotations
+    there = noisy.extras.has_position
+    before, after = (
+        np.linalg.norm(each.positions - take.extras.positions, axis=-1)[:, :6][there[:, :6]].mean()
+        for each in (noisy.extras, smoothed.extras)
+    )
+    assert after < 0.5 * before
+    same = (
+        np.abs((each.rotations * take.extras.rotations).sum(-1))[:, :6]
+        for each in (noisy.extras, smoothed.extras)
+    )
+    turned = [np.arccos(np.clip(each, 0.0, 1.0)).mean() for each in same]
+    assert turned[1] < 0.55 * turned[0]
+    np.testing.assert_array_equal(smoothed.extras.positions[:, 6:], noisy.extras.positions[:, 6:])
+    np.testing.assert_array_equal(smoothed.extras.has_position, there)
+    np.testing.assert_array_equal(
+        smoothed.extras.positions[200:240, 1], noisy.extras.positions[200:240, 1]
+    )
+
+
+def test_noise_of_the_six_does_not_depend_on_optional_trackers(take: Take) -> None:
+    noisy = add_noise(take)
+    extras = ExtraReadings.empty(len(take))
+    plain, with_none = (
+        smooth(each, Smoothing()) for each in (noisy, replace(noisy, extras=extras))
+    )
+    np.testing.assert_array_equal(plain.positions, with_none.positions)
+    np.testing.assert_array_equal(plain.rotations, with_none.rotations)
+    assert with_none.extras is extras and plain.extras is None
+
+
+def test_one_euro_restarts_positions_and_rotations_by_themselves() -> None:
+    euro = OneEuro(0.5, 2)
+    still = np.tile([1.0, 0.0, 0.0, 0.0], (2, 1))
+    turned = np.tile([0.8, 0.6, 0.0, 0.0], (2, 1))
+    both = np.ones(2, bool)
+    euro.frame(np.zeros((2, 3)), still, both, both)
+    euro.frame(np.zeros((2, 3)), still, both, np.array([True, False]))
+    positions, rotations = euro.frame(np.ones((2, 3)), turned, both, both)
+    assert (positions < 0.95).all()
+    np.testing.assert_allclose(rotations[1], turned[1], atol=1e-6)
+    assert np.abs(rotations[0] - turned[0]).max() > 0.01

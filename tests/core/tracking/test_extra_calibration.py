@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, SEGMENTED_TRACKERS
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, SEGMENTED_TRACKERS, Measurement
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_extra_mounts, draw_mounts
 from ssrhmr_core.evaluation.worn.movement import draw_habits, hold_reference, make_guided_movement
@@ -26,6 +26,7 @@ from ssrhmr_core.tracking.movement_calibration import calibrate_from_movement
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_skeleton
 
+ALL_TRACKERS: tuple[tuple[str, Measurement], ...] = tuple((n, "pose") for n in EXTRA_TRACKERS)
 INDICES = {name: index for index, name in enumerate(EXTRA_TRACKERS)}
 
 
@@ -66,7 +67,7 @@ class Session:
 def session(seed: int = 0) -> Session:
     random, body = np.random.default_rng([seed, 7]), make_skeleton()
     mounts, habits = draw_mounts(body, random), draw_habits(random)
-    extras = draw_extra_mounts(body, EXTRA_TRACKERS, np.random.default_rng([seed, 8]))
+    extras = draw_extra_mounts(body, ALL_TRACKERS, np.random.default_rng([seed, 8]))
     mounts = replace(mounts, extras=extras)
     joints = mounts.find_joints(hold_reference(body, habits, 0.0, random))
     pose = mounts.to_trackers(joints)

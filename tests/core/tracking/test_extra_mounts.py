@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
-from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, Segment
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, Measurement, Segment
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_extra_mounts, draw_mounts
@@ -22,6 +22,7 @@ from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take, TrackerError
 
 SEGMENTS: dict[str, Segment] = {"left_elbow": "lower", "right_knee": "lower"}
+ALL_TRACKERS: tuple[tuple[str, Measurement], ...] = tuple((n, "pose") for n in EXTRA_TRACKERS)
 KNEES_BELOW = 2
 """A seed with which performers wear trackers above the elbows and below the knees."""
 LEFT_ELBOW, RIGHT_KNEE, CHEST = (
@@ -32,7 +33,7 @@ LEFT_ELBOW, RIGHT_KNEE, CHEST = (
 def worn(body: Skeleton) -> Mounts:
     """Mounts of all trackers; those at the knees sit below them."""
     mounts = draw_mounts(body, np.random.default_rng(5))
-    extras = draw_extra_mounts(body, EXTRA_TRACKERS, np.random.default_rng(KNEES_BELOW))
+    extras = draw_extra_mounts(body, ALL_TRACKERS, np.random.default_rng(KNEES_BELOW))
     return replace(mounts, extras=extras)
 
 
@@ -166,9 +167,8 @@ def test_scale_and_floor_serve_optional_trackers(motion: Motion) -> None:
     take = Take.from_motion(motion, ("chest", "left_knee"))
     calibration = replace(Calibration.none(), scale=1.5, floor=(0.2, 0.03, -0.02))
     back = calibration.apply(take)
-    assert take.extras is not None
+    assert back.extras is not None and take.extras is not None
     joints = replace(take, positions=np.repeat(take.extras.positions[:, :1], 6, 1))
-    assert back.extras is not None
     expected = calibration.apply(replace(joints, extras=None)).positions[:, 0]
     np.testing.assert_allclose(back.extras.positions[:, CHEST], expected, atol=1e-6)
 

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, Measurement
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.cli import main
-from ssrhmr_core.evaluation.worn.mounts import draw_mounts
+from ssrhmr_core.evaluation.worn.mounts import draw_extra_mounts, draw_mounts
 from ssrhmr_core.evaluation.worn.score import (
     WornErrors,
     WornTrackers,
@@ -85,6 +85,7 @@ def test_true_mounts_give_the_joints_back(motion: Motion) -> None:
 def test_optional_trackers_are_worn_too(skeleton: Skeleton) -> None:
     truth = make_motion(skeleton, frames=90)
     names = ("chest", "left_elbow")
+    worn_extras: tuple[tuple[str, Measurement], ...] = (("chest", "pose"), ("left_elbow", "pose"))
     taken: list[Take] = []
 
     def reconstruct(body: Skeleton, take: Take) -> Motion:
@@ -92,7 +93,7 @@ def test_optional_trackers_are_worn_too(skeleton: Skeleton) -> None:
         return Reconstructor(body, IK).clip(replace(take, extras=None))
 
     plain = score_worn(truth, WornTrackers("pose"), 0, reconstruct)
-    errors = score_worn(truth, WornTrackers("pose", extras=names), 0, reconstruct)
+    errors = score_worn(truth, WornTrackers("pose", extras=worn_extras), 0, reconstruct)
     # The six are worn alike, whatever else is worn.
     np.testing.assert_array_equal(errors.positions, plain.positions)
     np.testing.assert_array_equal(errors.mount_offsets, plain.mount_offsets)
@@ -111,6 +112,30 @@ def test_optional_trackers_are_worn_too(skeleton: Skeleton) -> None:
     figures = summarize_worn_errors(errors)
     assert set(figures["mount_mm"]) == {*TRACKERS, *names, "mean"}
     assert figures["mount_mm"]["mean"] == summarize_worn_errors(plain)["mount_mm"]["mean"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kinds"),
+    (("left_knee:rotation", (False, True)), ("left_knee:position", (True, False))),
+)
+def test_evaluate_wears_what_is_chosen(
+    tmp_path: Path, skeleton: Skeleton, chosen: str, kinds: tuple[bool, bool]
+) -> None:
+    save_bvh(tmp_path / "clip.bvh", make_motion(skeleton, frames=90))
+    out = tmp_path / "figures.json"
+    arguments = ["evaluate", str(tmp_path), "--preset", "ik", "--json", str(out), "--worn", "pose"]
+    assert main([*arguments, "--extra", f"chest,{chosen}"]) == 0
+    mounts = json.loads(out.read_text())["pooled"]
+    assert set(mounts["mount_mm"]) == {*TRACKERS, "mean", "chest"}
+    worn = draw_mounts(skeleton, np.random.default_rng(1))
+    extras: tuple[tuple[str, Measurement], ...] = (
+        ("left_knee", "rotation" if kinds[1] else "position"),
+    )
+    own = draw_extra_mounts(skeleton, extras, np.random.default_rng(2))
+    worn = replace(worn, extras=own)
+    devices = worn.to_trackers(worn.find_joints(make_motion(skeleton, frames=20))).extras
+    assert devices is not None
+    assert (devices.has_position.any(), devices.has_rotation.any()) == kinds
 
 
 @pytest.mark.parametrize("proportions", ("match", "retarget"))
