@@ -59,6 +59,22 @@ def add_file_arguments(parser: argparse.ArgumentParser, *, columns: bool) -> Non
         )
 
 
+def add_extra_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the optional trackers of a command that reads one take."""
+    parser.add_argument(
+        "--extra",
+        type=extras,
+        metavar="TRACKER,...",
+        help="optional trackers, as in elbows,knees,chest; chest:rotation has no position. By"
+        " default those of a table of trackers, and none of a motion file",
+    )
+
+
+def extra_names(chosen: argparse.Namespace) -> tuple[str, ...] | None:
+    """Return the names of the optional trackers that the user chose, None if there is no choice."""
+    return None if chosen.extra is None else tuple(name for name, _ in chosen.extra)
+
+
 def file_options(chosen: argparse.Namespace) -> dict[str, Any]:
     """Return the keyword arguments of ``load_motion`` or ``load_take`` that the user chose."""
     names = ("up", "unit", "smpl_joints", "columns", "performer")

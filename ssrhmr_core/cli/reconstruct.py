@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turn a take of six trackers into a full-body BVH file.
+"""Turn a take of trackers into a full-body BVH file.
 
-TAKE is a table of trackers, or a motion file whose own six joints become the trackers.
+TAKE is a table of trackers, or a motion file whose own joints become the trackers.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..evaluation.evaluate import Disturbance
 from ..formats import load_motion, load_take
 from ..formats.bvh import save_bvh
 from ..pipeline import Reconstructor
-from .arguments import TAKE_HELP, add_file_arguments, file_options
+from .arguments import TAKE_HELP, add_extra_argument, add_file_arguments, extra_names, file_options
 from .progress import Bar
 
 
@@ -24,6 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--skeleton", type=Path, help="motion file of the body to use; a table needs one"
     )
     parser.add_argument("--weights", type=Path, help="a weights file other than the shipped one")
+    add_extra_argument(parser)
     add_file_arguments(parser, columns=True)
 
 
@@ -34,7 +36,11 @@ def run(chosen: argparse.Namespace) -> int:
         ValueError: An input cannot be used.
         OSError: A file cannot be read or written.
     """
-    take, own_skeleton = load_take(chosen.take, **file_options(chosen))
+    options = file_options(chosen)
+    take, own_skeleton = load_take(chosen.take, **options, extras=extra_names(chosen))
+    if chosen.extra:
+        # Some of them may measure a part only.
+        take = Disturbance(extras=chosen.extra).apply(take, seed=0)
     skeleton = load_motion(chosen.skeleton).skeleton if chosen.skeleton else own_skeleton
     if skeleton is None:
         raise ValueError("a table of trackers says nothing about the body: add --skeleton FILE")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Send a take over the network as a tracking system would: a performer without hardware.
 
-TAKE is a table of trackers, or a motion file whose own six joints become the trackers.
+TAKE is a table of trackers, or a motion file whose own joints become the trackers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from ..body.interpolation import regular_times
 from ..evaluation.evaluate import Disturbance
 from ..formats import load_take
 from ..tracking.take import Take
-from .arguments import TAKE_HELP, add_file_arguments, drop, file_options, noise
+from .arguments import (
+    TAKE_HELP,
+    add_extra_argument,
+    add_file_arguments,
+    drop,
+    extra_names,
+    file_options,
+    noise,
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +63,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="TRACKER:SECONDS",
         help="lose a tracker for this long, from a third of the take on",
     )
+    add_extra_argument(parser)
     for name, unit, text in (
         ("loss", "PERCENT", "lose this share of the packets"),
         ("reorder", "PERCENT", "send this share of the packets after the next one"),
@@ -91,8 +100,9 @@ def run(chosen: argparse.Namespace) -> int:
         seed=chosen.seed,
     )
     port = PORTS[chosen.protocol] if chosen.port is None else chosen.port
-    names = ", ".join(f"{role}: {name}" for role, name in device_names(chosen.protocol).items())
-    print(f"{chosen.protocol} to {chosen.host}, port {port}; {names}", flush=True)
+    names = device_names(chosen.protocol, take.extras).items()
+    listed = ", ".join(f"{role}: {name}" for role, name in names)
+    print(f"{chosen.protocol} to {chosen.host}, port {port}; {listed}", flush=True)
     stream = packets(take, chosen.protocol, chosen.loop, conditions)
     if chosen.seconds is not None:
         stream = itertools.takewhile(lambda packet: packet[0] < chosen.seconds, stream)
@@ -108,14 +118,15 @@ def _read_take(chosen: argparse.Namespace) -> Take:
         ValueError: The take cannot be used, or a number is out of its range.
         OSError: The take cannot be read.
     """
-    take, _ = load_take(chosen.take, **file_options(chosen))
+    take, _ = load_take(chosen.take, **file_options(chosen), extras=extra_names(chosen))
     take = _hold_first_frame(take, chosen.stand)
     if chosen.rate:
         if not 1.0 <= chosen.rate <= 1000.0:
             raise ValueError("--rate is 1 to 1000 frames a second")
         take = take.at(regular_times(take.times, chosen.rate))
     millimetres, degrees = chosen.noise
-    return Disturbance(millimetres, degrees, tuple(chosen.drop)).apply(take, chosen.seed)
+    disturbance = Disturbance(millimetres, degrees, tuple(chosen.drop), extras=chosen.extra or ())
+    return disturbance.apply(take, chosen.seed)
 
 
 def _hold_first_frame(take: Take, seconds: float) -> Take:
@@ -126,4 +137,10 @@ def _hold_first_frame(take: Take, seconds: float) -> Take:
     before = np.arange(-round(seconds / step), 0)
     rows = np.concatenate([np.zeros_like(before), np.arange(len(take))])
     times = np.concatenate([take.times[0] + step * before, take.times])
-    return Take(times, take.positions[rows], take.rotations[rows], take.valid[rows])
+    return Take(
+        times,
+        take.positions[rows],
+        take.rotations[rows],
+        take.valid[rows],
+        take.extras.part(rows) if take.extras else None,
+    )

@@ -9,6 +9,7 @@ arrays, so that the session goes on meanwhile.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
 from ..tracking.calibration import Calibration, CalibrationOptions, measure_peak_speeds
+from ..tracking.extra_readings import ExtraReadings
 from ..tracking.floor import add_floor
 from ..tracking.guided_movement import EXERCISES, MOVEMENT_SECONDS, find_exercise, find_performed
 from ..tracking.movement_calibration import (
@@ -174,7 +176,7 @@ class GuidedCalibration:
         if len(due):
             self._next = int(due[-1]) + 1
             frames = session.sample(self._begin + due / _RATE)
-            self._frames.append(Take(due / _RATE, frames.positions, frames.rotations, frames.valid))
+            self._frames.append(replace(frames, times=due / _RATE))
         self._note_exercises(elapsed - _TRAILING)
         if elapsed >= _LAST:
             self._compute()
@@ -244,14 +246,21 @@ def _slice(take: Take, middle: int) -> Take:
     """Return the frames of a take around one."""
     frames = slice(middle - _STILL_FRAMES, middle + _STILL_FRAMES + 1)
     return Take(
-        take.times[frames], take.positions[frames], take.rotations[frames], take.valid[frames]
+        take.times[frames],
+        take.positions[frames],
+        take.rotations[frames],
+        take.valid[frames],
+        take.extras.part(frames) if take.extras else None,
     )
 
 
 def _join(takes: list[Take]) -> Take:
+    extras = [take.extras for take in takes if take.extras]
     return Take(
         np.concatenate([take.times for take in takes]),
         np.concatenate([take.positions for take in takes]),
         np.concatenate([take.rotations for take in takes]),
         np.concatenate([take.valid for take in takes]),
+        # Devices may have been bound since the movement began.
+        ExtraReadings.concatenate(extras) if len(extras) == len(takes) else None,
     )

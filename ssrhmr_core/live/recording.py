@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..body.skeleton import TRACKERS
 from ..formats.trackers_csv import Recorder, load_trackers
 from ..streaming.readings import Reading, StreamingError
 from ..tracking.take import Take
 
 _FLUSH_INTERVAL = 0.5
 """Seconds between two flushes: a crash loses no more than that."""
+_MISSING = (np.nan,) * 4
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
@@ -39,7 +41,7 @@ class RawTake:
     began: float
 
     def load(self) -> Take:
-        """Read the recording as frames of six trackers, not calibrated yet.
+        """Read the recording as frames of the six and optional trackers, not calibrated yet.
 
         Raises:
             TrackerFileError: if nothing was recorded, or the file was changed since.
@@ -102,10 +104,17 @@ class TakeRecorder:
         first = self._first if recorder.readings else 0.0
         return RawTake(recorder.path, recorder.readings, self._last, first, self._began)
 
-    def add(self, role: str, reading: Reading) -> None:
-        """Write a reading, if a recording is running."""
+    def add(self, tracker: str, reading: Reading) -> None:
+        """Write a reading, if a recording is running.
+
+        Args:
+            tracker: One of :data:`~ssrhmr_core.formats.columns.TRACKER_NAMES`.
+            reading: The reading.
+        """
         if not self._recorder:
             return
+        is_optional = tracker not in TRACKERS
+        has_rotation = reading.has_rotation or not is_optional
         time = reading.time - self._began
         self._first = min(self._first, time)
         self._last = max(self._last, time)
@@ -113,10 +122,10 @@ class TakeRecorder:
             partial(
                 self._recorder.add,
                 time,
-                role,
-                reading.position,
-                reading.rotation,
-                reading.valid,
+                tracker,
+                reading.position if reading.has_position else _MISSING[:3],
+                reading.rotation if has_rotation else _MISSING,
+                reading.valid and (reading.has_position or is_optional),
                 _escape_formula(reading.device),
             )
         )

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
+from ..tracking.extra_readings import ExtraReadings
 from ..tracking.reading_buffer import MAX_GAP, SAME_TIME, ReadingBuffer, sample_buffers
 
 _LEAD = 0.002
@@ -153,3 +155,29 @@ def sample_trackers(
         Positions (F, 6, 3), rotations (F, 6, 4) and validity (F, 6).
     """
     return sample_buffers([buffers.get(role) for role in TRACKERS], times)
+
+
+def sample_extras(
+    buffers: Mapping[str, ReadingBuffer],
+    times: np.ndarray,
+    positions_only: Collection[str],
+    rotations_only: Collection[str],
+) -> ExtraReadings | None:
+    """Sample the optional trackers; None if no device is bound to any.
+
+    Args:
+        buffers: Readings by role.
+        times: (F,) seconds.
+        positions_only: Roles of the trackers whose devices have no rotation.
+        rotations_only: Roles of the trackers whose devices have no position.
+    """
+    roles = [role for role in EXTRA_TRACKERS if role in buffers]
+    if not roles:
+        return None
+    indices = [EXTRA_TRACKERS.index(role) for role in roles]
+    positions, rotations, valid = sample_buffers([buffers[role] for role in roles], times)
+    extras = ExtraReadings.empty(len(times))
+    extras.positions[:, indices], extras.rotations[:, indices] = positions, rotations
+    extras.has_position[:, indices] = valid & [role not in rotations_only for role in roles]
+    extras.has_rotation[:, indices] = valid & [role not in positions_only for role in roles]
+    return extras

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from ..body.extra_trackers import EXTRA_TRACKERS, Segment
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
 from ..pipeline import Reconstructor
@@ -26,10 +27,11 @@ from ..tracking.calibration import (
     warn_of_movement,
 )
 from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
+from ..tracking.roles import ALL_ROLES, name_of_role, segment_from_name
 from ..tracking.subsets import explain_missing, mask_of, rotate_positions_only
 from ..tracking.take import Take, TrackerError
 from .recording import RawTake, TakeRecorder
-from .scheduler import MAX_FRAMES, FrameScheduler, sample_trackers
+from .scheduler import MAX_FRAMES, FrameScheduler, sample_extras, sample_trackers
 from .statistics import FrameStatistics, LiveStatus
 
 _DEFAULT_OPTIONS = CalibrationOptions()
@@ -37,7 +39,7 @@ _STILL_WINDOW = 1.0
 """Seconds before the end of a countdown in which the stillest moment is searched."""
 _BUFFERED = MAX_FRAMES / MODEL_RATE + 0.5
 """Seconds of readings that are kept: what frames that are due need, and a gap before them."""
-_MAX_BUFFERS = MAX_DEVICES + len(TRACKERS)
+_MAX_BUFFERS = MAX_DEVICES + len(ALL_ROLES)
 """Number of devices of which readings are kept."""
 _LONGEST_TICK = 1.0
 """Seconds that a tick computes at most, however long ago the last one was."""
@@ -83,13 +85,15 @@ class TrackerState:
     """The last valid reading of a bound tracker, raw: before calibration.
 
     Attributes:
-        role: One of :data:`ssrhmr_core.body.skeleton.TRACKERS`.
+        role: One of :data:`ssrhmr_core.tracking.roles.ALL_ROLES`.
         device: Name of the device bound to it, "" if none.
         position: (3,) float32, metres, core axes.
         rotation: (4,) float32 quaternion.
         valid: Whether the tracker is visible now.
         has_reading: Whether there ever was a valid reading; position and rotation mean nothing
             before.
+        has_position: False if the device has rotations only.
+        has_rotation: False if the device has positions only.
     """
 
     role: str
@@ -98,6 +102,8 @@ class TrackerState:
     rotation: np.ndarray
     valid: bool
     has_reading: bool
+    has_position: bool = True
+    has_rotation: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +174,8 @@ class LiveSession:
         Args:
             source: The source of readings.
             reconstructor: The reconstructor of the character; None without one.
-            roles: Device name by role; see :func:`ssrhmr_core.streaming.guess_roles`.
+            roles: Device name by role, of the six and of optional trackers; see
+                :func:`ssrhmr_core.streaming.guess_roles`.
             calibration: The calibration of an earlier session, None if there is none yet.
             wait: Seconds that a model frame waits at most for readings after it. A frame is
                 computed as soon as all bound trackers have a reading at or after its time, so that
@@ -199,6 +206,7 @@ class LiveSession:
         self._buffers: dict[str, ReadingBuffer] = {}
         self._bound: dict[str, ReadingBuffer] = {}
         self._positions_only: set[str] = set()
+        self._rotations_only: set[str] = set()
         self._apply_performer()
         self.bind(roles or {})
 
@@ -207,18 +215,28 @@ class LiveSession:
         """Device name by role."""
         return dict(self._roles)
 
-    def bind(self, roles: Mapping[str, str]) -> None:
+    def bind(self, roles: Mapping[str, str], segments: Mapping[str, Segment] | None = None) -> None:
         """Bind devices to roles, at any time; their last readings are known already.
+
+        Args:
+            roles: Device name by role, of the six and of optional trackers.
+            segments: The bones that trackers at elbows and knees sit on, by role. Where it is not
+                given, the name of the device may say so; otherwise it is the upper one.
 
         Raises:
             StreamingError: if a role is unknown or a device has two.
         """
         self._roles = validate_roles(roles)
         self._bound = {role: self._buffer_of(device) for role, device in self._roles.items()}
-        self._positions_only.clear()
+        chosen = {
+            role: (segments or {}).get(role) or segment_from_name(device) or "upper"
+            for role, device in self._roles.items()
+        }
+        self._lower = np.array([chosen.get(role) == "lower" for role in EXTRA_TRACKERS])
+        self._names = {role: name_of_role(role, segment) for role, segment in chosen.items()}
         if self._countdown:
             # Standing in the T-pose shows which device is which, after the countdown has begun.
-            self._message = explain_missing(self._roles)
+            self._message = explain_missing(self._placed_roles())
         self._restart()
 
     @property
@@ -268,6 +286,10 @@ class LiveSession:
     def trackers(self) -> list[TrackerState]:
         """Return the six trackers in order, as of the last tick; also before any calibration."""
         return [self._tracker_state(role) for role in TRACKERS]
+
+    def extra_trackers(self) -> list[TrackerState]:
+        """Return the optional trackers that have a device in order, as of the last tick."""
+        return [self._tracker_state(role) for role in EXTRA_TRACKERS if role in self._roles]
 
     def devices(self) -> list[Device]:
         """Return all devices of the source, as of the last tick."""
@@ -319,7 +341,7 @@ class LiveSession:
         if body is None:
             raise TrackerError("choose a character before calibrating")
         # Said at once, while there is time to do something about it.
-        self._message, self._recorder.error = explain_missing(self._roles), ""
+        self._message, self._recorder.error = explain_missing(self._placed_roles()), ""
         end = self._now + seconds
         self._countdown = _CalibrationCountdown(end, body, options)
 
@@ -343,7 +365,9 @@ class LiveSession:
         return self._calibrations.speeds
 
     def sample(self, times: np.ndarray) -> Take:
-        """Return the raw trackers at some times of the last three seconds.
+        """Return the raw trackers, with optional ones if devices are bound, at some times.
+
+        The times may be those of the last three seconds.
 
         Args:
             times: (F,) seconds on the session's clock. Readings younger than :attr:`wait` seconds
@@ -424,23 +448,42 @@ class LiveSession:
         self._devices.add(readings)
         role_of = {device: role for role, device in self._roles.items()}
         for reading in readings:
+            role = role_of.get(reading.device)
+            # One of the six has a place, or is not there.
+            is_usable = reading.has_position or role not in TRACKERS
             self._buffer_of(reading.device).add(
                 BufferedReading(
                     time=reading.time,
                     position=reading.position,
                     rotation=reading.rotation,
-                    valid=reading.valid,
+                    valid=reading.valid and is_usable,
                     arrival=reading.arrival,
                 )
             )
-            role = role_of.get(reading.device)
+            self._note_parts(reading)
             if role:
-                if reading.has_rotation:
-                    self._positions_only.discard(role)
-                else:
-                    self._positions_only.add(role)
-                self._recorder.add(role, reading)
+                self._recorder.add(self._names[role], reading)
         self._recorder.flush(self._now)
+
+    def _note_parts(self, reading: Reading) -> None:
+        """Note whether a device has positions only, or rotations only."""
+        device = reading.device
+        for has_part, without in (
+            (reading.has_rotation, self._positions_only),
+            (reading.has_position, self._rotations_only),
+        ):
+            if not has_part:
+                without.add(device)
+            elif without:
+                without.discard(device)
+
+    def _roles_among(self, devices: set[str]) -> set[str]:
+        """Return the roles of those of some devices that are bound."""
+        return {role for role, device in self._roles.items() if device in devices}
+
+    def _placed_roles(self) -> set[str]:
+        """Return the roles whose devices have positions."""
+        return self._roles.keys() - self._roles_among(self._rotations_only)
 
     def _buffer_of(self, device: str) -> ReadingBuffer:
         """Return the readings of a device, bound or not: it may be bound at any time."""
@@ -449,7 +492,10 @@ class LiveSession:
             if len(self._buffers) >= _MAX_BUFFERS:
                 bound = set(self._roles.values())
                 free = [name for name in self._buffers if name not in bound]
-                del self._buffers[min(free, key=lambda name: len(self._buffers[name]))]
+                fewest = min(free, key=lambda name: len(self._buffers[name]))
+                del self._buffers[fewest]
+                self._positions_only.discard(fewest)
+                self._rotations_only.discard(fewest)
             buffer = self._buffers[device] = ReadingBuffer(_BUFFERED)
         return buffer
 
@@ -468,13 +514,15 @@ class LiveSession:
             rotation=np.array(last.rotation, np.float32),
             valid=self._now - last.time <= MAX_GAP and buffer.newest <= last.time,
             has_reading=True,
+            has_position=device not in self._rotations_only,
+            has_rotation=device not in self._positions_only,
         )
 
     def _finish_countdown(self, countdown: _CalibrationCountdown) -> None:
         self._countdown = None
         take = self._sample_take(countdown.sample_times(self._wait))
         try:
-            calibration, speeds = countdown.calibrate(take, mask_of(self._roles))
+            calibration, speeds = countdown.calibrate(take, mask_of(self._placed_roles()))
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
             return
@@ -484,8 +532,18 @@ class LiveSession:
 
     def _sample_take(self, times: np.ndarray) -> Take:
         """Return all six trackers at some times; those without a device are not valid."""
-        take = Take(times, *sample_trackers(self._bound, times))
-        return rotate_positions_only(take, self._positions_only)
+        positions, rotations, valid = sample_trackers(self._bound, times)
+        positions_only = self._roles_among(self._positions_only)
+        rotations_only = self._roles_among(self._rotations_only)
+        extras = sample_extras(self._bound, times, positions_only, rotations_only)
+        take = Take(
+            times,
+            positions,
+            rotations,
+            valid & ~mask_of(rotations_only),
+            replace(extras, lower=self._lower) if extras else None,
+        )
+        return rotate_positions_only(take, positions_only)
 
     def _take_due_frames(self) -> np.ndarray:
         """Return the times of the model frames that can be computed now."""
@@ -510,7 +568,10 @@ class LiveSession:
                 self._scheduler.put_back(len(times) - frame)
                 break
             rotations, root = self._reconstructor.frame(
-                take.positions[frame], take.rotations[frame], take.valid[frame]
+                take.positions[frame],
+                take.rotations[frame],
+                take.valid[frame],
+                take.extras.part(slice(frame, frame + 1)) if take.extras else None,
             )
             pose = LivePose(frame_time, rotations, root, take.valid[frame])
             after = self._clock()

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import TRACKERS
 from ..geometry.scalar import IDENTITY_QUAT
+from ..tracking.extra_readings import ExtraReadings
+from ..tracking.roles import name_of_role
 from ..tracking.take import Take
 from .decoding import ProtocolName
 from .protocols import json_lines, vmc, vrchat
-from .readings import Reading, StreamingError
+from .readings import ORIGIN, Reading, StreamingError
 
 _ENCODERS: dict[ProtocolName, Callable[[Sequence[Reading]], list[bytes]]] = {
     "vmc": vmc.encode,
@@ -55,11 +58,34 @@ class Conditions:
     seed: int = 0
 
 
-def device_names(protocol: ProtocolName) -> dict[str, str]:
-    """Return the device name by role that :func:`packets` uses."""
+def device_names(protocol: ProtocolName, extras: ExtraReadings | None = None) -> dict[str, str]:
+    """Return the device name by role that :func:`packets` uses.
+
+    Args:
+        protocol: The protocol.
+        extras: The optional trackers of the take, if there are any.
+
+    Raises:
+        StreamingError: if the protocol has too few trackers.
+    """
     if protocol != "vrchat":
-        return {role: role for role in TRACKERS}
-    return {"head": "head", **{role: f"tracker {n}" for role, n in vrchat.NAMES.items()}}
+        names = {role: role for role in TRACKERS}
+        for role in extras.worn if extras else ():
+            is_lower = extras is not None and extras.lower[EXTRA_TRACKERS.index(role)]
+            names[role] = name_of_role(role, "lower" if is_lower else "upper")
+        return names
+    if extras is None:
+        return {"head": "head", **{role: f"tracker {n}" for role, n in vrchat.NAMES.items()}}
+    # The numbers that hands have otherwise are needed: VRChat's own poses of wrists remain.
+    hands = {role: role.replace("_hand", " wrist") for role in ("left_hand", "right_hand")}
+    numbered = [*(role for role in vrchat.NAMES if role not in hands), *extras.worn]
+    if len(numbered) > vrchat.COUNT:
+        raise StreamingError(
+            f"VRChat OSC has {vrchat.COUNT} trackers, and {len(numbered)} are to be sent: leave"
+            " some optional trackers out, or choose another protocol"
+        )
+    numbers = {role: f"tracker {number}" for number, role in enumerate(numbered, 1)}
+    return {"head": "head", **hands, **numbers}
 
 
 def packets(
@@ -68,7 +94,10 @@ def packets(
     loop: bool = False,
     conditions: Conditions | None = None,
 ) -> Iterator[tuple[float, bytes]]:
-    """Generate the packets of a performance.
+    """Generate the packets of a performance, with optional trackers as far as the take has them.
+
+    Trackers that have no position or no rotation are sent as JSON lines and over VRChat OSC; VMC
+    cannot express them, and sends them as not visible.
 
     Args:
         take: The performance, at its own rate.
@@ -77,7 +106,8 @@ def packets(
         conditions: The state of the network.
 
     Raises:
-        StreamingError: if it is a protocol of whole bodies, not of trackers.
+        StreamingError: if it is a protocol of whole bodies, not of trackers, or has too few of
+            them.
 
     Yields:
         The time of arrival in seconds since the start, which never falls, and the packet.
@@ -86,7 +116,7 @@ def packets(
     random = np.random.default_rng(conditions.seed)
     if protocol not in _ENCODERS:
         raise StreamingError(f"trackers cannot be sent as {protocol}: choose another protocol")
-    encode, names = _ENCODERS[protocol], device_names(protocol)
+    encode, names = _ENCODERS[protocol], device_names(protocol, take.extras)
     origin = _EPOCH if protocol == "vrchat" else _CLOCK
     step = float(np.median(np.diff(take.times))) if len(take) > 1 else 1.0
     under_way: list[tuple[float, int, bytes]] = []
@@ -174,6 +204,23 @@ def _readings(take: Take, frame: int, names: dict[str, str], sent: float) -> lis
         w, a, b, c = take.rotations[frame, index].tolist() if valid else IDENTITY_QUAT
         kind = _KINDS.get(role, "tracker")
         readings.append(Reading(names[role], (x, y, z), (w, a, b, c), sent, valid, kind))
+    if take.extras:
+        readings += _extra_readings(take.extras, frame, names, sent)
+    return readings
+
+
+def _extra_readings(
+    extras: ExtraReadings, frame: int, names: dict[str, str], sent: float
+) -> list[Reading]:
+    readings = []
+    for role in extras.worn:
+        index = EXTRA_TRACKERS.index(role)
+        has_position = bool(extras.has_position[frame, index])
+        has_rotation = bool(extras.has_rotation[frame, index])
+        x, y, z = extras.positions[frame, index].tolist() if has_position else ORIGIN
+        w, a, b, c = extras.rotations[frame, index].tolist() if has_rotation else IDENTITY_QUAT
+        reading = Reading(names[role], (x, y, z), (w, a, b, c), sent, has_position or has_rotation)
+        readings.append(reading._replace(has_position=has_position, has_rotation=has_rotation))
     return readings
 
 

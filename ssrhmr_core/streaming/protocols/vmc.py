@@ -151,8 +151,9 @@ def encode(readings: Sequence[Reading]) -> list[bytes]:
     messages: list[tuple[str, Sequence[object]]] = [("/VMC/Ext/OK", (1, 3, 0, 1))]
     for reading in readings:
         w, x, y, z = mirror_rotation(reading.rotation)
-        # There is no other way to say that a device is not seen.
-        quat = (x, y, z, w) if reading.valid else (0.0, 0.0, 0.0, 0.0)
+        # There is no other way to say that a device is not seen, or only a part of its pose is.
+        is_whole = reading.valid and reading.has_position and reading.has_rotation
+        quat = (x, y, z, w) if is_whole else (0.0, 0.0, 0.0, 0.0)
         values = (reading.device, *mirror_position(reading.position), *quat)
         messages.append((_ADDRESSES.get(reading.kind, _ADDRESSES["tracker"]), values))
     times = [reading.time for reading in readings if math.isfinite(reading.time)]

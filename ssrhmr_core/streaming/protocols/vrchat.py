@@ -29,8 +29,10 @@ from .osc_layout import LayoutCache
 PORT = 9000
 NAMES = {"pelvis": "1", "left_foot": "2", "right_foot": "3", "left_hand": "4", "right_hand": "5"}
 """Which numbered tracker ``send`` uses for which role; the protocol has none for hands."""
+COUNT = 8
+"""How many numbered trackers there are."""
 
-_TRACKERS = ("head", *map(str, range(1, 9)))
+_TRACKERS = ("head", *map(str, range(1, COUNT + 1)))
 _HANDLERS: dict[bytes, object] = {
     f"/tracking/trackers/{name}/{part}".encode(): (name, part)
     for name in _TRACKERS
@@ -43,6 +45,7 @@ _POSES = {
 }
 _HANDLERS |= {address: (device, "pose") for address, (device, _) in _POSES.items()}
 _KINDS = dict(_POSES.values())
+_POSE_ADDRESSES = {device: address.decode() for address, (device, _) in _POSES.items()}
 ADDRESSES = {
     address.decode(): "ffffff" if address in _POSES else "fff" for address in sorted(_HANDLERS)
 }
@@ -50,16 +53,17 @@ ADDRESSES = {
 _SAME_MOMENT = 0.004
 """Seconds within which position and rotation of the same moment arrive."""
 _ROTATION_TIMEOUT = 0.25
-"""Seconds without a rotation after which a tracker counts as one that has positions only."""
+"""Seconds without a rotation after which a tracker counts as one that has positions only; one
+without a position has rotations only."""
 _MIN_POSITIONS = 5
-"""Number of positions that must have come without a rotation, too."""
+"""Number of positions that must have come without a rotation, too, or of rotations alone."""
 _UNIT_TOLERANCE = 0.05
 _OSC_TO_UNIX = 2208988800.0
 """Seconds from 1900, where OSC begins to count, to 1970."""
 
 NO_ROTATIONS = (
-    "the sender sends positions of trackers but no rotations (as ALVR does), which are not enough"
-    " for a body: use a program that sends rotations too"
+    "the sender sends positions of trackers but no rotations (as ALVR does): all of them rotate"
+    " with the body, which faces as hands and feet stand. Use a program that sends rotations too"
 )
 
 
@@ -74,8 +78,27 @@ class _Tracker:
         self.time = math.nan
         self.last_rotation = arrival
         """Seconds when a rotation came last, or the first position if there was none."""
+        self.first = arrival
+        self.rotations_alone = 0
         self.positions_since = 0
         self.positions_only = False
+
+    def lacks_rotations(self, arrival: float) -> bool:
+        """Note a position; return whether the tracker has positions only."""
+        self.positions_since += 1
+        if (
+            arrival - self.last_rotation > _ROTATION_TIMEOUT
+            and self.positions_since >= _MIN_POSITIONS
+        ):
+            self.positions_only = True
+        return self.positions_only
+
+    def lacks_positions(self, arrival: float) -> bool:
+        """Note a rotation; return whether the tracker has rotations only."""
+        if self.position is not None:
+            return False
+        self.rotations_alone += 1
+        return arrival - self.first > _ROTATION_TIMEOUT and self.rotations_alone >= _MIN_POSITIONS
 
 
 class VrchatDecoder:
@@ -83,6 +106,7 @@ class VrchatDecoder:
 
     Where one of both was lost, the last one that came is used. A tracker whose rotations do not
     come, or only now and then (SlimeVR's head: whenever its user resets it), has positions only.
+    One that never had a position has rotations only.
 
     Attributes:
         malformed: Number of packets and messages that could not be read so far.
@@ -150,18 +174,15 @@ class VrchatDecoder:
             tracker = self._trackers[name] = _Tracker(arrival)
         if part == "position":
             position = mirror_position(_read_vector(arguments))
-            tracker.positions_since += 1
-            if (
-                arrival - tracker.last_rotation > _ROTATION_TIMEOUT
-                and tracker.positions_since >= _MIN_POSITIONS
-            ):
-                tracker.positions_only = True
-            if tracker.positions_only:
+            if tracker.lacks_rotations(arrival):
                 tracker.position = position
                 tracker.time, tracker.waiting_since = time, arrival
                 return _complete(name, tracker)
         else:
             rotation = mirror_rotation(_read_rotation(arguments))
+            if tracker.lacks_positions(arrival):
+                reading = _make_reading(name, ORIGIN, rotation, time, arrival)
+                return [reading._replace(has_position=False)]
             # One rotation after a long time is no stream of rotations.
             if tracker.positions_only and arrival - tracker.last_rotation > _ROTATION_TIMEOUT:
                 tracker.last_rotation = arrival
@@ -189,15 +210,22 @@ def encode(readings: Sequence[Reading]) -> list[bytes]:
     """Encode one frame of the trackers that are valid; all readings have the same time.
 
     Args:
-        readings: Readings of devices named "head", "tracker 1" and so on.
+        readings: Readings of devices named "head", "tracker 1" and so on, "left wrist" and "right
+            wrist".
     """
     messages: list[tuple[str, Sequence[object]]] = []
     for reading in readings:
-        if reading.valid:
-            name = reading.device.removeprefix("tracker ")
-            angles = to_euler(mirror_rotation(reading.rotation))
-            position = mirror_position(reading.position)
+        if not reading.valid:
+            continue
+        name = reading.device.removeprefix("tracker ")
+        angles = to_euler(mirror_rotation(reading.rotation))
+        position = mirror_position(reading.position)
+        if name in _POSE_ADDRESSES:
+            messages.append((_POSE_ADDRESSES[name], (*position, *angles)))
+            continue
+        if reading.has_position:
             messages.append((f"/tracking/trackers/{name}/position", position))
+        if reading.has_rotation:
             messages.append((f"/tracking/trackers/{name}/rotation", angles))
     if not messages:
         return []
@@ -216,22 +244,31 @@ def _complete(name: str, tracker: _Tracker) -> list[Reading]:
     tracker.waiting = ""
     if tracker.position is None or (tracker.rotation is None and not tracker.positions_only):
         return []
-    kind, device = ("hmd", "head") if name == "head" else ("tracker", f"tracker {name}")
     rotation = tracker.rotation or IDENTITY_QUAT
     # Trackers that were never seen lie at the origin.
     valid = is_in_room(tracker.position) and (any(tracker.position) or rotation != IDENTITY_QUAT)
-    return [
-        Reading(
-            device,
-            tracker.position if valid else ORIGIN,
-            rotation,
-            tracker.time,
-            valid,
-            kind,
-            tracker.waiting_since,
-            not tracker.positions_only,
-        )
-    ]
+    reading = _make_reading(
+        name,
+        tracker.position if valid else ORIGIN,
+        rotation,
+        tracker.time,
+        tracker.waiting_since,
+        has_rotation=not tracker.positions_only,
+    )
+    return [reading if valid else reading._replace(valid=False)]
+
+
+def _make_reading(
+    name: str,
+    position: Vector,
+    rotation: Quaternion,
+    time: float,
+    arrival: float,
+    *,
+    has_rotation: bool = True,
+) -> Reading:
+    kind, device = ("hmd", "head") if name == "head" else ("tracker", f"tracker {name}")
+    return Reading(device, position, rotation, time, True, kind, arrival, has_rotation)
 
 
 def _count_numbers(message: Message, handler: object) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import TRACKER_JOINTS
+from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.cli import main
 from ssrhmr_core.formats import load_motion
 from ssrhmr_core.formats.bvh import save_bvh
@@ -48,6 +48,27 @@ def test_reconstruct_from_trackers_needs_a_body(
     assert "--skeleton" in capsys.readouterr().err
     assert main(["reconstruct", str(take), "-o", str(out), "--skeleton", str(clip)]) == 0
     assert len(load_motion(out)) == len(motion)
+
+
+def test_reconstruct_uses_optional_trackers(clip: Path, motion: Motion, tmp_path: Path) -> None:
+    """Those of a file, or joints of a motion that are asked for."""
+    worn = ("left_elbow", "right_elbow")
+    take, out = tmp_path / "take.csv", tmp_path / "out.bvh"
+    save_trackers(take, Take.from_motion(motion, worn))
+    joints = [INDEX[name] for name in worn]
+
+    def error(*arguments: str) -> float:
+        assert main(["reconstruct", *arguments, "-o", str(out), "--skeleton", str(clip)]) == 0
+        away = load_motion(out).positions()[:, joints] - motion.positions()[:, joints]
+        return 1000.0 * float(np.linalg.norm(away, axis=-1).mean())
+
+    alone = error(str(clip))
+    assert error(str(take)) < 0.5 * alone
+    assert error(str(clip), "--extra", "elbows") == pytest.approx(error(str(take)), abs=0.1)
+    # Rotations alone leave more open, and what is left out of a file is not used.
+    assert error(str(clip), "--extra", "elbows:rotation") < alone
+    assert error(str(take), "--extra", "left_elbow") > error(str(take))
+    assert main(["reconstruct", str(take), "-o", str(out), "--extra", "knees"]) == 1
 
 
 def test_reconstruct_with_what_the_user_says_of_a_table(
@@ -244,6 +265,20 @@ def test_send(
     assert "60 packets sent" in out
 
 
+def test_send_optional_trackers(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Receiver("json", 0) as receiver:
+        arguments = ["send", str(clip), "--protocol", "json", "--port", str(receiver.port)]
+        arguments += ["--extra", "elbows,chest:rotation", "--stand", "0.1", "--seconds", "0.2"]
+        assert main(arguments) == 0
+        time.sleep(0.1)
+        readings = receiver.drain()
+    parts = {r.device: (r.valid, r.has_position, r.has_rotation) for r in readings}
+    whole = (True, True, True)
+    extras = {"left_elbow": whole, "right_elbow": whole, "chest": (True, False, True)}
+    assert parts == {**dict.fromkeys(TRACKERS, whole), **extras}
+    assert "right_elbow: right_elbow" in capsys.readouterr().out
+
+
 def test_a_performer_who_stands_first(clip: Path) -> None:
     with Receiver("json", 0) as receiver:
         arguments = ["send", str(clip), "--protocol", "json", "--port", str(receiver.port)]
@@ -263,6 +298,10 @@ def test_a_performer_who_stands_first(clip: Path) -> None:
         (["--tcp"], "--tcp goes with --protocol json"),
         (["--rate", "0.5"], "--rate is 1 to 1000"),
         (["--stand", "-1"], "--stand is 0 to 3600"),
+        (
+            ["--protocol", "vrchat", "--extra", "elbows,knees,chest,toes"],
+            "VRChat OSC has 8 trackers, and 10 are to be sent",
+        ),
         (["--protocol", "json", "--tcp", "--port", "1"], "cannot send to 127.0.0.1, port 1"),
         (["--host", "no.such.host.invalid"], "cannot send to no.such.host.invalid"),
     ],

@@ -30,6 +30,7 @@ BODY_TRACKERS = {
     "left_foot": "tracker 2",
     "right_foot": "tracker 3",
 }
+_LIMBS = ("chest", "left_elbow", "right_elbow", "left_knee", "right_knee")
 _NAMES = {role: role for role in TRACKERS}
 _NUMBERS = {
     "pelvis": "A1",
@@ -49,7 +50,7 @@ class SenderCase:
         name: What is sent.
         protocol: The protocol that the user chose.
         make: Makes the sender.
-        roles: Device by role in the end; of extra roles nothing is said.
+        roles: Device by role in the end.
         posture: Millimetres that joints may be off with both hips in one place, None if refused.
         placed: Whether the character stands where the performer does, and faces the same way.
         message: What the user reads among other things, "" if nothing.
@@ -111,6 +112,7 @@ CASES = (
         {
             "pelvis": "human://WAIST",
             **{role: f"human://{role.upper()}" for role in TRACKERS if role not in ("pelvis",)},
+            **{role: f"human://{role.upper()}" for role in _LIMBS},
         },
         18.0,
     ),
@@ -135,7 +137,14 @@ CASES = (
         "SlimeVR VRChat OSC",
         "vrchat",
         senders.SlimeVrVrchat,
-        BODY_TRACKERS,
+        {
+            **BODY_TRACKERS,
+            "left_knee": "tracker 4",
+            "right_knee": "tracker 5",
+            "chest": "tracker 6",
+            "left_elbow": "tracker 7",
+            "right_elbow": "tracker 8",
+        },
         55.0,
         message="left_hand and right_hand",
     ),
@@ -143,7 +152,14 @@ CASES = (
         "Amethyst VRChat OSC",
         "vrchat",
         senders.AmethystVrchat,
-        {**BODY_TRACKERS, "left_foot": "tracker 8", "right_foot": "tracker 7"},
+        {
+            **BODY_TRACKERS,
+            "left_foot": "tracker 8",
+            "right_foot": "tracker 7",
+            "chest": "tracker 2",
+            "left_knee": "tracker 6",
+            "right_knee": "tracker 5",
+        },
         55.0,
         message="left_hand and right_hand",
     ),
@@ -154,6 +170,7 @@ CASES = (
         {
             "pelvis": "tracker 2",
             "head": "head",
+            "chest": "tracker 1",
         },
         75.0,
         placed=False,

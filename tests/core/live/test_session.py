@@ -11,12 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS
 from ssrhmr_core.formats.trackers_csv import Recorder, load_trackers
@@ -27,6 +30,7 @@ from ssrhmr_core.streaming.decoding import ReadingQueue
 from ssrhmr_core.streaming.sender import Conditions, device_names, packets, play
 from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions, calibrate
 from ssrhmr_core.tracking.denoising import Smoothing
+from ssrhmr_core.tracking.extra_mounts import ExtraMounts
 from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_motion, make_skeleton
@@ -170,11 +174,9 @@ def test_after_a_long_stall_the_oldest_frames_are_left_out_and_counted(end: floa
     body = session.reconstructor
     assert body is not None
 
-    def frame(
-        positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray, *extras: ExtraReadings
-    ) -> tuple[np.ndarray, np.ndarray]:
-        seen.append(valid.all())
-        return Reconstructor.frame(body, positions, rotations, valid, *extras)
+    def frame(*trackers: Any) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(trackers[2].all())
+        return Reconstructor.frame(body, *trackers)
 
     body.frame = frame  # type: ignore[method-assign, assignment]
     (pose,) = stage.run(session, [end])
@@ -535,6 +537,115 @@ def test_a_head_with_positions_only_follows_the_pelvis() -> None:
         np.stack([pose.rotations[INDEX[joint]] for pose in poses]) for joint in ("head", "hips")
     )
     np.testing.assert_allclose(np.abs((head * hips).sum(-1)), 1.0, atol=1e-5)
+
+
+# --- Optional trackers --------------------------------------------------------------------------
+
+EXTRAS = ("chest", "left_elbow", "right_elbow", "left_knee", "right_knee")
+WITH_EXTRAS = replace(Calibration.none(), extras=ExtraMounts.identity())
+"""The calibration of trackers that are the joints themselves."""
+
+
+def extras_at(rate: float, seconds: float = 2.0) -> Take:
+    """Ideal trackers with optional ones: a shin, an IMU at the right knee, a point on the chest."""
+    take = Take.from_motion(make_motion(BODY, round(seconds * rate), rate), EXTRAS)
+    assert take.extras is not None
+    take.extras.lower[EXTRA_TRACKERS.index("left_knee")] = True
+    take.extras.has_position[:, EXTRA_TRACKERS.index("right_knee")] = False
+    take.extras.has_rotation[:, EXTRA_TRACKERS.index("chest")] = False
+    return take
+
+
+def check_extras(found: ExtraReadings | None, expected: ExtraReadings | None) -> None:
+    assert found is not None and expected is not None
+    assert np.array_equal(found.lower, expected.lower)
+    assert np.array_equal(found.has_position, expected.has_position)
+    assert np.array_equal(found.has_rotation, expected.has_rotation)
+    places = expected.has_position
+    np.testing.assert_allclose(found.positions[places], expected.positions[places], atol=1e-5)
+    share = np.abs((found.rotations * expected.rotations).sum(-1))
+    np.testing.assert_allclose(share[expected.has_rotation], 1.0, atol=1e-5)
+
+
+def test_optional_trackers_are_sampled_and_shown() -> None:
+    take = extras_at(60.0)
+    stage = Stage(take)
+    session = session_on(stage, WITH_EXTRAS)
+    assert session.sample(np.zeros(1)).extras is None and session.extra_trackers() == []
+    session.bind(device_names("json", take.extras))
+    poses = stage.run(session, every(1.0 / 60.0, 1.0))
+    times = np.array([0.4, 0.5])
+    frames = np.round(times * 60.0).astype(int)
+    assert take.extras is not None
+    check_extras(session.sample(take.times[frames]).extras, take.extras.part(frames))
+    states = {state.role: state for state in session.extra_trackers()}
+    assert tuple(states) == EXTRAS and all(state.valid for state in states.values())
+    assert states["left_knee"].device == "left_shin"
+    assert not states["right_knee"].has_position and not states["chest"].has_rotation
+    # The pose meets them: the elbows are where they were seen.
+    live = np.stack([pose.rotations for pose in poses])
+    root = np.stack([pose.root for pose in poses])
+    moments = np.array([pose.time for pose in poses])
+    motion = make_motion(BODY, 120, 60.0).at(moments)
+    shown = Motion(BODY, moments, live, root).positions()
+    elbows = [INDEX["left_elbow"], INDEX["right_elbow"]]
+    away = np.linalg.norm(shown[:, elbows] - motion.positions()[:, elbows], axis=-1)
+    assert 1000.0 * away.mean() < 1.0
+    without = session_on(Stage(), Calibration.none())
+    assert len(without.trackers()) == 6
+
+
+def test_segments_follow_from_names_unless_somebody_says_otherwise() -> None:
+    session = session_on(Stage(), Calibration.none())
+    roles = {"left_elbow": "LHR-1", "right_elbow": "Forearm R", "left_knee": "shin.L"}
+    session.bind(roles, {"left_elbow": "lower", "left_knee": "upper"})
+    extras = session.sample(np.zeros(1)).extras
+    assert extras is not None
+    lower = [EXTRA_TRACKERS[index] for index in np.flatnonzero(extras.lower)]
+    assert lower == ["left_elbow", "right_elbow"]
+
+
+def test_a_head_with_rotations_only_is_filled_in() -> None:
+    take = take_at(60.0)
+    stage = Stage(take)
+    session = session_on(stage, Calibration.none())
+    drain = stage.drain
+
+    def without_position() -> list[Reading]:
+        return [
+            reading._replace(position=(0.0, 0.0, 0.0), has_position=False)
+            if reading.device == "head"
+            else reading
+            for reading in drain()
+        ]
+
+    stage.drain = without_position  # type: ignore[method-assign]
+    poses = stage.run(session, every(1.0 / 60.0, 1.0))
+    assert poses and not any(pose.valid[TRACKERS.index("head")] for pose in poses)
+    assert 0.3 < poses[-1].root[1] < 1.5
+    session.begin_calibration(1.0)
+    assert "no device is bound to head: the model fills in" in session.status.message
+
+
+def test_a_recording_has_optional_trackers(tmp_path: Path) -> None:
+    """The bake of the recording is that of the take."""
+    take = extras_at(120.0)
+    stage = Stage(take)
+    session = session_on(stage, None)
+    session.bind(device_names("json", take.extras))
+    stage.now = -0.25
+    session.start_recording(tmp_path / "take.csv")
+    stage.run(session, every(0.4, 2.2))
+    raw = session.stop_recording()
+    assert raw.readings == 11 * len(take)
+    loaded = raw.load()
+    np.testing.assert_allclose(loaded.times, take.times + 0.25, atol=1e-6)
+    check_extras(loaded.extras, take.extras)
+    one, other = (Reconstructor(BODY).clip(WITH_EXTRAS.apply(each)) for each in (take, loaded))
+    assert 1000.0 * np.abs(one.positions() - other.positions()).max() < 0.1
+    # A session without them gives the same recording as ever.
+    alone = Reconstructor(BODY).clip(replace(WITH_EXTRAS.apply(take), extras=None))
+    assert 1000.0 * np.abs(one.positions() - alone.positions()).max() > 1.0
 
 
 # --- Recording ---------------------------------------------------------------------------------

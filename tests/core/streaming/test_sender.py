@@ -3,14 +3,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ssrhmr_core.streaming import ProtocolName, Reading, StreamingError
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
+from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.streaming import (
+    DeviceTable,
+    ProtocolName,
+    Reading,
+    StreamingError,
+    guess_roles,
+)
+from ssrhmr_core.streaming.decoding import ReadingQueue
 from ssrhmr_core.streaming.protocols.json_lines import JsonDecoder
 from ssrhmr_core.streaming.protocols.vmc import VmcDecoder
-from ssrhmr_core.streaming.sender import Conditions, packets, play
+from ssrhmr_core.streaming.sender import Conditions, device_names, packets, play
+from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
+from tests.core.streaming.conftest import turn_between
 
 
 def sent(take: Take, conditions: Conditions) -> tuple[np.ndarray, np.ndarray]:
@@ -92,6 +105,63 @@ def test_what_is_not_seen_is_sent_as_such(take: Take) -> None:
         _, packet = next(packets(unseen, protocol))  # type: ignore[arg-type]
         readings: list[Reading] = decoder.decode(packet, 0.0)
         assert [r.device for r in readings if not r.valid] == ["left_hand"]
+
+
+def extras_of(motion: Motion, *names: str) -> Take:
+    return replace(
+        Take.from_motion(motion),
+        extras=ExtraReadings.from_motion(motion, names, {"left_knee": "lower"}),
+    )
+
+
+@pytest.mark.parametrize("protocol", ["vmc", "vrchat", "json"])
+def test_optional_trackers_are_sent_and_found_again(protocol: ProtocolName, motion: Motion) -> None:
+    take = extras_of(motion, "chest", "left_elbow", "right_elbow", "left_knee", "right_knee")
+    assert take.extras is not None
+    names = device_names(protocol, take.extras)
+    queue = ReadingQueue(protocol, 10000)
+    for arrival, packet in packets(take, protocol):
+        queue.add_packet(packet, "sender", arrival)
+    readings = queue.drain()
+    last = {reading.device: reading for reading in readings}
+    assert last.keys() == set(names.values()) and len(readings) == 11 * len(take)
+    for role in take.extras.worn:
+        index = EXTRA_TRACKERS.index(role)
+        np.testing.assert_allclose(
+            last[names[role]].position, take.extras.positions[-1, index], atol=1e-5
+        )
+        assert turn_between(last[names[role]].rotation, take.extras.rotations[-1, index]) < 0.1
+    if protocol != "vrchat":
+        assert names["left_elbow"] == "left_elbow" and names["left_knee"] == "left_shin"
+        devices = DeviceTable()
+        devices.add(readings)
+        assert guess_roles(devices.list_devices(readings[-1].arrival), {}) == names
+
+
+def test_optional_trackers_that_lack_a_part_are_sent_so(motion: Motion) -> None:
+    take = extras_of(motion, "chest", "left_elbow", "right_knee")
+    assert take.extras is not None
+    take.extras.has_position[:, EXTRA_TRACKERS.index("left_elbow")] = False
+    take.extras.has_rotation[:, EXTRA_TRACKERS.index("right_knee")] = False
+    parts = {"chest": (True, True), "left_elbow": (False, True), "right_knee": (True, False)}
+    _, packet = next(packets(take, "json"))
+    got = {reading.device: reading for reading in JsonDecoder().decode(packet, 0.0)}
+    assert {name: (got[name].has_position, got[name].has_rotation) for name in parts} == parts
+    # VMC has no way to say so.
+    _, packet = next(packets(take, "vmc"))
+    seen = {reading.device: reading.valid for reading in VmcDecoder().decode(packet, 0.0)}
+    assert {name: seen[name] for name in parts} == {
+        "chest": True,
+        "left_elbow": False,
+        "right_knee": False,
+    }
+
+
+def test_vrchat_has_eight_numbered_trackers(motion: Motion) -> None:
+    take = extras_of(motion, *EXTRA_TRACKERS)
+    with pytest.raises(StreamingError, match="VRChat OSC has 8 trackers, and 12 are to be sent"):
+        next(packets(take, "vrchat"))
+    assert device_names("vrchat")["left_hand"] == "tracker 4"
 
 
 def test_nobody_listens(take: Take) -> None:

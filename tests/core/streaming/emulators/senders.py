@@ -126,6 +126,14 @@ class VirtualMotionCapture(Emulator):
         return messages
 
 
+SLIMEVR_TURNED = {
+    f"{side}Lower{limb}": f"{side}Upper{limb}"
+    for side in ("Left", "Right")
+    for limb in ("Arm", "Leg")
+}
+"""SlimeVR's knees and elbows turn with the bone above them, by the bone that begins there."""
+
+
 class SlimeVrVmc(Emulator):
     """SlimeVR server: one bundle of time, state, root, bones and trackers, 250 a second.
 
@@ -176,7 +184,9 @@ class SlimeVrVmc(Emulator):
                 pose = to_unity(self.body.tracker(time, role))
                 messages.append(pose_message(address, name, pose, -1.0))
             for name, bone in self._EXTRA.items():
-                pose = to_unity(self.body.joint(time, bone))
+                position, _ = self.body.joint(time, bone)
+                _, rotation = self.body.joint(time, SLIMEVR_TURNED.get(bone, bone))
+                pose = to_unity((position, rotation))
                 messages.append(pose_message("/VMC/Ext/Tra/Pos", name, pose, -1.0))
         return [bundle(*messages)]
 
@@ -185,13 +195,16 @@ class VrchatTrackers(Emulator):
     """A sender of VRChat's OSC trackers, which are joints with numbers."""
 
     numbers: ClassVar[dict[int, str]] = {}
+    turned: ClassVar[dict[str, str]] = {}
+    """The bone whose rotation is sent instead of its own, by bone."""
 
     def messages(self, time: float, rotations: bool) -> list[bytes]:
         """Return the messages of a frame; the head has a position alone."""
         head, _ = to_unity(self.body.tracker(time, "head"))
         messages = [message("/tracking/trackers/head/position", "fff", *head)]
         for number, bone in self.numbers.items():
-            pose = self.body.joint(time, bone)
+            position, _ = self.body.joint(time, bone)
+            pose = position, self.body.joint(time, self.turned.get(bone, bone))[1]
             address = f"/tracking/trackers/{number}"
             messages.append(message(f"{address}/position", "fff", *to_unity(pose)[0]))
             if rotations:
@@ -203,6 +216,7 @@ class SlimeVrVrchat(VrchatTrackers):
     """SlimeVR server: one bundle, up to a thousand a second; the head's rotation seldom."""
 
     rate = 250.0
+    turned: ClassVar[dict[str, str]] = SLIMEVR_TURNED
     numbers: ClassVar[dict[int, str]] = {
         1: "Hips",
         2: "LeftFoot",

@@ -33,6 +33,24 @@ def test_round_trip() -> None:
         assert other.time == pytest.approx(EPOCH, abs=1e-6)
 
 
+def test_wrists_and_parts_of_poses_are_sent() -> None:
+    sent = [
+        Reading("left wrist", (0.7, 1.4, -0.1), (0.6, 0.0, 0.8, 0.0), EPOCH, True, "controller"),
+        Reading("tracker 4", (0.1, 1.0, 0.2), (1.0, 0.0, 0.0, 0.0), EPOCH, has_rotation=False),
+        Reading("tracker 5", (0.0, 0.0, 0.0), (0.6, 0.0, 0.8, 0.0), EPOCH, has_position=False),
+    ]
+    decoder = VrchatDecoder()
+    for number in range(30):
+        now = number / 60.0
+        frame = [reading._replace(time=EPOCH + now) for reading in sent]
+        got = [reading for packet in encode(frame) for reading in decoder.decode(packet, now)]
+    for one, other in zip(frame, got, strict=True):
+        assert same_place(one, other, degrees=1e-4)
+        assert (other.kind, other.has_position, other.has_rotation) == (
+            *(one.kind, one.has_position, one.has_rotation),
+        )
+
+
 def test_what_is_not_seen_is_not_sent() -> None:
     assert encode([Reading("head", (0, 0, 0), (1, 0, 0, 0), EPOCH, False)]) == []
 
@@ -118,6 +136,23 @@ def test_trackers_with_positions_only_are_listed_and_reported() -> None:
             devices |= {r.device for r in decoder.decode(packet, number / 72.0)}
     assert devices == {"head", *(f"tracker {number}" for number in range(1, 9))}
     assert "no rotations" in decoder.notice
+
+
+def test_a_tracker_with_rotations_only_is_listed_as_such() -> None:
+    decoder = VrchatDecoder()
+    readings: list[Reading] = []
+    for number in range(100):
+        readings += decoder.decode(half("head", "rotation", 0.0, 90.0, 0.0), number / 100.0)
+    # From a quarter of a second on, and each at once.
+    assert len(readings) == 100 - 26
+    assert all(reading.valid and not reading.has_position for reading in readings)
+    assert readings[-1].rotation == pytest.approx((0.5**0.5, 0.0, -(0.5**0.5), 0.0))
+    # Until positions come after all.
+    for number in range(100, 110):
+        for part in ("position", "rotation"):
+            readings += decoder.decode(half("head", part, 0.0, 1.7, 0.0), number / 100.0)
+    assert readings[-1].has_position
+    assert readings[-1].position == pytest.approx((0.0, 1.7, 0.0))
 
 
 def test_poses_of_vrchat_itself() -> None:
