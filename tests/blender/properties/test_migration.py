@@ -72,7 +72,8 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
         for fit in setup["fits"]
     ]
     # Former versions have none of these.
-    setup["has_constraints"] = setup["key_muting"] = setup["correct_floor"] = False
+    for name in ("has_constraints", "key_muting", "correct_floor", "write_certainty"):
+        setup[name] = False
     setup["assumed"], setup["measures"] = "", []
     return setup
 
