@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -10,12 +11,18 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Quaternion
 
+from ssrhmr_blender.baking import certainty
 from ssrhmr_blender.common.data_blocks import key_of
 from ssrhmr_blender.common.steps import run_steps
 from ssrhmr_blender.common.validation import SetupError, check_trackers
-from ssrhmr_blender.import_take.armature import _MORE
+from ssrhmr_blender.headless import command
 from ssrhmr_blender.presets.kinds import KINDS
-from ssrhmr_blender.properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS
+from ssrhmr_blender.properties.tracker import (
+    EXTRA_TRACKERS,
+    MORE_ITEMS,
+    MORE_TRACKERS,
+    TRACKER_LABELS,
+)
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_blender.trackers.empties import make_empties
 from ssrhmr_blender.trackers.joints import use_trackers
@@ -24,6 +31,8 @@ from ssrhmr_blender.trackers.stored_calibration import clear_adjustments, stored
 from ssrhmr_blender.trackers.take import read_wearing, take_from_samples
 from ssrhmr_core import Calibration, Motion, Take
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS
+from ssrhmr_core.formats.bvh import save_bvh
+from ssrhmr_core.formats.trackers_csv import save_trackers
 from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from tests.blender.conftest import (
     TO_BLENDER,
@@ -267,7 +276,7 @@ def test_an_object_is_worn_in_one_place_only(performance: Motion) -> None:
         check_trackers(scene.ssrhmr)
 
 
-@pytest.mark.parametrize("choice", _MORE)
+@pytest.mark.parametrize("choice", MORE_TRACKERS)
 def test_trackers_from_an_armature(performance: Motion, choice: str) -> None:
     source = make_armature("Suit", performance.skeleton, rolls={"left_shoulder": 1.0})
     perform(source, performance)
@@ -276,7 +285,7 @@ def test_trackers_from_an_armature(performance: Motion, choice: str) -> None:
     assert bpy.ops.ssrhmr.trackers_from_armature(more=choice) == {"FINISHED"}
     setup: Any = bpy.context.scene.ssrhmr
     chosen = [role for role, obj in setup.tracker_objects(EXTRA_TRACKERS).items() if obj]
-    assert tuple(chosen) == _MORE[choice]
+    assert tuple(chosen) == MORE_TRACKERS[choice]
     assert setup.calibration
     if choice == "NONE":
         return
@@ -286,6 +295,88 @@ def test_trackers_from_an_armature(performance: Motion, choice: str) -> None:
     shown = expected.has_position
     np.testing.assert_allclose(read.positions[shown], expected.positions[shown], atol=2e-4)
     same_rotations(read.rotations[shown], expected.rotations[shown])
+
+
+def test_every_choice_is_in_the_menu() -> None:
+    assert list(MORE_TRACKERS) == [item[0] for item in MORE_ITEMS]
+
+
+def test_a_whole_body_file_gives_as_many_trackers_as_chosen(
+    performance: Motion, tmp_path: Path
+) -> None:
+    path = tmp_path / "walk.bvh"
+    save_bvh(path, performance)
+    choose(make_armature("Hero", performance.skeleton), {})
+    setup: Any = bpy.context.scene.ssrhmr
+    assert bpy.ops.ssrhmr.import_take(filepath=str(path), more="ELEVEN") == {"FINISHED"}
+    assert setup.calibration and setup.reference == "JOINTS"
+    read = sample_setup(len(performance)).extras
+    expected = ExtraReadings.from_motion(performance, MORE_TRACKERS["ELEVEN"])
+    assert read is not None and read.worn == MORE_TRACKERS["ELEVEN"]
+    shown = expected.has_position
+    np.testing.assert_allclose(read.positions[shown], expected.positions[shown], atol=1e-3)
+    assert bpy.ops.ssrhmr.import_take(filepath=str(path)) == {"FINISHED"}
+    assert setup.chest is None
+
+
+def test_a_table_with_optional_trackers(performance: Motion, tmp_path: Path) -> None:
+    """Imported, and baked as a recording: in both ways the same."""
+    take = wear(performance, "left_elbow", "right_elbow", "chest")
+    extras: Any = take.extras
+    extras.lower[EXTRA_TRACKERS.index("right_elbow")] = False
+    extras.has_position[:, EXTRA_TRACKERS.index("chest")] = False
+    path = tmp_path / "take.csv"
+    save_trackers(path, take)
+    armature = make_armature("Hero", performance.skeleton)
+    choose(armature, {})
+    setup: Any = bpy.context.scene.ssrhmr
+    assert bpy.ops.ssrhmr.import_take(filepath=str(path)) == {"FINISHED"}
+    assert setup.trackers.chest.measures == "ROTATION"
+    setup.reference = "JOINTS"
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    setup.smoothing = "OFF"
+    from_empties = bake(armature, performance)
+    assert from_empties[:, INDEX["left_elbow"]].max() < 0.003
+    assert bpy.ops.ssrhmr.bake_take(filepath=str(path)) == {"FINISHED"}
+    frames = np.arange(71, len(performance) + 1, 10)
+    positions, _ = joint_worlds(armature, frames)
+    truth = (performance.positions() @ TO_BLENDER.T)[frames - 1]
+    np.testing.assert_allclose(np.linalg.norm(positions - truth, axis=-1), from_empties, atol=2e-4)
+
+
+def test_a_command_uses_optional_trackers(performance: Motion, tmp_path: Path) -> None:
+    armature = make_armature("Hero", performance.skeleton)
+    choose(armature, {})
+    setup: Any = bpy.context.scene.ssrhmr
+    setup.reference, setup.calibration = "JOINTS", Calibration.none().to_json()
+    setup.smoothing, setup.write_certainty = "OFF", True
+    character, path, out = (tmp_path / name for name in ("hero.blend", "take.csv", "out"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(character))
+    save_trackers(path, wear(performance, "left_elbow"))
+    assert command.run(["-t", str(path), "-c", str(character), "-o", str(out)]) == 0
+    bpy.ops.wm.open_mainfile(filepath=str(out / "hero" / "take.blend"))
+    scene: Any = bpy.context.scene
+    assert scene.ssrhmr.left_elbow.name == "take Tracker Left Elbow"
+    assert certainty.MEAN in scene.ssrhmr.armature
+    frames = np.arange(71, len(performance) + 1, 10)
+    positions, _ = joint_worlds(scene.ssrhmr.armature, frames)
+    truth = (performance.positions() @ TO_BLENDER.T)[frames - 1]
+    elbow = INDEX["left_elbow"]
+    assert np.linalg.norm(positions - truth, axis=-1)[:, elbow].max() < 0.003
+
+
+def test_takes_in_collections_have_optional_trackers(performance: Motion) -> None:
+    scene: Any = bpy.context.scene
+    choose(make_armature("Hero", performance.skeleton), {})
+    scene.ssrhmr.reference, scene.ssrhmr.calibration = "JOINTS", Calibration.none().to_json()
+    for name, roles in (("Walk", ("left_elbow", "chest")), ("Run", ())):
+        make_empties(scene, name, wear(performance, *roles))
+    scene.ssrhmr_batch.source = "COLLECTIONS"
+    assert bpy.ops.ssrhmr.find_takes() == {"FINISHED"}
+    found = {take.name: [part.role for part in take.trackers] for take in scene.ssrhmr_batch.takes}
+    assert found == {"Walk": [*TRACKERS, "chest", "left_elbow"], "Run": [*TRACKERS]}
+    assert bpy.ops.ssrhmr.bake_takes() == {"FINISHED"}
+    assert [take.state for take in scene.ssrhmr_batch.takes] == ["DONE", "DONE"]
 
 
 def test_an_armature_without_toes(performance: Motion) -> None:
