@@ -195,12 +195,15 @@ class BakePlan:
         """Report trackers that a take has and that were not there when it was calibrated."""
         from ssrhmr_core.tracking.subsets import roles_in
 
-        extra = [
-            TRACKER_LABELS[role] for role in roles_in(take.valid.any(0) & ~self.calibration.tracked)
-        ]
-        if extra:
+        roles = roles_in(take.valid.any(0) & ~self.calibration.tracked)
+        mounts = self.calibration.extras
+        calibrated = mounts.worn if mounts is not None else ()
+        worn = take.extras.worn if take.extras is not None else ()
+        roles += [role for role in worn if role not in calibrated]
+        if roles:
+            labels = ", ".join(TRACKER_LABELS[role] for role in roles)
             self.report.notes.append(
-                f"{', '.join(extra)} was not calibrated and does not count: calibrate again with it"
+                f"{labels} was not calibrated and does not count: calibrate again with it"
             )
 
     def find_armature(self) -> bpy.types.Object:

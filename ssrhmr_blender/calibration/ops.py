@@ -17,16 +17,18 @@ from ..properties.live import live_of
 from ..properties.setup import setup_of
 from ..rig.obstacles import store_obstacles
 from ..rig.reading import Character, read_character
-from ..trackers.armature import read_joints
+from ..trackers.armature import read_body, read_joints
 from ..trackers.joints import calibrate_to_joints
 from ..trackers.sampling import sample
 from ..trackers.stored_calibration import store_calibration
-from ..trackers.take import read_wearing, take_from_samples
+from ..trackers.take import chosen_segments, read_wearing, take_from_samples
 from ..translations import CONTEXT
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ssrhmr_core.tracking.extra_calibration import PosedExtras
+    from ssrhmr_core.tracking.extra_readings import ExtraReadings
     from ssrhmr_core.tracking.take import Take
 
     from ..properties.setup import SSRHMR_Setup
@@ -151,16 +153,21 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     take = _read_take(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
     positions, rotations = take.positions[around], take.rotations[around]
     tracked = take.valid[around]
+    extras = take.extras and take.extras.part(slice(around, around + 1))
     if setup.reference == "CHARACTER":
         joint_positions, joint_rotations = _read_posed_joints(scene, setup, character)
+        posed = _pose_extras(scene, setup, character, extras) if extras else None
         calibration = calibrate_to_pose(
-            joint_positions, joint_rotations, positions, rotations, skeleton.size, tracked
+            joint_positions, joint_rotations, positions, rotations, skeleton.size, tracked, posed
         )
     else:
         options = CalibrationOptions(
-            setup.proportions, ReferencePose(setup.reference), setup.height or None
+            setup.proportions,
+            ReferencePose(setup.reference),
+            setup.height or None,
+            chosen_segments(setup),
         )
-        calibration = calibrate(skeleton, positions, rotations, options, tracked)
+        calibration = calibrate(skeleton, positions, rotations, options, tracked, extras)
     speeds = measure_peak_speeds(take, float(take.times[around]), _STILL_WINDOW)
     body = calibration.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.
@@ -208,6 +215,16 @@ def _read_take(
     names = {role: obj.name for role, obj in trackers.items()}
     wearing = read_wearing(setup_of(scene))
     return take_from_samples(run_steps(steps), frames, _frame_rate(scene), names, wearing)
+
+
+def _pose_extras(
+    scene: bpy.types.Scene, setup: SSRHMR_Setup, character: Character, extras: ExtraReadings
+) -> PosedExtras:
+    """Return optional trackers next to the character's evaluated pose at the calibration frame."""
+    from ssrhmr_core.tracking.extra_calibration import PosedExtras
+
+    steps = read_body(scene, check_character(setup), character, setup.calibration_frame)
+    return PosedExtras(extras, run_steps(steps), chosen_segments(setup))
 
 
 def _read_posed_joints(

@@ -26,6 +26,9 @@ def draw_tracker_fits(layout: bpy.types.UILayout, setup: SSRHMR_Setup) -> None:
         split.label(text=fit.name, icon=_mark(fit))
         if fit.deviation > 0.0:
             text = iface_("known to {error:.1f} cm").format(error=fit.deviation)
+        elif fit.optional:
+            text = iface_("{error:.1f} cm from its joint") if fit.mount_distance else ""
+            text = text.format(error=fit.error)
         else:
             text = iface_("{error:.1f} cm off").format(error=fit.error)
         split.label(text=text, translate=False)

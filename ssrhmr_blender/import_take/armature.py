@@ -19,7 +19,7 @@ from ..common.typed import OperatorResult, armature_of, scene_of, view_layer_of
 from ..common.validation import SetupError
 from ..properties.characters import all_setups
 from ..properties.setup import setup_of
-from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS
+from ..properties.tracker import MORE_ITEMS, MORE_TRACKERS, TRACKER_LABELS
 from ..rig.detection import detect_bone_names
 from ..rig.reading import Character, read_character
 from ..trackers.armature import read_joints, readable_extras
@@ -31,16 +31,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 _MODEL_RATE = 60.0
-_ELBOWS, _KNEES = ("left_elbow", "right_elbow"), ("left_knee", "right_knee")
-_MORE: dict[str, tuple[str, ...]] = {
-    "NONE": (),
-    "ELBOWS": _ELBOWS,
-    "KNEES": _KNEES,
-    "ELBOWS_KNEES": (*_ELBOWS, *_KNEES),
-    "ELEVEN": ("chest", *_ELBOWS, *_KNEES),
-    "ALL": EXTRA_TRACKERS,
-}
-"""Optional trackers by the choice in the menu."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +76,12 @@ class SSRHMR_OT_trackers_from_armature(ModalJob, bpy.types.Operator):
     more: bpy.props.EnumProperty(
         name="Trackers",
         description="Which trackers to make",
-        items=(
-            ("NONE", "Six Trackers", "Pelvis, head, hands and feet"),
-            ("ELBOWS", "With Elbows", "The six, and both elbows"),
-            ("KNEES", "With Knees", "The six, and both knees"),
-            ("ELBOWS_KNEES", "With Elbows and Knees", "The six, both elbows and both knees"),
-            ("ELEVEN", "With Elbows, Knees and Chest", "Eleven, as many full-body suits have"),
-            ("ALL", "All", "Fifteen: also chest, shoulders, elbows, knees and toes"),
-        ),
+        items=MORE_ITEMS,
     )
 
     def start(self, context: bpy.types.Context) -> Steps:
         """Read the armature."""
-        return _make_trackers(context, self.range == "ACTION", _MORE[self.more])
+        return _make_trackers(context, self.range == "ACTION", MORE_TRACKERS[self.more])
 
     def finish(self, context: bpy.types.Context, result: _Result) -> OperatorResult:
         """Report what was made."""

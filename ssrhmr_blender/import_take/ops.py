@@ -11,7 +11,7 @@ import bpy
 from ..common.errors import UserError, plain_message
 from ..common.typed import ImportHelper, OperatorResult, layout_of, scene_of, window_manager_of
 from ..properties.setup import setup_of
-from ..properties.tracker import TRACKER_LABELS, TRACKERS
+from ..properties.tracker import MORE_ITEMS, MORE_TRACKERS, TRACKER_LABELS, TRACKERS
 from ..trackers.empties import make_empties
 from ..trackers.files import TakeFile, read_take_file, take_name
 from ..trackers.joints import use_joints, use_trackers
@@ -69,6 +69,11 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
         description="Root joint, or number from 1, of the body to import from a BVH file that holds"
         " several. Empty for the first",
     )
+    more: bpy.props.EnumProperty(
+        name="Trackers",
+        description="Which joints of a whole-body motion become trackers; of tables, all are read",
+        items=MORE_ITEMS,
+    )
     columns: bpy.props.StringProperty(
         name="Columns",
         description="Columns and devices of a table of trackers that are not recognised, such as"
@@ -115,6 +120,7 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
             unit=None if self.unit == "AUTO" else self.unit.lower(),
             columns=self.columns.strip() or None,
             performer=self.performer.strip() or None,
+            extras=MORE_TRACKERS[self.more],
         )
 
 

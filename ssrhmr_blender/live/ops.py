@@ -15,6 +15,7 @@ from ..common.typed import OperatorMixin, OperatorResult, scene_of, window_manag
 from ..common.ui import tag_redraw_regions
 from ..properties.live import live_of
 from ..properties.setup import setup_of
+from ..trackers.take import chosen_segments
 from . import capture
 from .lifecycle import add_handlers, stop
 from .recording import begin_recording
@@ -192,6 +193,7 @@ def _calibration_options(scene: bpy.types.Scene, current: capture.Capture) -> Ca
         proportions=setup.proportions if current.has_character else "RETARGET",
         reference=ReferencePose(setup.reference),
         height=setup.height / current.unit or None,
+        segments=chosen_segments(setup),
     )
 
 

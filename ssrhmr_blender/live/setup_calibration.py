@@ -111,5 +111,6 @@ def _scale(calibration: Calibration, factor: float) -> Calibration:
         mount_offsets=(calibration.mount_offsets * factor).astype(np.float32),
         deviations=(calibration.deviations * factor).astype(np.float32),
         performer=calibration.performer and calibration.performer.scaled(factor),
+        extras=calibration.extras and calibration.extras.scaled(factor),
         floor=(factor * calibration.floor[0], *calibration.floor[1:]),
     )

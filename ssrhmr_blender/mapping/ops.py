@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ..properties.setup import SSRHMR_Setup
 
 
+_SEGMENTS: dict[str, Literal["UPPER", "LOWER"]] = {"upper": "UPPER", "lower": "LOWER"}
+"""Choices of the panel by what the core calls them."""
+
+
 class SSRHMR_OT_detect_bones(bpy.types.Operator):
     """Find the bones of the character's 22 joints by their names and hierarchy."""
 
@@ -183,7 +187,7 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Assign objects whose names are clear, and report the others."""
-        from ssrhmr_core.tracking.roles import assign
+        from ssrhmr_core.tracking.roles import assign, segment_from_name
 
         setup = setup_of(scene_of(context))
         objects = [obj for obj in scene_of(context).objects if obj.type != "ARMATURE"]
@@ -194,7 +198,10 @@ class SSRHMR_OT_assign_trackers(bpy.types.Operator):
         if not clear and not unclear:
             clear, unclear = assign((obj.name for obj in empties), TRACKER_LABELS)
         for role, name in clear.items():
-            setup.tracker(role).object = scene_of(context).objects[name]
+            tracker = setup.tracker(role)
+            tracker.object = scene_of(context).objects[name]
+            segment = segment_from_name(name)
+            tracker.segment = _SEGMENTS[segment] if segment else "AUTO"
         missing = [
             TRACKER_LABELS[role] for role, obj in setup.tracker_objects().items() if obj is None
         ]

@@ -10,6 +10,9 @@ class SSRHMR_TrackerFit(bpy.types.PropertyGroup):
     """How well one tracker fitted at the calibration frame."""
 
     name: bpy.props.StringProperty(name="Tracker")
+    optional: bpy.props.BoolProperty(
+        name="Optional", description="Whether it is one of the optional trackers"
+    )
     mount_distance: bpy.props.FloatProperty(
         name="Mount Distance",
         description="Distance from the tracker to its joint",
@@ -18,7 +21,7 @@ class SSRHMR_TrackerFit(bpy.types.PropertyGroup):
     error: bpy.props.FloatProperty(
         name="Error",
         description="Distance in centimetres between the tracker and where it is usually worn in"
-        " that pose",
+        " that pose; of an optional tracker, from its joint",
     )
     speed: bpy.props.FloatProperty(
         name="Speed",

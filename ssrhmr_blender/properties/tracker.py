@@ -68,6 +68,27 @@ SEGMENT_LABELS = {
 either."""
 
 
+_ELBOWS, _KNEES = ("left_elbow", "right_elbow"), ("left_knee", "right_knee")
+MORE_TRACKERS: dict[str, tuple[str, ...]] = {
+    "NONE": (),
+    "ELBOWS": _ELBOWS,
+    "KNEES": _KNEES,
+    "ELBOWS_KNEES": (*_ELBOWS, *_KNEES),
+    "ELEVEN": ("chest", *_ELBOWS, *_KNEES),
+    "ALL": EXTRA_TRACKERS,
+}
+"""Optional trackers that are made of a whole body, by choice."""
+MORE_ITEMS = (
+    ("NONE", "Six Trackers", "Pelvis, head, hands and feet"),
+    ("ELBOWS", "With Elbows", "The six, and both elbows"),
+    ("KNEES", "With Knees", "The six, and both knees"),
+    ("ELBOWS_KNEES", "With Elbows and Knees", "The six, both elbows and both knees"),
+    ("ELEVEN", "With Elbows, Knees and Chest", "Eleven, as many full-body suits have"),
+    ("ALL", "All", "Fifteen: also chest, shoulders, elbows, knees and toes"),
+)
+"""Items of enums whose choices these are."""
+
+
 def setup_holding(group: bpy.types.PropertyGroup, member: str) -> Any:
     """Return the setup that a group of settings is part of.
 

@@ -19,6 +19,7 @@ from .take import take_from_samples
 if TYPE_CHECKING:
     import numpy as np
 
+    from ssrhmr_core.tracking.extra_calibration import ReferenceBody
     from ssrhmr_core.tracking.take import Take
 
 
@@ -64,6 +65,36 @@ def read_joints(
     roles = [*TRACKERS, *extras]
     labels = {role: character.bones[joint] for role, joint in zip(roles, placed, strict=True)}
     return take_from_samples(worlds, frames, rate, labels)
+
+
+def read_body(
+    scene: bpy.types.Scene, armature: bpy.types.Object, character: Character, frame: int
+) -> Generator[float, None, ReferenceBody]:
+    """Read all joints of an armature's evaluated pose at a frame, as :func:`read_joints` does.
+
+    Returns:
+        The body in scene units; joints without a bone have no position, and the rotation of the
+        joint above them.
+    """
+    import numpy as np
+    from pymotion.rotations import quat_np as quat
+
+    from ssrhmr_core.body.skeleton import PARENTS
+    from ssrhmr_core.tracking.extra_calibration import ReferenceBody
+
+    joints = [joint for joint, bone in enumerate(character.bones) if bone]
+    names = [character.bones[joint] for joint in joints]
+    worlds = yield from sample_bones(scene.name, key_of(armature), names, [frame])
+    axes = core_axes()
+    turned = split_transforms(worlds[0])[1] @ _canonical_rotations(armature, character, joints)
+    positions = np.full((len(PARENTS), 3), np.nan)
+    positions[joints] = worlds[0, :, :3, 3] @ axes.T
+    rotations = np.tile(np.array([1.0, 0.0, 0.0, 0.0]), (len(PARENTS), 1))
+    rotations[joints] = quat.from_matrix(axes @ turned @ axes.T)
+    for joint, parent in enumerate(PARENTS):
+        if joint not in joints and parent >= 0:
+            rotations[joint] = rotations[parent]
+    return ReferenceBody(positions, rotations, character.rest.skeleton)
 
 
 def readable_extras(character: Character, roles: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ def read_take_file(
     unit: str | None = None,
     columns: str | None = None,
     performer: str | None = None,
+    extras: Collection[str] = (),
 ) -> TakeFile:
     """Read the trackers of a file, or the joints of a whole-body motion as trackers.
 
@@ -44,15 +46,23 @@ def read_take_file(
         unit: Unit of the file, such as "cm"; inferred if None.
         columns: Columns and devices of a table of trackers, if they cannot be recognised.
         performer: Which body of a BVH that holds several; the first if None.
+        extras: Optional trackers to make of a whole-body motion; those of a table are always read.
 
     Raises:
         ValueError, OSError: with a message for the user.
     """
-    from ssrhmr_core.formats import MotionFileWarning, load_take
+    from ssrhmr_core.formats import TRACKER_SUFFIXES, MotionFileWarning, load_take
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        take, body = load_take(path, up=up, unit=unit, columns=columns, performer=performer)
+        take, body = load_take(
+            path,
+            up=up,
+            unit=unit,
+            columns=columns,
+            performer=performer,
+            extras=None if path.name.lower().endswith(TRACKER_SUFFIXES) else extras,
+        )
     notes = []
     for each in caught:
         if issubclass(each.category, MotionFileWarning):

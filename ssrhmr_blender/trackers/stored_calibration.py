@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..common.validation import SetupError
-from ..properties.tracker import TRACKER_LABELS, TRACKERS
+from ..properties.tracker import ALL_TRACKERS, EXTRA_TRACKERS, TRACKER_LABELS, TRACKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,9 +40,10 @@ def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
     adjustments = adjustments_of(setup)
     if not any(map(any, adjustments)):
         return calibration
-    offsets, rotations = adjustments[: len(TRACKERS)], adjustments[len(TRACKERS) :]
-    quats = np.array([Euler(rotation).to_quaternion()[:] for rotation in rotations])
-    return calibration.adjusted(np.array(offsets), quats)
+    six, every = len(TRACKERS), len(ALL_TRACKERS)
+    offsets = np.array(adjustments[:every])
+    quats = np.array([Euler(rotation).to_quaternion()[:] for rotation in adjustments[every:]])
+    return calibration.adjusted(offsets[:six], quats[:six], offsets[six:], quats[six:])
 
 
 def check_calibrated(setup: SSRHMR_Setup) -> None:
@@ -62,15 +63,15 @@ def calibrated_roles(setup: SSRHMR_Setup) -> tuple[str, ...]:
 
 
 def adjustments_of(setup: SSRHMR_Setup) -> Adjustments:
-    """Return the user's corrections: offsets, then rotations of the six trackers."""
-    trackers = [setup.tracker(role) for role in TRACKERS]
+    """Return the user's corrections: offsets, then rotations of all trackers."""
+    trackers = [setup.tracker(role) for role in ALL_TRACKERS]
     offsets = tuple(tuple(tracker.offset) for tracker in trackers)
     return offsets + tuple(tuple(tracker.rotation) for tracker in trackers)
 
 
 def clear_adjustments(setup: SSRHMR_Setup) -> None:
     """Reset the user's corrections."""
-    for role in TRACKERS:
+    for role in ALL_TRACKERS:
         tracker = setup.tracker(role)
         tracker.offset = tracker.rotation = (0.0, 0.0, 0.0)
 
@@ -114,6 +115,7 @@ def store_calibration(
         fit.quality = float(qualities[tracker])
         if deviations is not None:
             fit.deviation = centimetres * float(deviations[tracker])
+    _store_extra_fits(setup, calibration, centimetres)
     setup.measures.clear()
     for measure in measure_body(calibration.performer) if calibration.performer else ():
         entry = setup.measures.add()
@@ -127,6 +129,26 @@ def store_calibration(
             line.pair = ",".join(calibration.swapped)
 
 
+def _store_extra_fits(setup: SSRHMR_Setup, calibration: Calibration, centimetres: float) -> None:
+    """Store how the optional trackers that are calibrated sit.
+
+    Args:
+        setup: Setup that was calibrated.
+        calibration: Calibration in scene units.
+        centimetres: Number of centimetres in a scene unit, on an adult.
+    """
+    mounts = calibration.extras
+    if mounts is None:
+        return
+    for role in mounts.worn:
+        number = EXTRA_TRACKERS.index(role)
+        fit = setup.fits.add()
+        fit.name, fit.optional, fit.quality = TRACKER_LABELS[role], True, 1.0
+        if mounts.has_position[number]:
+            fit.mount_distance = float(mounts.mount_distances[number])
+            fit.error = centimetres * fit.mount_distance
+
+
 def store_assumptions(setup: SSRHMR_Setup, calibration: Calibration) -> None:
     """Store which trackers are filled in, and what the calibration assumes instead."""
     setup.assumed = _readable(calibration.assumptions) if calibration.assumptions else ""
@@ -134,6 +156,6 @@ def store_assumptions(setup: SSRHMR_Setup, calibration: Calibration) -> None:
 
 def _readable(warning: str) -> str:
     """Replace names of trackers by their labels, and begin with a capital."""
-    for role in TRACKERS:
+    for role in ALL_TRACKERS:
         warning = warning.replace(role, TRACKER_LABELS[role])
     return warning[0].upper() + warning[1:]

@@ -14,6 +14,7 @@ from ..properties.tracker import EXTRA_TRACKERS, SEGMENT_LABELS, TRACKERS
 if TYPE_CHECKING:
     import numpy as np
 
+    from ssrhmr_core.body.extra_trackers import Segment
     from ssrhmr_core.tracking.extra_readings import ExtraReadings
     from ssrhmr_core.tracking.take import Take
 
@@ -51,6 +52,16 @@ def read_wearing(setup: SSRHMR_Setup) -> Wearing:
             role for role, tracker in trackers.items() if tracker.measures == "POSITION"
         ),
     )
+
+
+def chosen_segments(setup: SSRHMR_Setup) -> dict[str, Segment]:
+    """Return the bones that trackers at elbows and knees sit on, where the user says so."""
+    segments: dict[str, Segment] = {}
+    for role in SEGMENT_LABELS:
+        segment = setup.tracker(role).segment
+        if segment != "AUTO":
+            segments[role] = "lower" if segment == "LOWER" else "upper"
+    return segments
 
 
 def take_from_samples(

@@ -68,11 +68,12 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
     setup["adjusted_tracker"] = setup.pop("nudged")
     setup["fits"] = [
         {("mount_distance" if name == "arm" else name): value for name, value in fit.items()}
-        | {"deviation": 0.0}
+        | {"deviation": 0.0, "optional": False}
         for fit in setup["fits"]
     ]
     # Former versions have none of these.
-    setup["has_constraints"] = setup["key_muting"] = setup["correct_floor"] = False
+    for name in ("has_constraints", "key_muting", "correct_floor", "write_certainty"):
+        setup[name] = False
     setup["assumed"], setup["measures"] = "", []
     return setup
 
@@ -225,6 +226,7 @@ def test_former_presets_hold_what_the_former_file_holds(file: str) -> None:
         stored.get("trackers", {}).pop(role, None)
     for fit in stored.get("settings", stored).get("fits", ()):
         fit.pop("deviation", None)
+        fit.pop("optional", None)
     assert stored == read_preset(FORMER / file, kind).values
     expected = KINDS[kind].collect(setup)
     spoil: dict[str, Callable[[], object]] = {
