@@ -24,8 +24,8 @@ from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..rig.bones import use_sampled_poses
+from ..rig.controls import read_switch, set_switch, switch_path
 from ..rig.posing import pose_bones
-from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
 from .inspection import inspect_skin
@@ -34,6 +34,7 @@ from .plan import BakePlan, BakeReport, BakeSource, frame_range
 from .reduction import ReductionTask, reduce_action
 from .root_motion import Placement, place_root
 from .settling import Performance, settle
+from .still_character import read_still
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,14 +84,20 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
     animated = {role: is_animated(obj) for role, obj in trackers.items()}
 
     clock = time.perf_counter()
-    steps = sample(plan.scene, [*keys, plan.owner], list(sampled), plan.left)
+    still = read_still(armature, plan.left)
+    moving = [] if still is not None else [plan.owner]
+    steps = sample(plan.scene, [*keys, *moving], list(sampled), plan.left if still is None else ())
     worlds = yield from _as_share(steps, "sampling", iface_("Reading trackers"), 0.0, plan)
     take = take_from_samples(worlds[:, : len(keys)], sampled, plan.rate, names)
     if len(take) > 1:
         _check_moving(take, names, animated)
     plan.report.add_lap("sampling", clock)
+    plan.note_slow_handlers()
     frames = np.arange(start, end + 1)
-    return (yield from _write(plan, take, frames, worlds[::between, len(keys) :]))
+    character = worlds[::between, len(keys) :]
+    if still is not None:
+        character = np.broadcast_to(still, (len(frames), *still.shape))
+    return (yield from _write(plan, take, frames, character))
 
 
 def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
@@ -122,11 +129,16 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     frames = start + np.arange(int(seconds[-1] * plan.rate + 1e-3) + 1)
 
     clock = time.perf_counter()
-    steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
-    worlds = yield from _as_share(
-        steps, "sampling", iface_("Reading the character's place"), 0.0, plan
-    )
+    still = read_still(armature, plan.left)
+    if still is not None:
+        worlds = np.broadcast_to(still, (len(frames), *still.shape))
+    else:
+        steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
+        worlds = yield from _as_share(
+            steps, "sampling", iface_("Reading the character's place"), 0.0, plan
+        )
     plan.report.add_lap("sampling", clock)
+    plan.note_slow_handlers()
     return (yield from _write(plan, take, frames, worlds))
 
 

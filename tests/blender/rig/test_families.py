@@ -53,6 +53,7 @@ REST = {
     "Character Creator and AccuRig: iClone": (35.0, "file"),
     "CloudRig": (10.0, "limb"),
     "CloudRig meta-rig": (10.0, "limb"),
+    "CloudRig controls": (10.0, "limb"),
     "CloudRig: deform bones": (10.0, "limb"),
     "FreeMoCap": (0.0, "limb"),
     "GDQuest": (30.0, "limb"),
