@@ -199,8 +199,10 @@ def _measure_misses(
     if plan.character.controls is None:
         # The ends turn as well.
         angles = _turns(plan, worlds[..., :3, :3], performance, rows).max(0)
+        # Twist bones and the like share their joint's rotation with others.
+        sharing = {name for segment in plan.character.segments for name in segment.bones}
         for name, angle in zip(names, angles.tolist(), strict=True):
-            if angle > _ANGLE:
+            if angle > _ANGLE and name not in sharing:
                 misses[name] = max(misses[name], 1.01 * margin * plan.adult)
     return {name: miss for name, miss in misses.items() if miss > margin * plan.adult}
 

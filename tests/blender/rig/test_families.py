@@ -256,6 +256,6 @@ def test_detected_and_baked(kind: str, performance: Motion) -> None:
     assert setup.family == family_of(kind) and right == len(joints) == len(slots), row
     assert away < 1.0 and off < 0.5, row
     assert abs(sole) < 20.0, row
-    assert setup.notes.count("stays") == 0, setup.notes
+    assert not {"follow", "stays", "stretched"} & {*setup.notes.split()}, setup.notes
     # The old action does not make the second bake slow, however busy the machine is.
     assert again < 3.0 * first + 1.0, row
