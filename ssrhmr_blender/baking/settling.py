@@ -40,6 +40,9 @@ _SHARPER = 0.1
 """Share of both to which single bones are corrected, because errors add up along a limb."""
 _LEAST_GAIN = 0.1
 """Share of a step that must show on the character for another one to make sense."""
+_LEAST_PROGRESS = 0.9
+"""Share of the former error of a control rig that must not remain for another round to make sense.
+"""
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,7 @@ def _correct(
     names = [(bone.name, True) for bone in evaluated]
     unit = plan.adult / (plan.character.scale * plan.character.pose_scale)
     wrong: list[str] = []
+    before = np.inf
     for number in range(_ROUNDS + 1):
         sampling = sample(plan.scene, [plan.owner], list(performance.frames), names)
         done = partial(_share_done, number)
@@ -271,7 +275,7 @@ def _correct(
         followed = [poses[bone.name] for bone in evaluated if not bone.keyed]
         static = np.stack(followed, 1) if followed else np.zeros((len(worlds), 0, 4, 4))
         bones = use_sampled_poses(evaluated, static, plan.character.pose_scale)
-        wrong = []
+        wrong, worst = [], 0.0
         for meant in pose_bones(performance.motion, plan.character, bones, worlds[:, 0]):
             if meant.bone in helpers:
                 continue
@@ -281,9 +285,14 @@ def _correct(
             if off < _SHARPER:
                 continue
             wrong.append(meant.bone)
+            worst = max(worst, float(off))
             if number < _ROUNDS and not key.stuck:
                 key.improve(poses[meant.bone], meant)
                 write_bone_keys(writer, key.channels, performance.times)
         if all(keys[name].stuck for name in wrong):
             break
+        # Control rigs take long to evaluate, and some errors do not shrink.
+        if controls is not None and worst > _LEAST_PROGRESS * before:
+            break
+        before = worst
     return wrong
