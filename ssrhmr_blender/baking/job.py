@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -39,6 +39,7 @@ from .still_character import read_still
 if TYPE_CHECKING:
     import numpy as np
 
+    from ssrhmr_core.tracking.contacts import ContactRange
     from ssrhmr_core.tracking.take import Take
 
 _MODEL_RATE = 60.0
@@ -158,8 +159,8 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     clock = time.perf_counter()
     take = plan.calibration.apply(take)
     times = take.times[0] + (frames - frames[0]) / plan.rate
-    steps = plan.reconstructor.steps(take, times)
-    motion = yield from _as_share(
+    steps = plan.reconstructor.steps_with_contacts(take, times)
+    motion, contacts = yield from _as_share(
         steps, "model", iface_("Reconstructing"), _SHARES["sampling"], plan
     )
     clock = report.add_lap("model", clock)
@@ -188,7 +189,11 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             text = iface_("Checking the result")
             yield from _as_share(checks, "checks", text, _CHECKS_FROM, plan)
             report.add_lap("checks", clock)
-            yield from _reduce(plan, placement, writer, keyed_at, take)
+            if plan.reduction is not None and len(keyed_at) >= _FEWEST:
+                contacts = plan.contacts if plan.contacts is not None else contacts
+                if contacts is None:
+                    contacts = plan.reconstructor.find_contacts(take)
+                yield from _reduce(plan, placement, writer, keyed_at, contacts)
             counted = written if placement.transforms is None else written | {""}
             report.keys = _count_keys(plan.find_armature(), counted)
             if plan.layer:
@@ -240,15 +245,16 @@ def _write_channels(
 
 
 def _reduce(
-    plan: BakePlan, placement: Placement, writer: ActionWriter, keyed_at: np.ndarray, take: Take
+    plan: BakePlan,
+    placement: Placement,
+    writer: ActionWriter,
+    keyed_at: np.ndarray,
+    contacts: Sequence[ContactRange],
 ) -> Generator[tuple[float, str], None, None]:
     """Replace the keys that were written by few ones."""
-    if plan.reduction is None or len(keyed_at) < _FEWEST:
+    if plan.reduction is None:
         return
     clock = time.perf_counter()
-    contacts = plan.contacts
-    if contacts is None:
-        contacts = tuple(plan.reconstructor.find_contacts(take))
     slot = first_slot(writer.action)
     task = ReductionTask(
         action=writer.name,
