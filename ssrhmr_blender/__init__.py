@@ -7,6 +7,7 @@ import bpy
 
 from . import properties, translations
 from .bake import contacts as bake_contacts
+from .bake import control_rig as bake_control_rig
 from .bake import keys as bake_keys
 from .bake import ops as bake_ops
 from .bake import panel as bake_panel
@@ -61,6 +62,7 @@ CLASSES: tuple[type, ...] = (
     *setup_panel.CLASSES,
     *calibrate_panel.CLASSES,
     *bake_panel.CLASSES,
+    *bake_control_rig.CLASSES,
     *bake_contacts.CLASSES,
     *bake_keys.CLASSES,
     *live_panel.CLASSES,

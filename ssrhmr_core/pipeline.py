@@ -382,8 +382,31 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
+        motion, _ = yield from self.steps_with_contacts(take, times)
+        return motion
+
+    def steps_with_contacts(
+        self, take: Take, times: np.ndarray | None = None
+    ) -> Generator[float, None, tuple[Motion, list[ContactRange] | None]]:
+        """Reconstruct a whole take as :meth:`steps` does, and say where feet were planted.
+
+        Args:
+            take: Calibrated trackers at any rate.
+            times: (G,) seconds at which poses are wanted; None for those of the take.
+
+        Yields:
+            The share done, 0 to 1, after every slice.
+
+        Returns:
+            The motion at ``times``, and the contacts as :meth:`find_contacts` finds them; None if
+            nothing is planted, so that nobody needed them.
+
+        Raises:
+            TrackerError: If too few trackers are valid to reconstruct a body.
+        """
         take, raw, context = self._clean(take)
         clock = self._fill_gaps(raw, context)
+        seconds = clock.times - clock.times[0]
         contacts: Contacts | None = None
         if self.options.planting > 0.0:
             contacts = self._contacts(clock)
@@ -418,7 +441,8 @@ class Reconstructor:
             interpolate(clock.times, np.concatenate(errors), times) if errors else None
         )
         result = self._resample(motion, _transfer_changes(take, raw, clock, times))
-        return self._to_skeleton(result.times, result.rotations, result.root)
+        motion = self._to_skeleton(result.times, result.rotations, result.root)
+        return motion, None if contacts is None else ranges_of(contacts, seconds)
 
     def _to_skeleton(self, times: np.ndarray, rotations: np.ndarray, root: np.ndarray) -> Motion:
         """Return a motion of the body, which has a human's size, as one of the skeleton."""

@@ -10,10 +10,11 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from ..baking.existing import find_contacts
-from ..common.modal_job import ModalJob, Steps, is_running
-from ..common.typed import OperatorResult, layout_of, scene_of
-from ..common.ui import RowList, SidebarPanel
-from ..properties.setup import setup_of
+from ..common.modal_job import ModalJob, Steps
+from ..common.typed import OperatorResult, scene_of
+from ..common.ui import RowList
+from ..properties.setup import SSRHMR_Setup, setup_of
+from .sub_panel import BakeSubPanel
 
 if TYPE_CHECKING:
     from ssrhmr_core.tracking.contacts import ContactRange
@@ -101,21 +102,18 @@ class SSRHMR_UL_contacts(RowList, bpy.types.UIList):
         row.prop(item, "frame_end", text="")
 
 
-class SSRHMR_PT_contacts(SidebarPanel, bpy.types.Panel):
+class SSRHMR_PT_contacts(BakeSubPanel, bpy.types.Panel):
     """When parts of the body rest on the floor."""
 
     bl_label = "Contacts"
     bl_idname = "SSRHMR_PT_contacts"
-    bl_parent_id = "SSRHMR_PT_bake"
-    bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
+    @staticmethod
+    def draw_settings(
+        layout: bpy.types.UILayout, context: bpy.types.Context, setup: SSRHMR_Setup
+    ) -> None:
         """Draw how contacts are found, and their list."""
-        layout, setup = layout_of(self), setup_of(scene_of(context))
         contacts = setup.contacts
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = not is_running()
         layout.prop(setup, "planting", slider=True)
         layout.prop(contacts, "release")
         column = layout.column(align=True)

@@ -7,10 +7,10 @@ import bpy
 
 from ..baking.existing import reduce_bake
 from ..baking.reduction import ReductionReport
-from ..common.modal_job import ModalJob, Steps, is_running
-from ..common.typed import OperatorResult, layout_of, scene_of
-from ..common.ui import SidebarPanel
-from ..properties.setup import setup_of
+from ..common.modal_job import ModalJob, Steps
+from ..common.typed import OperatorResult, scene_of
+from ..properties.setup import SSRHMR_Setup, setup_of
+from .sub_panel import BakeSubPanel
 
 
 class SSRHMR_OT_reduce_keys(ModalJob, bpy.types.Operator):
@@ -32,20 +32,18 @@ class SSRHMR_OT_reduce_keys(ModalJob, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SSRHMR_PT_keys(SidebarPanel, bpy.types.Panel):
+class SSRHMR_PT_keys(BakeSubPanel, bpy.types.Panel):
     """How the keys of a bake are written."""
 
     bl_label = "Keys"
     bl_idname = "SSRHMR_PT_keys"
-    bl_parent_id = "SSRHMR_PT_bake"
-    bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
+    @staticmethod
+    def draw_settings(
+        layout: bpy.types.UILayout, context: bpy.types.Context, setup: SSRHMR_Setup
+    ) -> None:
         """Draw where keys go, and by how much the pose may be off with fewer of them."""
-        layout, keys = layout_of(self), setup_of(scene_of(context)).keyframes
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = not is_running()
+        keys = setup.keyframes
         layout.prop(keys, "result")
         if keys.result == "LAYER":
             layout.prop(keys, "blend")
@@ -56,21 +54,18 @@ class SSRHMR_PT_keys(SidebarPanel, bpy.types.Panel):
         layout.operator("ssrhmr.reduce_keys")
 
 
-class SSRHMR_PT_root_motion(SidebarPanel, bpy.types.Panel):
+class SSRHMR_PT_root_motion(BakeSubPanel, bpy.types.Panel):
     """What carries the character through the room."""
 
     bl_label = "Root Motion"
     bl_idname = "SSRHMR_PT_root_motion"
-    bl_parent_id = "SSRHMR_PT_bake"
-    bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
+    @staticmethod
+    def draw_settings(
+        layout: bpy.types.UILayout, context: bpy.types.Context, setup: SSRHMR_Setup
+    ) -> None:
         """Draw what carries the character, and its filter."""
-        layout, setup = layout_of(self), setup_of(scene_of(context))
         root = setup.root_motion
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = not is_running()
         layout.prop(root, "target")
         if root.target == "BONE" and setup.armature is not None:
             layout.prop_search(root, "bone", setup.armature.data, "bones")

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import bpy
 
-from ..common.modal_job import draw_progress, is_running
+from ..common.modal_job import draw_progress
 from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_mute_button, draw_wrapped_text
-from ..properties.setup import setup_of
+from ..properties.setup import SSRHMR_Setup, setup_of
 from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS, TRACKERS
-from ..rig.rigify import is_generated
+from .sub_panel import BakeSubPanel
 
 
 class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
@@ -32,10 +32,6 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
             column.prop(setup, "frame_end")
         if scene.render.fps < 60:
             layout.prop(setup, "between_frames")
-        if setup.armature is not None and is_generated(setup.armature):
-            column = layout.column(heading="Control Rig")
-            column.prop(setup, "key_switches")
-            column.prop(setup, "ik_controls")
         layout.prop(setup, "write_certainty")
         if draw_progress(layout, context):
             return
@@ -50,20 +46,17 @@ class SSRHMR_PT_bake(SidebarPanel, bpy.types.Panel):
             draw_mute_button(layout, setup)
 
 
-class SSRHMR_PT_cleanup(SidebarPanel, bpy.types.Panel):
+class SSRHMR_PT_cleanup(BakeSubPanel, bpy.types.Panel):
     """How the trackers are cleaned up before the model sees them."""
 
     bl_label = "Cleanup"
     bl_idname = "SSRHMR_PT_cleanup"
-    bl_parent_id = "SSRHMR_PT_bake"
-    bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
+    @staticmethod
+    def draw_settings(
+        layout: bpy.types.UILayout, context: bpy.types.Context, setup: SSRHMR_Setup
+    ) -> None:
         """Draw smoothing and the trackers' weights."""
-        layout, setup = layout_of(self), setup_of(scene_of(context))
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = not is_running()
         layout.prop(setup, "smoothing")
         if setup.smoothing == "CUTOFF":
             layout.prop(setup, "cutoff", text="Cutoff (Hz)")

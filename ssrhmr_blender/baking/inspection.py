@@ -16,7 +16,7 @@ import bpy
 
 from ..common.axes import flatten_matrix
 from ..common.typed import armature_of
-from ..rig.obstacles import is_shown_moving, list_some
+from ..rig.obstacles import active_constraints, is_shown_moving, list_some
 from ..rig.skin import find_foot_bones, is_carried, meshes_of
 from ..trackers.stage import Stage, is_simulated, open_stage
 
@@ -256,10 +256,13 @@ def _read_skin(
 
 def _anchor(plan: BakePlan, name: str) -> int:
     """Return the joint of a bone or of the nearest mapped one above it, -1 if there is none."""
-    bone = armature_of(plan.find_armature()).bones.get(name)
+    armature = plan.find_armature()
+    bone = armature_of(armature).bones.get(name)
     while bone is not None:
         if bone.name in plan.character.bones:
             return plan.character.bones.index(bone.name)
+        if active_constraints(armature, [bone.name]):
+            return -1  # it follows something else than what it hangs on
         bone = bone.parent
     return -1
 

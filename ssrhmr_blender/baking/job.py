@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -25,8 +25,8 @@ from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.setup import setup_of
 from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS, TRACKERS
 from ..rig.bones import use_sampled_poses
+from ..rig.controls import read_switch, set_switch, switch_path
 from ..rig.posing import pose_bones
-from ..rig.rigify import read_switch, set_switch, switch_path
 from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
 from .certainty import PATHS as CERTAINTY_PATHS
@@ -37,10 +37,12 @@ from .plan import BakePlan, BakeReport, BakeSource, frame_range
 from .reduction import ReductionTask, reduce_action
 from .root_motion import Placement, place_root
 from .settling import Performance, settle
+from .still_character import read_still
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ssrhmr_core.tracking.contacts import ContactRange
     from ssrhmr_core.tracking.take import Take
 
 _MODEL_RATE = 60.0
@@ -86,14 +88,20 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
     animated = {role: is_animated(obj) for role, obj in trackers.items()}
 
     clock = time.perf_counter()
-    steps = sample(plan.scene, [*keys, plan.owner], list(sampled), plan.left)
+    still = read_still(armature, plan.left)
+    moving = [] if still is not None else [plan.owner]
+    steps = sample(plan.scene, [*keys, *moving], list(sampled), plan.left if still is None else ())
     worlds = yield from _as_share(steps, "sampling", iface_("Reading trackers"), 0.0, plan)
     take = take_from_samples(worlds[:, : len(keys)], sampled, plan.rate, names, plan.wearing)
     if len(take) > 1:
         _check_moving(take, names, animated)
     plan.report.add_lap("sampling", clock)
+    plan.note_slow_handlers()
     frames = np.arange(start, end + 1)
-    return (yield from _write(plan, take, frames, worlds[::between, len(keys) :]))
+    character = worlds[::between, len(keys) :]
+    if still is not None:
+        character = np.broadcast_to(still, (len(frames), *still.shape))
+    return (yield from _write(plan, take, frames, character))
 
 
 def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
@@ -130,11 +138,16 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     frames = start + np.arange(int(seconds[-1] * plan.rate + 1e-3) + 1)
 
     clock = time.perf_counter()
-    steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
-    worlds = yield from _as_share(
-        steps, "sampling", iface_("Reading the character's place"), 0.0, plan
-    )
+    still = read_still(armature, plan.left)
+    if still is not None:
+        worlds = np.broadcast_to(still, (len(frames), *still.shape))
+    else:
+        steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
+        worlds = yield from _as_share(
+            steps, "sampling", iface_("Reading the character's place"), 0.0, plan
+        )
     plan.report.add_lap("sampling", clock)
+    plan.note_slow_handlers()
     return (yield from _write(plan, take, frames, worlds))
 
 
@@ -154,8 +167,8 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     clock = time.perf_counter()
     take = plan.calibration.apply(take)
     times = take.times[0] + (frames - frames[0]) / plan.rate
-    steps = plan.reconstructor.steps(take, times)
-    motion = yield from _as_share(
+    steps = plan.reconstructor.steps_with_contacts(take, times)
+    motion, contacts = yield from _as_share(
         steps, "model", iface_("Reconstructing"), _SHARES["sampling"], plan
     )
     clock = report.add_lap("model", clock)
@@ -187,7 +200,11 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             text = iface_("Checking the result")
             yield from _as_share(checks, "checks", text, _CHECKS_FROM, plan)
             report.add_lap("checks", clock)
-            yield from _reduce(plan, placement, writer, keyed_at, take)
+            if plan.reduction is not None and len(keyed_at) >= _FEWEST:
+                contacts = plan.contacts if plan.contacts is not None else contacts
+                if contacts is None:
+                    contacts = plan.reconstructor.find_contacts(take)
+                yield from _reduce(plan, placement, writer, keyed_at, contacts)
             counted = written if placement.transforms is None else written | {""}
             report.keys = _count_keys(plan.find_armature(), counted)
             if plan.layer:
@@ -239,15 +256,16 @@ def _write_channels(
 
 
 def _reduce(
-    plan: BakePlan, placement: Placement, writer: ActionWriter, keyed_at: np.ndarray, take: Take
+    plan: BakePlan,
+    placement: Placement,
+    writer: ActionWriter,
+    keyed_at: np.ndarray,
+    contacts: Sequence[ContactRange],
 ) -> Generator[tuple[float, str], None, None]:
     """Replace the keys that were written by few ones."""
-    if plan.reduction is None or len(keyed_at) < _FEWEST:
+    if plan.reduction is None:
         return
     clock = time.perf_counter()
-    contacts = plan.contacts
-    if contacts is None:
-        contacts = tuple(plan.reconstructor.find_contacts(take))
     slot = first_slot(writer.action)
     task = ReductionTask(
         action=writer.name,

@@ -18,8 +18,10 @@ from ..common.data_blocks import find_object, key_of
 from ..common.validation import SetupError, check_trackers
 from ..properties.tracker import TRACKER_LABELS
 from ..rig.bones import read_bones
-from ..rig.obstacles import find_obstacles
+from ..rig.controls import find_problems
+from ..rig.obstacles import find_obstacles, list_some
 from ..rig.reading import read_character
+from ..trackers.stage import foreign_handlers
 from ..trackers.stored_calibration import stored_calibration
 from ..trackers.take import read_wearing
 from .contacts import listed_ranges, read_contact_options
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from ssrhmr_core.tracking.take import Take
 
     from ..properties.setup import SSRHMR_Setup
+
+_SLOW = 5.0
+"""Seconds of reading frames from which on the user hears what makes that slow."""
 
 
 @dataclass
@@ -180,7 +185,10 @@ class BakePlan:
         self.wearing = read_wearing(setup)
         self.report = BakeReport(
             bones=sum(bone.keyed for bone in self.bones),
-            notes=find_obstacles(armature, self.character.keyed, self.character.keyed[0]),
+            notes=[
+                *find_problems(armature, self.character.bones),
+                *find_obstacles(armature, self.character.keyed, self.character.keyed[0]),
+            ],
         )
         self.key_switches = setup.key_switches
         self.metre = metre(scene)
@@ -204,6 +212,16 @@ class BakePlan:
             labels = ", ".join(TRACKER_LABELS[role] for role in roles)
             self.report.notes.append(
                 f"{labels} was not calibrated and does not count: calibrate again with it"
+            )
+
+    def note_slow_handlers(self) -> None:
+        """Report whose scripts run at each frame, if reading frames took long."""
+        handlers = foreign_handlers()
+        seconds = self.report.seconds.get("sampling", 0.0)
+        if handlers and seconds > _SLOW:
+            self.report.notes.append(
+                f"scripts of {list_some(handlers)} run whenever the frame changes: reading took"
+                f" {seconds:.0f} s with them, so disable them while you bake if that is too long"
             )
 
     def find_armature(self) -> bpy.types.Object:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..common.axes import core_axes, split_transforms
 from ..common.steps import map_steps
 from ..common.typed import armature_of
-from ..rig.bones import Bone, use_sampled_poses
+from ..rig.bones import Bone, read_bones, use_sampled_poses
 from ..rig.obstacles import CONSTRAINED, is_shown_moving, list_some
 from ..rig.posing import Channels, pose_bones
 from ..trackers.sampling import sample, sample_bones
@@ -40,6 +40,9 @@ _SHARPER = 0.1
 """Share of both to which single bones are corrected, because errors add up along a limb."""
 _LEAST_GAIN = 0.1
 """Share of a step that must show on the character for another one to make sense."""
+_LEAST_PROGRESS = 0.9
+"""Share of the former error of a control rig that must not remain for another round to make sense.
+"""
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ def settle(
         return
     misses = yield from _measure_misses(plan, performance)
     unsettled: list[str] = []
-    if misses and plan.character.controls is None:
+    if misses:
         unsettled = yield from _correct(plan, writer, performance)
         misses = yield from _measure_misses(plan, performance)
     notes = plan.report.notes
@@ -199,8 +202,10 @@ def _measure_misses(
     if plan.character.controls is None:
         # The ends turn as well.
         angles = _turns(plan, worlds[..., :3, :3], performance, rows).max(0)
+        # Twist bones and the like share their joint's rotation with others.
+        sharing = {name for segment in plan.character.segments for name in segment.bones}
         for name, angle in zip(names, angles.tolist(), strict=True):
-            if angle > _ANGLE:
+            if angle > _ANGLE and name not in sharing:
                 misses[name] = max(misses[name], 1.01 * margin * plan.adult)
     return {name: miss for name, miss in misses.items() if miss > margin * plan.adult}
 
@@ -228,6 +233,18 @@ def _turns(
     return np.stack(angles, -1)
 
 
+def _read_evaluated(plan: BakePlan) -> list[Bone]:
+    """Return the bones as Blender evaluates them, whatever a control rig's scheme says they follow.
+
+    What helper bones do is measured on all frames, so that a scheme may leave spaces out.
+    """
+    character = plan.character
+    if character.controls is None:
+        return plan.bones
+    controls = replace(character.controls, parents={})
+    return read_bones(plan.find_armature(), replace(character, controls=controls))
+
+
 def _share_done(number: int, share: float) -> float:
     """Return the share of all rounds that is done within one of them."""
     return (number + share) / (_ROUNDS + 1)
@@ -243,28 +260,39 @@ def _correct(
         performance.motion, plan.character, performance.bones, performance.worlds
     )
     keys = {channels.bone: _Key(channels) for channels in performed}
-    names = [(bone.name, True) for bone in plan.bones]
+    evaluated = _read_evaluated(plan)
+    controls = plan.character.controls
+    helpers = controls.at_rest if controls else ()
+    names = [(bone.name, True) for bone in evaluated]
     unit = plan.adult / (plan.character.scale * plan.character.pose_scale)
     wrong: list[str] = []
+    before = np.inf
     for number in range(_ROUNDS + 1):
         sampling = sample(plan.scene, [plan.owner], list(performance.frames), names)
         done = partial(_share_done, number)
         worlds = yield from map_steps(sampling, done)
-        poses = {bone.name: worlds[:, 1 + row] for row, bone in enumerate(plan.bones)}
-        followed = [poses[bone.name] for bone in plan.bones if not bone.keyed]
+        poses = {bone.name: worlds[:, 1 + row] for row, bone in enumerate(evaluated)}
+        followed = [poses[bone.name] for bone in evaluated if not bone.keyed]
         static = np.stack(followed, 1) if followed else np.zeros((len(worlds), 0, 4, 4))
-        bones = use_sampled_poses(plan.bones, static, plan.character.pose_scale)
-        wrong = []
+        bones = use_sampled_poses(evaluated, static, plan.character.pose_scale)
+        wrong, worst = [], 0.0
         for meant in pose_bones(performance.motion, plan.character, bones, worlds[:, 0]):
+            if meant.bone in helpers:
+                continue
             key = keys[meant.bone]
             turn, move = find_error(poses[meant.bone], meant)
             off = max(np.abs(turn).max() / _ANGLE, np.abs(move).max() / (_DISTANCE * unit))
             if off < _SHARPER:
                 continue
             wrong.append(meant.bone)
+            worst = max(worst, float(off))
             if number < _ROUNDS and not key.stuck:
                 key.improve(poses[meant.bone], meant)
                 write_bone_keys(writer, key.channels, performance.times)
         if all(keys[name].stuck for name in wrong):
             break
+        # Control rigs take long to evaluate, and some errors do not shrink.
+        if controls is not None and worst > _LEAST_PROGRESS * before:
+            break
+        before = worst
     return wrong

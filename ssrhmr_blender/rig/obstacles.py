@@ -11,7 +11,7 @@ import bpy
 
 from ..animation.actions import curves_of
 from ..common.typed import armature_of, pose_of
-from .rigify import find_controls
+from .controls import find_controls, find_problems
 
 if TYPE_CHECKING:
     from ..properties.setup import SSRHMR_Setup
@@ -133,7 +133,9 @@ def keyed_bones(setup: SSRHMR_Setup, armature: bpy.types.Object) -> list[str]:
 def store_obstacles(setup: SSRHMR_Setup, armature: bpy.types.Object) -> None:
     """Store what the panels say about the bones that would be keyed."""
     bones = keyed_bones(setup, armature)
-    setup.obstacles = "\n".join(find_obstacles(armature, bones, bones[0])) if bones else ""
+    problems = find_problems(armature, tuple(slot.bone for slot in setup.bones)) if bones else []
+    obstacles = find_obstacles(armature, bones, bones[0]) if bones else []
+    setup.obstacles = "\n".join([*problems, *obstacles])
     setup.has_constraints = bool(active_constraints(armature, bones))
 
 

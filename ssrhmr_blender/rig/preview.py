@@ -11,9 +11,9 @@ from ..common.axes import flatten_matrix
 from ..common.data_blocks import GoneError, find_object, key_of
 from ..common.typed import pose_of
 from .bones import read_bones
+from .controls import read_switch, set_switch
 from .posing import pose_bones
 from .reading import Character
-from .rigify import read_switch, set_switch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

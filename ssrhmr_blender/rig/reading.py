@@ -11,8 +11,8 @@ import bpy
 from ..common.axes import core_axes, flatten_matrix, split_transforms
 from ..common.errors import UserError
 from ..common.typed import armature_of, pose_of
+from .controls import Controls, find_controls
 from .obstacles import find_driven
-from .rigify import Controls, find_controls
 from .skin import read_feet_skins
 
 if TYPE_CHECKING:

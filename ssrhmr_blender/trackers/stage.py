@@ -56,7 +56,7 @@ def open_stage(scene: bpy.types.Scene, objects: Sequence[bpy.types.Object]) -> I
         scene: The window's scene.
         objects: Objects that will be read.
     """
-    if _handles_frames():
+    if foreign_handlers():
         with _in_window(scene) as stage:
             yield stage
         return
@@ -99,13 +99,14 @@ def _isolate(scene: bpy.types.Scene, objects: Sequence[bpy.types.Object]) -> bpy
     return own
 
 
-def _handles_frames() -> bool:
-    """Return whether scripts of the user or other add-ons act when the frame changes."""
+def foreign_handlers() -> list[str]:
+    """Return the modules of the user or of other add-ons that act when the frame changes."""
     handlers = bpy.app.handlers
-    return any(
-        not str(getattr(handler, "__module__", "")).startswith(_PACKAGE)
+    modules = [
+        str(getattr(handler, "__module__", ""))
         for handler in (*handlers.frame_change_pre, *handlers.frame_change_post)
-    )
+    ]
+    return [module for module in dict.fromkeys(modules) if not module.startswith(_PACKAGE)]
 
 
 def _stands_alone(depsgraph: bpy.types.Depsgraph) -> bool:

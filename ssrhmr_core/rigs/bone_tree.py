@@ -118,6 +118,11 @@ class BoneTree:
         """The layer of a generated rig that each bone's name says it is in, or ""."""
         return [layer_of(name) for name in self.names]
 
+    @cached_property
+    def names_without_layer(self) -> list[str]:
+        """The names without the mark of their layer."""
+        return [_LAYER.sub("", name) for name in self.names]
+
     def has_layer(self, layer: str) -> bool:
         """Tell whether the rig has a layer of bones."""
         return self.layers.count(layer) >= _FEWEST_IN_GROUP

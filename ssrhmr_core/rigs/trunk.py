@@ -102,6 +102,7 @@ def _place_spine(bones: np.ndarray, confidence: np.ndarray, tree: BoneTree) -> N
         if bones[CHEST] == NONE and carrier not in (NONE, *bones):
             bones[CHEST], confidence[CHEST] = carrier, sure
         return
+    path, carrier = _drop_doubles(path, carrier, tree)
     if carrier not in path and top == HEAD:
         carrier = int(bones[CHEST])  # arms hang on a mechanism: the name of the chest counts
     if carrier in path[:-1]:
@@ -114,6 +115,24 @@ def _place_spine(bones: np.ndarray, confidence: np.ndarray, tree: BoneTree) -> N
             bones[joint], confidence[joint] = bone, sure
         if bone == NONE:
             confidence[joint] = 0.0
+
+
+def _drop_doubles(path: list[int], carrier: int, tree: BoneTree) -> tuple[list[int], int]:
+    """Leave out bones that stand for the same part as the one they hang on.
+
+    Generated rigs have them in several layers: ``FK-Chest`` carries ``Chest``.
+
+    Returns:
+        The bones that are left, and what the carrier of the arms is among them.
+    """
+    kept = path[:1]
+    for bone in path[1:]:
+        part, above = (tree.names_without_layer[each] for each in (bone, kept[-1]))
+        if part != above or tree.names[bone] == tree.names[kept[-1]]:
+            kept.append(bone)
+        elif bone == carrier:
+            carrier = kept[-1]
+    return kept, carrier
 
 
 def _spread_spine(path: list[int]) -> list[int]:

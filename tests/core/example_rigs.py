@@ -899,6 +899,38 @@ RIGS: dict[str, tuple[Rig, dict[str, str]]] = {
             LR,
         ),
     ),
+    # As version 2 generates them: bones without a mark follow FK and IK controls.
+    "CloudRig controls": (
+        Rig(
+            "root TORSO-Spine FK-Spine FK-Chest Chest ROOT-Neck Neck ROOT-Head Head",
+            "FK-Spine Spine",
+            "TORSO-Spine HIP-Spine HipsLower-Spine Hips",
+            "TORSO-Spine CHST-Spine",
+            "HipsLower-Spine FK-Hips",
+            "FK-HNG-Neck FK-Neck",
+            "FK-HNG-Head FK-Head",
+            "DEF-Hips DEF-Spine DEF-Chest",
+            *both(
+                LR,
+                "Chest Shoulder.$ ROOT-UpperArm.$ UpperArm.$ Forearm.$ Hand.$",
+                "Chest FK-Shoulder.$",
+                "FK-HNG-UpperArm.$ FK-UpperArm.$ FK-Forearm.$ FK-Hand.$",
+                "P-IK-Hand.$ IK-Hand.$",
+                "Hips ROOT-Thigh.$ Thigh.$ Knee.$ Foot.$ Toes.$",
+                "FK-HNG-Thigh.$ FK-Thigh.$ FK-Knee.$ FK-Foot.$",
+                "FK-Toes.$",
+                "P-IK-Foot.$ IK-Foot.$",
+                "STR-Thigh_1.$ DEF-Thigh_1.$ DEF-Thigh_2.$ DEF-Knee_1.$ DEF-Knee_2.$ DEF-Foot.$",
+                "STR-UpperArm_1.$ DEF-UpperArm_1.$ DEF-UpperArm_2.$ DEF-Forearm_1.$",
+            ),
+        ),
+        expected(
+            "TORSO-Spine FK-Spine - FK-Chest Neck Head",
+            "Thigh.$ Knee.$ Foot.$ Toes.$",
+            "Shoulder.$ UpperArm.$ Forearm.$ Hand.$",
+            LR,
+        ),
+    ),
     "CloudRig: deform bones": (
         Rig(
             "root DEF-Hips DEF-Spine DEF-RibCage DEF-Chest DEF-Neck DEF-Head",

@@ -12,7 +12,7 @@ import pytest
 from ssrhmr_blender.animation.actions import curves_of
 from ssrhmr_blender.baking.existing import reduce_bake
 from ssrhmr_blender.common.typed import action_of, pose_of, scene_of
-from ssrhmr_core import Motion, Take
+from ssrhmr_core import Motion, Reconstructor, Take
 from ssrhmr_core.body.skeleton import INDEX
 from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name, snapshot
 
@@ -194,3 +194,24 @@ def _curves(strip: bpy.types.NlaStrip) -> list[bpy.types.FCurve]:
 
     assert strip.action is not None
     return list(slot_curves(strip.action, assigned_slot(strip)))
+
+
+def test_contacts_of_a_bake_are_computed_once(
+    performance: Motion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Feet are planted by them; reducing keys uses the same ones."""
+
+    def again(*_: object) -> None:
+        raise AssertionError("contacts are computed a second time")
+
+    baked(performance)
+    setup = bpy.context.scene.ssrhmr
+    setup.keyframes.reduce, setup.planting = True, 1.0
+    with monkeypatch.context() as patched:
+        patched.setattr(Reconstructor, "find_contacts", again)
+        assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
+    assert "fewer" in setup.message
+    # Nothing is planted: they are looked for, as they keep their keys.
+    setup.planting = 0.0
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, setup.message
+    assert "fewer" in setup.message

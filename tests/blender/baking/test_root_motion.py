@@ -201,10 +201,8 @@ def read_gltf(path: Path) -> dict[str, dict[str, np.ndarray]]:
     return nodes
 
 
-def test_a_gltf_has_a_root_that_moves_and_local_hips(walk: Motion, tmp_path: Path) -> None:
-    armature = rooted_armature(walk)
-    calibrate(armature, walk)
-    joints = bake("BONE", smoothing=0.1)
+def leave_alone(armature: bpy.types.Object) -> None:
+    """Select a character and remove all actions but its own, as before an export."""
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, 140
     former = [action for action in bpy.data.actions if action != action_of(armature)]
@@ -212,6 +210,13 @@ def test_a_gltf_has_a_root_that_moves_and_local_hips(walk: Motion, tmp_path: Pat
         bpy.data.actions.remove(action)
     for obj in scene.objects:
         obj.select_set(obj == armature)
+
+
+def test_a_gltf_has_a_root_that_moves_and_local_hips(walk: Motion, tmp_path: Path) -> None:
+    armature = rooted_armature(walk)
+    calibrate(armature, walk)
+    joints = bake("BONE", smoothing=0.1)
+    leave_alone(armature)
     path = tmp_path / "walk.glb"
     bpy.ops.export_scene.gltf(
         filepath=str(path), use_selection=True, export_animations=True, export_frame_range=True
@@ -229,3 +234,44 @@ def test_a_gltf_has_a_root_that_moves_and_local_hips(walk: Motion, tmp_path: Pat
     assert travel > 0.8 and np.ptp(root[:, [0, 2]], axis=0).max() > 0.9 * travel
     assert np.ptp(root[:, 1]) < 1e-4
     assert np.ptp(hips[:, [0, 2]], axis=0).max() < 0.2 * travel
+
+
+def test_an_fbx_comes_back_with_its_root(walk: Motion, tmp_path: Path) -> None:
+    """Export and import with Blender's own add-on: what another program would show."""
+    armature = rooted_armature(walk)
+    calibrate(armature, walk)
+    joints = bake("BONE", smoothing=0.1)
+    leave_alone(armature)
+    path = str(tmp_path / "walk.fbx")
+    bpy.ops.export_scene.fbx(
+        filepath=path,
+        use_selection=True,
+        add_leaf_bones=False,
+        bake_anim_simplify_factor=0.0,
+        bake_anim_use_all_actions=False,
+        bake_anim_use_nla_strips=False,
+    )
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    bpy.ops.import_scene.fbx(filepath=path)
+    (imported,) = [obj for obj in bpy.data.objects if obj.type == "ARMATURE"]
+    first = action_of(imported).frame_range[0]
+    shown = FRAMES[::13]
+    hips, root = (
+        np.array([world_head(imported, bone, first + frame - 1) for frame in shown])
+        for bone in (mixamo_name("hips"), "Root")
+    )
+    wanted = joints[shown - 1, INDEX["hips"]]
+    np.testing.assert_allclose(hips, wanted, atol=1e-4)
+    travel = np.ptp(wanted[:, :2], axis=0).max()
+    assert travel > 0.8 and np.ptp(root[:, :2], axis=0).max() > 0.9 * travel
+    assert np.ptp(root[:, 2]) < 1e-4
+    hand = [world_head(imported, mixamo_name("left_wrist"), first + f - 1) for f in shown]
+    np.testing.assert_allclose(hand, joints[shown - 1, INDEX["left_wrist"]], atol=1e-3)
+
+
+def world_head(armature: bpy.types.Object, bone: str, frame: float) -> np.ndarray:
+    """Return where a bone begins in the room at a frame."""
+    bpy.context.scene.frame_set(round(frame))
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array(evaluated.matrix_world @ evaluated.pose.bones[bone].head)

@@ -95,7 +95,8 @@ def draw() -> list[str]:
     )
     texts: list[str] = []
     for panel in PANELS:
-        shown: Any = SimpleNamespace(layout=Layout(context, texts))
+        own = {"draw_settings": panel.draw_settings} if hasattr(panel, "draw_settings") else {}
+        shown: Any = SimpleNamespace(layout=Layout(context, texts), **own)
         panel.draw(shown, context)
     return texts
 
