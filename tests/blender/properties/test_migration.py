@@ -77,7 +77,10 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
     return setup
 
 
-NEW_LIVE = {"allowed": "", "announce": True, "sound": True, "certainty": False}
+NEW_LIVE = {
+    **{"allowed": "", "announce": True, "sound": True, "certainty": False},
+    **{"sender": "", "extras": False},
+}
 """Live settings that former versions lack."""
 
 
