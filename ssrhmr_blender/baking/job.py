@@ -31,7 +31,7 @@ from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
 from .certainty import PATHS as CERTAINTY_PATHS
 from .certainty import add_properties, write_certainty
-from .extras import bake_extras
+from .details import bake_details
 from .inspection import inspect_skin
 from .keys import write_bone_keys
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
@@ -138,7 +138,7 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     )
     plan.report.add_lap("sampling", clock)
     report = yield from _write(plan, take, frames, worlds)
-    bake_extras(plan, path, began + (frames - start) / plan.rate, frames)
+    bake_details(plan, path, began + (frames - start) / plan.rate, frames)
     return report
 
 

@@ -27,7 +27,7 @@ from ..properties.live import NO_ROLE, PROP_ROLE, live_of
 from ..properties.preferences import openvr_package
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKERS
-from ..rig.extras import ExtrasPreview
+from ..rig.details import DetailsPreview
 from ..rig.preview import Preview
 from ..rig.reading import read_character
 from .guide import Guide
@@ -181,7 +181,7 @@ class Capture:
         self.scene, self.unit, self.source = scene.name, metre(scene), source
         self.heard: dict[str, Device] = {}
         self._preview: Preview | None = None
-        self._extras: ExtrasPreview | None = None
+        self._details: DetailsPreview | None = None
         self.pose: LivePose | None = None
         self.guide: Guide | None = None
         self._picture: Picture | None = None
@@ -233,7 +233,7 @@ class Capture:
         self._end_guide()
         if self._preview is not None:
             self._restore()
-            self._preview = self._extras = None
+            self._preview = self._details = None
         if setup.armature is None:
             self._take_performer(self._calibration.read(setup))
             return
@@ -254,7 +254,7 @@ class Capture:
         self.session.set_reconstructor(Reconstructor(skeleton, options))
         self.session.set_calibration(self._calibration.read(setup))
         self._preview = Preview(armature, character)
-        self._extras = ExtrasPreview(armature, character)
+        self._details = DetailsPreview(armature, character)
 
     def _show_certainty(self, shown: bool) -> None:
         """Let poses come with expected errors from now on, or without."""
@@ -331,7 +331,7 @@ class Capture:
             self._follow_calibration(setup)
         if pose is not None:
             self.pose = pose
-        if pose is not None or (self.session.extras and not self.status.paused):
+        if pose is not None or (self.session.details and not self.status.paused):
             self.show_again()
         self._picture, self._overlaid = None, live.overlay
         return pose is not None or live.overlay or self.guide is not None
@@ -352,15 +352,15 @@ class Capture:
         """Show the newest pose, as after a frame change has replaced it."""
         if self._preview is not None and self.pose is not None:
             self._preview.show(self.pose.rotations, self.pose.root * self.unit)
-        if self._extras is not None and self.session.extras:
-            self._extras.show(*_split_extras(self.session.extras))
+        if self._details is not None and self.session.details:
+            self._details.show(*_split_details(self.session.details))
 
     def _restore(self) -> None:
         """Restore the character as it was before."""
         if self._preview is not None:
             self._preview.restore()
-        if self._extras is not None:
-            self._extras.restore()
+        if self._details is not None:
+            self._details.restore()
 
     def _list_devices(self, live: SSRHMR_Live) -> None:
         """List new devices, in the role that their name or their position suggests."""
@@ -538,9 +538,9 @@ def _make_receiver(live: SSRHMR_Live) -> Receiver | SharedReceiver:
     allowed = split_addresses(live.allowed) if live.everywhere else ()
     for capture in _captures:
         if capture.receiver.can_share(protocol, live.port, host, allowed):
-            return capture.receiver.share(live.sender, live.extras)
+            return capture.receiver.share(live.sender, live.details)
     receiver = Receiver(protocol, live.port, host, allowed=allowed, announced=_announcement(live))
-    receiver.listen_to(live.sender, live.extras)
+    receiver.listen_to(live.sender, live.details)
     return receiver
 
 
@@ -557,16 +557,16 @@ def _roles(live: SSRHMR_Live) -> dict[str, str]:
     return {row.role: row.name for row in rows}
 
 
-def _split_extras(
-    extras: Mapping[str, Reading],
+def _split_details(
+    details: Mapping[str, Reading],
 ) -> tuple[dict[str, Quaternion], dict[str, float]]:
     """Return the rotations of fingers and the values of shapes by their names."""
-    from ssrhmr_core.formats.extra_rows import FINGER, split_extra_name
+    from ssrhmr_core.formats.detail_rows import FINGER, split_detail_name
 
     fingers: dict[str, Quaternion] = {}
     shapes: dict[str, float] = {}
-    for device, reading in extras.items():
-        kind, name = split_extra_name(device)
+    for device, reading in details.items():
+        kind, name = split_detail_name(device)
         if kind == FINGER:
             fingers[name] = reading.rotation
         else:

@@ -66,7 +66,7 @@ def _draw_network(
     """Draw the port, and who may send to it."""
     layout.prop(live, "port")
     if live.protocol == "VMC":
-        layout.prop(live, "extras")
+        layout.prop(live, "details")
     if live.protocol == "VRCHAT":
         layout.prop(live, "announce")
     entry = active_entry(scene_of(context))

@@ -33,7 +33,7 @@ _CALIBRATION = (
     *("fits", "measures", "warnings", "assumed"),
 )
 _LIVE = (
-    *("protocol", "port", "everywhere", "allowed", "sender", "announce", "extras"),
+    *("protocol", "port", "everywhere", "allowed", "sender", "announce", "details"),
     *("devices", "countdown", "overlay", "certainty", "sound", "pre_roll", "play", "bake"),
 )
 

@@ -120,7 +120,7 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         " by themselves. Without Allow Online Access only on this computer's internal network",
         default=True,
     )
-    extras: bpy.props.BoolProperty(
+    details: bpy.props.BoolProperty(
         name="Fingers and Face",
         description="Also show and record the fingers that VMC sends, on the character's fingers,"
         " and its blend shapes, on shape keys of the same names. Lists the camera as a device",

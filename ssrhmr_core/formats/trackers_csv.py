@@ -195,7 +195,7 @@ class Recorder:
         self._write(time, tracker, (*position, *rotation), valid, device)
         self.readings += 1
 
-    def add_extra(
+    def add_detail(
         self,
         time: float,
         name: str,
@@ -207,7 +207,7 @@ class Recorder:
 
         Args:
             time: The time in seconds.
-            name: What it is, see :mod:`ssrhmr_core.formats.extra_rows`.
+            name: What it is, see :mod:`ssrhmr_core.formats.detail_rows`.
             position: The position x, y, z in metres.
             rotation: The quaternion w, x, y, z.
             valid: Whether it was tracked.

@@ -121,7 +121,7 @@ class TakeRecorder:
             )
         )
 
-    def add_extra(self, name: str, reading: Reading) -> None:
+    def add_detail(self, name: str, reading: Reading) -> None:
         """Write a reading of a finger, a shape of the face or a prop, if a recording is running.
 
         Args:
@@ -131,7 +131,7 @@ class TakeRecorder:
         if self._recorder:
             self._write(
                 partial(
-                    self._recorder.add_extra,
+                    self._recorder.add_detail,
                     reading.time - self._began,
                     name,
                     reading.position,

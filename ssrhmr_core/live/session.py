@@ -16,7 +16,7 @@ import numpy as np
 
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
-from ..formats.extra_rows import FINGER, PROP, SHAPE, extra_name
+from ..formats.detail_rows import FINGER, PROP, SHAPE, detail_name
 from ..pipeline import Reconstructor
 from ..streaming.devices import MAX_DEVICES, Device, DeviceTable, validate_roles
 from ..streaming.readings import Reading, StreamingError
@@ -40,8 +40,8 @@ _BUFFERED = MAX_FRAMES / MODEL_RATE + 0.5
 """Seconds of readings that are kept: what frames that are due need, and a gap before them."""
 _MAX_BUFFERS = MAX_DEVICES + len(TRACKERS)
 """Number of devices of which readings are kept."""
-_EXTRA_KINDS = (FINGER, SHAPE)
-_MAX_EXTRAS = 256
+_DETAIL_KINDS = (FINGER, SHAPE)
+_MAX_DETAILS = 256
 _LONGEST_TICK = 1.0
 """Seconds that a tick computes at most, however long ago the last one was."""
 
@@ -203,7 +203,7 @@ class LiveSession:
         self._bound: dict[str, ReadingBuffer] = {}
         self._positions_only: set[str] = set()
         self._props: frozenset[str] = frozenset()
-        self._extras: dict[str, Reading] = {}
+        self._details: dict[str, Reading] = {}
         self._apply_performer()
         self.bind(roles or {})
 
@@ -231,9 +231,9 @@ class LiveSession:
         self._props = frozenset(devices)
 
     @property
-    def extras(self) -> Mapping[str, Reading]:
+    def details(self) -> Mapping[str, Reading]:
         """The last reading of each finger ("finger:LeftIndexProximal") and shape ("shape:Joy")."""
-        return self._extras
+        return self._details
 
     @property
     def reconstructor(self) -> Reconstructor | None:
@@ -435,13 +435,13 @@ class LiveSession:
             self._reconstructor.interrupt()
 
     def _take_in(self, readings: list[Reading]) -> None:
-        extras = [reading for reading in readings if reading.kind in _EXTRA_KINDS]
-        for reading in extras:
-            if reading.device in self._extras or len(self._extras) < _MAX_EXTRAS:
-                self._extras[reading.device] = reading
-                self._recorder.add_extra(reading.device, reading)
-        if extras:
-            readings = [reading for reading in readings if reading.kind not in _EXTRA_KINDS]
+        details = [reading for reading in readings if reading.kind in _DETAIL_KINDS]
+        for reading in details:
+            if reading.device in self._details or len(self._details) < _MAX_DETAILS:
+                self._details[reading.device] = reading
+                self._recorder.add_detail(reading.device, reading)
+        if details:
+            readings = [reading for reading in readings if reading.kind not in _DETAIL_KINDS]
         self._devices.add(readings)
         role_of = {device: role for role, device in self._roles.items()}
         for reading in readings:
@@ -462,7 +462,7 @@ class LiveSession:
                     self._positions_only.add(role)
                 self._recorder.add(role, reading)
             elif reading.device in self._props:
-                self._recorder.add_extra(extra_name(PROP, reading.device), reading)
+                self._recorder.add_detail(detail_name(PROP, reading.device), reading)
         self._recorder.flush(self._now)
 
     def _buffer_of(self, device: str) -> ReadingBuffer:

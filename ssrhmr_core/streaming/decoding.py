@@ -76,13 +76,13 @@ class ReadingQueue:
         notice: What the user should know about the senders, in plain words; "" if nothing.
     """
 
-    def __init__(self, protocol: ProtocolName, capacity: int, extras: bool = False) -> None:
+    def __init__(self, protocol: ProtocolName, capacity: int, details: bool = False) -> None:
         """Create an empty queue.
 
         Args:
             protocol: The protocol of the sender.
             capacity: The number of readings kept until they are fetched.
-            extras: Whether to read fingers, shapes of the face and the camera, where VMC has them.
+            details: Whether to read fingers, shapes of the face and the camera, where VMC has them.
         """
         self.counters = Counters()
         self.notice = ""
@@ -90,8 +90,8 @@ class ReadingQueue:
         self._capacity = capacity
         self._queue: deque[Reading] = deque(maxlen=capacity)
         make_decoder = _DECODERS[protocol]
-        if extras and protocol == "vmc":
-            make_decoder = partial(vmc.VmcDecoder, extras=True)
+        if details and protocol == "vmc":
+            make_decoder = partial(vmc.VmcDecoder, details=True)
         self._senders = SenderTable(make_decoder)
         self._next_notice = 0.0
         self._without_reading = 0

@@ -85,7 +85,7 @@ class Receiver:
         self._port = self._wanted
         self._allowed = frozenset(allowed)
         self._allow_list = AllowList(self._allowed)
-        self._senders, self._extras = SenderFilter(), False
+        self._senders, self._details = SenderFilter(), False
         self._channels = ChannelList()
         self._channel = self._make_channel()
         self._thread: threading.Thread | None = None
@@ -127,17 +127,17 @@ class Receiver:
         """Counters of what came in since ``start``."""
         return self._channel.queue.counters
 
-    def listen_to(self, senders: str = "", extras: bool = False) -> None:
+    def listen_to(self, senders: str = "", details: bool = False) -> None:
         """Choose what to listen to, from the next start on.
 
         Args:
             senders: The addresses of senders, see :class:`SenderFilter`; all senders if empty.
-            extras: Whether to read fingers, shapes of the face and the camera too.
+            details: Whether to read fingers, shapes of the face and the camera too.
 
         Raises:
             StreamingError: if one of those is not an address.
         """
-        self._senders, self._extras = SenderFilter(senders), extras
+        self._senders, self._details = SenderFilter(senders), details
 
     def can_share(
         self, protocol: ProtocolName, port: int, host: str, allowed: Iterable[str]
@@ -147,18 +147,18 @@ class Receiver:
             *(self._protocol, self._port, self._host, self._allowed),
         )
 
-    def share(self, senders: str = "", extras: bool = False) -> SharedReceiver:
+    def share(self, senders: str = "", details: bool = False) -> SharedReceiver:
         """Return a receiver on the same port, which stays open until the last one is stopped.
 
         Args:
             senders: The addresses of the senders to listen to, see :class:`SenderFilter`; all if
                 empty.
-            extras: Whether to read fingers, shapes of the face and the camera too.
+            details: Whether to read fingers, shapes of the face and the camera too.
 
         Raises:
             StreamingError: if one of those is not an address.
         """
-        return SharedReceiver(self, senders, extras)
+        return SharedReceiver(self, senders, details)
 
     def start(self) -> None:
         """Open the port and listen.
@@ -197,7 +197,7 @@ class Receiver:
         self._leave(self._channel)
 
     def _make_channel(self) -> Channel:
-        queue = ReadingQueue(self._protocol, self._capacity, self._extras)
+        queue = ReadingQueue(self._protocol, self._capacity, self._details)
         return Channel(queue, self._senders)
 
     def _leave(self, channel: Channel) -> None:
@@ -342,13 +342,13 @@ class Receiver:
 class SharedReceiver:
     """A receiver on the port of another one, with a queue and senders of its own."""
 
-    def __init__(self, owner: Receiver, senders: str, extras: bool) -> None:
+    def __init__(self, owner: Receiver, senders: str, details: bool) -> None:
         """Create a receiver; see :meth:`Receiver.share`."""
-        self._owner, self._senders, self._extras = owner, SenderFilter(senders), extras
+        self._owner, self._senders, self._details = owner, SenderFilter(senders), details
         self._channel = self._make_channel()
 
     def _make_channel(self) -> Channel:
-        queue = ReadingQueue(self._owner.protocol, self._owner._capacity, self._extras)
+        queue = ReadingQueue(self._owner.protocol, self._owner._capacity, self._details)
         return Channel(queue, self._senders)
 
     @property
@@ -382,9 +382,9 @@ class SharedReceiver:
         """Return whether a receiver with those settings would listen to the same packets."""
         return self._owner.can_share(protocol, port, host, allowed)
 
-    def share(self, senders: str = "", extras: bool = False) -> SharedReceiver:
+    def share(self, senders: str = "", details: bool = False) -> SharedReceiver:
         """Return another receiver on the same port."""
-        return self._owner.share(senders, extras)
+        return self._owner.share(senders, details)
 
     def announce(self, where: Announcement) -> None:
         """Change where senders may find the port by themselves."""

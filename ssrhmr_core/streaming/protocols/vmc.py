@@ -44,7 +44,7 @@ _HANDLERS: dict[bytes, object] = {
     **{address.encode(): (kind, False) for kind, address in _ADDRESSES.items()},
     **{f"{address}/Local".encode(): (kind, True) for kind, address in _ADDRESSES.items()},
 }
-_EXTRA_HANDLERS: dict[bytes, object] = {
+_DETAIL_HANDLERS: dict[bytes, object] = {
     **_HANDLERS,
     b"/VMC/Ext/Blend/Val": _SHAPE,
     b"/VMC/Ext/Cam": ("camera", False),
@@ -68,7 +68,7 @@ class VmcDecoder:
     Where a device comes both scaled to an avatar and raw (``/Local``), the raw one counts: metres
     of the room. Bones become devices named "Bone Hips" and so on, see :class:`Avatar`.
 
-    With extras, finger bones become devices "finger:LeftIndexProximal" and so on, whose rotation is
+    With details, finger bones become devices "finger:LeftIndexProximal" and so on, with a rotation
     relative to the parent; shapes of the face become devices "shape:Joy", whose value is the first
     number of the position; and the camera is a device.
 
@@ -76,17 +76,17 @@ class VmcDecoder:
         malformed: Number of packets and messages that could not be read so far.
     """
 
-    def __init__(self, extras: bool = False) -> None:
+    def __init__(self, details: bool = False) -> None:
         """Create a decoder for a new sender.
 
         Args:
-            extras: Whether to read fingers, shapes of the face and the camera too.
+            details: Whether to read fingers, shapes of the face and the camera too.
         """
         self.malformed = 0
         self._raw: dict[str, float] = {}
         self._avatar = Avatar()
-        self._handlers = _EXTRA_HANDLERS if extras else _HANDLERS
-        self._names = {**_BONE_NAMES, **_FINGER_NAMES} if extras else _BONE_NAMES
+        self._handlers = _DETAIL_HANDLERS if details else _HANDLERS
+        self._names = {**_BONE_NAMES, **_FINGER_NAMES} if details else _BONE_NAMES
         self._layouts = LayoutCache(self._handlers, self._count_numbers)
 
     @property
@@ -154,7 +154,7 @@ class VmcDecoder:
             for reading, is_raw in poses.devices
             if self._counts(reading.device, is_raw, arrival)
         ]
-        readings += poses.extras
+        readings += poses.details
         if poses.bones:
             readings += self._avatar.add(poses.bones, poses.time, arrival)
         return readings
@@ -208,14 +208,14 @@ class _Poses(NamedTuple):
         root: Position and rotation of the root, None if there is none.
         bones: Local position and rotation of bones, by name.
         devices: Readings of devices, and whether each is raw.
-        extras: Readings of fingers and shapes.
+        details: Readings of fingers and shapes.
     """
 
     time: float
     root: Transform | None
     bones: dict[str, Transform]
     devices: list[tuple[Reading, bool]]
-    extras: list[Reading]
+    details: list[Reading]
 
 
 def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
@@ -234,7 +234,7 @@ def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
         value = numbers[index]
         if not abs(value) <= _MAX_SHAPE:
             return None
-        poses.extras.append(_make_shape(device, value, time))
+        poses.details.append(_make_shape(device, value, time))
     for kind, name, is_raw, begin, end in plan.poses:
         x, y, z, a, b, c, w = numbers[begin:end]
         square = w * w + a * a + b * b + c * c
@@ -244,7 +244,7 @@ def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
         length = math.sqrt(square)
         pose = (-x, y, z), (w / length, a / length, -b / length, -c / length)
         if kind == _BONE and name in _FINGERS:
-            poses.extras.append(_make_finger(name, pose[1], time))
+            poses.details.append(_make_finger(name, pose[1], time))
         elif kind == _BONE:
             poses.bones[name] = pose
         elif kind == _ROOT:

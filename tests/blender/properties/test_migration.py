@@ -78,8 +78,12 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
 
 
 NEW_LIVE = {
-    **{"allowed": "", "announce": True, "sound": True, "certainty": False},
-    **{"sender": "", "extras": False},
+    "allowed": "",
+    "announce": True,
+    "sound": True,
+    "certainty": False,
+    "sender": "",
+    "details": False,
 }
 """Live settings that former versions lack."""
 

@@ -153,9 +153,9 @@ class Mutator:
 class Watched:
     """A receiver, its port, and somebody who fetches what it has."""
 
-    def __init__(self, protocol: ProtocolName, extras: bool = False) -> None:
+    def __init__(self, protocol: ProtocolName, details: bool = False) -> None:
         self.receiver = Receiver(protocol, 0)
-        self.receiver.listen_to(extras=extras)
+        self.receiver.listen_to(details=details)
         self.receiver.start()
         self.thread = next(
             thread for thread in threading.enumerate() if thread.name.startswith("ssrhmr")
@@ -183,9 +183,9 @@ class Watched:
                 raise SystemExit(f"not a reading: {reading}")
 
 
-def datagrams(protocol: ProtocolName, count: int, seed: int, extras: bool = False) -> Watched:
+def datagrams(protocol: ProtocolName, count: int, seed: int, details: bool = False) -> Watched:
     """Send so many datagrams; none is lost, for those before are waited for."""
-    watched = Watched(protocol, extras)
+    watched = Watched(protocol, details)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.connect(("127.0.0.1", watched.receiver.port))
         for sent, packet in enumerate(
@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     runs: dict[str, Callable[[int, int], Watched]] = {
         **{name: partial(datagrams, name) for name in PROTOCOLS},
-        "vmc-extras": partial(datagrams, "vmc", extras=True),
+        "vmc-details": partial(datagrams, "vmc", details=True),
         "json-tcp": streams,
     }
     parser.add_argument("--only", choices=[*runs], help="the only receiver to send to")

@@ -22,7 +22,7 @@ def test_hostile_datagrams(protocol: ProtocolName) -> None:
 
 
 def test_hostile_fingers_and_faces() -> None:
-    watched = datagrams("vmc", 5000, 7, extras=True)
+    watched = datagrams("vmc", 5000, 7, details=True)
     assert watched.thread.is_alive()
     watched.receiver.stop()
     assert watched.receiver.counters.malformed > 500

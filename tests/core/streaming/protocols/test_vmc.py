@@ -446,7 +446,7 @@ def test_an_avatar_that_is_hidden_is_not_valid() -> None:
     assert len(got) == len(DEVICES)
 
 
-def extra_packet(value: float, stamp: float) -> bytes:
+def detail_packet(value: float, stamp: float) -> bytes:
     turned = (0.0, 0.0, 0.0, 0.6, 0.0, 0.0, 0.8)
     return write_bundle(
         [
@@ -464,12 +464,12 @@ def extra_packet(value: float, stamp: float) -> bytes:
 ORIGIN_POSE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
-def test_extras_are_read_where_they_are_wanted() -> None:
-    decoder = VmcDecoder(extras=True)
+def test_details_are_read_where_they_are_wanted() -> None:
+    decoder = VmcDecoder(details=True)
     # The second one is read by its layout.
     for number in range(1, 4):
         value = 0.125 * number
-        readings = {r.device: r for r in decoder.decode(extra_packet(value, number), number)}
+        readings = {r.device: r for r in decoder.decode(detail_packet(value, number), number)}
         assert set(readings) == {
             *("finger:LeftIndexProximal", "shape:Joy", "shape:表情", "Camera"),
         }
@@ -479,14 +479,14 @@ def test_extras_are_read_where_they_are_wanted() -> None:
         assert readings["Camera"].kind == "camera"
         assert readings["Camera"].position == pytest.approx((-1.0, 2.0, 3.0))
     assert decoder.malformed == 0
-    assert VmcDecoder().decode(extra_packet(0.5, 1.0), 0.0) == []
+    assert VmcDecoder().decode(detail_packet(0.5, 1.0), 0.0) == []
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e6])
 def test_impossible_shapes_are_counted(value: float) -> None:
-    decoder = VmcDecoder(extras=True)
+    decoder = VmcDecoder(details=True)
     for number in range(2):
-        decoder.decode(extra_packet(0.5, number), number)
-    readings = decoder.decode(extra_packet(value, 2.0), 2.0)
+        decoder.decode(detail_packet(0.5, number), number)
+    readings = decoder.decode(detail_packet(value, 2.0), 2.0)
     assert "shape:Joy" not in {r.device for r in readings} and len(readings) == 3
     assert decoder.malformed == 1

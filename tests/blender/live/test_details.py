@@ -13,7 +13,7 @@ import pytest
 from mathutils import Euler, Quaternion, Vector
 
 from ssrhmr_blender.common.typed import action_of
-from ssrhmr_blender.rig.extras import read_finger_bones
+from ssrhmr_blender.rig.details import read_finger_bones
 from ssrhmr_blender.rig.reading import read_character
 from ssrhmr_core import Motion
 from ssrhmr_core.body.skeleton import INDEX
@@ -64,7 +64,7 @@ def add_face(armature: bpy.types.Object) -> bpy.types.Object:
     return face
 
 
-class Extras:
+class Details:
     """Sends what a VMC sender sends besides trackers."""
 
     def __init__(self, port: int) -> None:
@@ -116,16 +116,16 @@ def test_fingers_faces_and_props(
     hero.rotation_euler = Euler((0.0, 0.0, leans))
     keys = face.data.shape_keys.key_blocks
     live = scene.ssrhmr_live
-    live.folder, live.extras = str(tmp_path), True
+    live.folder, live.details = str(tmp_path), True
     row = live.devices.add()
     row.name, row.role = "Sword", "PROP"
-    extras = Extras(port)
+    details = Details(port)
     current = start()
     stream(current, sender, range(60, 64))
     assert bpy.ops.ssrhmr.record() == {"FINISHED"}
     for number in range(30):
         before = current.receiver.counters.readings
-        extras.send(number / 29.0)
+        details.send(number / 29.0)
         wait_for(lambda: current.receiver.counters.readings >= before + 11)  # noqa: B023
         stream(current, sender, range(64 + number, 65 + number))
     # Live: the last values; a whole radian from joint to joint would be 0.5 each.
@@ -141,7 +141,7 @@ def test_fingers_faces_and_props(
 
     assert bpy.ops.ssrhmr.record() == {"FINISHED"}, scene.ssrhmr.message
     assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
-    extras.close()
+    details.close()
     for attempt in range(2):
         check_baked(hero, face, shown, names)
         if not attempt:
@@ -191,29 +191,29 @@ def test_stopping_restores_fingers_and_face(
 ) -> None:
     add_fingers(hero)
     face = add_face(hero)
-    bpy.context.scene.ssrhmr_live.extras = True
+    bpy.context.scene.ssrhmr_live.details = True
     bone = hero.pose.bones["LeftHandIndex2"]
     before = bone.matrix_basis.copy()
-    extras = Extras(port)
+    details = Details(port)
     current = start()
-    extras.send(1.0)
+    details.send(1.0)
     wait_for(lambda: current.receiver.counters.readings >= 11)
     stream(current, sender, range(60, 64))
     assert bone.matrix_basis != before and face.data.shape_keys.key_blocks["joy"].value == 1.0
     assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
     assert bone.matrix_basis == before and face.data.shape_keys.key_blocks["joy"].value == 0.0
-    extras.close()
+    details.close()
 
 
 def test_nothing_of_it_unless_chosen(hero: bpy.types.Object, sender: Sender, port: int) -> None:
     add_fingers(hero)
-    extras = Extras(port)
+    details = Details(port)
     current = start()
-    extras.send(1.0)
+    details.send(1.0)
     stream(current, sender, range(60, 64))
-    assert not current.session.extras
+    assert not current.session.details
     assert hero.pose.bones["LeftHandIndex2"].rotation_quaternion == Quaternion()
-    extras.close()
+    details.close()
 
 
 def test_axes_of_fingers_are_rotations(hero: bpy.types.Object) -> None:

@@ -10,17 +10,17 @@ import bpy
 
 from ..animation.actions import ActionWriter, animation_data_of
 from ..common.axes import core_axes, metre
-from ..rig.extras import find_shape_keys, read_finger_bones
+from ..rig.details import find_shape_keys, read_finger_bones
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.formats.extra_rows import Extras, ExtraTrack
+    from ssrhmr_core.formats.detail_rows import Details, DetailTrack
 
     from .plan import BakePlan
 
 
-def bake_extras(plan: BakePlan, path: Path, times: np.ndarray, frames: np.ndarray) -> None:
+def bake_details(plan: BakePlan, path: Path, times: np.ndarray, frames: np.ndarray) -> None:
     """Key fingers, shape keys and props as a take has them, beside the body that was baked.
 
     Args:
@@ -29,32 +29,32 @@ def bake_extras(plan: BakePlan, path: Path, times: np.ndarray, frames: np.ndarra
         times: (F,) seconds in the take at the frames.
         frames: (F,) numbers of the frames.
     """
-    from ssrhmr_core.formats.extra_rows import load_extras
+    from ssrhmr_core.formats.detail_rows import load_details
 
-    extras = load_extras(path)
+    details = load_details(path)
     keyed_at = frames * plan.curve_time
     parts = (
-        (_bake_fingers(plan, extras, times, keyed_at), len(extras.fingers), "finger bones"),
-        (_bake_shapes(plan, extras, path.stem, times, keyed_at), len(extras.shapes), "shapes"),
-        (_bake_props(plan, extras, path.stem, times, keyed_at), len(extras.props), "props"),
+        (_bake_fingers(plan, details, times, keyed_at), len(details.fingers), "finger bones"),
+        (_bake_shapes(plan, details, path.stem, times, keyed_at), len(details.shapes), "shapes"),
+        (_bake_props(plan, details, path.stem, times, keyed_at), len(details.props), "props"),
     )
     baked = [f"{done} of {count} {what}" for done, count, what in parts if count]
     if baked:
         plan.report.notes.append(f"baked along: {', '.join(baked)}")
 
 
-def _bake_fingers(plan: BakePlan, extras: Extras, times: np.ndarray, keyed_at: np.ndarray) -> int:
+def _bake_fingers(plan: BakePlan, details: Details, times: np.ndarray, keyed_at: np.ndarray) -> int:
     """Key the fingers in the action of the body; return how many bones."""
     from ssrhmr_core.geometry.rotations import from_quat
 
     from ..animation.rotation_values import rotation_values
 
-    if not extras.fingers:
+    if not details.fingers:
         return 0
     bones = read_finger_bones(plan.find_armature(), plan.character)
     writer = ActionWriter.continue_with(plan.report.action)
     baked = 0
-    for unity, track in extras.fingers.items():
+    for unity, track in details.fingers.items():
         bone = bones.get(unity)
         if bone is None:
             continue
@@ -68,14 +68,14 @@ def _bake_fingers(plan: BakePlan, extras: Extras, times: np.ndarray, keyed_at: n
 
 
 def _bake_shapes(
-    plan: BakePlan, extras: Extras, take: str, times: np.ndarray, keyed_at: np.ndarray
+    plan: BakePlan, details: Details, take: str, times: np.ndarray, keyed_at: np.ndarray
 ) -> int:
     """Key the shape keys of the character's meshes, an action a mesh; return how many shapes."""
-    shapes = find_shape_keys(plan.find_armature(), extras.shapes)
-    by_mesh: dict[bpy.types.Object, list[tuple[bpy.types.ShapeKey, ExtraTrack]]] = {}
+    shapes = find_shape_keys(plan.find_armature(), details.shapes)
+    by_mesh: dict[bpy.types.Object, list[tuple[bpy.types.ShapeKey, DetailTrack]]] = {}
     for name, keys in shapes.items():
         for mesh, key in keys:
-            by_mesh.setdefault(mesh, []).append((key, extras.shapes[name]))
+            by_mesh.setdefault(mesh, []).append((key, details.shapes[name]))
     for mesh, pairs in by_mesh.items():
         block = pairs[0][0].id_data
         assert isinstance(block, bpy.types.Key)
@@ -88,7 +88,7 @@ def _bake_shapes(
 
 
 def _bake_props(
-    plan: BakePlan, extras: Extras, take: str, times: np.ndarray, keyed_at: np.ndarray
+    plan: BakePlan, details: Details, take: str, times: np.ndarray, keyed_at: np.ndarray
 ) -> int:
     """Key an empty for each prop; one of that name that exists is used again."""
     from ssrhmr_core.geometry.rotations import from_quat
@@ -97,7 +97,7 @@ def _bake_props(
 
     scene = bpy.data.scenes[plan.scene]
     axes, unit = core_axes(), metre(scene)
-    for name, track in extras.props.items():
+    for name, track in details.props.items():
         empty = bpy.data.objects.get(name)
         if empty is None or empty.type != "EMPTY":
             empty = bpy.data.objects.new(name, None)
@@ -112,7 +112,7 @@ def _bake_props(
         channel, values = rotation_values(rotations, "QUATERNION")
         writer.write("Transform", channel, keyed_at, values)
         _assign(writer, empty)
-    return len(extras.props)
+    return len(details.props)
 
 
 def _assign(writer: ActionWriter, owner: bpy.types.Object | bpy.types.Key) -> None:

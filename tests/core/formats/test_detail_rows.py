@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.body.skeleton import TRACKERS
-from ssrhmr_core.formats.extra_rows import ExtraTrack, load_extras, split_extra_name
+from ssrhmr_core.formats.detail_rows import DetailTrack, load_details, split_detail_name
 from ssrhmr_core.formats.trackers_csv import Recorder, load_trackers
 
 UNIT = (1.0, 0.0, 0.0, 0.0)
@@ -25,39 +25,39 @@ def recording(tmp_path: Path) -> Path:
         for number, role in enumerate(TRACKERS):
             recorder.add(time, role, (0.3 * number, 1.0, frame), UNIT, True, f"puck {number}")
         bend = (math.cos(0.1 * frame), math.sin(0.1 * frame), 0.0, 0.0)
-        recorder.add_extra(time, "finger:LeftIndexProximal", (0, 0, 0), bend, True)
-        recorder.add_extra(time, "shape:笑い, big", (0.5 * frame, 0, 0), UNIT, True)
-        recorder.add_extra(time, "prop:Sword", (frame, 2.0, 3.0), UNIT, frame != 1)
+        recorder.add_detail(time, "finger:LeftIndexProximal", (0, 0, 0), bend, True)
+        recorder.add_detail(time, "shape:笑い, big", (0.5 * frame, 0, 0), UNIT, True)
+        recorder.add_detail(time, "prop:Sword", (frame, 2.0, 3.0), UNIT, frame != 1)
     # Late, and seen twice.
-    recorder.add_extra(0.5 / 60.0, "shape:笑い, big", (0.25, 0, 0), UNIT, True)
+    recorder.add_detail(0.5 / 60.0, "shape:笑い, big", (0.25, 0, 0), UNIT, True)
     recorder.close()
     assert recorder.readings == 18
     return recorder.path
 
 
-def test_trackers_are_read_as_without_extras(recording: Path) -> None:
+def test_trackers_are_read_as_without_details(recording: Path) -> None:
     take = load_trackers(recording)
     assert len(take) == 3 and take.valid.all()
     np.testing.assert_allclose(take.positions[:, 0, 2], [0.0, 1.0, 2.0])
 
 
-def test_extras_are_read(recording: Path) -> None:
-    extras = load_extras(recording)
-    assert set(extras.fingers) == {"LeftIndexProximal"} and set(extras.props) == {"Sword"}
-    finger = extras.fingers["LeftIndexProximal"].at(np.array([-1.0, 0.5 / 60.0, 9.0]))
+def test_details_are_read(recording: Path) -> None:
+    details = load_details(recording)
+    assert set(details.fingers) == {"LeftIndexProximal"} and set(details.props) == {"Sword"}
+    finger = details.fingers["LeftIndexProximal"].at(np.array([-1.0, 0.5 / 60.0, 9.0]))
     angles = 2.0 * np.arctan2(finger.rotations[:, 1], finger.rotations[:, 0])
     np.testing.assert_allclose(angles, [0.0, 0.1, 0.4], atol=1e-4)
-    (shape,) = extras.shapes.values()
-    assert [*extras.shapes] == ["笑い, big"]
+    (shape,) = details.shapes.values()
+    assert [*details.shapes] == ["笑い, big"]
     np.testing.assert_allclose(shape.positions[:, 0], [0.0, 0.25, 0.5, 1.0])
     # What was lost is bridged.
-    prop = extras.props["Sword"].at(np.array([1.0 / 60.0]))
+    prop = details.props["Sword"].at(np.array([1.0 / 60.0]))
     np.testing.assert_allclose(prop.positions, [[1.0, 2.0, 3.0]], atol=1e-6)
 
 
 def test_rotations_go_the_short_way() -> None:
     rotations = np.array([UNIT, (-1.0, 0.0, 0.0, 0.0)])
-    track = ExtraTrack(np.array([0.0, 1.0]), np.zeros((2, 3)), rotations)
+    track = DetailTrack(np.array([0.0, 1.0]), np.zeros((2, 3)), rotations)
     np.testing.assert_allclose(track.at(np.array([0.5])).rotations, [UNIT])
 
 
@@ -69,11 +69,11 @@ def test_damaged_rows_cost_themselves(recording: Path) -> None:
     )
     with recording.open("a") as file:
         file.write("\n".join((*rows, "0,shape:D,0")))
-    extras = load_extras(recording)
-    assert len(extras.shapes) == len(extras.fingers) == 1
+    details = load_details(recording)
+    assert len(details.shapes) == len(details.fingers) == 1
 
 
-def test_names_of_trackers_are_none_of_extras() -> None:
-    assert split_extra_name("head") == ("", "head")
-    assert split_extra_name("human://HEAD") == ("", "human://HEAD")
-    assert split_extra_name("prop:a:b") == ("prop", "a:b")
+def test_names_of_trackers_are_none_of_details() -> None:
+    assert split_detail_name("head") == ("", "head")
+    assert split_detail_name("human://HEAD") == ("", "human://HEAD")
+    assert split_detail_name("prop:a:b") == ("prop", "a:b")

@@ -92,7 +92,7 @@ def find_shape_keys(
     return {name: found for name, found in chosen.items() if found}
 
 
-class ExtrasPreview:
+class DetailsPreview:
     """Shows fingers and faces as they stream in. Keeps names only, as the preview of bodies."""
 
     def __init__(self, armature: bpy.types.Object, character: Character) -> None:

@@ -28,7 +28,7 @@ _ESCAPE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 
 
 @dataclass(frozen=True, eq=False)
-class ExtraTrack:
+class DetailTrack:
     """The recorded course of a finger, a shape or a prop.
 
     Attributes:
@@ -41,7 +41,7 @@ class ExtraTrack:
     positions: np.ndarray
     rotations: np.ndarray
 
-    def at(self, times: np.ndarray) -> ExtraTrack:
+    def at(self, times: np.ndarray) -> DetailTrack:
         """Return the track at other times; the ends are held."""
         last = len(self.times) - 1
         after = np.clip(np.searchsorted(self.times, times), 0, last)
@@ -55,30 +55,30 @@ class ExtraTrack:
         rotations = (1.0 - share) * self.rotations[before] + share * ends
         positions = (1.0 - share) * self.positions[before] + share * self.positions[after]
         length = np.linalg.norm(rotations, axis=-1, keepdims=True)
-        return ExtraTrack(times, positions, rotations / np.maximum(length, 1e-9))
+        return DetailTrack(times, positions, rotations / np.maximum(length, 1e-9))
 
 
 @dataclass(frozen=True, eq=False)
-class Extras:
+class Details:
     """What a recording has besides trackers, by name."""
 
-    fingers: dict[str, ExtraTrack] = field(default_factory=dict)
-    shapes: dict[str, ExtraTrack] = field(default_factory=dict)
-    props: dict[str, ExtraTrack] = field(default_factory=dict)
+    fingers: dict[str, DetailTrack] = field(default_factory=dict)
+    shapes: dict[str, DetailTrack] = field(default_factory=dict)
+    props: dict[str, DetailTrack] = field(default_factory=dict)
 
 
-def extra_name(kind: str, name: str) -> str:
+def detail_name(kind: str, name: str) -> str:
     """Return what stands for the tracker in a row."""
     return f"{kind}:{name}"
 
 
-def split_extra_name(text: str) -> tuple[str, str]:
+def split_detail_name(text: str) -> tuple[str, str]:
     """Return kind and name of what stands for the tracker in a row; ("", text) of a tracker."""
     kind, colon, name = text.partition(":")
     return (kind, name) if colon and kind in _KINDS else ("", text)
 
 
-def load_extras(path: str | Path) -> Extras:
+def load_details(path: str | Path) -> Details:
     """Read what a recording has besides trackers; rows that are damaged are left out.
 
     Raises:
@@ -86,8 +86,8 @@ def load_extras(path: str | Path) -> Extras:
         OSError: The file cannot be opened.
     """
     text = read_text(Path(path), "a table of trackers", _MOST_BYTES, [])
-    extras = Extras()
-    kinds = {FINGER: extras.fingers, SHAPE: extras.shapes, PROP: extras.props}
+    details = Details()
+    kinds = {FINGER: details.fingers, SHAPE: details.shapes, PROP: details.props}
     rows: dict[tuple[str, str], list[list[float]]] = {}
     for kind, name, numbers in _read_rows(text.splitlines()):
         rows.setdefault((kind, name), []).append(numbers)
@@ -97,14 +97,14 @@ def load_extras(path: str | Path) -> Extras:
         _, first = np.unique(table[:, 0], return_index=True)
         table = table[first]
         rotations = table[:, 4:8] / np.linalg.norm(table[:, 4:8], axis=-1, keepdims=True)
-        kinds[kind][name] = ExtraTrack(table[:, 0], table[:, 1:4], rotations)
-    return extras
+        kinds[kind][name] = DetailTrack(table[:, 0], table[:, 1:4], rotations)
+    return details
 
 
 def _read_rows(lines: Iterable[str]) -> Iterator[tuple[str, str, list[float]]]:
     """Yield kind, name, and time, position and rotation of the rows that are valid."""
     for row in csv.reader(lines):
-        kind, name = split_extra_name(row[1]) if len(row) > 9 else ("", "")
+        kind, name = split_detail_name(row[1]) if len(row) > 9 else ("", "")
         if not kind or row[9].strip() != "1":
             continue
         try:
