@@ -34,9 +34,16 @@ class ActionWriter:
     It keeps names only: writing may be spread over several rounds of the event loop.
     """
 
-    def __init__(self, name: str, owner: bpy.types.Object) -> None:
+    def __init__(self, name: str, owner: bpy.types.Object | bpy.types.Key) -> None:
         """Create an empty action; the owner does not change yet."""
         self.name = new_action(name, owner).name
+
+    @classmethod
+    def continue_with(cls, name: str) -> ActionWriter:
+        """Return a writer of an action that exists, made by an earlier one."""
+        writer = cls.__new__(cls)
+        writer.name = name
+        return writer
 
     @property
     def action(self) -> bpy.types.Action:
@@ -71,6 +78,12 @@ class ActionWriter:
                 points.foreach_set("handle_right_type", handles)
             curve.update()
 
+    def remove_curves(self, path: str) -> None:
+        """Remove the curves of one property, if it has any."""
+        bag = curve_owner(self.action)
+        for curve in [curve for curve in bag.fcurves if curve.data_path == path]:
+            bag.fcurves.remove(curve)
+
     def carry_over(
         self, owner: bpy.types.Object, written: set[str], dropped: Collection[str] = ()
     ) -> None:
@@ -100,7 +113,7 @@ class ActionWriter:
                     setattr(key, name, getattr(old, name))
             new.update()
 
-    def assign(self, owner: bpy.types.Object) -> None:
+    def assign(self, owner: bpy.types.Object | bpy.types.Key) -> None:
         """Make the action the owner's current one."""
         data = animation_data_of(owner)
         data.action = self.action
@@ -120,8 +133,8 @@ class ActionWriter:
         return curve
 
 
-def animation_data_of(owner: bpy.types.Object) -> bpy.types.AnimData:
-    """Return an object's animation data; create it where there is none."""
+def animation_data_of(owner: bpy.types.Object | bpy.types.Key) -> bpy.types.AnimData:
+    """Return the owner's animation data; create it where there is none."""
     data = owner.animation_data or owner.animation_data_create()
     if data is None:
         raise TypeError(f"'{owner.name}' cannot be animated")

@@ -31,6 +31,7 @@ from ..trackers.sampling import is_animated, sample
 from ..trackers.take import take_from_samples
 from .certainty import PATHS as CERTAINTY_PATHS
 from .certainty import add_properties, write_certainty
+from .details import bake_details
 from .inspection import inspect_skin
 from .keys import write_bone_keys
 from .plan import BakePlan, BakeReport, BakeSource, frame_range
@@ -126,7 +127,8 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     take = load_trackers(path)
     # As the session that recorded and calibrated them did.
     take = rotate_positions_only(take, find_positions_only(take))
-    seconds = take.times - take.times[0]
+    began = take.times[0]
+    seconds = take.times - began
     unit = metre(scene)
     take = replace(
         take,
@@ -148,7 +150,9 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
         )
     plan.report.add_lap("sampling", clock)
     plan.note_slow_handlers()
-    return (yield from _write(plan, take, frames, worlds))
+    report = yield from _write(plan, take, frames, worlds)
+    bake_details(plan, path, began + (frames - start) / plan.rate, frames)
+    return report
 
 
 def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> Steps:

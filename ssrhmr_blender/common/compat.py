@@ -35,11 +35,11 @@ def data_handlers() -> list[list[Any]]:
     return [getattr(bpy.app.handlers, name) for name in names if hasattr(bpy.app.handlers, name)]
 
 
-def new_action(name: str, owner: bpy.types.Object) -> bpy.types.Action:
-    """Return a new, empty action for an object, with a slot where actions have them."""
+def new_action(name: str, owner: bpy.types.Object | bpy.types.Key) -> bpy.types.Action:
+    """Return a new, empty action for an object or shape keys, with a slot where there are slots."""
     action = bpy.data.actions.new(name)
     if LAYERED_ACTIONS:
-        action.slots.new(id_type="OBJECT", name=owner.name)
+        action.slots.new(id_type=owner.id_type, name=owner.name)
         action.layers.new("Layer").strips.new(type="KEYFRAME")
     return action
 

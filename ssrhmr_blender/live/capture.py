@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture that is running: the core's session, and what it moves in Blender.
+"""The captures that are running: the core's session of each, and what it moves in Blender.
 
-There is at most one. It holds names, never references, so that undo, File > Open and deleted
-objects do no harm; :func:`stop` releases everything.
+There is at most one for each source of trackers, and all are of one scene. They hold names, never
+references, so that undo, File > Open and deleted objects do no harm; :func:`stop` releases
+everything.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import replace
@@ -20,10 +22,12 @@ from ..common.errors import UserError
 from ..common.typed import window_manager_of
 from ..common.user_folder import user_folder
 from ..common.validation import check_character
-from ..properties.live import live_of
+from ..properties.characters import active_source_number, find_setup_of_source, find_source
+from ..properties.live import NO_ROLE, PROP_ROLE, live_of
 from ..properties.preferences import openvr_package
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKERS
+from ..rig.details import DetailsPreview
 from ..rig.preview import Preview
 from ..rig.reading import read_character
 from .guide import Guide
@@ -33,8 +37,18 @@ from .setup_calibration import SetupCalibration
 from .takes import next_take
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ssrhmr_core.geometry.scalar import Quaternion
     from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
-    from ssrhmr_core.streaming import Announcement, Device, ProtocolName, Receiver
+    from ssrhmr_core.streaming import (
+        Announcement,
+        Device,
+        ProtocolName,
+        Reading,
+        Receiver,
+        SharedReceiver,
+    )
     from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions
 
     from ..properties.live import SSRHMR_Live
@@ -47,7 +61,9 @@ _PROTOCOLS: dict[str, ProtocolName] = {
     "JSON": "json",
 }
 
-_running: Capture | None = None
+_captures: list[Capture] = []
+_timer: bpy.types.Timer | None = None
+"""Timer of the window that makes all captures tick; None where there is no window."""
 
 
 class CaptureError(UserError):
@@ -55,69 +71,118 @@ class CaptureError(UserError):
 
 
 def running() -> Capture | None:
-    """Return the capture that is running."""
-    return _running
+    """Return the capture of the active character's source, None if it does not run."""
+    scene = bpy.context.scene
+    if scene is not None and any(capture.scene == scene.name for capture in _captures):
+        return _find(scene.name, active_source_number(scene))
+    # Another scene was chosen just now, or that of the capture was deleted.
+    return _captures[0] if _captures else None
+
+
+def all_running() -> tuple[Capture, ...]:
+    """Return all captures, in the order in which they were started."""
+    return tuple(_captures)
 
 
 def require_running() -> Capture:
-    """Return the capture that is running.
+    """Return the capture of the active character's source.
 
     Raises:
         CaptureError: if there is none.
     """
-    if _running is None:
+    capture = running()
+    if capture is None:
         raise CaptureError("Live capture is not running: press Start Live")
-    return _running
+    return capture
 
 
 def start(scene: bpy.types.Scene) -> Capture:
-    """Start capturing for a scene's setup.
+    """Start capturing the source of a scene's active character.
 
     Raises:
         UserError, ValueError: with a message for the user; nothing is left open.
     """
-    global _running
-    if _running is not None:
+    source = active_source_number(scene)
+    if _find(scene.name, source) or any(capture.scene != scene.name for capture in _captures):
         raise CaptureError("Live capture is running already: press Stop Live first")
-    _running = Capture(scene)
-    return _running
+    capture = Capture(scene, source)
+    _captures.append(capture)
+    return capture
 
 
-def stop() -> RawTake | None:
-    """End the capture that is running; its recording is complete on disk.
+def stop(capture: Capture | None = None) -> list[tuple[Capture, RawTake]]:
+    """End a capture; its recording is complete on disk.
+
+    Args:
+        capture: The capture; all that are running if not given.
 
     Returns:
-        The recording, if one was under way.
+        The recordings that were under way.
     """
-    global _running
-    capture, _running = _running, None
-    return capture.close() if capture is not None else None
+    takes: list[tuple[Capture, RawTake]] = []
+    with contextlib.ExitStack() as closing:
+        for ending in [capture] if capture else all_running():
+            if ending in _captures:
+                _captures.remove(ending)
+                closing.callback(_close, ending, takes)
+        if not _captures:
+            closing.callback(set_timer, None)
+    return takes
+
+
+def _close(capture: Capture, takes: list[tuple[Capture, RawTake]]) -> None:
+    take = capture.close()
+    if take is not None:
+        takes.append((capture, take))
+
+
+def timer() -> bpy.types.Timer | None:
+    """Return the timer that makes all captures tick, None where there is no window."""
+    return _timer
+
+
+def set_timer(new: bpy.types.Timer | None) -> None:
+    """Replace the timer that makes all captures tick."""
+    global _timer
+    if _timer is not None:
+        window_manager_of(bpy.context).event_timer_remove(_timer)
+    _timer = new
+
+
+def _find(scene: str, source: int) -> Capture | None:
+    matches = (c for c in _captures if c.scene == scene and c.source == source)
+    return next(matches, None)
 
 
 class Capture:
-    """Receiver, session, preview and overlay of one scene.
+    """Receiver, session, preview and overlay of one performer.
 
     Attributes:
         scene: Name of the scene.
+        source: Number of the source of its trackers.
         unit: Length of a metre in it.
         receiver: Receiver of the trackers' readings.
         session: Session that turns readings into poses.
         heard: Devices by name, as of the last tick.
         pose: Newest pose, None before the first.
-        timer: Timer of the window that makes it tick; None where there is no window.
         guide: The guided calibration that is under way, None if there is none.
     """
 
-    def __init__(self, scene: bpy.types.Scene) -> None:
-        """Open the port and get the character ready, if there is one."""
+    def __init__(self, scene: bpy.types.Scene, source: int) -> None:
+        """Open the port and get the character ready, if there is one.
+
+        Args:
+            scene: The scene, whose active character shows the performance.
+            source: Number of that character's source.
+        """
         from ssrhmr_core.live import LiveSession
 
         setup, live = setup_of(scene), live_of(scene)
-        self.scene, self.unit = scene.name, metre(scene)
+        self.scene, self.unit, self.source = scene.name, metre(scene), source
         self.heard: dict[str, Device] = {}
         self._preview: Preview | None = None
+        self._details: DetailsPreview | None = None
         self.pose: LivePose | None = None
-        self.timer: bpy.types.Timer | None = None
         self.guide: Guide | None = None
         self._picture: Picture | None = None
         self._overlaid, self._shows_certainty = live.overlay, live.certainty
@@ -125,7 +190,7 @@ class Capture:
         self._path = Path()
         self._is_steamvr = live.protocol == "STEAMVR"
         self._everywhere = live.everywhere and not self._is_steamvr
-        self.receiver: Receiver = _make_receiver(live)
+        self.receiver: Receiver | SharedReceiver = _make_receiver(live)
         self.session: LiveSession = LiveSession(self.receiver, roles=_roles(live))
         self._calibration = SetupCalibration(self.session, self.unit)
         self.take_character(setup)
@@ -167,12 +232,17 @@ class Capture:
         self.pose = None
         self._end_guide()
         if self._preview is not None:
-            self._preview.restore()
-            self._preview = None
+            self._restore()
+            self._preview = self._details = None
         if setup.armature is None:
             self._take_performer(self._calibration.read(setup))
             return
         armature = check_character(setup)
+        if any(c is not self and c.shows(armature) for c in _captures):
+            raise CaptureError(
+                f"'{armature.name}' shows another performer already: stop that capture first, or"
+                " choose another character"
+            )
         character = read_character(armature, tuple(slot.bone for slot in setup.bones))
         options = ReconstructionOptions(
             smoothing=Smoothing(cutoff=setup.cutoff if setup.smoothing == "CUTOFF" else 0.0),
@@ -184,6 +254,7 @@ class Capture:
         self.session.set_reconstructor(Reconstructor(skeleton, options))
         self.session.set_calibration(self._calibration.read(setup))
         self._preview = Preview(armature, character)
+        self._details = DetailsPreview(armature, character)
 
     def _show_certainty(self, shown: bool) -> None:
         """Let poses come with expected errors from now on, or without."""
@@ -240,7 +311,9 @@ class Capture:
         scene = bpy.data.scenes.get(self.scene)
         if scene is None:
             raise CaptureError(f"The scene '{self.scene}' was deleted: start again in another one")
-        live = live_of(scene)
+        live = find_source(scene, self.source)
+        if live is None:
+            raise CaptureError("The character of this performer was removed: start again")
         if self._everywhere:
             check_online_access()
         if self.receiver.announced == "everywhere" and not bpy.app.online_access:
@@ -250,19 +323,44 @@ class Capture:
         roles = _roles(live)
         if roles != self.session.roles:
             self.session.bind(roles)
+        self.session.set_props(row.name for row in live.devices if row.role == PROP_ROLE)
         pose = self.session.tick(now)
         self._list_devices(live)
-        self._follow_calibration(setup_of(scene))
+        setup = self.find_setup(scene)
+        if setup is not None:
+            self._follow_calibration(setup)
         if pose is not None:
             self.pose = pose
+        if pose is not None or (self.session.details and not self.status.paused):
             self.show_again()
         self._picture, self._overlaid = None, live.overlay
         return pose is not None or live.overlay or self.guide is not None
+
+    def find_setup(self, scene: bpy.types.Scene) -> SSRHMR_Setup | None:
+        """Return the setup whose character shows the performance.
+
+        Returns:
+            The setup; None if the panels show another performer's, and there is no character.
+        """
+        return find_setup_of_source(scene, self.source, lambda s: self.shows(s.armature))
+
+    def shows(self, armature: bpy.types.Object | None) -> bool:
+        """Return whether poses are shown on this character."""
+        return self._preview is not None and self._preview.shows(armature)
 
     def show_again(self) -> None:
         """Show the newest pose, as after a frame change has replaced it."""
         if self._preview is not None and self.pose is not None:
             self._preview.show(self.pose.rotations, self.pose.root * self.unit)
+        if self._details is not None and self.session.details:
+            self._details.show(*_split_details(self.session.details))
+
+    def _restore(self) -> None:
+        """Restore the character as it was before."""
+        if self._preview is not None:
+            self._preview.restore()
+        if self._details is not None:
+            self._details.restore()
 
     def _list_devices(self, live: SSRHMR_Live) -> None:
         """List new devices, in the role that their name or their position suggests."""
@@ -350,14 +448,12 @@ class Capture:
             self.receiver.stop()
             self._overlay.close()
             self._end_guide()
-            if self.timer is not None:
-                window_manager_of(bpy.context).event_timer_remove(self.timer)
-            if self._preview is not None:
-                self._preview.restore()
+            self._restore()
             scene = bpy.data.scenes.get(self.scene)
-            if scene is not None:
+            live = find_source(scene, self.source) if scene is not None else None
+            if live is not None:
                 # Files keep the devices that the user needs, not whatever was in the air.
-                _forget_rows(live_of(scene), heard=set(), most=0)
+                _forget_rows(live, heard=set(), most=0)
         return take
 
     def _follow_calibration(self, setup: SSRHMR_Setup) -> None:
@@ -395,7 +491,7 @@ class Capture:
         """Return whether poses are shown on the setup's character, or it has none."""
         if self._preview is None:
             return setup.armature is None
-        return self._preview.shows(setup.armature)
+        return self.shows(setup.armature)
 
     def picture(self) -> Picture | None:
         """Return the overlay's picture; it is built when a view draws it, not at every tick."""
@@ -422,7 +518,7 @@ def check_online_access() -> None:
         )
 
 
-def _make_receiver(live: SSRHMR_Live) -> Receiver:
+def _make_receiver(live: SSRHMR_Live) -> Receiver | SharedReceiver:
     """Return a receiver that listens to what the settings and Blender's preferences allow.
 
     Raises:
@@ -438,13 +534,14 @@ def _make_receiver(live: SSRHMR_Live) -> Receiver:
         return SteamVrReceiver(str(unpack_wheel(chosen, home)) if chosen else "")
     if live.everywhere:
         check_online_access()
-    return Receiver(
-        _PROTOCOLS[live.protocol],
-        live.port,
-        ANYWHERE if live.everywhere else LOCALHOST,
-        allowed=split_addresses(live.allowed) if live.everywhere else (),
-        announced=_announcement(live),
-    )
+    protocol, host = _PROTOCOLS[live.protocol], ANYWHERE if live.everywhere else LOCALHOST
+    allowed = split_addresses(live.allowed) if live.everywhere else ()
+    for capture in _captures:
+        if capture.receiver.can_share(protocol, live.port, host, allowed):
+            return capture.receiver.share(live.sender, live.details)
+    receiver = Receiver(protocol, live.port, host, allowed=allowed, announced=_announcement(live))
+    receiver.listen_to(live.sender, live.details)
+    return receiver
 
 
 def _announcement(live: SSRHMR_Live) -> Announcement:
@@ -456,12 +553,30 @@ def _announcement(live: SSRHMR_Live) -> Announcement:
 
 def _roles(live: SSRHMR_Live) -> dict[str, str]:
     """Return the device's name by role."""
-    return {device.role: device.name for device in live.devices if device.role != "NONE"}
+    rows = (row for row in live.devices if row.role not in (NO_ROLE, PROP_ROLE))
+    return {row.role: row.name for row in rows}
+
+
+def _split_details(
+    details: Mapping[str, Reading],
+) -> tuple[dict[str, Quaternion], dict[str, float]]:
+    """Return the rotations of fingers and the values of shapes by their names."""
+    from ssrhmr_core.formats.detail_rows import FINGER, split_detail_name
+
+    fingers: dict[str, Quaternion] = {}
+    shapes: dict[str, float] = {}
+    for device, reading in details.items():
+        kind, name = split_detail_name(device)
+        if kind == FINGER:
+            fingers[name] = reading.rotation
+        else:
+            shapes[name] = reading.position[0]
+    return fingers, shapes
 
 
 def _forget_rows(live: SSRHMR_Live, heard: set[str], most: int) -> None:
     """Remove rows of silent devices without a role, if there are too many rows."""
     for index in reversed(range(len(live.devices))):
         row = live.devices[index]
-        if len(live.devices) > most and row.role == "NONE" and row.name not in heard:
+        if len(live.devices) > most and row.role == NO_ROLE and row.name not in heard:
             live.devices.remove(index)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end of a capture, and the handlers that live as long as it."""
+"""The end of captures, and the handlers that live as long as they."""
 
 from __future__ import annotations
 
@@ -17,19 +17,25 @@ if TYPE_CHECKING:
     from ssrhmr_core.live import RawTake
 
 
-def stop() -> None:
-    """End the capture; a recording that was under way is complete on disk."""
-    stopped = capture.running()
-    take = _release()
-    scene = bpy.data.scenes.get(stopped.scene) if stopped else None
-    if scene is None:
-        return
-    if take is not None:
-        stop_timeline(scene)
-    # The character's own action shows again.
-    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-    if take is not None:
-        setup_of(scene).message = f"'{take.path.name}' was recorded: {take.seconds:.1f} s"
+def stop(ending: capture.Capture | None = None) -> None:
+    """End a capture; a recording that was under way is complete on disk.
+
+    Args:
+        ending: The capture; all that are running if not given.
+    """
+    names = {each.scene for each in ([ending] if ending else capture.all_running())}
+    takes = _release(ending)
+    for name in names:
+        scene = bpy.data.scenes.get(name)
+        if scene is None:
+            continue
+        if takes:
+            stop_timeline(scene)
+        # The characters' own actions show again.
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+        for ended, take in takes:
+            setup = ended.find_setup(scene) or setup_of(scene)
+            setup.message = f"'{take.path.name}' was recorded: {take.seconds:.1f} s"
 
 
 def stop_running() -> None:
@@ -46,7 +52,7 @@ def stop_timeline(scene: bpy.types.Scene) -> None:
 
 
 def add_handlers() -> None:
-    """Let the capture follow frame changes and end with its file."""
+    """Let captures follow frame changes and end with their file."""
     for handlers, handler in HANDLERS:
         if handler not in handlers:
             handlers.append(handler)
@@ -58,23 +64,24 @@ def _remove_handlers() -> None:
             handlers.remove(handler)
 
 
-def _release() -> RawTake | None:
+def _release(ending: capture.Capture | None = None) -> list[tuple[capture.Capture, RawTake]]:
     try:
-        return capture.stop()
+        return capture.stop(ending)
     finally:
-        _remove_handlers()
+        if not capture.all_running():
+            _remove_handlers()
 
 
 def _before_load(*_: object) -> None:
-    """End the capture before another file is opened: nothing of this one may be touched then."""
+    """End captures before another file is opened: nothing of this one may be touched then."""
     stop_running()
 
 
 def _after_frame(scene: bpy.types.Scene, *_: object) -> None:
     """Show the performance again after the character's action has posed it for a new frame."""
-    current = capture.running()
-    if current is not None and scene.name == current.scene:
-        current.show_again()
+    for current in capture.all_running():
+        if scene.name == current.scene:
+            current.show_again()
 
 
 HANDLERS = (

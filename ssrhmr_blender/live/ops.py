@@ -18,7 +18,7 @@ from ..properties.setup import setup_of
 from ..trackers.take import chosen_segments
 from . import capture
 from .lifecycle import add_handlers, stop
-from .recording import begin_recording
+from .recording import begin_recordings
 
 if TYPE_CHECKING:
     from ssrhmr_core.tracking.calibration import CalibrationOptions
@@ -35,14 +35,15 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
     bl_label = "Start Live"
     bl_options = {"REGISTER"}
 
-    _capture: capture.Capture
+    _timer: bpy.types.Timer | None = None
+    _scene = ""
     _panel_drawn = 0.0
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Start; in a window the capture runs until it is stopped."""
         scene = scene_of(context)
         try:
-            self._capture = capture.start(scene)
+            capture.start(scene)
         except EXPLAINED as error:
             message = plain_message(error)
             setup_of(scene).message = message
@@ -53,52 +54,72 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
         if bpy.app.background:
             # No event loop: scripts call ``tick`` of the capture themselves.
             return {"FINISHED"}
+        if capture.timer() is not None:
+            # The operator of another performer ticks this capture too.
+            return {"FINISHED"}
         manager = window_manager_of(context)
-        self._capture.timer = manager.event_timer_add(_INTERVAL, window=context.window)
+        self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
+        self._scene = scene.name
+        capture.set_timer(self._timer)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
-        """Tick the capture with the timer; everything else passes through."""
-        if capture.running() is not self._capture:
+        """Tick the captures with the timer; everything else passes through."""
+        if capture.timer() is not self._timer:
             # Stopped from elsewhere: a button, another file, the add-on disabled.
             self._redraw_all(context)
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
-            if self._capture.guide is not None:
-                self._capture.guide.calibration.cancel()
+            guides = [each.guide for each in capture.all_running() if each.guide is not None]
+            for guide in guides:
+                guide.calibration.cancel()
+            if guides:
                 return {"RUNNING_MODAL"}
             self._stop(context)
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        if scene_of(context).name != self._capture.scene:
+        if scene_of(context).name != self._scene:
             self._stop(context)
             self.report({"WARNING"}, "Live capture ended: another scene was chosen")
             return {"CANCELLED"}
         return self._tick(context)
 
     def _tick(self, context: bpy.types.Context) -> OperatorResult:
+        new = False
+        for current in capture.all_running():
+            try:
+                new = current.tick() or new
+            except EXPLAINED as error:
+                self._end(context, current, error)
+            except BaseException:
+                LOGGER.exception("Live capture failed")
+                # A bug must not leave the port taken.
+                self._stop(context)
+                raise
         try:
-            new = self._capture.tick()
-            begin_recording(self._capture)
+            begin_recordings()
         except EXPLAINED as error:
-            self._stop(context)
-            message = plain_message(error)
-            setup_of(scene_of(context)).message = message
-            self.report({"ERROR"}, f"Live capture ended: {message}")
+            self._end(context, None, error)
+        if not capture.all_running():
             return {"CANCELLED"}
-        except BaseException:
-            LOGGER.exception("Live capture failed")
-            # A bug must not leave the port taken.
-            self._stop(context)
-            raise
         self._redraw(context, new)
         return {"PASS_THROUGH"}
 
+    def _end(
+        self, context: bpy.types.Context, current: capture.Capture | None, error: Exception
+    ) -> None:
+        """End a capture that failed (all if None), and say why."""
+        scene, message = scene_of(context), plain_message(error)
+        setup = current.find_setup(scene) if current and current.scene == scene.name else None
+        self._stop(context, current)
+        (setup or setup_of(scene)).message = message
+        self.report({"ERROR"}, f"Live capture ended: {message}")
+
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator, as when it quits or the window is closed."""
-        if capture.running() is self._capture:
+        if capture.timer() is self._timer:
             self._stop(context)
 
     def _redraw(self, context: bpy.types.Context, new: bool) -> None:
@@ -109,9 +130,9 @@ class SSRHMR_OT_live_start(bpy.types.Operator):
             kinds |= {"UI", "HEADER"}
         tag_redraw_regions(context, kinds)
 
-    def _stop(self, context: bpy.types.Context) -> None:
+    def _stop(self, context: bpy.types.Context, current: capture.Capture | None = None) -> None:
         try:
-            stop()
+            stop(current)
         except EXPLAINED as error:
             self.report({"ERROR"}, plain_message(error))
         finally:
@@ -142,7 +163,7 @@ class SSRHMR_OT_live_stop(_WhileRunning, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Stop."""
         try:
-            stop()
+            stop(capture.require_running())
         except EXPLAINED as error:
             self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}

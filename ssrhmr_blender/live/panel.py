@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..common.calibration_result import draw_measures, draw_tracker_fits
 from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
+from ..properties.characters import active_entry, characters_of
 from ..properties.live import SSRHMR_Live, live_of
 from ..properties.setup import SSRHMR_Setup, setup_of
 from . import capture, devices
@@ -29,7 +30,11 @@ class SSRHMR_PT_live(SidebarPanel, bpy.types.Panel):
         layout = layout_of(self)
         layout.use_property_split = True
         layout.use_property_decorate = False
-        current = capture.running()
+        current, entry = capture.running(), active_entry(scene_of(context))
+        if entry is not None and len(characters_of(scene_of(context)).entries) > 1:
+            row = layout.row()
+            row.enabled = current is None
+            row.prop(entry, "own_source")
         if current is None:
             _draw_source(layout, context)
             return
@@ -60,8 +65,13 @@ def _draw_network(
 ) -> None:
     """Draw the port, and who may send to it."""
     layout.prop(live, "port")
+    if live.protocol == "VMC":
+        layout.prop(live, "details")
     if live.protocol == "VRCHAT":
         layout.prop(live, "announce")
+    entry = active_entry(scene_of(context))
+    if live.sender or (entry is not None and entry.own_source):
+        layout.prop(live, "sender")
     layout.prop(live, "everywhere")
     if live.everywhere:
         layout.prop(live, "allowed")

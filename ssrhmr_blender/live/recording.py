@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
@@ -11,11 +12,17 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..common.errors import UserError, plain_message
 from ..common.modal_job import EXPLAINED
 from ..common.typed import OperatorResult, addon_operators, scene_of, window_manager_of
+from ..properties.characters import activate
 from ..properties.live import live_of, note_chosen_folder
 from ..properties.setup import setup_of
-from .capture import Capture, require_running, running
+from .capture import all_running, require_running, running
 from .lifecycle import stop_timeline
 from .takes import may_write, takes_folder
+
+if TYPE_CHECKING:
+    from ssrhmr_core.live import RawTake
+
+    from ..properties.setup import SSRHMR_Setup
 
 
 class SSRHMR_OT_record(bpy.types.Operator):
@@ -43,15 +50,19 @@ class SSRHMR_OT_record(bpy.types.Operator):
         return manager.invoke_confirm(self, event, message=text, confirm_text="Record")
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
-        """Begin or end a recording."""
+        """Begin or end a recording of all performers."""
         scene = scene_of(context)
-        capture, live = require_running(), live_of(scene)
+        current, live = require_running(), live_of(scene)
         try:
-            if capture.recording:
-                end_recording(capture, scene)
+            if current.recording:
+                end_recordings(scene)
                 return {"FINISHED"}
-            path = capture.record(self._folder(takes_folder(live)), live.pre_roll)
-            begin_recording(capture)
+            folder = self._folder(takes_folder(live))
+            path = current.record(folder, live.pre_roll)
+            for other in all_running():
+                if other is not current and other.session.roles and not other.recording:
+                    other.record(folder, live.pre_roll)
+            begin_recordings()
         except EXPLAINED as error:
             self.report({"ERROR"}, plain_message(error))
             return {"CANCELLED"}
@@ -69,38 +80,51 @@ class SSRHMR_OT_record(bpy.types.Operator):
         return folder
 
 
-def begin_recording(capture: Capture) -> None:
-    """Begin a recording that is due, and play the timeline along with it if the user wants that."""
-    if not capture.due:
+def begin_recordings() -> None:
+    """Begin recordings that are due, and play the timeline along if the user wants that."""
+    due = [capture for capture in all_running() if capture.due]
+    if not due:
         return
-    scene, screen = bpy.data.scenes[capture.scene], bpy.context.screen
+    scene, screen = bpy.data.scenes[due[0].scene], bpy.context.screen
     plays = live_of(scene).play and screen is not None
     if plays:
         # First all that takes time: recording and timeline begin at once.
         stop_timeline(scene)
         scene.frame_set(first_frame(scene))
-    capture.begin_recording()
+    for capture in due:
+        capture.begin_recording()
     if plays:
         # Slow views leave frames out, so that it keeps up with the performer.
         bpy.ops.screen.animation_play(sync=True)
 
 
-def end_recording(capture: Capture, scene: bpy.types.Scene) -> None:
-    """Close the take, and bake it if the user wants that."""
-    take = capture.end_recording()
+def end_recordings(scene: bpy.types.Scene) -> None:
+    """Close the takes of all performers, and bake them if the user wants that."""
+    takes = [(each, each.end_recording()) for each in all_running() if each.recording]
     stop_timeline(scene)
-    setup, live = setup_of(scene), live_of(scene)
-    if take is None:
-        setup.message = "Nothing was recorded: wait until the pre-roll is over before you stop"
-        return
-    setup.message = f"'{take.path.name}': {take.seconds:.1f} s, {take.readings:,} readings"
-    if not (live.bake and take.readings and capture.has_character and setup.calibration):
-        return
-    mode = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
-    # Where the timeline was, had it played, when the first reading arrived.
-    delay = round(take.first * scene.render.fps / scene.render.fps_base)
-    start = first_frame(scene) + delay
-    addon_operators().bake_take(mode, filepath=str(take.path), frame_start=start)
+    baked: list[tuple[SSRHMR_Setup, RawTake]] = []
+    for capture, take in takes:
+        setup = capture.find_setup(scene)
+        if take is None:
+            text = "Nothing was recorded: wait until the pre-roll is over before you stop"
+            (setup or setup_of(scene)).message = text
+            continue
+        text = f"'{take.path.name}': {take.seconds:.1f} s, {take.readings:,} readings"
+        (setup or setup_of(scene)).message = text
+        wanted = live_of(scene).bake and take.readings and capture.has_character
+        if setup is not None and wanted and setup.calibration:
+            baked.append((setup, take))
+    active = setup_of(scene)
+    for setup, take in baked:
+        # One job runs at a time: the takes of several performers are baked one after the other.
+        shown = bpy.app.background or len(baked) > 1
+        mode = "EXEC_DEFAULT" if shown else "INVOKE_DEFAULT"
+        # Where the timeline was, had it played, when the first reading arrived.
+        delay = round(take.first * scene.render.fps / scene.render.fps_base)
+        activate(scene, setup)
+        start = first_frame(scene) + delay
+        addon_operators().bake_take(mode, filepath=str(take.path), frame_start=start)
+    activate(scene, active)
 
 
 def first_frame(scene: bpy.types.Scene) -> int:

@@ -33,8 +33,8 @@ _CALIBRATION = (
     *("fits", "measures", "warnings", "assumed"),
 )
 _LIVE = (
-    *("protocol", "port", "everywhere", "allowed", "announce", "devices", "countdown"),
-    *("overlay", "certainty", "sound", "pre_roll", "play", "bake"),
+    *("protocol", "port", "everywhere", "allowed", "sender", "announce", "details"),
+    *("devices", "countdown", "overlay", "certainty", "sound", "pre_roll", "play", "bake"),
 )
 
 

@@ -27,8 +27,8 @@ CLASSES: tuple[type, ...] = (
     *keys.CLASSES,
     *root_motion.CLASSES,
     *setup.CLASSES,
-    *characters.CLASSES,
     *live.CLASSES,
+    *characters.CLASSES,
     *preferences.CLASSES,
 )
 """Groups before those that hold them."""

@@ -5,18 +5,34 @@
 Nothing is copied when another entry is chosen, so undo, saving, linking and copies of scenes treat
 the setups like any other settings. A scene without a list has one setup, ``base``, which the first
 entry of a list represents.
+
+Characters share the scene's source of live trackers, unless one has a source of its own: that of
+another performer. ``scene.ssrhmr_source`` returns the settings of the active character's source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bpy
 
 from ..common.typed import add_scene_property, remove_scene_property, scene_property
+from .live import SSRHMR_Live
 from .setup import SSRHMR_Setup
 from .values import pointers, read_values, write_values
+
+SHARED_SOURCE = 0
+"""Number of the source that all characters without their own share."""
+
+
+def _number_source(entry: SSRHMR_Character, _context: bpy.types.Context) -> None:
+    """Give the entry's source a number that no other one of its scene has."""
+    scene: Any = entry.id_data
+    entries = characters_of(scene).entries
+    others = {other.source_number for other in entries if other != entry}
+    if entry.own_source and (not entry.source_number or entry.source_number in others):
+        entry.source_number = max(others, default=SHARED_SOURCE) + 1
 
 
 class SSRHMR_Character(bpy.types.PropertyGroup):
@@ -25,6 +41,14 @@ class SSRHMR_Character(bpy.types.PropertyGroup):
     name: bpy.props.StringProperty(name="Name", description="Name of this setup")
     is_base: bpy.props.BoolProperty(name="Base", options={"HIDDEN"})
     setup: bpy.props.PointerProperty(type=SSRHMR_Setup, name="Setup")
+    own_source: bpy.props.BoolProperty(
+        name="Own Performer",
+        description="This character has a performer of its own, with another protocol, port or"
+        " sender, captured side by side with that of the other characters",
+        update=_number_source,
+    )
+    source_number: bpy.props.IntProperty(name="Number of the Source", options={"HIDDEN"})
+    live: bpy.props.PointerProperty(type=SSRHMR_Live, name="Own Performer")
 
 
 class SSRHMR_Characters(bpy.types.PropertyGroup):
@@ -48,13 +72,69 @@ def setup_in(characters: SSRHMR_Characters, entry: SSRHMR_Character) -> SSRHMR_S
     return characters.base if entry.is_base else entry.setup
 
 
-def active_setup(scene: bpy.types.Scene) -> SSRHMR_Setup:
-    """Return the setup of the active entry."""
+def active_entry(scene: bpy.types.Scene) -> SSRHMR_Character | None:
+    """Return the active entry, None if there is no list."""
     characters = characters_of(scene)
     entries = characters.entries
-    if not entries:
-        return characters.base
-    return setup_in(characters, entries[min(characters.active, len(entries) - 1)])
+    return entries[min(characters.active, len(entries) - 1)] if entries else None
+
+
+def active_setup(scene: bpy.types.Scene) -> SSRHMR_Setup:
+    """Return the setup of the active entry."""
+    characters, entry = characters_of(scene), active_entry(scene)
+    return setup_in(characters, entry) if entry else characters.base
+
+
+def active_source_number(scene: bpy.types.Scene) -> int:
+    """Return the number of the active entry's source."""
+    entry = active_entry(scene)
+    return entry.source_number if entry and entry.own_source else SHARED_SOURCE
+
+
+def active_source(scene: bpy.types.Scene) -> SSRHMR_Live:
+    """Return the settings of the active entry's source."""
+    shared: SSRHMR_Live = scene_property(scene, "ssrhmr_live")
+    return find_source(scene, active_source_number(scene)) or shared
+
+
+def find_source(scene: bpy.types.Scene, number: int) -> SSRHMR_Live | None:
+    """Return the settings of a source, None if no character has it any more."""
+    if number == SHARED_SOURCE:
+        shared: SSRHMR_Live = scene_property(scene, "ssrhmr_live")
+        return shared
+    entry = _entry_with_source(scene, number)
+    return entry.live if entry else None
+
+
+def find_setup_of_source(
+    scene: bpy.types.Scene, number: int, is_shown: Callable[[SSRHMR_Setup], bool]
+) -> SSRHMR_Setup | None:
+    """Return the setup that a source animates: the active one if it shares the source.
+
+    Args:
+        scene: The scene.
+        number: The number of the source.
+        is_shown: Returns whether the source's performance is shown on a setup's character; tells
+            those apart that share it.
+    """
+    if number != SHARED_SOURCE:
+        entry = _entry_with_source(scene, number)
+        return setup_in(characters_of(scene), entry) if entry else None
+    if active_source_number(scene) == SHARED_SOURCE:
+        return active_setup(scene)
+    characters = characters_of(scene)
+    sharing = (setup_in(characters, e) for e in characters.entries if not e.own_source)
+    return next((setup for setup in sharing if is_shown(setup)), None)
+
+
+def activate(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> None:
+    """Make a setup of the scene the active one."""
+    characters_of(scene).active = list(all_setups(scene)).index(setup)
+
+
+def _entry_with_source(scene: bpy.types.Scene, number: int) -> SSRHMR_Character | None:
+    entries = characters_of(scene).entries
+    return next((e for e in entries if e.own_source and e.source_number == number), None)
 
 
 def all_setups(scene: bpy.types.Scene) -> Iterator[SSRHMR_Setup]:
@@ -149,14 +229,17 @@ def _unused_name(name: str, taken: set[str]) -> str:
 
 
 def register() -> None:
-    """Give scenes their list, and ``scene.ssrhmr``."""
+    """Give scenes their list, ``scene.ssrhmr`` and ``scene.ssrhmr_source``."""
     characters = bpy.props.PointerProperty(type=SSRHMR_Characters)
     add_scene_property("ssrhmr_characters", characters)
     add_scene_property("ssrhmr", property(active_setup, doc="The active character's setup"))
+    source = property(active_source, doc="Live trackers of the active character's performer")
+    add_scene_property("ssrhmr_source", source)
 
 
 def unregister() -> None:
-    """Remove both."""
+    """Remove them."""
+    remove_scene_property("ssrhmr_source")
     remove_scene_property("ssrhmr")
     remove_scene_property("ssrhmr_characters")
 

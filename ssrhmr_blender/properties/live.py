@@ -13,6 +13,7 @@ from .tracker import TRACKER_ITEMS
 
 PORTS = {"VMC": 39539, "VRCHAT": 9000, "MOCOPI": 12351, "JSON": 39560}
 """The port to which each protocol is usually sent."""
+NO_ROLE, PROP_ROLE = "NONE", "PROP"
 _chosen_folders: set[Path] = set()
 """Folders of takes that the user chose in this session; what files say does not count."""
 
@@ -38,12 +39,13 @@ def is_chosen_folder(folder: Path) -> bool:
 
 def _take_role(chosen: SSRHMR_Device, _context: bpy.types.Context) -> None:
     """Free the role on other devices: it belongs to the one that was chosen last."""
-    if chosen.role == "NONE":
+    if chosen.role in (NO_ROLE, PROP_ROLE):
         return
     scene: Any = chosen.id_data
-    for device in live_of(scene).devices:
+    source = chosen.path_from_id().rpartition(".devices")[0]
+    for device in scene.path_resolve(source).devices:
         if device.role == chosen.role and device.name != chosen.name:
-            device.role = "NONE"
+            device.role = NO_ROLE
 
 
 class SSRHMR_Device(bpy.types.PropertyGroup):
@@ -54,8 +56,9 @@ class SSRHMR_Device(bpy.types.PropertyGroup):
         name="Worn On",
         description="Where on the body this device is worn",
         items=(
-            ("NONE", "Not Used", "Listed, but ignored by the capture"),
+            (NO_ROLE, "Not Used", "Listed, but ignored by the capture"),
             *TRACKER_ITEMS,
+            (PROP_ROLE, "Prop", "Not worn: recorded, and baked as an empty of its own"),
         ),
         update=_take_role,
     )
@@ -106,11 +109,21 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         description="Addresses of the computers that may send, such as 192.168.1.20, or networks"
         " such as 192.168.1.0/24. If empty: all computers on the network",
     )
+    sender: bpy.props.StringProperty(
+        name="Only From",
+        description="Address of the sender of this performer where several send to one port, such"
+        " as 192.168.1.20 or 192.168.1.20:5000. If empty: whoever sends a device first keeps it",
+    )
     announce: bpy.props.BoolProperty(
         name="Let Senders Find Blender",
         description="Announce the port (OSCQuery), so that SlimeVR, Amethyst and others send to it"
         " by themselves. Without Allow Online Access only on this computer's internal network",
         default=True,
+    )
+    details: bpy.props.BoolProperty(
+        name="Fingers and Face",
+        description="Also show and record the fingers that VMC sends, on the character's fingers,"
+        " and its blend shapes, on shape keys of the same names. Lists the camera as a device",
     )
     devices: bpy.props.CollectionProperty(type=SSRHMR_Device)
     active_device: bpy.props.IntProperty(name="Device", description="Selected device")
@@ -169,8 +182,8 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
 
 
 def live_of(scene: bpy.types.Scene | None) -> SSRHMR_Live:
-    """Return the scene's live settings."""
-    live: SSRHMR_Live = scene_property(scene, "ssrhmr_live")
+    """Return the settings of the active character's source."""
+    live: SSRHMR_Live = scene_property(scene, "ssrhmr_source")
     return live
 
 

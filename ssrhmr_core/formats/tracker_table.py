@@ -23,6 +23,7 @@ from .columns import (
     is_optional,
     recognize_columns,
 )
+from .detail_rows import split_detail_name
 from .tables import LineError, Table, read_table
 from .tracks import Recording, Track, role_of_device
 from .units import UNITS
@@ -271,6 +272,8 @@ def _read_long(table: Table, layout: Layout, *, declared: bool, framed: bool) ->
 
     def add(line: int, time: float, row: list[str]) -> None:
         name = row[column].strip()
+        if declared and split_detail_name(name)[0]:
+            return
         if framed:
             frames.add(line, time, name)
         reader = readers.get(name) or _CellReader(table, channels, layout, name)

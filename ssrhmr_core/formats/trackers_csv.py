@@ -192,11 +192,39 @@ class Recorder:
         Raises:
             OSError: The disk is full.
         """
-        # One line a reading, in single-byte characters: a crash may cut it off anywhere.
-        name = " ".join(device.split()).encode("ascii", "backslashreplace").decode()
-        numbers = [f"{x:.9g}" for x in (*position, *rotation)]
-        self._writer.writerow([f"{time:.7f}", tracker, *numbers, int(valid), name])
+        self._write(time, tracker, (*position, *rotation), valid, device)
         self.readings += 1
+
+    def add_detail(
+        self,
+        time: float,
+        name: str,
+        position: Iterable[float],
+        rotation: Iterable[float],
+        valid: bool,
+    ) -> None:
+        """Write a reading of something that is not a tracker; it does not count as one.
+
+        Args:
+            time: The time in seconds.
+            name: What it is, see :mod:`ssrhmr_core.formats.detail_rows`.
+            position: The position x, y, z in metres.
+            rotation: The quaternion w, x, y, z.
+            valid: Whether it was tracked.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        self._write(time, name, (*position, *rotation), valid, "")
+
+    def _write(
+        self, time: float, tracker: str, pose: Iterable[float], valid: bool, device: str
+    ) -> None:
+        # One line a reading: a crash may cut it off anywhere.
+        columns = [" ".join(text.split()) for text in (tracker, device)]
+        columns = [text.encode("ascii", "backslashreplace").decode() for text in columns]
+        numbers = [f"{x:.9g}" for x in pose]
+        self._writer.writerow([f"{time:.7f}", columns[0], *numbers, int(valid), columns[1]])
 
     def flush(self) -> None:
         """Pass everything written so far to the operating system.

@@ -130,6 +130,25 @@ class TakeRecorder:
             )
         )
 
+    def add_detail(self, name: str, reading: Reading) -> None:
+        """Write a reading of a finger, a shape of the face or a prop, if a recording is running.
+
+        Args:
+            name: What stands for the tracker in its row.
+            reading: The reading.
+        """
+        if self._recorder:
+            self._write(
+                partial(
+                    self._recorder.add_detail,
+                    reading.time - self._began,
+                    name,
+                    reading.position,
+                    reading.rotation,
+                    reading.valid,
+                )
+            )
+
     def flush(self, now: float) -> None:
         """Hand what was written to the system, if it is time to do so."""
         if self._recorder and now - self._flushed >= _FLUSH_INTERVAL:

@@ -7,7 +7,7 @@ Plain Python without threads: everything happens in :meth:`LiveSession.tick`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -17,6 +17,7 @@ import numpy as np
 from ..body.extra_trackers import EXTRA_TRACKERS, Segment
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
+from ..formats.detail_rows import FINGER, PROP, SHAPE, detail_name
 from ..pipeline import Reconstructor
 from ..streaming.devices import MAX_DEVICES, Device, DeviceTable, validate_roles
 from ..streaming.readings import Reading, StreamingError
@@ -41,6 +42,8 @@ _BUFFERED = MAX_FRAMES / MODEL_RATE + 0.5
 """Seconds of readings that are kept: what frames that are due need, and a gap before them."""
 _MAX_BUFFERS = MAX_DEVICES + len(ALL_ROLES)
 """Number of devices of which readings are kept."""
+_DETAIL_KINDS = (FINGER, SHAPE)
+_MAX_DETAILS = 256
 _LONGEST_TICK = 1.0
 """Seconds that a tick computes at most, however long ago the last one was."""
 
@@ -207,6 +210,8 @@ class LiveSession:
         self._bound: dict[str, ReadingBuffer] = {}
         self._positions_only: set[str] = set()
         self._rotations_only: set[str] = set()
+        self._props: frozenset[str] = frozenset()
+        self._details: dict[str, Reading] = {}
         self._apply_performer()
         self.bind(roles or {})
 
@@ -238,6 +243,15 @@ class LiveSession:
             # Standing in the T-pose shows which device is which, after the countdown has begun.
             self._message = explain_missing(self._placed_roles())
         self._restart()
+
+    def set_props(self, devices: Iterable[str]) -> None:
+        """Record those devices as props from now on: whatever is not worn, such as a camera."""
+        self._props = frozenset(devices)
+
+    @property
+    def details(self) -> Mapping[str, Reading]:
+        """The last reading of each finger ("finger:LeftIndexProximal") and shape ("shape:Joy")."""
+        return self._details
 
     @property
     def reconstructor(self) -> Reconstructor | None:
@@ -445,6 +459,13 @@ class LiveSession:
             self._reconstructor.interrupt()
 
     def _take_in(self, readings: list[Reading]) -> None:
+        details = [reading for reading in readings if reading.kind in _DETAIL_KINDS]
+        for reading in details:
+            if reading.device in self._details or len(self._details) < _MAX_DETAILS:
+                self._details[reading.device] = reading
+                self._recorder.add_detail(reading.device, reading)
+        if details:
+            readings = [reading for reading in readings if reading.kind not in _DETAIL_KINDS]
         self._devices.add(readings)
         role_of = {device: role for role, device in self._roles.items()}
         for reading in readings:
@@ -463,6 +484,8 @@ class LiveSession:
             self._note_parts(reading)
             if role:
                 self._recorder.add(self._names[role], reading)
+            elif reading.device in self._props:
+                self._recorder.add_detail(detail_name(PROP, reading.device), reading)
         self._recorder.flush(self._now)
 
     def _note_parts(self, reading: Reading) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from .protocols import json_lines, mocopi, vmc, vrchat
@@ -75,19 +76,23 @@ class ReadingQueue:
         notice: What the user should know about the senders, in plain words; "" if nothing.
     """
 
-    def __init__(self, protocol: ProtocolName, capacity: int) -> None:
+    def __init__(self, protocol: ProtocolName, capacity: int, details: bool = False) -> None:
         """Create an empty queue.
 
         Args:
             protocol: The protocol of the sender.
             capacity: The number of readings kept until they are fetched.
+            details: Whether to read fingers, shapes of the face and the camera, where VMC has them.
         """
         self.counters = Counters()
         self.notice = ""
         self._protocol: ProtocolName = protocol
         self._capacity = capacity
         self._queue: deque[Reading] = deque(maxlen=capacity)
-        self._senders = SenderTable(_DECODERS[protocol])
+        make_decoder = _DECODERS[protocol]
+        if details and protocol == "vmc":
+            make_decoder = partial(vmc.VmcDecoder, details=True)
+        self._senders = SenderTable(make_decoder)
         self._next_notice = 0.0
         self._without_reading = 0
 

@@ -178,7 +178,7 @@ def guess_roles(devices: Iterable[Device], known: Mapping[str, str]) -> dict[str
     """
     listed = list(devices)
     bones = [device for device in listed if device.kind == "bone"]
-    others = [device for device in listed if device.kind != "bone"]
+    others = [device for device in listed if device.kind not in ("bone", "camera")]
     used = [space for space in (others, bones) if any(d.name in known.values() for d in space)]
     guesses = [_guess_in_space(space, known) for space in used or (others, bones)]
     # The first of those with the most roles among the six: devices, if both give as many.

@@ -85,7 +85,7 @@ class Receiver:
         self._port = self._wanted
         self._allowed = frozenset(allowed)
         self._allow_list = AllowList(self._allowed)
-        self._senders = SenderFilter()
+        self._senders, self._details = SenderFilter(), False
         self._channels = ChannelList()
         self._channel = self._make_channel()
         self._thread: threading.Thread | None = None
@@ -127,16 +127,17 @@ class Receiver:
         """Counters of what came in since ``start``."""
         return self._channel.queue.counters
 
-    def listen_to(self, senders: str) -> None:
-        """Choose the senders to listen to, from the next start on.
+    def listen_to(self, senders: str = "", details: bool = False) -> None:
+        """Choose what to listen to, from the next start on.
 
         Args:
-            senders: Their addresses, see :class:`SenderFilter`; all senders if empty.
+            senders: The addresses of senders, see :class:`SenderFilter`; all senders if empty.
+            details: Whether to read fingers, shapes of the face and the camera too.
 
         Raises:
             StreamingError: if one of those is not an address.
         """
-        self._senders = SenderFilter(senders)
+        self._senders, self._details = SenderFilter(senders), details
 
     def can_share(
         self, protocol: ProtocolName, port: int, host: str, allowed: Iterable[str]
@@ -146,17 +147,18 @@ class Receiver:
             *(self._protocol, self._port, self._host, self._allowed),
         )
 
-    def share(self, senders: str = "") -> SharedReceiver:
+    def share(self, senders: str = "", details: bool = False) -> SharedReceiver:
         """Return a receiver on the same port, which stays open until the last one is stopped.
 
         Args:
             senders: The addresses of the senders to listen to, see :class:`SenderFilter`; all if
                 empty.
+            details: Whether to read fingers, shapes of the face and the camera too.
 
         Raises:
             StreamingError: if one of those is not an address.
         """
-        return SharedReceiver(self, senders)
+        return SharedReceiver(self, senders, details)
 
     def start(self) -> None:
         """Open the port and listen.
@@ -195,7 +197,8 @@ class Receiver:
         self._leave(self._channel)
 
     def _make_channel(self) -> Channel:
-        return Channel(ReadingQueue(self._protocol, self._capacity), self._senders)
+        queue = ReadingQueue(self._protocol, self._capacity, self._details)
+        return Channel(queue, self._senders)
 
     def _leave(self, channel: Channel) -> None:
         """Stop filling a channel; after the last one close the port."""
@@ -339,13 +342,13 @@ class Receiver:
 class SharedReceiver:
     """A receiver on the port of another one, with a queue and senders of its own."""
 
-    def __init__(self, owner: Receiver, senders: str) -> None:
+    def __init__(self, owner: Receiver, senders: str, details: bool) -> None:
         """Create a receiver; see :meth:`Receiver.share`."""
-        self._owner, self._senders = owner, SenderFilter(senders)
+        self._owner, self._senders, self._details = owner, SenderFilter(senders), details
         self._channel = self._make_channel()
 
     def _make_channel(self) -> Channel:
-        queue = ReadingQueue(self._owner.protocol, self._owner._capacity)
+        queue = ReadingQueue(self._owner.protocol, self._owner._capacity, self._details)
         return Channel(queue, self._senders)
 
     @property
@@ -379,9 +382,9 @@ class SharedReceiver:
         """Return whether a receiver with those settings would listen to the same packets."""
         return self._owner.can_share(protocol, port, host, allowed)
 
-    def share(self, senders: str = "") -> SharedReceiver:
+    def share(self, senders: str = "", details: bool = False) -> SharedReceiver:
         """Return another receiver on the same port."""
-        return self._owner.share(senders)
+        return self._owner.share(senders, details)
 
     def announce(self, where: Announcement) -> None:
         """Change where senders may find the port by themselves."""

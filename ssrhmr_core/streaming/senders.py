@@ -11,8 +11,9 @@ from .readings import Decoder, Reading
 from .sender_clock import SenderClock
 
 _MAX_SENDERS = 32
-_MAX_DEVICES = 128
-_MAX_OWNED = 512
+_MAX_DEVICES = 256
+"""Devices of a sender: trackers, thirty finger bones and all shapes of a face."""
+_MAX_OWNED = 1024
 _MAX_REMEMBERED = 32
 """Readings of a device that are compared with a new one to tell whether it came before."""
 _ESTABLISHED = 8

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
+from ...rigs.finger_bones import FINGER_BONES
 from ..axes import mirror_position, mirror_rotation
 from ..readings import (
     MAX_NAME,
@@ -34,7 +35,7 @@ _ADDRESSES = {
     kind: f"/VMC/Ext/{word}/Pos"
     for word, kind in (("Hmd", "hmd"), ("Con", "controller"), ("Tra", "tracker"))
 }
-_TIME, _ROOT, _BONE = "time", "root", "bone"
+_TIME, _ROOT, _BONE, _SHAPE = "time", "root", "bone", "shape"
 _HANDLERS: dict[bytes, object] = {
     b"/VMC/Ext/T": _TIME,
     b"/VMC/Ext/Root/Pos": _ROOT,
@@ -43,9 +44,19 @@ _HANDLERS: dict[bytes, object] = {
     **{address.encode(): (kind, False) for kind, address in _ADDRESSES.items()},
     **{f"{address}/Local".encode(): (kind, True) for kind, address in _ADDRESSES.items()},
 }
+_DETAIL_HANDLERS: dict[bytes, object] = {
+    **_HANDLERS,
+    b"/VMC/Ext/Blend/Val": _SHAPE,
+    b"/VMC/Ext/Cam": ("camera", False),
+}
 _BONE_NAMES = {name.encode(): name for name in BONES}
+_FINGER_NAMES = {name.encode(): name for name in FINGER_BONES}
+_FINGERS = {name: f"finger:{name}" for name in FINGER_BONES}
+"""Device by name of a finger bone."""
 _ORDINARY_LOW, _ORDINARY_HIGH = 0.9, 1.1
 """Square of the length of quaternions between which they are as they should be."""
+_MAX_SHAPE = 100.0
+"""Largest value of a shape: it is a share, or a percentage."""
 _MAX_RAW = 64
 _RAW_LIFETIME = 1.0
 """Seconds after which a device that is not sent raw any more counts as it is sent."""
@@ -57,16 +68,26 @@ class VmcDecoder:
     Where a device comes both scaled to an avatar and raw (``/Local``), the raw one counts: metres
     of the room. Bones become devices named "Bone Hips" and so on, see :class:`Avatar`.
 
+    With details, finger bones become devices "finger:LeftIndexProximal" and so on, with a rotation
+    relative to the parent; shapes of the face become devices "shape:Joy", whose value is the first
+    number of the position; and the camera is a device.
+
     Attributes:
         malformed: Number of packets and messages that could not be read so far.
     """
 
-    def __init__(self) -> None:
-        """Create a decoder for a new sender."""
+    def __init__(self, details: bool = False) -> None:
+        """Create a decoder for a new sender.
+
+        Args:
+            details: Whether to read fingers, shapes of the face and the camera too.
+        """
         self.malformed = 0
         self._raw: dict[str, float] = {}
         self._avatar = Avatar()
-        self._layouts = LayoutCache(_HANDLERS, _count_numbers)
+        self._handlers = _DETAIL_HANDLERS if details else _HANDLERS
+        self._names = {**_BONE_NAMES, **_FINGER_NAMES} if details else _BONE_NAMES
+        self._layouts = LayoutCache(self._handlers, self._count_numbers)
 
     @property
     def notice(self) -> str:
@@ -83,7 +104,7 @@ class VmcDecoder:
         if poses:
             return self._take_poses(poses, arrival)
         malformed = self.malformed
-        parsed = read_packet(packet, _HANDLERS)
+        parsed = read_packet(packet, self._handlers)
         self.malformed += parsed.malformed
         time = _read_time(parsed)
         readings: list[Reading] = []
@@ -93,8 +114,11 @@ class VmcDecoder:
                 if handler is _BONE:
                     # Fingers and eyes are most of the bones: of them only the name is read.
                     name = message.read_name()
-                    bone = _BONE_NAMES.get(name)
-                    if bone:
+                    bone = self._names.get(name)
+                    if bone in _FINGERS:
+                        _, rotation = _read_transform(message, name)
+                        readings.append(_make_finger(bone, rotation, time))
+                    elif bone:
                         bones[bone] = _read_transform(message, name)
                 elif handler is not _TIME:
                     readings += self._read_other(message, handler, time, arrival)
@@ -110,7 +134,9 @@ class VmcDecoder:
     def _read_other(
         self, message: Message, handler: object, time: float, arrival: float
     ) -> list[Reading]:
-        """Read a device or the root; return the readings that count."""
+        """Read a device, a shape or the root; return the readings that count."""
+        if handler is _SHAPE:
+            return [_read_shape(message, time)]
         if not isinstance(handler, tuple):
             # The root's name means nothing, and may be empty.
             self._avatar.root = _read_transform(message, message.read_name())
@@ -128,9 +154,22 @@ class VmcDecoder:
             for reading, is_raw in poses.devices
             if self._counts(reading.device, is_raw, arrival)
         ]
+        readings += poses.details
         if poses.bones:
             readings += self._avatar.add(poses.bones, poses.time, arrival)
         return readings
+
+    def _count_numbers(self, message: Message, handler: object) -> int | None:
+        """Return how many floats of a message are read, None if it is not one of floats."""
+        if handler is _TIME:
+            return 1 if message.tags == b",f" else None
+        if message.tags[1:2] != b"s":
+            return None
+        if handler is _SHAPE:
+            return 1 if message.count_floats() == 1 else None
+        if handler is _BONE and message.read_name() not in self._names:
+            return 0
+        return 7 if message.count_floats() >= 7 else None
 
     def _counts(self, serial: str, is_raw: bool, arrival: float) -> bool:
         if is_raw:
@@ -170,23 +209,14 @@ class _Poses(NamedTuple):
         root: Position and rotation of the root, None if there is none.
         bones: Local position and rotation of bones, by name.
         devices: Readings of devices, and whether each is raw.
+        details: Readings of fingers and shapes.
     """
 
     time: float
     root: Transform | None
     bones: dict[str, Transform]
     devices: list[tuple[Reading, bool]]
-
-
-def _count_numbers(message: Message, handler: object) -> int | None:
-    """Return how many floats of a message are read, None if it is not one of floats."""
-    if handler is _TIME:
-        return 1 if message.tags == b",f" else None
-    if message.tags[1:2] != b"s":
-        return None
-    if handler is _BONE and message.read_name() not in _BONE_NAMES:
-        return 0
-    return 7 if message.count_floats() >= 7 else None
+    details: list[Reading]
 
 
 def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
@@ -200,7 +230,12 @@ def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
         layout.plan = _Plan(layout)
     plan: _Plan = layout.plan
     time = numbers[plan.time] if plan.time >= 0 else math.nan
-    poses = _Poses(time, None, {}, [])
+    poses = _Poses(time, None, {}, [], [])
+    for device, index in plan.shapes:
+        value = numbers[index]
+        if not abs(value) <= _MAX_SHAPE:
+            return None
+        poses.details.append(_make_shape(device, value, time))
     for kind, name, is_raw, begin, end in plan.poses:
         x, y, z, a, b, c, w = numbers[begin:end]
         square = w * w + a * a + b * b + c * c
@@ -209,7 +244,9 @@ def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
             return None
         length = math.sqrt(square)
         pose = (-x, y, z), (w / length, a / length, -b / length, -c / length)
-        if kind == _BONE:
+        if kind == _BONE and name in _FINGERS:
+            poses.details.append(_make_finger(name, pose[1], time))
+        elif kind == _BONE:
             poses.bones[name] = pose
         elif kind == _ROOT:
             poses = poses._replace(root=pose)
@@ -228,14 +265,18 @@ class _Plan:
     Attributes:
         time: Index of the time, -1 if there is none.
         poses: Kind, name, whether it is raw, and first and last index of each pose.
+        shapes: Device and index of each shape of the face.
     """
 
     def __init__(self, layout: Layout) -> None:
         times = [field.begin for field in layout.fields if field.handler is _TIME]
         self.time = times[0] if times else -1
         self.poses: list[tuple[str, str, bool, int, int]] = []
+        self.shapes: list[tuple[str, int]] = []
         for handler, name, begin, end in layout.fields:
-            if handler is not _TIME:
+            if handler is _SHAPE:
+                self.shapes.append((f"shape:{name.decode('utf-8')}", begin))
+            elif handler is not _TIME:
                 kind, is_raw = handler if isinstance(handler, tuple) else (handler, False)
                 text = "" if kind == _ROOT else name.decode("utf-8")
                 self.poses.append((kind, text, is_raw, begin, end))
@@ -254,14 +295,36 @@ def _read_time(parsed: Packet) -> float:
     return parsed.messages[0][0].time if parsed.messages else math.nan
 
 
-def _read_device(message: Message, time: float, kind: str) -> Reading:
-    name = message.read_name()
+def _read_text(name: bytes) -> str:
     try:
-        device = name.decode("utf-8")
+        text = name.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError("a name that is not UTF-8") from error
-    if not 0 < len(device) <= MAX_NAME:
+    if not 0 < len(text) <= MAX_NAME:
         raise MalformedError(f"a device needs a name of at most {MAX_NAME} characters")
+    return text
+
+
+def _read_shape(message: Message, time: float) -> Reading:
+    """Return the value of a shape of the face."""
+    name = message.read_name()
+    numbers = message.read_numbers_after(name)
+    if not numbers or not abs(numbers[0]) <= _MAX_SHAPE:
+        raise MalformedError("a name and the value of a shape belong here")
+    return _make_shape(f"shape:{_read_text(name)}", numbers[0], time)
+
+
+def _make_shape(device: str, value: float, time: float) -> Reading:
+    return Reading(device, (value, 0.0, 0.0), IDENTITY_QUAT, time, True, "shape")
+
+
+def _make_finger(bone: str, rotation: Quaternion, time: float) -> Reading:
+    return Reading(_FINGERS[bone], ORIGIN, rotation, time, True, "finger")
+
+
+def _read_device(message: Message, time: float, kind: str) -> Reading:
+    name = message.read_name()
+    device = _read_text(name)
     position, quat = _read_pose(message, name)
     # Devices that were never seen lie at the origin.
     is_parked = not any(position) and quat is not None and abs(quat[0]) == 1.0

@@ -19,16 +19,16 @@ from ssrhmr_core.tracking.guided_movement import MOVEMENT_SECONDS
 from ssrhmr_core.tracking.proportions import make_adult, measure_height
 from ssrhmr_core.tracking.reference_pose import ReferencePose
 from tests.blender.conftest import choose, make_armature
-from tests.blender.live.test_live import (  # noqa: F401 - fixtures
+from tests.blender.live.conftest import (
     Clock,
     Sender,
-    clock,
-    port,
     start,
     stream,
     until,
     wait_for,
 )
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Guided:
 
 
 @pytest.fixture
-def guided(performance: Motion, port: int, clock: Clock) -> Iterator[Guided]:  # noqa: F811 - they are fixtures
+def guided(performance: Motion, port: int, clock: Clock) -> Iterator[Guided]:
     """Trackers as people wear them, 30 readings a second."""
     body, random = performance.skeleton, np.random.default_rng([0, 7])
     mounts, habits = draw_mounts(body, random), draw_habits(random)

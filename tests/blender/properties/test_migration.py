@@ -78,7 +78,14 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
     return setup
 
 
-NEW_LIVE = {"allowed": "", "announce": True, "sound": True, "certainty": False}
+NEW_LIVE = {
+    "allowed": "",
+    "announce": True,
+    "sound": True,
+    "certainty": False,
+    "sender": "",
+    "details": False,
+}
 """Live settings that former versions lack."""
 
 

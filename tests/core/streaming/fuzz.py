@@ -2,8 +2,9 @@
 """Hostile packets: ``python -m tests.core.streaming.fuzz --count 200000``.
 
 Random bytes, and good packets with bits turned, bytes cut out, put in, doubled and stuck together,
-as datagrams on every receiver and as TCP streams on that of JSON lines. Seeded. Prints what the
-receivers counted and how memory grew; ends with an error if a thread died or hangs.
+as datagrams on every receiver and as TCP streams on that of JSON lines; that of VMC also with
+fingers and faces. Seeded. Prints what the receivers counted and how memory grew; ends with an error
+if a thread died or hangs. ``--only vmc`` runs one of them.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ def good_packets(protocol: ProtocolName) -> list[bytes]:
             write_bundle(bones[3:]),
             write_bundle([local]),
             write_bundle([state]),
+            write_bundle([("/VMC/Ext/Blend/Val", (name, 0.5)) for name in ("Joy", "A")]),
+            write_bundle([("/VMC/Ext/Cam", ("Camera", *numbers, 60.0))]),
         ]
     if protocol == "vrchat":
         position = ("/tracking/trackers/1/position", (0.1, 0.2, 0.3))
@@ -150,8 +153,9 @@ class Mutator:
 class Watched:
     """A receiver, its port, and somebody who fetches what it has."""
 
-    def __init__(self, protocol: ProtocolName) -> None:
+    def __init__(self, protocol: ProtocolName, details: bool = False) -> None:
         self.receiver = Receiver(protocol, 0)
+        self.receiver.listen_to(details=details)
         self.receiver.start()
         self.thread = next(
             thread for thread in threading.enumerate() if thread.name.startswith("ssrhmr")
@@ -179,9 +183,9 @@ class Watched:
                 raise SystemExit(f"not a reading: {reading}")
 
 
-def datagrams(protocol: ProtocolName, count: int, seed: int) -> Watched:
+def datagrams(protocol: ProtocolName, count: int, seed: int, details: bool = False) -> Watched:
     """Send so many datagrams; none is lost, for those before are waited for."""
-    watched = Watched(protocol)
+    watched = Watched(protocol, details)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.connect(("127.0.0.1", watched.receiver.port))
         for sent, packet in enumerate(
@@ -232,11 +236,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200000, help="packets for each receiver")
     parser.add_argument("--seed", type=int, default=0)
+    runs: dict[str, Callable[[int, int], Watched]] = {
+        **{name: partial(datagrams, name) for name in PROTOCOLS},
+        "vmc-details": partial(datagrams, "vmc", details=True),
+        "json-tcp": streams,
+    }
+    parser.add_argument("--only", choices=[*runs], help="the only receiver to send to")
     chosen = parser.parse_args()
-    runs: list[tuple[str, Callable[[int, int], Watched]]] = [
-        (name, partial(datagrams, name)) for name in PROTOCOLS
-    ]
-    for name, send in [*runs, ("json over TCP", streams)]:
+    for name, send in runs.items():
+        if chosen.only not in (None, name):
+            continue
         # Once with few: what is loaded or made at first is no growth.
         send(min(2000, chosen.count), chosen.seed + 1).receiver.stop()
         memory, began = resident(), time.perf_counter()

@@ -95,7 +95,7 @@ def test_any_number_of_senders_and_devices_takes_bounded_memory() -> None:
     assert len(queue._senders) <= 32
     assert len(queue._senders._owners) <= 512
     one = queue._senders._senders["one"]
-    assert len(one._devices) <= 128
+    assert len(one._devices) <= 256
     assert len(queue.drain()) == 10
 
 

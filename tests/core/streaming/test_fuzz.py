@@ -21,6 +21,14 @@ def test_hostile_datagrams(protocol: ProtocolName) -> None:
     assert watched.kept > 500
 
 
+def test_hostile_fingers_and_faces() -> None:
+    watched = datagrams("vmc", 5000, 7, details=True)
+    assert watched.thread.is_alive()
+    watched.receiver.stop()
+    assert watched.receiver.counters.malformed > 500
+    assert watched.kept > 500
+
+
 def test_hostile_streams() -> None:
     watched = streams(5000, 7)
     assert watched.thread.is_alive()

@@ -444,3 +444,49 @@ def test_an_avatar_that_is_hidden_is_not_valid() -> None:
         got = decoded(decoder, root, *avatar(frame), arrival=frame / 60.0)
         assert all(reading.valid is (frame < 3) for reading in got)
     assert len(got) == len(DEVICES)
+
+
+def detail_packet(value: float, stamp: float) -> bytes:
+    turned = (0.0, 0.0, 0.0, 0.6, 0.0, 0.0, 0.8)
+    return write_bundle(
+        [
+            ("/VMC/Ext/T", (stamp,)),
+            ("/VMC/Ext/Root/Pos", ("root", *ORIGIN_POSE)),
+            ("/VMC/Ext/Bone/Pos", ("LeftIndexProximal", *turned)),
+            ("/VMC/Ext/Bone/Pos", ("LeftEye", *turned)),
+            ("/VMC/Ext/Blend/Val", ("Joy", value)),
+            ("/VMC/Ext/Blend/Val", ("表情", 0.25)),
+            ("/VMC/Ext/Cam", ("Camera", 1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 1.0, 60.0)),
+        ]
+    )
+
+
+ORIGIN_POSE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+
+
+def test_details_are_read_where_they_are_wanted() -> None:
+    decoder = VmcDecoder(details=True)
+    # The second one is read by its layout.
+    for number in range(1, 4):
+        value = 0.125 * number
+        readings = {r.device: r for r in decoder.decode(detail_packet(value, number), number)}
+        assert set(readings) == {
+            *("finger:LeftIndexProximal", "shape:Joy", "shape:表情", "Camera"),
+        }
+        finger = readings["finger:LeftIndexProximal"]
+        assert finger.rotation == pytest.approx((0.8, 0.6, 0.0, 0.0)) and finger.time == number
+        assert readings["shape:Joy"].position[0] == value
+        assert readings["Camera"].kind == "camera"
+        assert readings["Camera"].position == pytest.approx((-1.0, 2.0, 3.0))
+    assert decoder.malformed == 0
+    assert VmcDecoder().decode(detail_packet(0.5, 1.0), 0.0) == []
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e6])
+def test_impossible_shapes_are_counted(value: float) -> None:
+    decoder = VmcDecoder(details=True)
+    for number in range(2):
+        decoder.decode(detail_packet(0.5, number), number)
+    readings = decoder.decode(detail_packet(value, 2.0), 2.0)
+    assert "shape:Joy" not in {r.device for r in readings} and len(readings) == 3
+    assert decoder.malformed == 1
