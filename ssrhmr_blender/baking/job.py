@@ -234,7 +234,7 @@ def _check_result(
 ) -> Generator[float, None, None]:
     """Settle the keys on the character that shows them, then look at its meshes."""
     yield from map_steps(settle(plan, writer, performance), lambda share: 0.8 * share)
-    yield from map_steps(inspect_skin(plan, performance), lambda share: 0.8 + 0.2 * share)
+    yield from map_steps(inspect_skin(plan, writer, performance), lambda share: 0.8 + 0.2 * share)
 
 
 def _write_channels(
