@@ -171,7 +171,6 @@ def _standing_rows(plan: BakePlan, performance: Performance) -> dict[int, int]:
     import numpy as np
 
     from ssrhmr_core.body.interpolation import slices
-
     from ssrhmr_core.body.skeleton import INDEX
 
     sides = [(INDEX[f"{side}_ankle"], INDEX[f"{side}_toe"]) for side in ("left", "right")]

@@ -117,6 +117,8 @@ def _start(name: str, task: BakeTask, options: BakeOptions) -> _Worker:
         words += ["--calibrate-at", repr(options.calibrate_at)]
     if options.force:
         words.append("--force")
+    if not options.trackers:
+        words.append("--no-trackers")
     # Not a pipe, which nobody would empty while others are awaited. The worker closes it.
     output = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(
