@@ -72,18 +72,12 @@ class Performance:
 
     def joints(self, rows: np.ndarray | slice) -> np.ndarray:
         """Return the positions (n, 22, 3) of the joints in Blender's world in some rows."""
-        positions: np.ndarray = self._part(rows).positions() @ core_axes()
+        positions: np.ndarray = self.motion.part(rows).positions() @ core_axes()
         return positions
 
     def matrices(self, rows: np.ndarray) -> np.ndarray:
         """Return the global rotations (n, 22, 3, 3) of the joints in some rows."""
-        return self._part(rows).matrices()
-
-    def _part(self, rows: np.ndarray | slice) -> Motion:
-        from ssrhmr_core.body.motion import Motion
-
-        whole = self.motion
-        return Motion(whole.skeleton, whole.times[rows], whole.rotations[rows], whole.root[rows])
+        return self.motion.part(rows).matrices()
 
 
 class _Key:

@@ -59,8 +59,10 @@ def bake_task(task: BakeTask, options: BakeOptions) -> list[str]:
     else:
         use_trackers(setup, empties)
         setup.calibration = _check_saved(calibration, task)
+    notes = list(file.notes)
+    del file  # its take is not needed any more
     report = run_steps(bake(scene, BakeSource(action=name, keys=keys, show=False)))
-    notes = [*file.notes, *report.notes]
+    notes += report.notes
     if options.trackers and "blend" in options.formats:
         keys.write(empties)
     else:

@@ -86,4 +86,7 @@ def interpolate_rotations(
     share = share.reshape(-1, *[1] * (rotations.ndim - 1))
     if not share.any():
         return rotations[before].astype(np.float32)
-    return slerp(rotations[before], rotations[after], share)
+    result = np.empty((len(new_times), *rotations.shape[1:]), np.float32)
+    for part in slices(len(new_times)):
+        result[part] = slerp(rotations[before[part]], rotations[after[part]], share[part])
+    return result

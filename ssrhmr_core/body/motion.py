@@ -40,6 +40,10 @@ class Motion:
             return MODEL_RATE
         return (len(self.times) - 1) / float(self.times[-1] - self.times[0])
 
+    def part(self, rows: np.ndarray | slice) -> Motion:
+        """Return some frames, by their indices or as a slice."""
+        return Motion(self.skeleton, self.times[rows], self.rotations[rows], self.root[rows])
+
     def matrices(self, joint: int | None = None) -> np.ndarray:
         """Return the global rotations as float32 matrices.
 
