@@ -121,8 +121,11 @@ class _TrackKeys(NamedTuple):
 
     def around(self, begin: float, end: float) -> _TrackKeys:
         """Return the keys that decide on the times between two."""
-        curves = (self.location, self.rotation)
-        return _TrackKeys(*(each and each.around(begin, end) for each in curves), self.lower)
+        return _TrackKeys(
+            self.location and self.location.around(begin, end),
+            self.rotation and self.rotation.around(begin, end),
+            self.lower,
+        )
 
     def times(self) -> Iterator[float]:
         """Yield the first and the last time of each property's keys."""
