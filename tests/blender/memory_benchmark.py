@@ -2,8 +2,8 @@
 """Print the memory and time of a bake from files.
 
 ``python tests/blender/memory_benchmark.py MINUTES FPS [--no-trackers]`` bakes a take of 60 frames a
-second onto a rig of 22 bones in a scene of FPS frames a second, as a worker of ``ssrhmr_bake --jobs`` does. Blender as a module takes 0.46 GB of
-that before it does anything.
+second onto a rig of 22 bones in a scene of FPS frames a second, as a worker of
+``ssrhmr_bake --jobs`` does. Blender as a module takes 0.46 GB of that before it does anything.
 """
 
 from __future__ import annotations
