@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -47,6 +48,13 @@ def times(files: Path) -> dict[str, int]:
     return {
         path.name: path.stat().st_mtime_ns for path in (files / "out").rglob("*") if path.is_file()
     }
+
+
+def test_the_page_lists_all_options() -> None:
+    page = (SCRIPT.parents[2] / "docs" / "farm.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(--[a-z-]+)", page, re.MULTILINE))
+    options = {word for action in command.make_parser()._actions for word in action.option_strings}
+    assert listed == {word for word in options if word.startswith("--")} - {"--help"}
 
 
 def test_takes_are_baked_once(files: Path, performance: Motion) -> None:
