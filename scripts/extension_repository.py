@@ -139,8 +139,14 @@ code { font-size: .8rem; }
 <h1>$name</h1>
 <p>$tagline.</p>
 <p><a class="drag" href="$drag">Drag me into Blender</a></p>
-<p>Drag the button into a window of Blender $blender or later. Blender asks whether to add this
-repository, and then whether to install $name $version.</p>
+<p>Drag the button into a window of Blender $blender or later, and choose OK to install $name
+$version. The first time, Blender asks for more before that:</p>
+<ol>
+<li>If it has never been online: choose Allow Online Access, tick it in the preferences that open,
+and drag again.</li>
+<li>To add this repository: choose Add Repository, tick Check for Updates on Startup, choose Create,
+and drag again.</li>
+</ol>
 <h2>Updates</h2>
 <p>Instead of dragging you can add the repository yourself: Edit &gt; Preferences &gt; Get
 Extensions &gt; Repositories &gt; + &gt; Add Remote Repository, with the address of

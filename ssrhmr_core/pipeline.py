@@ -12,7 +12,7 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from .body.extra_trackers import EXTRA_TRACKERS
-from .body.interpolation import MODEL_RATE, interpolate, interpolate_rotations
+from .body.interpolation import MODEL_RATE, interpolate, interpolate_rotations, slices
 from .body.motion import Motion
 from .body.retarget import retarget
 from .body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, units_per_metre
@@ -577,26 +577,39 @@ class Reconstructor:
         result = motion.at(trackers.times)
         if result.rotations is motion.rotations or not self._exact:
             return result
-        guess, root = result.matrices(), trackers.positions[:, 0]
-        joints = forward_kinematics(guess, result.root, self._body.offsets)
+        root = trackers.positions[:, 0]
+        measured = self._measure(trackers.extras, root)
+        rotations = np.empty_like(result.rotations)
+        for part in slices(len(result)):
+            guess = result.part(part)
+            matrices = guess.matrices()
+            body = solve(
+                matrices,
+                self._find_poles(matrices, guess.root),
+                trackers.positions[part],
+                quat.to_matrix(trackers.rotations[part]).astype(np.float32),
+                self._proportions.skeleton,
+                measured and measured.part(np.arange(part.start, part.stop)),
+            )
+            rotations[part] = self._to_rotations(body)
+        return Motion(self._body, trackers.times, rotations, root)
+
+    def _find_poles(self, rotations: np.ndarray, root: np.ndarray) -> np.ndarray:
+        """Return the directions (F, 4, 3) in which knees and elbows bend.
+
+        Args:
+            rotations: (F, 22, 3, 3) global rotations of the joints.
+            root: (F, 3) positions of the hips.
+        """
+        joints = forward_kinematics(rotations, root, self._body.offsets)
         # The position of a knee or elbow between two frames is the side to which it bends.
-        poles = np.stack(
+        return np.stack(
             [
                 joints[:, limb.lower] - 0.5 * (joints[:, limb.upper] + joints[:, limb.end])
                 for limb in LIMBS
             ],
             1,
         )
-        measured = quat.to_matrix(trackers.rotations).astype(np.float32)
-        body = solve(
-            guess,
-            poles,
-            trackers.positions,
-            measured,
-            self._proportions.skeleton,
-            self._measure(trackers.extras, root),
-        )
-        return Motion(self._body, trackers.times, self._to_rotations(body), root)
 
 
 def _transfer_changes(take: Take, raw: Take, clock: Take, times: np.ndarray) -> Take:

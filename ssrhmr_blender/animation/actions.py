@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import bpy
@@ -115,9 +116,39 @@ class ActionWriter:
 
     def assign(self, owner: bpy.types.Object | bpy.types.Key) -> None:
         """Make the action the owner's current one."""
-        data = animation_data_of(owner)
-        data.action = self.action
-        assign_slot(data, first_slot(self.action))
+        _assign_action(owner, self.action)
+
+    @contextmanager
+    def thinned(
+        self, find_owner: Callable[[], bpy.types.Object], times: Iterable[float]
+    ) -> Iterator[None]:
+        """Let the owner show the action at some times only, with keys at these alone.
+
+        Blender copies the actions of all that it evaluates. The copy of an hour's keys takes more
+        than a gigabyte, and a look at a few frames does not need it.
+
+        Args:
+            find_owner: Returns the object that the action is assigned to.
+            times: Times in the curves' own unit.
+        """
+        import numpy as np
+
+        owner, chosen = find_owner(), sorted(set(times))
+        name = new_action(f"{self.name} Check", owner).name
+        try:
+            bag = curve_owner(bpy.data.actions[name])
+            for curve in curve_owner(self.action).fcurves:
+                keys = np.array([chosen, [curve.evaluate(time) for time in chosen]], np.float32)
+                new = bag.fcurves.new(curve.data_path, index=curve.array_index)
+                new.mute = curve.mute
+                new.keyframe_points.add(len(chosen))
+                new.keyframe_points.foreach_set("co", keys.T.ravel())
+                new.update()
+            _assign_action(owner, bpy.data.actions[name])
+            yield
+        finally:
+            self.assign(find_owner())
+            bpy.data.actions.remove(bpy.data.actions[name])
 
     def remove(self) -> None:
         """Delete the action, as after a cancel."""
@@ -139,6 +170,12 @@ def animation_data_of(owner: bpy.types.Object | bpy.types.Key) -> bpy.types.Anim
     if data is None:
         raise TypeError(f"'{owner.name}' cannot be animated")
     return data
+
+
+def _assign_action(owner: bpy.types.Object, action: bpy.types.Action) -> None:
+    data = animation_data_of(owner)
+    data.action = action
+    assign_slot(data, first_slot(action))
 
 
 def curves_of(owner: bpy.types.Object) -> Iterable[bpy.types.FCurve]:

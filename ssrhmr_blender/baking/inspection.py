@@ -23,6 +23,7 @@ from ..trackers.stage import Stage, is_simulated, open_stage
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..animation.actions import ActionWriter
     from .plan import BakePlan
     from .settling import Performance
 
@@ -120,30 +121,39 @@ class _Findings:
             )
 
 
-def inspect_skin(plan: BakePlan, performance: Performance) -> Generator[float, None, None]:
+def inspect_skin(
+    plan: BakePlan, writer: ActionWriter, performance: Performance
+) -> Generator[float, None, None]:
     """Look at the meshes of the character on a few frames; the report gets notes about them.
 
     Yields:
         The share done, 0..1.
     """
+    import numpy as np
+
     armature = plan.find_armature()
     # Simulations show what they should only if frames follow each other.
     meshes = [obj for obj in meshes_of(armature) if not (obj.hide_viewport or is_simulated(obj))]
     if not meshes or not is_shown_moving(armature):
         return
     yield 0.0
-    findings, joints = _Findings(), performance.joints()
-    standing = _standing_rows(plan, joints[..., 2])
-    rows = [*standing, *performance.rows(_SPREAD_FRAMES).tolist()]
-    with open_stage(bpy.data.scenes[plan.scene], [armature, *meshes]) as stage:
+    findings, standing = _Findings(), _standing_rows(plan, performance)
+    rows = np.array(
+        list(dict.fromkeys([*standing, *performance.rows(_SPREAD_FRAMES).tolist()])), int
+    )
+    joints = performance.joints(rows)
+    with (
+        writer.thinned(plan.find_armature, performance.times[[0, *rows]]),
+        open_stage(bpy.data.scenes[plan.scene], [armature, *meshes]) as stage,
+    ):
         skins = _read_rest(plan, performance, stage, meshes)
-        for row in dict.fromkeys(rows):
+        for row, positions in zip(rows.tolist(), joints, strict=True):
             depsgraph = stage.set_frame(float(performance.frames[row]))
             lowest: list[float] = []
             for skin in skins:
                 vertices = _world_vertices(bpy.data.objects[skin.name], depsgraph)
                 if len(vertices) == len(skin.vertices):
-                    _compare(plan, skin, vertices, joints[row], findings)
+                    _compare(plan, skin, vertices, positions, findings)
                     lowest += vertices[skin.soles[standing.get(row, 0)], 2].tolist()
             if row in standing and lowest:
                 findings.soles.append(min(lowest))
@@ -156,19 +166,19 @@ def _ankles() -> tuple[int, int]:
     return INDEX["left_ankle"], INDEX["right_ankle"]
 
 
-def _standing_rows(plan: BakePlan, heights: np.ndarray) -> dict[int, int]:
-    """Return rows in which a foot stands flat on a floor at height zero, and which foot it is.
-
-    Args:
-        plan: Plan of the bake.
-        heights: (F, 22) heights of the joints.
-    """
+def _standing_rows(plan: BakePlan, performance: Performance) -> dict[int, int]:
+    """Return rows in which a foot stands flat on a floor at height zero, and which foot it is."""
     import numpy as np
 
+    from ssrhmr_core.body.interpolation import slices
     from ssrhmr_core.body.skeleton import INDEX
 
     sides = [(INDEX[f"{side}_ankle"], INDEX[f"{side}_toe"]) for side in ("left", "right")]
-    ankles, toes = (heights[:, [side[part] for side in sides]] for part in (0, 1))
+    joints = [side[part] for part in (0, 1) for side in sides]
+    heights = np.concatenate(
+        [performance.joints(part)[:, joints, 2] for part in slices(len(performance.frames))]
+    )
+    ankles, toes = heights[:, :2], heights[:, 2:]
     skeleton = plan.character.rest.skeleton
     drops = -skeleton.offsets[[side[1] for side in sides], 1]
     soles = np.minimum(ankles - drops, toes) - skeleton.sole_height

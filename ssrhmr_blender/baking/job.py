@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -78,31 +78,73 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
 
     setup = setup_of(scene)
     source = source or BakeSource()
-    armature, trackers = check_character(setup), source.trackers or check_trackers(setup)
-    start, end = source.span or frame_range(scene, setup)
+    armature, trackers = check_character(setup), source.trackers
+    if not trackers and source.keys is None:
+        trackers = check_trackers(setup)
+    start, end = source.span or (
+        source.keys.span if source.keys is not None else frame_range(scene, setup)
+    )
     plan = BakePlan(scene, setup, armature, source.action or f"{armature.name} SSR-HMR", start)
-    plan.layer = plan.layer and source.layer
+    plan.layer, plan.show = plan.layer and source.layer, source.show
     between = int(np.ceil(_MODEL_RATE / plan.rate - 1e-3)) if setup.between_frames else 1
     sampled = start + np.arange((end - start) * between + 1) / between
+    frames = np.arange(start, end + 1)
+
+    clock = time.perf_counter()
+    if source.keys is not None:
+        take = source.keys.sample(sampled, plan.rate, plan.wearing)
+        worlds = yield from _read_character(plan, frames)
+    else:
+        take, worlds = yield from _read_trackers(plan, trackers, sampled, between)
+    plan.report.add_lap("sampling", clock)
+    plan.note_slow_handlers()
+    return (yield from _write(plan, take, frames, worlds))
+
+
+def _read_trackers(
+    plan: BakePlan,
+    trackers: Mapping[str, bpy.types.Object],
+    sampled: np.ndarray,
+    between: int,
+) -> Generator[tuple[float, str], None, tuple[Take, np.ndarray]]:
+    """Read tracker objects by role at some frames.
+
+    Returns:
+        The take, and of every frame but those in between the same as :func:`_read_character`.
+    """
     names = {role: obj.name for role, obj in trackers.items()}
     keys = [key_of(obj) for obj in trackers.values()]
     animated = {role: is_animated(obj) for role, obj in trackers.items()}
-
-    clock = time.perf_counter()
-    still = read_still(armature, plan.left)
+    still = read_still(plan.find_armature(), plan.left)
     moving = [] if still is not None else [plan.owner]
     steps = sample(plan.scene, [*keys, *moving], list(sampled), plan.left if still is None else ())
     worlds = yield from _as_share(steps, "sampling", iface_("Reading trackers"), 0.0, plan)
     take = take_from_samples(worlds[:, : len(keys)], sampled, plan.rate, names, plan.wearing)
     if len(take) > 1:
         _check_moving(take, names, animated)
-    plan.report.add_lap("sampling", clock)
-    plan.note_slow_handlers()
-    frames = np.arange(start, end + 1)
-    character = worlds[::between, len(keys) :]
     if still is not None:
-        character = np.broadcast_to(still, (len(frames), *still.shape))
-    return (yield from _write(plan, take, frames, character))
+        return take, _repeat(still, -(-len(sampled) // between))
+    # A view would keep all of the trackers' transforms.
+    return take, worlds[::between, len(keys) :].copy()
+
+
+def _read_character(
+    plan: BakePlan, frames: np.ndarray
+) -> Generator[tuple[float, str], None, np.ndarray]:
+    """Read where the character is, and the poses of bones that are not keyed, at some frames."""
+    still = read_still(plan.find_armature(), plan.left)
+    if still is not None:
+        return _repeat(still, len(frames))
+    steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
+    text = iface_("Reading the character's place")
+    return (yield from _as_share(steps, "sampling", text, 0.0, plan))
+
+
+def _repeat(still: np.ndarray, frames: int) -> np.ndarray:
+    """Return transforms (n, 4, 4) for a number of frames, without copies of them."""
+    import numpy as np
+
+    return np.broadcast_to(still, (frames, *still.shape))
 
 
 def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
@@ -140,14 +182,7 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     frames = start + np.arange(int(seconds[-1] * plan.rate + 1e-3) + 1)
 
     clock = time.perf_counter()
-    still = read_still(armature, plan.left)
-    if still is not None:
-        worlds = np.broadcast_to(still, (len(frames), *still.shape))
-    else:
-        steps = sample(plan.scene, [plan.owner], list(frames), plan.left)
-        worlds = yield from _as_share(
-            steps, "sampling", iface_("Reading the character's place"), 0.0, plan
-        )
+    worlds = yield from _read_character(plan, frames)
     plan.report.add_lap("sampling", clock)
     plan.note_slow_handlers()
     report = yield from _write(plan, take, frames, worlds)
@@ -218,9 +253,9 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
         if not done:
             writer.remove()
     report.action = writer.name
-    # The new pose shows at once.
-    scene = bpy.data.scenes[plan.scene]
-    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+    if plan.show:
+        scene = bpy.data.scenes[plan.scene]
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return report
 
 
@@ -238,7 +273,7 @@ def _check_result(
 ) -> Generator[float, None, None]:
     """Settle the keys on the character that shows them, then look at its meshes."""
     yield from map_steps(settle(plan, writer, performance), lambda share: 0.8 * share)
-    yield from map_steps(inspect_skin(plan, performance), lambda share: 0.8 + 0.2 * share)
+    yield from map_steps(inspect_skin(plan, writer, performance), lambda share: 0.8 + 0.2 * share)
 
 
 def _write_channels(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ssrhmr_core.tracking.take import Take
 
     from ..properties.setup import SSRHMR_Setup
+    from ..trackers.empties import TrackerKeys
 
 _SLOW = 5.0
 """Seconds of reading frames from which on the user hears what makes that slow."""
@@ -74,12 +75,16 @@ class BakeSource:
         span: First and last frame; the setup's range if not given.
         action: Name for the new action; after the character if empty.
         layer: Whether the result may become an NLA layer, if the setup says so.
+        keys: Keys of the trackers, instead of objects that have them.
+        show: Whether to show the result at once.
     """
 
     trackers: Mapping[str, bpy.types.Object] = field(default_factory=dict)
     span: tuple[int, int] | None = None
     action: str = ""
     layer: bool = True
+    keys: TrackerKeys | None = None
+    show: bool = True
 
 
 def frame_range(scene: bpy.types.Scene, setup: SSRHMR_Setup) -> tuple[int, int]:
@@ -197,6 +202,7 @@ class BakePlan:
         self.reduction = read_options(scene, setup.keyframes) if setup.keyframes.reduce else None
         self.layer = setup.keyframes.result == "LAYER" and has_animation(armature)
         self.blend = setup.keyframes.blend
+        self.show = True
         self.owner, self.scene, self.action = key_of(armature), scene.name, action
 
     def note_uncalibrated(self, take: Take) -> None:

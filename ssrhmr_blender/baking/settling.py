@@ -70,10 +70,14 @@ class Performance:
         spread = np.linspace(0, len(self.frames) - 1, count).round().astype(int)
         return np.unique(spread)
 
-    def joints(self) -> np.ndarray:
-        """Return the positions (F, 22, 3) of the joints in Blender's world."""
-        positions: np.ndarray = self.motion.positions() @ core_axes()
+    def joints(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Return the positions (n, 22, 3) of the joints in Blender's world in some rows."""
+        positions: np.ndarray = self.motion.part(rows).positions() @ core_axes()
         return positions
+
+    def matrices(self, rows: np.ndarray) -> np.ndarray:
+        """Return the global rotations (n, 22, 3, 3) of the joints in some rows."""
+        return self.motion.part(rows).matrices()
 
 
 class _Key:
@@ -166,11 +170,11 @@ def settle(
     """
     if not is_shown_moving(plan.find_armature()):
         return
-    misses = yield from _measure_misses(plan, performance)
+    misses = yield from _measure_misses(plan, writer, performance)
     unsettled: list[str] = []
     if misses:
         unsettled = yield from _correct(plan, writer, performance)
-        misses = yield from _measure_misses(plan, performance)
+        misses = yield from _measure_misses(plan, writer, performance)
     notes = plan.report.notes
     if not misses:
         notes[:] = [note for note in notes if not note.startswith(CONSTRAINED)]
@@ -185,7 +189,7 @@ def settle(
 
 
 def _measure_misses(
-    plan: BakePlan, performance: Performance
+    plan: BakePlan, writer: ActionWriter, performance: Performance
 ) -> Generator[float, None, dict[str, float]]:
     """Return how far bones are from their joints on some frames, in scene units, by bone."""
     import numpy as np
@@ -194,8 +198,9 @@ def _measure_misses(
     names = [name for name in plan.character.bones if name]
     joints = [joint for joint, name in enumerate(plan.character.bones) if name]
     frames = list(performance.frames[rows])
-    worlds = yield from sample_bones(plan.scene, plan.owner, names, frames)
-    wanted = performance.joints()[rows][:, joints]
+    with writer.thinned(plan.find_armature, performance.times[rows]):
+        worlds = yield from sample_bones(plan.scene, plan.owner, names, frames)
+    wanted = performance.joints(rows)[:, joints]
     distances = np.linalg.norm(worlds[..., :3, 3] - wanted, axis=-1).max(0)
     margin = _DISTANCE if plan.character.controls is None else _CONTROL_DISTANCE
     misses = dict(zip(names, distances.tolist(), strict=True))
@@ -219,7 +224,7 @@ def _turns(
     from ssrhmr_core.geometry.rotations import rotation_angle
 
     axes = core_axes()
-    motion = performance.motion.matrices()[rows].astype(np.float64)
+    motion = performance.matrices(rows).astype(np.float64)
     since_rest = plan.character.rest.from_canonical(motion)
     bones = armature_of(plan.find_armature()).bones
     joints = [(joint, name) for joint, name in enumerate(plan.character.bones) if name]

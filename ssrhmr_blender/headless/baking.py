@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def bake_task(task: BakeTask, options: BakeOptions) -> list[str]:
     """
     from ..baking.job import bake
     from ..baking.plan import BakeSource
-    from ..trackers.empties import make_empties
+    from ..trackers.empties import TrackerKeys, make_still_empties
     from ..trackers.files import read_take_file, take_name
     from ..trackers.joints import use_joints, use_trackers
 
@@ -37,12 +38,17 @@ def bake_task(task: BakeTask, options: BakeOptions) -> list[str]:
     setup = _prepare_setup(scene, task.character)
     calibration = setup.calibration
     name = take_name(task.take)
-    empties = make_empties(scene, f"{name} Tracker", file.take, performer=file.performer)
+    keys = TrackerKeys(scene, file.take)
+    empties = make_still_empties(scene, f"{name} Tracker", keys.roles, performer=file.performer)
+    former_range = setup.range
+    rate = scene.render.fps / scene.render.fps_base
+    calibrated_at = scene.frame_start + round((options.calibrate_at or 0.0) * rate)
+    # Only what a calibration looks at is keyed until the character is baked.
+    keys.write(empties, calibrated_at - rate, calibrated_at + rate)
     view_layer_of(bpy.context).update()
     if options.calibrate_at is not None:
         use_trackers(setup, empties)
-        rate = scene.render.fps / scene.render.fps_base
-        setup.calibration_frame = scene.frame_start + round(options.calibrate_at * rate)
+        setup.calibration_frame = calibrated_at
         addon_operators().calibrate()
     elif file.performer is not None:
         # Nobody has compared the character with this performer.
@@ -53,14 +59,22 @@ def bake_task(task: BakeTask, options: BakeOptions) -> list[str]:
     else:
         use_trackers(setup, empties)
         setup.calibration = _check_saved(calibration, task)
-    report = run_steps(bake(scene, BakeSource(action=name)))
+    notes = list(file.notes)
+    del file  # its take is not needed any more
+    report = run_steps(bake(scene, BakeSource(action=name, keys=keys, show=False)))
+    notes += report.notes
+    if options.trackers and "blend" in options.formats:
+        keys.write(empties)
+    else:
+        _remove_empties(empties)
+        setup.range = former_range
     action = bpy.data.actions[report.action]
     scene.frame_start, scene.frame_end = (
         round(time / curve_time_per_frame(scene)) for time in action.frame_range[:]
     )
-    scene.frame_set(scene.frame_start)
+    scene.frame_current = scene.frame_start
     _write_results(task, options)
-    return [*file.notes, *report.notes]
+    return notes
 
 
 def _prepare_setup(scene: bpy.types.Scene, character: Path) -> SSRHMR_Setup:
@@ -109,8 +123,29 @@ def _write_results(task: BakeTask, options: BakeOptions) -> None:
             partial.unlink(missing_ok=True)
 
 
+def _remove_empties(empties: Mapping[str, bpy.types.Object]) -> None:
+    """Remove empties, their actions and the collection that was made for them."""
+    collections = {each for empty in empties.values() for each in empty.users_collection}
+    actions = {
+        empty.animation_data.action for empty in empties.values() if empty.animation_data
+    } - {None}
+    blocks = [*empties.values(), *actions, *collections]
+    bpy.data.batch_remove([block for block in blocks if block is not None])
+
+
 def _write_blend(path: Path, armature: bpy.types.Object | None) -> None:
-    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
+    """Save the file without evaluating its scene, which would copy all keys.
+
+    An operator updates the view layer of the context before it runs; this one gets an empty one,
+    in a scene that is not saved.
+    """
+    empty = bpy.data.scenes.new("SSR-HMR Saving")
+    try:
+        empty.is_runtime_data = True
+        with bpy.context.temp_override(scene=empty, view_layer=empty.view_layers[0]):
+            bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
+    finally:
+        bpy.data.scenes.remove(empty)
 
 
 def _write_bvh(path: Path, armature: bpy.types.Object | None) -> None:

@@ -57,7 +57,12 @@ def run(arguments: list[str]) -> int:
     except UserError as error:
         print(f"{NAME}: {error}", file=sys.stderr)
         return 2
-    options = BakeOptions(tuple(chosen.write), chosen.calibrate_at, chosen.force)
+    options = BakeOptions(
+        formats=tuple(chosen.write),
+        calibrate_at=chosen.calibrate_at,
+        force=chosen.force,
+        trackers=not chosen.no_trackers,
+    )
     progress = _Progress(len(tasks))
     try:
         if chosen.jobs == 1:
@@ -105,7 +110,7 @@ def _run_jobs(tasks: list[BakeTask], options: BakeOptions, jobs: int, progress: 
     waiting = []
     for task in tasks:
         with contextlib.suppress(OSError):  # a file that cannot be read; its worker says so
-            key = fingerprint(task, options.calibrate_at)
+            key = fingerprint(task, options)
             if not options.force and is_done(task, key, options.formats):
                 progress.report(task, True, _DONE_ALREADY)
                 continue
@@ -117,7 +122,7 @@ def _run_task(task: BakeTask, options: BakeOptions) -> tuple[bool, str]:
     """Bake a task unless it is done; return whether it succeeds and what to say of it."""
     begin = time.monotonic()
     try:
-        key = fingerprint(task, options.calibrate_at)
+        key = fingerprint(task, options)
         if not options.force and is_done(task, key, options.formats):
             return True, _DONE_ALREADY
         remove_partials(task)
@@ -168,6 +173,11 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="calibrate every take at this time after its start; otherwise a table of trackers uses"
         " the calibration saved with the character, and whole-body motion needs none",
+    )
+    parser.add_argument(
+        "--no-trackers",
+        action="store_true",
+        help="leave the trackers out of .blend files, which takes less memory",
     )
     parser.add_argument("--force", action="store_true", help="bake again what is done")
     parser.add_argument(

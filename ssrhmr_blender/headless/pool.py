@@ -23,8 +23,13 @@ import bpy
 from .tasks import BakeOptions, BakeTask, remove_partials
 
 _POLL_SECONDS = 0.1
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""The processes share the cores; threads of NumPy in each of them would only fight for these."""
+WORKER_ENVIRONMENT = {
+    # The processes share the cores; threads of NumPy in each of them would only fight for these.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # The GNU C library would keep the memory of arrays up to 32 MB for later.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+}
+"""What is set for the processes that bake."""
 
 
 class PoolInterruptedError(Exception):
@@ -117,6 +122,8 @@ def _start(name: str, task: BakeTask, options: BakeOptions) -> _Worker:
         words += ["--calibrate-at", repr(options.calibrate_at)]
     if options.force:
         words.append("--force")
+    if not options.trackers:
+        words.append("--no-trackers")
     # Not a pipe, which nobody would empty while others are awaited. The worker closes it.
     output = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(
@@ -124,7 +131,7 @@ def _start(name: str, task: BakeTask, options: BakeOptions) -> _Worker:
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env={**os.environ, **_ONE_THREAD},
+        env={**os.environ, **WORKER_ENVIRONMENT},
     )
     return _Worker(task, process, output)
 

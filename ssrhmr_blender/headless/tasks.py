@@ -35,11 +35,13 @@ class BakeOptions:
         calibrate_at: Seconds after a take's start at which to calibrate, None to use the
             calibration that is there.
         force: Whether to bake again what is done.
+        trackers: Whether .blend files keep the trackers.
     """
 
     formats: tuple[str, ...] = ("blend",)
     calibrate_at: float | None = None
     force: bool = False
+    trackers: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,14 +113,15 @@ def _find_takes(paths: Iterable[Path]) -> list[Path]:
     return takes
 
 
-def fingerprint(task: BakeTask, calibrate_at: float | None) -> str:
+def fingerprint(task: BakeTask, options: BakeOptions) -> str:
     """Return a digest of all that the results of a task depend on."""
     import hashlib
 
     from ssrhmr_core import __file__ as core
     from ssrhmr_core.model.weights import default_weights
 
-    settings = f"{_RECORD_VERSION} {calibrate_at} {bpy.app.version_string}"
+    chosen = f"{options.calibrate_at} {options.trackers}"
+    settings = f"{_RECORD_VERSION} {chosen} {bpy.app.version_string}"
     digest = hashlib.sha256(settings.encode())
     code = (Path(core).parent, Path(__file__).resolve().parents[1])
     sources = sorted(file for folder in code for file in folder.rglob("*.py"))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ssrhmr_core.body.motion import Motion
+    from ssrhmr_core.rigs.twist_bones import Segment
 
 _MISPLACED = 1e-4
 """Share of the character's size by which a bone may miss its joint before it is moved there."""
@@ -42,23 +43,59 @@ class Channels:
     clears_scale: bool = False
 
 
-@dataclass(frozen=True)
 class _Targets:
     """Where joints and bones belong, in the armature's space.
 
+    Matrices of all joints of an hour take a gigabyte, so each is computed when it is asked for.
+
     Attributes:
-        positions: (F, 22, 3) of the joints.
-        rotations: (F, 22, 3, 3) of the joints since the rest pose, in the core's axes.
-        since_rest: Rotations (F, 3, 3) of bones since the rest pose, in the core's axes, by name.
         to_armature: (F, 3, 3) from the core's axes to the armature's.
         margin: Distance by which a bone may miss its joint.
     """
 
-    positions: np.ndarray
-    rotations: np.ndarray
-    since_rest: dict[str, np.ndarray]
-    to_armature: np.ndarray
-    margin: float
+    def __init__(self, motion: Motion, character: Character, worlds: np.ndarray) -> None:
+        """Compute where the joints of a motion are."""
+        axes = core_axes()
+        origins, world_rotations, scales = split_transforms(worlds)
+        self._origins, self._worlds = origins, world_rotations
+        self._size = 1.0 / scales.mean(-1)[:, None]
+        self._positions = motion.positions()
+        self.to_armature: np.ndarray = world_rotations.swapaxes(-1, -2) @ axes.T
+        self.margin = _MISPLACED * motion.skeleton.size / character.scale
+        self._motion, self._rest = motion, character.rest
+        self._joints = rotated_bones(character)
+        self._segments = {
+            name: (segment, number)
+            for segment in character.segments
+            for number, name in enumerate(segment.bones)
+        }
+        self._shared: tuple[Segment, np.ndarray] | None = None
+
+    def position(self, joint: int) -> np.ndarray:
+        """Return the positions (F, 3) of a joint."""
+        joints = (core_axes().T @ self._positions[:, joint, :, None])[..., 0] - self._origins
+        positions: np.ndarray = (joints[:, None] @ self._worlds)[:, 0] * self._size
+        return positions
+
+    def rotation(self, joint: int) -> np.ndarray:
+        """Return rotations (F, 3, 3) of a joint since the rest pose, in the core's axes."""
+        matrices = self._motion.matrices(joint).astype("float64")
+        return self._rest.from_canonical(matrices, joint)
+
+    def since_rest(self, bone: str) -> np.ndarray | None:
+        """Return rotations (F, 3, 3) of a bone since the rest pose, in the core's axes.
+
+        None means that no joint rotates it.
+        """
+        from ssrhmr_core.rigs.twist_bones import share_rotations
+
+        if bone in self._segments:
+            segment, number = self._segments[bone]
+            # The bones of a segment mostly follow each other.
+            if self._shared is None or self._shared[0] is not segment:
+                self._shared = segment, share_rotations(segment, self.rotation)
+            return self._shared[1][:, number]
+        return self.rotation(self._joints[bone]) if bone in self._joints else None
 
 
 @dataclass(frozen=True)
@@ -108,43 +145,28 @@ def pose_bones(
     Yields:
         Channels of the bones that are keyed, one bone at a time.
     """
-    targets = _find_targets(motion, character, worlds)
-    poses: list[_Pose] = []
-    for bone in bones:
+    targets = _Targets(motion, character, worlds)
+    parents = [bone.parent for bone in bones]
+    last_child = {parent: number for number, parent in enumerate(parents)}
+    poses: dict[int, _Pose] = {}
+    for number, bone in enumerate(bones):
         frame = _frame_of(bone, poses[bone.parent] if bone.parent >= 0 else None, len(motion))
+        if last_child.get(bone.parent) == number:
+            poses.pop(bone.parent, None)
+        channels: Channels | None = None
         if not bone.keyed:
-            poses.append(_static_pose(bone, frame))
-        elif bone.name not in targets.since_rest:
-            poses.append(_Pose(frame.rotations, frame.heads, frame.scales))
-            yield _rest_channels(bone, frame, targets)
+            pose = _static_pose(bone, frame)
         else:
-            pose, channels = _follow_joint(bone, frame, targets)
-            poses.append(pose)
+            since_rest = targets.since_rest(bone.name)
+            if since_rest is None:
+                pose = _Pose(frame.rotations, frame.heads, frame.scales)
+                channels = _rest_channels(bone, frame, targets)
+            else:
+                pose, channels = _follow_joint(bone, frame, targets, since_rest)
+        if number in last_child:
+            poses[number] = pose
+        if channels is not None:
             yield channels
-
-
-def _find_targets(motion: Motion, character: Character, worlds: np.ndarray) -> _Targets:
-    import numpy as np
-
-    from ssrhmr_core.rigs.twist_bones import share_rotations
-
-    axes = core_axes()
-    origins, world_rotations, scales = split_transforms(worlds)
-    size = 1.0 / scales.mean(-1)[:, None]
-    joints = (axes.T @ motion.positions()[..., None])[..., 0] - origins[:, None]
-    positions = joints @ world_rotations * size[:, None]
-    rotations = character.rest.from_canonical(motion.matrices().astype(np.float64))
-    since_rest = {name: rotations[:, joint] for name, joint in rotated_bones(character).items()}
-    for segment in character.segments:
-        shared = share_rotations(segment, rotations)
-        since_rest |= {name: shared[:, number] for number, name in enumerate(segment.bones)}
-    return _Targets(
-        positions=positions,
-        rotations=rotations,
-        since_rest=since_rest,
-        to_armature=world_rotations.swapaxes(-1, -2) @ axes.T,
-        margin=_MISPLACED * motion.skeleton.size / character.scale,
-    )
 
 
 def _frame_of(bone: Bone, parent: _Pose | None, frames: int) -> _Frame:
@@ -194,16 +216,24 @@ def _rest_channels(bone: Bone, frame: _Frame, targets: _Targets) -> Channels:
     locations = np.zeros((frames, 3))
     if bone.joint >= 0:
         start = bone.joint - 1
-        upper = targets.to_armature @ targets.rotations[:, start] @ core_axes()
+        upper = targets.to_armature @ targets.rotation(start) @ core_axes()
         outwards = -upper @ (bone.rest[:3, :3] @ bone.joint_offset)
-        limb = targets.positions[:, start : start + 3]
+        limb = np.stack([targets.position(joint) for joint in range(start, start + 3)], 1)
         locations = frame.locations(_pole_positions(limb, outwards) - frame.heads)
     unit = np.broadcast_to(np.eye(3), (frames, 3, 3))
     return Channels(bone.name, bone.rotation_mode, unit, locations, bone.clears_scale)
 
 
-def _follow_joint(bone: Bone, frame: _Frame, targets: _Targets) -> tuple[_Pose, Channels]:
+def _follow_joint(
+    bone: Bone, frame: _Frame, targets: _Targets, since_rest: np.ndarray
+) -> tuple[_Pose, Channels]:
     """Rotate a bone as its joint does, and move it there if it is off.
+
+    Args:
+        bone: The bone.
+        frame: Where its channels count from.
+        targets: Where joints belong.
+        since_rest: (F, 3, 3) rotations of the bone since the rest pose, in the core's axes.
 
     Returns:
         The pose of the bone, and its channels.
@@ -211,13 +241,12 @@ def _follow_joint(bone: Bone, frame: _Frame, targets: _Targets) -> tuple[_Pose, 
     import numpy as np
 
     axes = core_axes()
-    since_rest = targets.since_rest[bone.name]
     rotations = targets.to_armature @ since_rest @ (axes @ bone.rest[:3, :3])
     local = frame.rotations.swapaxes(-1, -2) @ rotations
     locations, heads, offsets = None, frame.heads, np.zeros_like(frame.heads)
     if bone.joint >= 0:
         to_joint = frame.scales[:, None] * (rotations @ bone.joint_offset)
-        offsets = targets.positions[:, bone.joint] - to_joint - heads
+        offsets = targets.position(bone.joint) - to_joint - heads
     # Without keys, an earlier location of the bone would stay.
     earlier = float(np.linalg.norm(bone.static[:3, 3]))
     farthest = max(float(np.linalg.norm(offsets, axis=-1).max()), earlier)

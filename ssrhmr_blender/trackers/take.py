@@ -87,8 +87,6 @@ def take_from_samples(
     import numpy as np
     from pymotion.rotations import quat_np as quat
 
-    from ssrhmr_core.tracking.take import Take
-
     names = list(trackers.values())
     invalid = np.argwhere(~np.isfinite(worlds).all((-1, -2)))
     if len(invalid):
@@ -112,12 +110,34 @@ def take_from_samples(
     axes = core_axes()
     quats = quat.normalize(quat.from_matrix(axes @ rotations @ axes.T))
     quats, positions = quat.unroll(quats, axis=0), positions @ axes.T
-    roles = list(trackers)
+    return build_take((frames - frames[0]) / rate, positions, quats, list(trackers), wearing)
+
+
+def build_take(
+    times: np.ndarray,
+    positions: np.ndarray,
+    quats: np.ndarray,
+    roles: Sequence[str],
+    wearing: Wearing | None = None,
+) -> Take:
+    """Return a take of trackers in the core's axes.
+
+    Args:
+        times: (F,) seconds.
+        positions: (F, n, 3) positions in scene units.
+        quats: (F, n, 4) rotations.
+        roles: Roles of the n trackers.
+        wearing: How the optional trackers are worn; above their joints if not given.
+    """
+    import numpy as np
+
+    from ssrhmr_core.tracking.take import Take
+
     main = [column for column, role in enumerate(roles) if role in TRACKERS]
     columns = [TRACKERS.index(roles[column]) for column in main]
-    count = len(worlds)
+    count = len(times)
     take = Take(
-        times=(frames - frames[0]) / rate,
+        times=times,
         positions=np.zeros((count, len(TRACKERS), 3), np.float32),
         rotations=np.tile(np.array([1, 0, 0, 0], np.float32), (count, len(TRACKERS), 1)),
         valid=np.zeros((count, len(TRACKERS)), bool),

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..geometry.rotations import slerp
 
 MODEL_RATE = 60.0
 """Clock of the model, frames a second."""
+_SLICE = 4096
+"""Frames of the matrices of a body that take a few megabytes."""
 
 
 def regular_times(times: np.ndarray, rate: float) -> np.ndarray:
@@ -23,6 +27,12 @@ def regular_times(times: np.ndarray, rate: float) -> np.ndarray:
     """
     span = float(times[-1] - times[0])
     return times[0] + np.arange(int(np.floor(span * rate + 1e-3)) + 1) / rate
+
+
+def slices(frames: int) -> Iterator[slice]:
+    """Yield the slices in which to compute on the frames of long takes within bounds of memory."""
+    for begin in range(0, frames, _SLICE):
+        yield slice(begin, min(begin + _SLICE, frames))
 
 
 def find_runs(mask: np.ndarray) -> list[tuple[int, int]]:
@@ -76,4 +86,7 @@ def interpolate_rotations(
     share = share.reshape(-1, *[1] * (rotations.ndim - 1))
     if not share.any():
         return rotations[before].astype(np.float32)
-    return slerp(rotations[before], rotations[after], share)
+    result = np.empty((len(new_times), *rotations.shape[1:]), np.float32)
+    for part in slices(len(new_times)):
+        result[part] = slerp(rotations[before[part]], rotations[after[part]], share[part])
+    return result

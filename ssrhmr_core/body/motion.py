@@ -9,7 +9,7 @@ import numpy as np
 from pymotion.ops import skeleton_np
 from pymotion.rotations import quat_np as quat
 
-from .interpolation import MODEL_RATE, interpolate, interpolate_rotations, regular_times
+from .interpolation import MODEL_RATE, interpolate, interpolate_rotations, regular_times, slices
 from .skeleton import PARENTS, Skeleton, forward_kinematics
 
 
@@ -40,13 +40,27 @@ class Motion:
             return MODEL_RATE
         return (len(self.times) - 1) / float(self.times[-1] - self.times[0])
 
-    def matrices(self) -> np.ndarray:
-        """Return the global rotations as (F, 22, 3, 3) float32 matrices."""
-        return quat.to_matrix(self.rotations).astype(np.float32)
+    def part(self, rows: np.ndarray | slice) -> Motion:
+        """Return some frames, by their indices or as a slice."""
+        return Motion(self.skeleton, self.times[rows], self.rotations[rows], self.root[rows])
+
+    def matrices(self, joint: int | None = None) -> np.ndarray:
+        """Return the global rotations as float32 matrices.
+
+        Args:
+            joint: The joint whose matrices (F, 3, 3) are wanted; (F, 22, 3, 3) of all by default.
+        """
+        rotations = self.rotations if joint is None else self.rotations[:, joint]
+        return quat.to_matrix(rotations).astype(np.float32)
 
     def positions(self) -> np.ndarray:
         """Return the joint positions (F, 22, 3) in float32, metres."""
-        return forward_kinematics(self.matrices(), self.root, self.skeleton.offsets)
+        positions = np.empty((*self.rotations.shape[:2], 3), np.float32)
+        # The matrices of an hour would take several times the memory of the positions.
+        for part in slices(len(self)):
+            matrices = quat.to_matrix(self.rotations[part]).astype(np.float32)
+            positions[part] = forward_kinematics(matrices, self.root[part], self.skeleton.offsets)
+        return positions
 
     def local_rotations(self) -> np.ndarray:
         """Return quaternions (F, 22, 4) relative to each joint's parent; the root's stay global."""

@@ -64,9 +64,14 @@ class RestPose:
         """Convert global rotations since the rest pose (..., 22, 3, 3) to canonical ones."""
         return rotations @ transpose(self.alignments)
 
-    def from_canonical(self, rotations: np.ndarray) -> np.ndarray:
-        """Convert canonical global rotations (..., 22, 3, 3) to those since the rest pose."""
-        return rotations @ self.alignments
+    def from_canonical(self, rotations: np.ndarray, joint: int | None = None) -> np.ndarray:
+        """Convert canonical global rotations to those since the rest pose.
+
+        Args:
+            rotations: (..., 22, 3, 3) of all joints, or (..., 3, 3) of one.
+            joint: Index of that one.
+        """
+        return rotations @ (self.alignments if joint is None else self.alignments[joint])
 
 
 def read_rest_pose(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,19 +80,29 @@ def read_table(text: str) -> Table:
             delimiter = line[4]
         elif line and not line.startswith("#"):
             delimiter = delimiter or max(_DELIMITERS, key=line.count)
-            rows = split_rows(text[match.start() :], delimiter, first_line=number)
+            rows = split_rows(text, delimiter, first_line=number, start=match.start())
             _, header = next(rows, (number, [line]))
             return Table([cell.strip() for cell in header], delimiter != ",", rows)
     raise ValueError("the file is empty: record or export it again")
 
 
-def split_rows(text: str, delimiter: str, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
+def split_rows(
+    text: str, delimiter: str, first_line: int = 1, start: int = 0
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the line and the cells of each row that is not empty.
+
+    Args:
+        text: The table.
+        delimiter: What separates its cells.
+        first_line: Number of the first line.
+        start: Index in the text at which that begins.
 
     Raises:
         LineError: Quotes do not match, or a cell is too long.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # io.StringIO would copy the text, with four bytes a character.
+    lines = (match[0] for match in _LINE.finditer(text, start) if match[0])
+    reader = csv.reader(lines, delimiter=delimiter)
     while True:
         try:
             row = next(reader)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -170,14 +171,13 @@ class _CellReader:
 
     def to_track(self) -> Track:
         """Return all that was read."""
-        numbers = np.array(self._readings.numbers, np.float64)
-        numbers = numbers.reshape(-1, 3 + self._rotation_size)
+        numbers = np.array(self._readings.numbers).reshape(-1, 3 + self._rotation_size)
         # Whatever was written for lost trackers, it must not overflow.
         numbers[np.abs(numbers) > np.finfo(np.float32).max] = np.nan
-        valid = np.array(self._readings.valid, bool)
+        valid = np.array(self._readings.valid).astype(bool)
         return Track(
             name=self._name,
-            times=np.array(self._readings.times, np.float64),
+            times=np.array(self._readings.times),
             positions=numbers[:, :3],
             rotations=self._to_quaternions(numbers[:, 3:]),
             valid=valid,
@@ -237,15 +237,15 @@ def _number_keys(channels: Mapping[str, Column]) -> tuple[list[str], list[str]]:
 
 @dataclass
 class _Readings:
-    """Readings of one device, in the order of their rows."""
+    """Readings of one device, in the order of their rows, eight bytes a number."""
 
-    times: list[float] = field(default_factory=list)
-    numbers: list[list[float]] = field(default_factory=list)
-    valid: list[bool] = field(default_factory=list)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    numbers: array[float] = field(default_factory=lambda: array("d"))
+    valid: bytearray = field(default_factory=bytearray)
 
     def add(self, time: float, numbers: list[float], valid: bool) -> None:
         self.times.append(time)
-        self.numbers.append(numbers)
+        self.numbers.extend(numbers)
         self.valid.append(valid)
 
 

@@ -8,7 +8,7 @@ the joints keep their positions.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -97,26 +97,27 @@ def drop_bones(segment: Segment, held: Container[str]) -> Segment | None:
     return replace(segment, bones=bones, shares=segment.shares[keep])
 
 
-def share_rotations(segment: Segment, rotations: np.ndarray) -> np.ndarray:
+def share_rotations(segment: Segment, rotation_of: Callable[[int], np.ndarray]) -> np.ndarray:
     """Return the rotations of a segment's bones.
 
     Args:
         segment: A segment of the rig.
-        rotations: (F, 22, 3, 3) global rotations of the joints since the rest pose, in its axes.
+        rotation_of: Returns the global rotations (F, 3, 3) of a joint since the rest pose, in its
+            axes.
 
     Returns:
         (F, n, 3, 3) global rotations of the segment's bones since the rest pose.
     """
-    first = rotations[:, segment.start]
+    first = rotation_of(segment.start)
     if segment.bends:
-        return _bend_evenly(segment, first, rotations[:, segment.end])
+        return _bend_evenly(segment, first, rotation_of(segment.end))
     shares = segment.shares[:, None]
     axis = normalize(segment.steps.sum(0))
     if (segment.start, segment.end) in _UPPER:
-        angle = _twist(transpose(rotations[:, PARENTS[segment.start]]) @ first, axis)
+        angle = _twist(transpose(rotation_of(PARENTS[segment.start])) @ first, axis)
         shares = shares - 1.0  # the joint's own rotation contains all of it
     else:
-        angle = _twist(transpose(first) @ rotations[:, segment.end], axis)
+        angle = _twist(transpose(first) @ rotation_of(segment.end), axis)
     return first[:, None] @ from_rotvec(angle[:, None, None] * shares * axis)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ import bpy
 import numpy as np
 import pytest
 
+from ssrhmr_blender.common.compat import curve_owner
 from ssrhmr_blender.headless import command
 from ssrhmr_core import Motion, Take, load_motion
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS
@@ -46,6 +48,13 @@ def times(files: Path) -> dict[str, int]:
     return {
         path.name: path.stat().st_mtime_ns for path in (files / "out").rglob("*") if path.is_file()
     }
+
+
+def test_the_page_lists_all_options() -> None:
+    page = (SCRIPT.parents[2] / "docs" / "farm.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(--[a-z-]+)", page, re.MULTILINE))
+    options = {word for action in command.make_parser()._actions for word in action.option_strings}
+    assert listed == {word for word in options if word.startswith("--")} - {"--help"}
 
 
 def test_takes_are_baked_once(files: Path, performance: Motion) -> None:
@@ -83,6 +92,29 @@ def test_takes_are_baked_once(files: Path, performance: Motion) -> None:
     away = np.linalg.norm(positions - np.stack([x, -z, y], -1), axis=-1)
     assert 1000.0 * away[:, list(TRACKER_JOINTS)].mean() < 5.0
     assert len(load_motion(files / "out" / "hero" / "walk.bvh")) == 100
+
+
+def test_trackers_can_be_left_out(files: Path) -> None:
+    """The keys are the same; a change of mind bakes again."""
+
+    def hero_keys(name: str) -> list[float]:
+        bpy.ops.wm.open_mainfile(filepath=str(files / "out" / "hero" / f"{name}.blend"))
+        assert [scene.name for scene in bpy.data.scenes] == ["Scene"], "no scene for saving is left"
+        bag = curve_owner(bpy.data.actions[name])
+        return [key.co[1] for curve in bag.fcurves for key in curve.keyframe_points]
+
+    assert command.run(arguments(files, "--calibrate-at", "0.33")) == 0
+    kept = {name: hero_keys(name) for name in ("walk", "run")}
+    assert len(bpy.data.actions) == 7
+    setup = bpy.context.scene.ssrhmr
+    assert setup.range == "TRACKERS" and setup.pelvis.name == "run Tracker Pelvis"
+    first = times(files)
+    assert command.run(arguments(files, "--calibrate-at", "0.33", "--no-trackers")) == 0
+    assert not first.items() & times(files).items(), "both takes are baked again"
+    assert kept == {name: hero_keys(name) for name in kept}
+    assert [action.name for action in bpy.data.actions] == ["run"]
+    assert [obj.type for obj in bpy.data.objects] == ["ARMATURE"] and not bpy.data.collections
+    assert bpy.context.scene.ssrhmr.pelvis is None
 
 
 def test_a_bvh_needs_no_calibration_and_a_csv_says_so(

@@ -83,7 +83,7 @@ def test_twists_come_whole_and_without_jumps() -> None:
     rotations[:, ELBOW] = elbow
     rotations[:, WRIST] = elbow @ from_rotvec(angles[:, None] * x) @ bend
     segment = Segment(ELBOW, WRIST, ("twist",), np.array([0.5]), 0.25 * x[None])
-    found = share_rotations(segment, rotations)[:, 0]
+    found = share_rotations(segment, lambda joint: rotations[:, joint])[:, 0]
     np.testing.assert_allclose(found, elbow @ from_rotvec(0.5 * angles[:, None] * x), atol=1e-6)
 
 
@@ -95,7 +95,7 @@ def test_upper_arms_untwist_towards_the_shoulder() -> None:
     rotations[:, SHOULDER - 1] = clavicle
     rotations[:, SHOULDER] = clavicle @ swing @ from_rotvec(0.8 * x[None])
     segment = Segment(SHOULDER, ELBOW, ("a", "b"), np.array([0.0, 1.0]), 0.3 * x[None])
-    found = share_rotations(segment, rotations)[0]
+    found = share_rotations(segment, lambda joint: rotations[:, joint])[0]
     np.testing.assert_allclose(found[0], (clavicle @ swing)[0], atol=1e-6)
     np.testing.assert_allclose(found[1], rotations[0, SHOULDER], atol=1e-6)
 
@@ -106,7 +106,8 @@ def test_a_spine_bends_evenly_and_keeps_its_direction() -> None:
     rotations[:, high] = from_rotvec(np.array([[0.6, 0.0, 0.0]]))
     steps = np.tile([0.0, 0.1, 0.0], (3, 1))
     found = share_rotations(
-        Segment(low, high, ("a", "b", "c"), np.arange(3) / 3.0, steps), rotations
+        Segment(low, high, ("a", "b", "c"), np.arange(3) / 3.0, steps),
+        lambda joint: rotations[:, joint],
     )[0]
     angles = np.arcsin([*found[:, 2, 1], rotations[0, high, 2, 1]])
     np.testing.assert_allclose(np.diff(angles), 0.3, atol=1e-6)  # 0.6 in three equal bends, twice
