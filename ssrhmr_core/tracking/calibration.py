@@ -23,8 +23,8 @@ from .calibration_result import Calibration
 from .extra_calibration import (
     ExtraCalibration,
     PosedExtras,
-    ReferenceBody,
     calibrate_extras,
+    pose_reference_body,
 )
 from .extra_readings import ExtraReadings
 from .proportions import estimate_proportions
@@ -139,11 +139,10 @@ def calibrate(
     stance = estimate_stance(skeleton, measured, reference, 1.0 if same_size else None, front)
     if stance is None:
         raise TrackerError(_NO_BODY)
-    joints, body = stance.positions, stance.body_positions
-    if not same_size or skeleton.sole is not None:
-        keeps_size = fit_scale or same_size
-        joints = _place_on_floor(skeleton, measured, stance, keeps_size, joints)
-        body = _place_on_floor(skeleton, measured, stance, keeps_size, body)
+    joints = stance.positions
+    moves = not same_size or skeleton.sole is not None
+    if moves:
+        joints = _place_on_floor(skeleton, measured, stance, fit_scale or same_size, joints)
     mounted = calibrate_to_pose(
         joints, quat.from_matrix(stance.rotations), positions, rotations, tracked=tracked
     )
@@ -152,12 +151,15 @@ def calibrate(
     extra = ExtraCalibration()
     # Where swapped trackers turn the stance around, optional ones would only seem odd.
     if extras is not None and not check.swapped:
-        posed = PosedExtras(
-            extras, _to_body(skeleton, stance, stance.body_positions), options.segments
-        )
-        extra = calibrate_extras(
-            posed, _to_body(skeleton, stance, body), measured, rotations, tracked
-        )
+        body = pose_reference_body(skeleton.scaled(stance.size), stance.positions, stance.rotations)
+        target = body
+        if moves:
+            placed = _place_on_floor(
+                skeleton, measured, stance, fit_scale or same_size, body.positions
+            )
+            target = replace(body, positions=placed)
+        posed = PosedExtras(extras, body, options.segments)
+        extra = calibrate_extras(posed, target, measured, rotations, tracked)
     known, open_ = split_features(
         tracked, measures_body=False, height_is_given=False, floor_is_level=True
     )
@@ -173,12 +175,6 @@ def calibrate(
         assumed=open_,
         extras=extra.mounts.scaled(scale) if extra.mounts else None,
     )
-
-
-def _to_body(skeleton: Skeleton, stance: Stance, positions: np.ndarray) -> ReferenceBody:
-    """Return the body in a stance, its joints (22, 3) at some positions."""
-    rotations = quat.from_matrix(stance.body_rotations)
-    return ReferenceBody(positions, rotations, skeleton.scaled(stance.size))
 
 
 def calibrate_at_stillest(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -19,13 +20,16 @@ from ..body.skeleton import (
     ADULT_SIZE,
     FOOT_TRACKERS,
     INDEX,
+    JOINTS,
     PARENTS,
     TRACKER_JOINTS,
     TRACKERS,
     Skeleton,
+    forward_kinematics,
     units_per_metre,
 )
-from ..geometry.rotations import rotate, transpose
+from ..geometry.arrays import normalize
+from ..geometry.rotations import rotate, rotation_between, transpose
 from .extra_mounts import ExtraMounts, find_anchor_axes, find_carriers
 from .extra_readings import ExtraReadings
 from .reference_pose import measure_ankle_height
@@ -33,6 +37,28 @@ from .reference_pose import measure_ankle_height
 _COUNT = len(EXTRA_TRACKERS)
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 _SIDES = ("left", "right")
+_HEAD_JOINT = INDEX["head"]
+_TRUNK_JOINTS = [
+    INDEX[name]
+    for name in (
+        *("lower_spine", "middle_spine", "chest", "neck", "head"),
+        *("left_clavicle", "right_clavicle"),
+    )
+]
+_SHOULDERS = [INDEX[f"{side}_shoulder"] for side in _SIDES]
+_STRAIGHT_LIMBS = [
+    (
+        [INDEX[f"{side}_{part}"] for part in parts],
+        [INDEX[f"{side}_{part}"] for part in beyond],
+        TRACKERS.index(f"{side}_{tracker}"),
+    )
+    for parts, beyond, tracker in (
+        (("shoulder", "elbow", "wrist"), (), "hand"),
+        (("hip", "knee", "ankle"), ("toe",), "foot"),
+    )
+    for side in _SIDES
+]
+"""Joints of each limb, those beyond its end, and the tracker at its end."""
 _PAIRS = {
     f"{part}s": tuple(EXTRA_TRACKERS.index(f"{side}_{part}") for side in _SIDES)
     for part in ("shoulder", "elbow", "knee", "toe")
@@ -77,6 +103,44 @@ class ReferenceBody:
         """Height of the soles in metres."""
         ankles = self.positions[[TRACKER_JOINTS[tracker] for tracker in FOOT_TRACKERS], 1]
         return float(ankles.mean()) - measure_ankle_height(self.skeleton)
+
+
+def pose_reference_body(
+    skeleton: Skeleton, positions: np.ndarray, rotations: np.ndarray
+) -> ReferenceBody:
+    """Pose a whole body between the tracked joints of a reference pose.
+
+    The trunk leans as far as the head does. Arms and legs are straight; elbows turn with the hands,
+    and knees point where the toes do.
+
+    Args:
+        skeleton: The body.
+        positions: (6, 3) positions of the tracked joints in metres.
+        rotations: (6, 3, 3) canonical global rotations of the tracked joints.
+    """
+    offsets = skeleton.offsets.astype(np.float64)
+    root, pelvis = positions[_PELVIS], rotations[_PELVIS]
+    whole = np.tile(pelvis, (len(JOINTS), 1, 1))
+    placed = forward_kinematics(whole, root, offsets)
+    lean = _swing(placed[_HEAD_JOINT] - root, positions[_HEAD] - root)
+    whole[_TRUNK_JOINTS] = lean @ pelvis
+    # The trunk leans from the hips on.
+    leaning = [*_TRUNK_JOINTS, *_SHOULDERS]
+    placed[leaning] = root + (placed[leaning] - root) @ lean.T
+    whole[_HEAD_JOINT] = rotations[_HEAD]
+    for joints, beyond, tracker in _STRAIGHT_LIMBS:
+        rotation = rotations[tracker]
+        bone = rotation @ offsets[joints[1:]].sum(0)
+        straight = _swing(bone, positions[tracker] - placed[joints[0]]) @ rotation
+        whole[joints[:-1]], whole[[joints[-1], *beyond]] = straight, rotation
+        for before, joint in pairwise([*joints, *beyond]):
+            placed[joint] = placed[before] + whole[before] @ offsets[joint]
+    return ReferenceBody(placed, quat.from_matrix(whole), skeleton)
+
+
+def _swing(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return the smallest rotation (3, 3) of one direction (3,) onto another."""
+    return rotation_between(normalize(before[None]), normalize(after[None]))[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,16 +19,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from ..body.skeleton import (
-    ADULT_SIZE,
-    FOOT_TRACKERS,
-    INDEX,
-    JOINTS,
-    TRACKER_JOINTS,
-    TRACKERS,
-    Skeleton,
-    forward_kinematics,
-)
+from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKER_JOINTS, TRACKERS, Skeleton
 from ..geometry.rotations import Y_AXIS, Z_AXIS, rotation_about
 from .subsets import shows_direction
 
@@ -121,8 +112,6 @@ class Stance:
         deviations: (6,) distance of each tracker from its usual mount in metres, 0 without one.
         elevations: (2,) angles of the arms above the horizontal in degrees.
         cost: Twice the negative log-likelihood of the stance.
-        body_positions: (22, 3) positions of all joints in metres, in the trackers' space.
-        body_rotations: (22, 3, 3) canonical global rotations of all joints.
     """
 
     positions: np.ndarray
@@ -132,8 +121,6 @@ class Stance:
     deviations: np.ndarray
     elevations: np.ndarray
     cost: float
-    body_positions: np.ndarray
-    body_rotations: np.ndarray
 
 
 def estimate_stance(
@@ -392,7 +379,6 @@ class _Likelihood:
         joints, rotations = self._pose(x)
         mounts = np.einsum("tji,tj->ti", rotations, self.positions - joints)
         tracked = are_tracked(self.positions)
-        body = _pose_body(self.skeleton, x, self.elevation, self.toes_out)
         return Stance(
             positions=joints,
             independent_positions=self.positions - np.einsum("tij,tj->ti", rotations, self.offsets),
@@ -401,8 +387,6 @@ class _Likelihood:
             deviations=np.where(tracked, np.linalg.norm(mounts - self.offsets, axis=-1), 0.0),
             elevations=np.degrees(self.elevation + x[_RAISE]),
             cost=float((self.residuals(x) ** 2).sum() + 2.0 * np.log(self.spreads[tracked]).sum()),
-            body_positions=body[0],
-            body_rotations=body[1],
         )
 
 
@@ -449,27 +433,3 @@ def _pose_joints(
         positions[foot] = hip + rotation_about(Z_AXIS, sign * x[_SPREAD]) @ (positions[foot] - hip)
     heading = rotation_about(Y_AXIS, x[_HEADING])
     return np.exp(x[_SIZE]) * positions @ heading.T + x[_POSITION], heading @ rotations
-
-
-def _pose_body(
-    skeleton: Skeleton, x: np.ndarray, elevation: float, toes_out: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions (22, 3) and rotations (22, 3, 3) of all joints for a stance.
-
-    Arms and legs are straight. Knees point where the toes do.
-    """
-    rotations = np.tile(np.eye(3), (len(JOINTS), 1, 1))
-    for number, (side, sign) in enumerate((("left", 1.0), ("right", -1.0))):
-        raised, swept = sign * (elevation + x[_RAISE][number]), -sign * x[_SWEEP][number]
-        arm = rotation_about(Y_AXIS, swept) @ rotation_about(Z_AXIS, raised)
-        foot = rotation_about(Y_AXIS, sign * toes_out)
-        leg = rotation_about(Z_AXIS, sign * x[_SPREAD]) @ foot
-        for parts, rotation in (
-            (("shoulder", "elbow", "wrist"), arm),
-            (("hip", "knee"), leg),
-            (("ankle", "toe"), foot),
-        ):
-            rotations[[INDEX[f"{side}_{part}"] for part in parts]] = rotation
-    rotations = rotation_about(Y_AXIS, x[_HEADING]) @ rotations
-    offsets = np.exp(x[_SIZE]) * skeleton.offsets.astype(np.float64)
-    return forward_kinematics(rotations, x[_POSITION], offsets), rotations

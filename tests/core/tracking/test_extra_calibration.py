@@ -11,20 +11,24 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, SEGMENTED_TRACKERS, Measurement
-from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
+from ssrhmr_core.body.skeleton import INDEX, PARENTS, TRACKER_JOINTS, TRACKERS, Skeleton
 from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_extra_mounts, draw_mounts
 from ssrhmr_core.evaluation.worn.movement import draw_habits, hold_reference, make_guided_movement
+from ssrhmr_core.geometry.rotations import from_quat, from_rotvec
 from ssrhmr_core.tracking.calibration import (
     Calibration,
     CalibrationOptions,
     Proportions,
     calibrate_at_stillest,
 )
+from ssrhmr_core.tracking.extra_calibration import pose_reference_body
 from ssrhmr_core.tracking.extra_mounts import ExtraMounts
 from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.movement_calibration import calibrate_from_movement
+from ssrhmr_core.tracking.reference_pose import ReferencePose, estimate_stance
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_skeleton
+from tests.core.mounts import MOUNT_SETS, mount_trackers
 
 ALL_TRACKERS: tuple[tuple[str, Measurement], ...] = tuple((n, "pose") for n in EXTRA_TRACKERS)
 INDICES = {name: index for index, name in enumerate(EXTRA_TRACKERS)}
@@ -320,3 +324,36 @@ def test_position_only_trackers_are_refined_in_the_pose_alone() -> None:
     assert joints is not None and own.joints.extras is not None
     away = np.linalg.norm(joints.positions - own.joints.extras.positions, axis=-1)
     assert np.median(away) < 0.03
+
+
+@pytest.mark.parametrize("reference", list(ReferencePose))
+def test_the_whole_body_stands_between_its_tracked_joints(reference: ReferencePose) -> None:
+    body = make_skeleton()
+    trackers = mount_trackers(body, MOUNT_SETS[1], 4, reference)
+    stance = estimate_stance(body, trackers.positions, reference)
+    assert stance is not None
+    whole = pose_reference_body(body, stance.positions, stance.rotations)
+    tracked = list(TRACKER_JOINTS)
+    np.testing.assert_allclose(whole.positions[tracked], stance.positions, atol=1e-5)
+    rotations = from_quat(whole.rotations)
+    np.testing.assert_allclose(rotations[tracked], stance.rotations, atol=1e-5)
+    bones = whole.positions[1:] - whole.positions[list(PARENTS[1:])]
+    lengths = np.linalg.norm(body.offsets[1:], axis=-1)
+    np.testing.assert_allclose(np.linalg.norm(bones, axis=-1), lengths, atol=1e-6)
+
+
+def test_a_leaning_trunk_carries_its_joints() -> None:
+    body = make_skeleton()
+    rest = body.t_pose().astype(float)
+    positions = rest[list(TRACKER_JOINTS)]
+    lean = from_rotvec(np.array([0.1, 0.0, 0.0]))
+    head, hand = TRACKERS.index("head"), TRACKERS.index("left_hand")
+    positions[head] = lean @ rest[INDEX["head"]]
+    shoulder = lean @ rest[INDEX["left_shoulder"]]
+    positions[hand] = shoulder + rest[INDEX["left_wrist"]] - rest[INDEX["left_shoulder"]]
+    whole = pose_reference_body(body, positions, np.tile(np.eye(3), (6, 1, 1)))
+    np.testing.assert_allclose(whole.positions[INDEX["left_shoulder"]], shoulder, atol=2e-3)
+    np.testing.assert_allclose(from_quat(whole.rotations)[INDEX["chest"]], lean, atol=5e-3)
+    elbow = shoulder + body.offsets[INDEX["left_elbow"]]
+    np.testing.assert_allclose(whole.positions[INDEX["left_elbow"]], elbow, atol=2e-3)
+    np.testing.assert_allclose(whole.positions[INDEX["left_knee"]], rest[INDEX["left_knee"]])
