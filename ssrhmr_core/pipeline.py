@@ -29,6 +29,7 @@ from .tracking.denoising import Smoothing, smooth
 from .tracking.dropout import mark_dropouts
 from .tracking.extra_joints import join, measure_joints
 from .tracking.extra_readings import ExtraReadings
+from .tracking.extra_trust import FADE_SECONDS, bridge_gaps, trust
 from .tracking.foot_planting import (
     ContactOptions,
     Contacts,
@@ -38,6 +39,7 @@ from .tracking.foot_planting import (
 )
 from .tracking.gap_filling import ANCHORS, GapFiller
 from .tracking.live_dropout import LiveDropoutDetector
+from .tracking.live_extras import LiveExtras
 from .tracking.one_euro import OneEuro
 from .tracking.take import Take, TrackerError
 from .tracking.untracked_feet import FootStepper
@@ -47,6 +49,8 @@ __all__ = ["Preset", "ReconstructionOptions", "Reconstructor", "Stage", "Weights
 Preset = Literal["ssrhmr", "ik"]
 Stage = Literal["network", "exact"]
 
+_FADE_FRAMES = round(FADE_SECONDS * MODEL_RATE) + 1
+"""Frames in which optional trackers fade out after they were lost."""
 _CHUNK = 1024
 """Frames computed at once: they fit the caches, and Esc is noticed several times per second."""
 
@@ -199,6 +203,7 @@ class Reconstructor:
         self._proportions = body_features(self._body.offsets, np.float32(self._body.size))
         self._gap_filler = GapFiller(self._weights, self._body, self.options.tracker_weights)
         self._foot_stepper = FootStepper(self._body)
+        self._extras = LiveExtras(self._body, self.options.smoothing.cutoff)
         # A tracker of the weight 0 counts as missing.
         self._counting = np.asarray(self.options.tracker_weights) > 0.0
         self.reset()
@@ -215,6 +220,8 @@ class Reconstructor:
         self._filter.reset()
         self._gap_filler.reset()
         self._foot_stepper.reset()
+        self._extras.reset()
+        self._extras_fade = 0
         self._worn = np.zeros(len(TRACKERS), bool)
         self._missing = np.full(len(TRACKERS), np.inf)
         self.expected_errors: np.ndarray | None = None
@@ -308,7 +315,34 @@ class Reconstructor:
             matrices[None].astype(np.float32),
             context,
             self._missing[None].astype(np.float32),
-            self._measure(extras and extras.scaled(float(1.0 / self._unit)), positions[None, 0]),
+            self._measure_frame(extras, positions, valid),
+        )
+
+    def _measure_frame(
+        self, extras: ExtraReadings | None, positions: np.ndarray, believed: np.ndarray
+    ) -> Measured | None:
+        """Return what optional trackers measure in the next frame, None if there are none.
+
+        Args:
+            extras: One frame of readings.
+            positions: (6, 3) positions of the six, in the units of the body.
+            believed: (6,) bool, which of the six count.
+        """
+        if extras is None:
+            if self._extras_fade <= 0:
+                return None
+            # Those that were there a moment ago fade out.
+            extras = ExtraReadings.empty(1)
+        self._extras_fade = _FADE_FRAMES if extras.worn else self._extras_fade - 1
+        trusted = self._extras.frame(extras.scaled(float(1.0 / self._unit)), positions, believed)
+        readings = replace(
+            extras, positions=trusted.positions[None], rotations=trusted.rotations[None]
+        )
+        return self._weigh(
+            readings,
+            trusted.positions_trust[None],
+            trusted.rotations_trust[None],
+            positions[None, 0],
         )
 
     def _grow_context(
@@ -422,7 +456,7 @@ class Reconstructor:
             quat.to_matrix(clock.rotations).astype(np.float32),
             context,
             seconds_missing(raw.valid, MODEL_RATE),
-            self._measure(clock.extras, clock.positions[:, 0]),
+            self._measure(clock),
         )
         parts: list[_Posed] = []
         done = 0
@@ -473,7 +507,9 @@ class Reconstructor:
         if self._unit != 1.0:
             extras = take.extras.scaled(float(1.0 / self._unit)) if take.extras else None
             take = replace(take, positions=take.positions / self._unit, extras=extras)
-        take = smooth(mark_dropouts(take), self.options.smoothing)
+        take = smooth(mark_dropouts(take, self._body), self.options.smoothing)
+        if take.extras is not None:
+            take = replace(take, extras=bridge_gaps(take.extras, take.times))
         raw = take.resampled()
         matrices = quat.to_matrix(raw.rotations).astype(np.float32)
         return take, raw, self._take_context(raw, matrices)
@@ -484,19 +520,30 @@ class Reconstructor:
             return contacts_from_ranges(self.options.contacts, clock.times - clock.times[0])
         return detect_contacts(clock, self._body, self.options.contact_options)
 
-    def _measure(self, readings: ExtraReadings | None, roots: np.ndarray) -> Measured | None:
-        """Return what optional trackers measure, None if there are none.
+    def _measure(self, take: Take) -> Measured | None:
+        """Return what optional trackers measure in a cleaned take, None if there are none."""
+        readings = take.extras
+        if readings is None or not readings.worn:
+            return None
+        return self._weigh(readings, *trust(readings, take.times), take.positions[:, 0])
+
+    def _weigh(
+        self,
+        readings: ExtraReadings,
+        position_trust: np.ndarray,
+        rotation_trust: np.ndarray,
+        roots: np.ndarray,
+    ) -> Measured:
+        """Return what optional trackers measure, as far as they are trusted and count.
 
         Args:
             readings: Calibrated readings of F frames.
+            position_trust: (F, 9) trust in the positions.
+            rotation_trust: (F, 9) trust in the rotations.
             roots: (F, 3) positions of the hips.
         """
-        if readings is None or not readings.worn:
-            return None
         weights = np.asarray(self.options.extra_weights, np.float32)
-        return measure_joints(
-            readings, weights * readings.has_position, weights * readings.has_rotation, roots
-        )
+        return measure_joints(readings, weights * position_trust, weights * rotation_trust, roots)
 
     def _pose_slices(self, tracked: _Tracked) -> Iterator[_Posed]:
         """Pose trackers, some frames at a time."""
@@ -578,7 +625,7 @@ class Reconstructor:
         if result.rotations is motion.rotations or not self._exact:
             return result
         root = trackers.positions[:, 0]
-        measured = self._measure(trackers.extras, root)
+        measured = self._measure(trackers)
         rotations = np.empty_like(result.rotations)
         for part in slices(len(result)):
             guess = result.part(part)

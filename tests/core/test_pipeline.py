@@ -256,3 +256,36 @@ def test_optional_trackers_in_other_units(motion: Motion) -> None:
     scaled = replace(take, positions=100.0 * take.positions, extras=take.extras.scaled(100.0))
     result = Reconstructor(motion.skeleton.scaled(100.0)).clip(scaled)
     np.testing.assert_allclose(result.positions(), 100.0 * expected.positions(), atol=0.05)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_optional_trackers_come_and_go_without_a_jump(motion: Motion, live: bool) -> None:
+    take = Take.from_motion(motion, EXTRAS)
+    assert take.extras is not None
+    lost = slice(60, 90)
+    take.extras.has_position[lost] = take.extras.has_rotation[lost] = False
+    reconstructor = Reconstructor(motion.skeleton, ReconstructionOptions(causal=live))
+    result = reconstructor.replay(take)[0] if live else reconstructor.clip(take)
+    errors = np.linalg.norm(result.positions() - motion.positions(), axis=-1)[:, MEASURED]
+    assert np.percentile(errors[:45], 99) < 0.001 and np.percentile(errors[105:], 99) < 0.001
+    assert errors[70:80].max() > 0.005
+    # Neither in a frame of the loss nor of the return does a joint leap.
+    steps = np.abs(np.diff(errors, axis=0)).max(1)
+    assert steps.max() < 0.5 * errors.max()
+
+
+def test_implausible_optional_trackers_break_nothing(motion: Motion) -> None:
+    """A knee that was left on the floor two metres away is not believed."""
+    take = Take.from_motion(motion, EXTRAS)
+    assert take.extras is not None
+    take.extras.positions[:, EXTRA_TRACKERS.index("left_knee")] = (2.0, 0.0, 2.0)
+    without = Take.from_motion(motion, [name for name in EXTRAS if name != "left_knee"])
+    result, expected = (Reconstructor(motion.skeleton).clip(each) for each in (take, without))
+    knee = INDEX["left_knee"]
+    errors, bare = (
+        np.linalg.norm(each.positions() - motion.positions(), axis=-1)
+        for each in (result, expected)
+    )
+    others = [joint for joint in MEASURED if joint != knee]
+    assert np.percentile(errors[:, others], 99) < 0.001
+    assert errors[:, knee].max() < bare[:, knee].max() + 0.1
