@@ -28,7 +28,7 @@ from ..tracking.calibration import (
     warn_of_movement,
 )
 from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
-from ..tracking.roles import ALL_ROLES, name_of_role, segment_from_name
+from ..tracking.roles import name_of_role, segment_from_name
 from ..tracking.subsets import explain_missing, mask_of, rotate_positions_only
 from ..tracking.take import Take, TrackerError
 from .recording import RawTake, TakeRecorder
@@ -40,7 +40,7 @@ _STILL_WINDOW = 1.0
 """Seconds before the end of a countdown in which the stillest moment is searched."""
 _BUFFERED = MAX_FRAMES / MODEL_RATE + 0.5
 """Seconds of readings that are kept: what frames that are due need, and a gap before them."""
-_MAX_BUFFERS = MAX_DEVICES + len(ALL_ROLES)
+_MAX_BUFFERS = MAX_DEVICES + len(TRACKERS)
 """Number of devices of which readings are kept."""
 _DETAIL_KINDS = (FINGER, SHAPE)
 _MAX_DETAILS = 256

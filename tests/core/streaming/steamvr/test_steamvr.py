@@ -136,6 +136,14 @@ def test_roles_that_are_changed_in_steamvr(steam_vr: SteamVr) -> None:
     assert steam_vr.roles()["right_foot"] == "LHR-2"
 
 
+@pytest.mark.parametrize("role", ["chest", "left_elbow", "right_knee", "left_shoulder"])
+def test_roles_of_optional_trackers(steam_vr: SteamVr, role: str) -> None:
+    properties = {**DEVICES[6]["properties"], "7000": f"vive_tracker_{role}"}
+    steam_vr.change(6, properties=properties)
+    steam_vr.wait_for(lambda: steam_vr.roles().get(role) == "LHR-3")
+    assert "right_foot" not in steam_vr.roles()
+
+
 @pytest.mark.parametrize("lost", [{"valid": False}, {"result": 201}, {"result": 300}])
 def test_devices_that_are_not_seen(steam_vr: SteamVr, lost: dict[str, Any]) -> None:
     steam_vr.wait_for(lambda: len(steam_vr.newest) == 6 and steam_vr.newest["LHR-2"].valid)
