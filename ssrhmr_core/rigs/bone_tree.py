@@ -33,6 +33,8 @@ _RIGGING = frozenset(
 """Words that many bones of one rig share and that are no character's name."""
 _LAYER = re.compile(r"(?:^|[-_ .:|])(def|org|mch|str|fk)[-_ .]", re.IGNORECASE)
 """Marks of the layers that the bones of generated rigs are in."""
+_LAYER_MARK = re.compile(r"(?<![^-_ .:|])(?:def|org|mch|str|fk)[-_ .]", re.IGNORECASE)
+"""The same without what stands before them."""
 
 WITHOUT_SIDE = "?"
 """Stands for the side in the key of a name that is compared as a whole."""
@@ -121,7 +123,7 @@ class BoneTree:
     @cached_property
     def names_without_layer(self) -> list[str]:
         """The names without the mark of their layer."""
-        return [_LAYER.sub("", name) for name in self.names]
+        return [_LAYER_MARK.sub("", name) for name in self.names]
 
     def has_layer(self, layer: str) -> bool:
         """Tell whether the rig has a layer of bones."""

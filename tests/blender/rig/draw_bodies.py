@@ -31,7 +31,7 @@ from tests.blender.rig.test_families import build
 from tests.core.conftest import make_skeleton
 from tests.core.example_rigs import RIGS
 
-_WIDTH, _HEIGHT = 200, 300
+_WIDTH, _HEIGHT = 150, 250
 _COLUMNS = 5
 _RADII = {
     "hips": 0.11,
@@ -210,20 +210,22 @@ def draw_views(body: bpy.types.Object, frame: int, folder: Path) -> np.ndarray:
     """Return pictures (height, 2 width, 4) of a body from the front and from its left."""
     scene: Any = bpy.context.scene
     scene.frame_set(frame)
+    scene.view_settings.view_transform = "Standard"
     evaluated = body.evaluated_get(bpy.context.evaluated_depsgraph_get())
     points = np.array([evaluated.matrix_world @ v.co for v in evaluated.data.vertices])
     middle = 0.5 * (points.min(0) + points.max(0))
     ground = bpy.data.meshes.new("Floor")
-    size = 1.2
+    height = float(points[:, 2].max())
+    size = 0.4 * height
     ground.from_pydata([(-size, -size, 0), (size, -size, 0), (size, size, 0), (-size, size, 0)],
                        [], [(0, 1, 2, 3)])  # fmt: skip
     floor = bpy.data.objects.new("Floor", ground)
     floor.location = (middle[0], middle[1], 0.0)
-    floor.color = (0.45, 0.5, 0.55, 1.0)
-    body.color = (0.9, 0.72, 0.5, 1.0)
+    floor.color = (0.35, 0.42, 0.5, 1.0)
+    body.color = (0.95, 0.62, 0.32, 1.0)
     scene.collection.objects.link(floor)
     data = bpy.data.cameras.new("Camera")
-    data.type, data.ortho_scale = "ORTHO", 2.4
+    data.type, data.ortho_scale = "ORTHO", 1.2 * height
     camera = bpy.data.objects.new("Camera", data)
     scene.collection.objects.link(camera)
     scene.camera = camera
@@ -233,11 +235,12 @@ def draw_views(body: bpy.types.Object, frame: int, folder: Path) -> np.ndarray:
     shading = scene.display.shading
     shading.light, shading.color_type, shading.show_cavity = "STUDIO", "OBJECT", True
     world = bpy.data.worlds.new("World")
-    scene.world, world.color = world, (0.8, 0.8, 0.8)
+    scene.world, world.color = world, (0.93, 0.93, 0.93)
+    centre = Vector((middle[0], middle[1], 0.5 * height))
     pictures = []
-    for view, away in (("front", (0.0, -8.0, 0.6)), ("side", (8.0, 0.0, 0.6))):
-        camera.location = Vector((middle[0], middle[1], 0.9)) + Vector(away)
-        target = Vector((middle[0], middle[1], 0.9)) - camera.location
+    for view, away in (("front", (0.0, -8.0, 1.2)), ("side", (8.0, 0.0, 1.2))):
+        camera.location = centre + Vector(away)
+        target = centre - camera.location
         camera.rotation_euler = target.to_track_quat("-Z", "Y").to_euler()
         render.filepath = str(folder / f"{view}.png")
         bpy.ops.render.render(write_still=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.body.skeleton import INDEX, Skeleton
+from ssrhmr_core.rigs.bone_tree import BoneTree
 from tests.core.example_rigs import LR, RIGS, Rig, both, place_bones
 
 LIMBS = ("thigh.$ shin.$ foot.$", "shoulder.$ upper_arm.$ forearm.$ hand.$")
@@ -90,3 +91,20 @@ def test_hips_that_only_look_wrong_stay(kind: str) -> None:
     mapping = rig.map()
     assert rig.named(mapping)["hips"] == joints["hips"]
     assert mapping.confidence[INDEX["hips"]] == 1.0
+
+
+@pytest.mark.parametrize("prefix", ["", "Hero_"])
+def test_a_double_in_another_layer_is_no_joint_of_its_own(prefix: str) -> None:
+    """``FK-Chest`` carries ``Chest``, which arms and head hang on: both are the chest."""
+    rig, joints = RIGS["CloudRig controls"]
+    prefixed = Rig()
+    for name, parent in zip(rig.names, rig.parents, strict=True):
+        prefixed.add(prefix + name, parent)
+    named = prefixed.named(prefixed.map())
+    assert named == {joint: prefix + bone for joint, bone in joints.items()}
+
+
+def test_marks_of_layers_are_taken_off() -> None:
+    names = ["FK-Chest", "Hero_FK-Chest", "Chest", "Fk Chest", "Orchid", "MCH-FK-Chest"]
+    without = ["Chest", "Hero_Chest", "Chest", "Chest", "Orchid", "Chest"]
+    assert BoneTree(names, [-1] * 6).names_without_layer == without
