@@ -6,24 +6,22 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from .body.extra_trackers import EXTRA_TRACKERS
-from .body.interpolation import MODEL_RATE, interpolate, interpolate_rotations, slices
+from .body.interpolation import MODEL_RATE, interpolate, interpolate_rotations
 from .body.motion import Motion
 from .body.retarget import retarget
-from .body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing, units_per_metre
-from .geometry.rotations import from_quat, to_quat
-from .model.certainty import expect_log_errors, seconds_missing
+from .body.skeleton import TRACKERS, Skeleton, units_per_metre
+from .geometry.rotations import from_quat
+from .model.certainty import seconds_missing
 from .model.context import UNKNOWN, GrowingContext, encode_take
-from .model.features import HISTORY, body_features, frame_features, step_features
-from .model.ik_baseline import predict_without_network
-from .model.network import NetworkInputs, Prediction, predict
+from .model.features import body_features
+from .model.posing import PosedFrames, Poser, Preset, Stage, TrackedFrames
 from .model.weights import WeightsError, load_weights
-from .solver import LIMBS, Measured, solve
+from .solver import Measured
 from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
 from .tracking.denoising import Smoothing, smooth
 from .tracking.dropout import mark_dropouts
@@ -46,13 +44,8 @@ from .tracking.untracked_feet import FootStepper
 
 __all__ = ["Preset", "ReconstructionOptions", "Reconstructor", "Stage", "WeightsError"]
 
-Preset = Literal["ssrhmr", "ik"]
-Stage = Literal["network", "exact"]
-
 _FADE_FRAMES = round(FADE_SECONDS * MODEL_RATE) + 1
 """Frames in which optional trackers fade out after they were lost."""
-_CHUNK = 1024
-"""Frames computed at once: they fit the caches, and Esc is noticed several times per second."""
 
 
 @dataclass(frozen=True)
@@ -90,60 +83,6 @@ class ReconstructionOptions:
     certainty: bool = False
 
 
-class _History(NamedTuple):
-    """What the network reads of the current frame and of the earlier ones in ``HISTORY``.
-
-    Attributes:
-        features: (F, 1 + H, n) features of the trackers.
-        roots: (F, 1 + H, 3) positions of the pelvis.
-        root_rotations: (F, 1 + H, 3, 3) rotations of the pelvis.
-    """
-
-    features: np.ndarray
-    roots: np.ndarray
-    root_rotations: np.ndarray
-
-
-class _Tracked(NamedTuple):
-    """Trackers of some frames as the poses meet them: complete, and in the units of the body.
-
-    Attributes:
-        positions: (F, 6, 3) positions.
-        matrices: (F, 6, 3, 3) rotations.
-        context: (64,) context of the performer, or (F, 64) contexts at each frame.
-        missing: (F, 6) seconds for which each tracker has been filled in.
-        measured: What optional trackers measure; None if there are none.
-    """
-
-    positions: np.ndarray
-    matrices: np.ndarray
-    context: np.ndarray
-    missing: np.ndarray
-    measured: Measured | None
-
-    def part(self, frames: np.ndarray) -> _Tracked:
-        """Return some frames."""
-        return _Tracked(
-            self.positions[frames],
-            self.matrices[frames],
-            self.context if self.context.ndim == 1 else self.context[frames],
-            self.missing[frames],
-            None if self.measured is None else self.measured.part(frames),
-        )
-
-
-class _Posed(NamedTuple):
-    """Poses of some frames.
-
-    Attributes:
-        rotations: (F, 22, 4) global rotations.
-        errors: (F, 22) expected position errors, in the units of the body; None if not asked for.
-    """
-
-    rotations: np.ndarray
-    errors: np.ndarray | None
-
-
 class Reconstructor:
     """Reconstructs whole bodies from six calibrated trackers, for one skeleton.
 
@@ -179,7 +118,6 @@ class Reconstructor:
         """
         self.skeleton, self.options = skeleton, options
         self._weights = load_weights(weights) if options.preset == "ssrhmr" else {}
-        self._exact = options.stage == "exact"
         self._filter = OneEuro(options.smoothing.cutoff)
         self._detector = LiveDropoutDetector()
         self.set_performer(performer)
@@ -201,6 +139,13 @@ class Reconstructor:
         # Limits for noise, glitches and standing feet are in metres on a human body.
         self._body = body.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else body
         self._proportions = body_features(self._body.offsets, np.float32(self._body.size))
+        self._poser = Poser(
+            self._weights,
+            self._body,
+            self._proportions,
+            stage=self.options.stage,
+            certainty=self.options.certainty,
+        )
         self._gap_filler = GapFiller(self._weights, self._body, self.options.tracker_weights)
         self._foot_stepper = FootStepper(self._body)
         self._extras = LiveExtras(self._body, self.options.smoothing.cutoff)
@@ -215,7 +160,7 @@ class Reconstructor:
 
     def interrupt(self) -> None:
         """Forget how the body moved, but not the performer: frames are missing before the next."""
-        self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._poser.reset()
         self._detector.reset()
         self._filter.reset()
         self._gap_filler.reset()
@@ -255,8 +200,7 @@ class Reconstructor:
         """
         valid = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
         tracked = self._track(positions, rotations, valid, extras)
-        history = self._remember(tracked.positions, tracked.matrices)
-        posed = self._pose(history, tracked)
+        posed = self._poser.frame(tracked)
         self.expected_errors = None if posed.errors is None else posed.errors[0] * self._unit
         quats, root = posed.rotations, tracked.positions[:, 0] * self._unit
         if self._performer is None:
@@ -280,14 +224,14 @@ class Reconstructor:
             frames.append(self._track(take.positions[frame], take.rotations[frame], valid, extras))
             believed[frame] = self.believed
         self.reset()
-        tracked = _Tracked(
+        tracked = TrackedFrames(
             np.concatenate([frame.positions for frame in frames]),
             np.concatenate([frame.matrices for frame in frames]),
             np.stack([frame.context for frame in frames]),
             np.concatenate([frame.missing for frame in frames]),
             join([frame.measured for frame in frames]),
         )
-        rotations = np.concatenate([posed.rotations for posed in self._pose_slices(tracked)])
+        rotations = np.concatenate([posed.rotations for posed in self._poser.slices(tracked)])
         return self._to_skeleton(take.times, rotations, tracked.positions[:, 0]), believed
 
     def _track(
@@ -296,7 +240,7 @@ class Reconstructor:
         rotations: np.ndarray,
         valid: np.ndarray,
         extras: ExtraReadings | None,
-    ) -> _Tracked:
+    ) -> TrackedFrames:
         """Return one frame of trackers, complete and clean as far as earlier frames allow."""
         positions = np.asarray(positions, np.float32) / self._unit
         rotations = np.asarray(rotations, np.float32)
@@ -310,7 +254,7 @@ class Reconstructor:
         if self.options.preset == "ssrhmr":
             self._worn |= valid & self._counting
             positions, matrices = self._foot_stepper.frame(positions, matrices, self._worn)
-        return _Tracked(
+        return TrackedFrames(
             positions[None],
             matrices[None].astype(np.float32),
             context,
@@ -363,15 +307,6 @@ class Reconstructor:
         growing = GrowingContext(self._weights, self._proportions)
         rows = zip(take.positions, matrices, valid, strict=True)
         return np.stack([growing.add(*row) for row in rows])
-
-    def _remember(self, positions: np.ndarray, matrices: np.ndarray) -> _History:
-        """Add a frame, (1, 6, 3) and (1, 6, 3, 3), to the past and return its history."""
-        features = frame_features(positions, matrices, self._proportions.size)
-        current = (features, positions[:, 0], matrices[:, 0])
-        self._past = [current, *self._past[: max(HISTORY)]]
-        oldest = len(self._past) - 1
-        frames = [self._past[min(ago, oldest)] for ago in (0, *HISTORY)]
-        return _History(*(np.concatenate(table)[None] for table in zip(*frames, strict=True)))
 
     def clip(
         self,
@@ -451,16 +386,16 @@ class Reconstructor:
                 self.options.planting,
                 self.options.contact_options.release,
             )
-        tracked = _Tracked(
+        tracked = TrackedFrames(
             clock.positions,
             quat.to_matrix(clock.rotations).astype(np.float32),
             context,
             seconds_missing(raw.valid, MODEL_RATE),
             self._measure(clock),
         )
-        parts: list[_Posed] = []
+        parts: list[PosedFrames] = []
         done = 0
-        for posed in self._pose_slices(tracked):
+        for posed in self._poser.slices(tracked):
             parts.append(posed)
             done += len(posed.rotations)
             yield done / len(clock)
@@ -545,17 +480,6 @@ class Reconstructor:
         weights = np.asarray(self.options.extra_weights, np.float32)
         return measure_joints(readings, weights * position_trust, weights * rotation_trust, roots)
 
-    def _pose_slices(self, tracked: _Tracked) -> Iterator[_Posed]:
-        """Pose trackers, some frames at a time."""
-        features = frame_features(tracked.positions, tracked.matrices, self._proportions.size)
-        for begin in range(0, len(features), _CHUNK):
-            frames = np.arange(begin, min(begin + _CHUNK, len(features)))
-            past = np.maximum(frames[:, None] - np.array([0, *HISTORY]), 0)
-            history = _History(
-                features[past], tracked.positions[past, 0], tracked.matrices[past, 0]
-            )
-            yield self._pose(history, tracked.part(frames))
-
     def _fill_gaps(self, take: Take, context: np.ndarray) -> Take:
         """Fill in trackers that are not valid, given the context of the performer.
 
@@ -582,80 +506,13 @@ class Reconstructor:
             )
         return take
 
-    def _pose(self, history: _History, tracked: _Tracked) -> _Posed:
-        """Predict poses from trackers."""
-        skeleton = self._proportions.skeleton
-        if self.options.preset == "ik":
-            guess, poles = predict_without_network(quat.from_matrix(tracked.matrices))
-            if self._exact:
-                guess = solve(
-                    guess, poles, tracked.positions, tracked.matrices, skeleton, tracked.measured
-                )
-            return _Posed(self._to_rotations(guess), None)
-        features = history.features[:, 0]
-        steps = step_features(
-            features,
-            history.features[:, 1:],
-            history.roots,
-            history.root_rotations,
-            self._proportions.size,
-        )
-        inputs = NetworkInputs(features, steps, tracked.context, tracked.measured)
-        prediction = predict(
-            self._weights, inputs, tracked.positions, tracked.matrices, self._proportions
-        )
-        body = prediction.exact if self._exact else prediction.learned
-        return _Posed(self._to_rotations(body), self._expect_errors(prediction, tracked))
-
-    def _expect_errors(self, prediction: Prediction, tracked: _Tracked) -> np.ndarray | None:
-        """Return the expected position errors (F, 22), None if nobody asks for them."""
-        if not self.options.certainty:
-            return None
-        logs = expect_log_errors(self._weights, prediction.hidden, tracked.missing)
-        return np.exp(logs) * np.float32(self._body.size)
-
-    def _to_rotations(self, body: np.ndarray) -> np.ndarray:
-        """Convert matrices (F, 22, 3, 3) to quaternions; missing joints inherit from parents."""
-        inherit_missing(body, self._body.present)
-        return to_quat(body)
-
     def _resample(self, motion: Motion, trackers: Take) -> Motion:
         """Resample a motion to the times of its trackers, with exact end effectors there too."""
         result = motion.at(trackers.times)
-        if result.rotations is motion.rotations or not self._exact:
+        if result.rotations is motion.rotations:
             return result
-        root = trackers.positions[:, 0]
-        measured = self._measure(trackers)
-        rotations = np.empty_like(result.rotations)
-        for part in slices(len(result)):
-            guess = result.part(part)
-            matrices = guess.matrices()
-            body = solve(
-                matrices,
-                self._find_poles(matrices, guess.root),
-                trackers.positions[part],
-                quat.to_matrix(trackers.rotations[part]).astype(np.float32),
-                self._proportions.skeleton,
-                measured and measured.part(np.arange(part.start, part.stop)),
-            )
-            rotations[part] = self._to_rotations(body)
-        return Motion(self._body, trackers.times, rotations, root)
-
-    def _find_poles(self, rotations: np.ndarray, root: np.ndarray) -> np.ndarray:
-        """Return the directions (F, 4, 3) in which knees and elbows bend.
-
-        Args:
-            rotations: (F, 22, 3, 3) global rotations of the joints.
-            root: (F, 3) positions of the hips.
-        """
-        joints = forward_kinematics(rotations, root, self._body.offsets)
-        # The position of a knee or elbow between two frames is the side to which it bends.
-        return np.stack(
-            [
-                joints[:, limb.lower] - 0.5 * (joints[:, limb.upper] + joints[:, limb.end])
-                for limb in LIMBS
-            ],
-            1,
+        return self._poser.meet(
+            result, trackers.positions, trackers.rotations, self._measure(trackers)
         )
 
 

@@ -90,7 +90,7 @@ class Measured(NamedTuple):
     position_trust: Array
     rotation_trust: Array
 
-    def part(self, frames: Array) -> Measured:
+    def part(self, frames: slice | np.ndarray) -> Measured:
         """Return some frames."""
         return Measured(*(values[frames] for values in self))
 
