@@ -65,8 +65,8 @@ class ReconstructionOptions:
         tracker_weights: How much each of the six trackers counts, from 0 (as if it were missing)
             to 1 (exactly). Pelvis or head must have the weight 1.
         extra_weights: The same for each of the nine optional trackers.
-        causal: Let the networks know of the performer, and of lost trackers, only what earlier
-            frames of the take show, as live, instead of the whole take.
+        causal: Let the network know of the performer only what earlier frames of the take show, as
+            live, instead of the whole take.
         certainty: Whether to predict how large the errors of the poses are, see
             :attr:`Reconstructor.expected_errors`.
     """
@@ -496,9 +496,7 @@ class Reconstructor:
             )
         if self.options.preset == "ssrhmr":
             worn = take.valid.any(0) & self._counting
-            ahead = not self.options.causal
-            filled = self._gap_filler.clip(take, context, ahead=ahead)
-            return self._foot_stepper.clip(filled, worn)
+            return self._foot_stepper.clip(self._gap_filler.clip(take, context), worn)
         if missing:
             raise TrackerError(
                 f"never seen in this take: {', '.join(missing)}:"

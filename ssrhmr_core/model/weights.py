@@ -28,13 +28,7 @@ _DAMAGED = (
 def shapes() -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of all weights; matrices are (inputs, outputs)."""
     needed = network.shapes() | tracker_predictor.shapes() | context.shapes()
-    return needed | added_shapes()
-
-
-def added_shapes() -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the weights that earlier versions of the file lack."""
-    read_extras = network.extra_shapes() | certainty.shapes()
-    return read_extras | tracker_predictor.whole_shapes()
+    return needed | network.extra_shapes() | certainty.shapes()
 
 
 class WeightsError(ValueError):
@@ -123,7 +117,7 @@ def _complete(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name in ("generator.in.w", "filling.in.w"):
             if name in arrays:
                 arrays[name] = np.pad(arrays[name], ((0, context.CONTEXT), (0, 0)))
-    added = context.shapes() | added_shapes()
+    added = context.shapes() | network.extra_shapes() | certainty.shapes()
     for name, shape in added.items():
         arrays.setdefault(name, np.zeros(shape, np.float32))
     return arrays

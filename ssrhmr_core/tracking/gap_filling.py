@@ -23,15 +23,7 @@ from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, TRACKERS, Skeleton
 from ..geometry.rotations import from_rotvec, heading, rotate, to_rotvec, transpose
 from ..model.context import UNKNOWN
-from ..model.tracker_predictor import (
-    AGO,
-    LIVE,
-    WHOLE,
-    TrackerHistory,
-    encode_whole,
-    has_whole_net,
-    predict_trackers,
-)
+from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
 from .plausibility import TALLEST
 from .take import Take, TrackerError
@@ -65,8 +57,6 @@ _KEPT_OUTPUTS = 4
 """Frames from which the speed is measured at which a tracker is lost or returns."""
 _CHUNK = 2048
 
-_CONTEXT_FRAMES = 256
-"""Number of frames, spread over the take, that show a performer."""
 _Pose = tuple[np.ndarray, np.ndarray]
 """Positions (..., 3) and rotations (..., 3, 3)."""
 
@@ -74,8 +64,7 @@ _Pose = tuple[np.ndarray, np.ndarray]
 class GapFiller:
     """Fills in lost trackers on the model's clock.
 
-    ``clip`` takes a whole take and ``frame`` one frame after the other. Both give the same, unless
-    ``clip`` is to look ahead.
+    ``clip`` takes a whole take and ``frame`` one frame after the other; both give the same.
     """
 
     def __init__(
@@ -161,22 +150,19 @@ class GapFiller:
             (positions, rotations, known & others) for positions, rotations, known in self._past
         ]
 
-    def clip(self, take: Take, context: np.ndarray = UNKNOWN, *, ahead: bool = False) -> Take:
+    def clip(self, take: Take, context: np.ndarray = UNKNOWN) -> Take:
         """Return the take with all trackers valid.
 
         Args:
             take: The take on the model's clock.
-            context: (64,) context of the performer, or (F, 64) contexts at each frame, for
-                predictions that do not look ahead.
-            ahead: Whether predictions may look ahead, and at the performer in the whole take.
+            context: (64,) context of the performer, or (F, 64) contexts at each frame.
         """
-        ahead = ahead and has_whole_net(self._weights)
         if self._unaided is None:
-            return self._fill_take(take, context, ahead)
+            return self._fill_take(take, context)
         full_weight = self._tracker_weights == 1.0
         without = replace(take, valid=take.valid & full_weight)
-        aided = self._fill_take(take, context, ahead)
-        unaided = self._unaided.clip(without, context, ahead=ahead)
+        aided = self._fill_take(take, context)
+        unaided = self._unaided.clip(without, context)
         share = self._tracker_weights[:, None]
         mixed = quat.slerp(
             unaided.rotations.astype(np.float64),
@@ -190,32 +176,23 @@ class GapFiller:
             rotations=quat.normalize(mixed).astype(np.float32),
         )
 
-    def _fill_take(self, take: Take, context: np.ndarray, ahead: bool) -> Take:
+    def _fill_take(self, take: Take, context: np.ndarray) -> Take:
         """Fill in a take whose valid trackers all count fully."""
         if take.valid.all():
             return take
         positions, rotations, known = _hold_anchors(
             take.positions, quat.to_matrix(take.rotations).astype(np.float32), take.valid
         )
-        net = WHOLE if ahead else LIVE
-        if ahead:
-            context = self._encode_whole(positions, rotations, known)
         filled_positions, filled_rotations = positions.copy(), rotations.copy()
         rows = np.flatnonzero(~take.valid.all(1))
         for begin in range(0, len(rows), _CHUNK):
             part = rows[begin : begin + _CHUNK]
-            moments = part[:, None] - np.array(net.ago)
-            inside = (moments >= 0) & (moments < len(take))
-            # Live, the first frame stands for all before it.
-            moments = np.clip(moments, 0, len(take) - 1)
-            counted = known[moments] & inside[..., None] if ahead else known[moments]
+            past = np.maximum(part[:, None] - np.array(AGO), 0)
             history = TrackerHistory(
-                positions[moments], rotations[moments], counted.astype(np.float32)
+                positions[past], rotations[past], known[past].astype(np.float32)
             )
             own = context if context.ndim == 1 else context[part]
-            predicted = predict_trackers(
-                self._weights, history, self._offsets, self._size, own, net
-            )
+            predicted = predict_trackers(self._weights, history, self._offsets, self._size, own)
             lost = ~known[part]
             filled_positions[part] = np.where(lost[..., None], predicted[0], filled_positions[part])
             filled_rotations[part] = np.where(
@@ -237,16 +214,6 @@ class GapFiller:
             rotations=quat.normalize(quat.from_matrix(filled_rotations)).astype(np.float32),
             valid=np.ones_like(take.valid),
         )
-
-    def _encode_whole(
-        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray
-    ) -> np.ndarray:
-        """Return the context (64,) of a take (F, 6, ...) for the net for whole takes."""
-        rows = np.unique(np.linspace(0, len(known) - 1, _CONTEXT_FRAMES).astype(int))
-        frames = TrackerHistory(
-            positions[rows, None], rotations[rows, None], known[rows, None].astype(np.float32)
-        )
-        return encode_whole(self._weights, frames, self._offsets, self._size)
 
     def frame(
         self,

@@ -16,14 +16,7 @@ from ..body.skeleton import TRACKER_JOINTS, forward_kinematics
 from ..model import certainty, context
 from ..model.features import HISTORY, body_features, frame_features, step_features
 from ..model.network import NetworkInputs, Prediction, extra_shapes, predict
-from ..model.tracker_predictor import (
-    AGO,
-    WHOLE,
-    TrackerHistory,
-    encode_whole,
-    predict_trackers,
-    whole_shapes,
-)
+from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..model.weights import shapes
 from ..solver import Measured
 from .augment import Batch
@@ -38,11 +31,8 @@ _VELOCITY_STEPS = (1, 3, 5)
 
 _SMALLEST_ERROR = 3e-4
 """Error, in sizes of the body, below which expected errors need not tell anything apart."""
-Scope = Literal["six", "extras", "whole"]
-_SCOPES = {"extras": extra_shapes() | certainty.shapes(), "whole": whole_shapes()}
-_ADDED = [name for names in _SCOPES.values() for name in names]
-_CENTRE = 16
-"""Number of frames in the middle of a window that are trained on with scope "whole"."""
+Scope = Literal["six", "extras"]
+_EXTRAS = extra_shapes() | certainty.shapes()
 
 
 @dataclass(frozen=True)
@@ -80,7 +70,7 @@ class Stages(nn.Module):
             scope: The weights to train, see :class:`ssrhmr_core.training.recipe.Recipe`.
         """
         super().__init__()
-        self._terms, self._scope = asdict(terms or Terms()), scope
+        self._terms = asdict(terms or Terms())
         generator = torch.Generator().manual_seed(seed)
         self.weights = nn.ParameterDict()
         for name, shape in shapes().items():
@@ -90,7 +80,7 @@ class Stages(nn.Module):
             if name in extra_shapes():
                 scale = 0.0
             values = scale * torch.randn(shape, generator=generator)
-            trained = name in _SCOPES[scope] if scope in _SCOPES else name not in _ADDED
+            trained = (name in _EXTRAS) == (scope == "extras")
             self.weights[_key(name)] = nn.Parameter(values, requires_grad=trained)
 
     def named(self) -> dict[str, Tensor]:
@@ -117,7 +107,7 @@ class Stages(nn.Module):
         """
         drawn = [
             shapes
-            for shapes in (context.shapes(), certainty.shapes(), whole_shapes())
+            for shapes in (context.shapes(), certainty.shapes())
             if not any(arrays[name].any() for name in shapes)
         ]
         with torch.no_grad():
@@ -131,9 +121,6 @@ class Stages(nn.Module):
         Positions count in sizes of the body, rotations as differences of matrices; the final pose
         is the one after the exact solve. The velocity terms follow the publication.
         """
-        if self._scope == "whole":
-            filled = self._fill_whole(batch, readings)
-            return self._terms["filled"] * filled, {"filled": filled}
         performers = self._encode_performers(batch, readings)
         positions, rotations, filled = self._complete(batch, readings, performers)
         now = slice(max(HISTORY), None)
@@ -267,38 +254,6 @@ class Stages(nn.Module):
         positions = positions.index_put((rows,), position.detach())
         rotations = rotations.index_put((rows,), rotation.detach())
         return positions, rotations, loss
-
-    def _fill_whole(self, batch: Batch, readings: Readings) -> Tensor:
-        """Return the loss of lost trackers that are predicted from the past and the future."""
-        positions, rotations, valid = readings.positions, readings.rotations, readings.valid
-        length = positions.shape[1]
-        begin = (length - _CENTRE) // 2
-        frames = torch.arange(begin, begin + _CENTRE, device=positions.device)
-        moments = frames[:, None] - torch.tensor(WHOLE.ago, device=positions.device)
-        history = TrackerHistory(
-            positions[:, moments], rotations[:, moments], valid[:, moments].float()
-        )
-        seen = readings.context_valid[:, :, None].float()
-        known = TrackerHistory(
-            readings.context_positions[:, :, None], readings.context_rotations[:, :, None], seen
-        )
-        count = readings.context_positions.shape[1]
-        own = encode_whole(
-            self.named(),
-            known,
-            batch.offsets[:, None],
-            batch.sizes[:, None].expand(-1, count),
-        )
-        own = torch.where(readings.known[:, None], own, torch.zeros_like(own))
-        sizes = batch.sizes[:, None].expand(-1, len(frames))
-        new_positions, new_rotations = predict_trackers(
-            self.named(), history, batch.offsets[:, None], sizes, own[:, None], WHOLE
-        )
-        joints, lost = list(TRACKER_JOINTS), ~valid[:, frames]
-        centre = slice(begin, begin + _CENTRE)
-        error = (new_positions - batch.positions[:, centre, joints]) / sizes[..., None, None]
-        difference = new_rotations - batch.rotations[:, centre, joints]
-        return _tracker_loss(error, difference, lost, lost.numel())
 
 
 def _velocity_loss(error: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..model.features import HISTORY
 from .augment import Augmentation
 from .model import Scope, Stages, Terms
 from .paper import Published
@@ -30,9 +29,9 @@ class Recipe:
         sensors: How bad trackers are.
         terms: Weights of the terms of the loss of "ssrhmr".
         preset: "ssrhmr", or "paper" for the published architecture, losses and optimizer.
-        scope: The weights to train: "six", those that six trackers need; "extras", those that read
-            optional trackers and predict how certain poses are; or "whole", those that fill in lost
-            trackers of whole takes. The last two leave what six trackers give as it is.
+        scope: The weights to train: "six", those that six trackers need, or "extras", those that
+            read optional trackers and predict how certain poses are. The second leaves what six
+            trackers give as it is.
     """
 
     minutes: float = 60.0
@@ -63,13 +62,5 @@ EXTRAS = Recipe(
     scope="extras",
 )
 """Reading optional trackers, learned after everything else."""
-WHOLE = Recipe(
-    windows=128,
-    frames=2 * 48 + 16 - max(HISTORY),
-    rate=3e-3,
-    sensors=Sensors(lost=1.0, longest=20.0, unknown_lost=0.1, never_worn=0.6, cut_off=0.1),
-    scope="whole",
-)
-"""Filling in lost trackers of whole takes, learned after everything else."""
 PAPER = Recipe(preset="paper", windows=64, frames=32, context=0, rate=1e-3)
 """Windows of 64 frames, as published: 32 to train on and 32 of the past."""

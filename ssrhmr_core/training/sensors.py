@@ -44,9 +44,6 @@ class Sensors:
         unknown_lost: The same share of windows in which trackers are lost: whoever lacks a tracker
             for a whole take has no context.
         extra: Share of windows with optional trackers.
-        never_worn: Share of windows with lost trackers in which these are lost in the frames of the
-            context too, because nobody wears them.
-        cut_off: Share of windows that lie at the beginning or the end of a take.
     """
 
     imperfect: float = 0.4
@@ -63,8 +60,6 @@ class Sensors:
     unknown: float = 0.15
     unknown_lost: float = 0.5
     extra: float = 0.0
-    never_worn: float = 0.0
-    cut_off: float = 0.0
 
 
 _LOSSES = (
@@ -87,8 +82,6 @@ _LOSSES = (
 """Trackers that are lost together, each with its weight among the losses."""
 
 
-_LEFT = 16
-"""Frames in the middle of a window that are never cut off."""
 _WORN = 0.5
 """Chance of each group, in windows with optional trackers."""
 _EACH_SIDE = 0.92
@@ -109,7 +102,6 @@ class Readings:
         valid: (N, L, 6) bool, False where a tracker is lost.
         context_positions: (N, K, 6, 3) positions in the frames of the performer context, metres.
         context_rotations: (N, K, 6, 3, 3) rotations there.
-        context_valid: (N, K, 6) bool, False where a tracker is lost there.
         known: (N,) bool, False where nothing is known of the performer.
         extras: (N, L, 13, ...) what optional trackers measure, positions in the room.
     """
@@ -119,7 +111,6 @@ class Readings:
     valid: Tensor
     context_positions: Tensor
     context_rotations: Tensor
-    context_valid: Tensor
     known: Tensor
     extras: Measured | None = None
 
@@ -131,7 +122,6 @@ class Readings:
             valid=self.valid[rows],
             context_positions=self.context_positions[rows],
             context_rotations=self.context_rotations[rows],
-            context_valid=self.context_valid[rows],
             known=self.known[rows],
             extras=Measured(*(each[rows] for each in self.extras)) if self.extras else None,
         )
@@ -156,8 +146,6 @@ class SensorModel:
         positions, rotations = batch.positions[:, :, joints], batch.rotations[:, :, joints]
         count, window = positions.shape[:2]
         valid = self._draw_losses(count, window, random)
-        context_valid = self._draw_context_losses(batch, valid, random)
-        valid = self._cut_off(valid, random)
         lost = (~valid).flatten(1).any(1)
         unknown = torch.where(lost, sensors.unknown_lost, sensors.unknown)
         known = random.uniform(count) >= unknown
@@ -194,34 +182,9 @@ class SensorModel:
             valid=valid,
             context_positions=rounded[:, window:],
             context_rotations=rotations[:, window:],
-            context_valid=context_valid,
             known=known,
             extras=self._read_extras(batch, size, random) if sensors.extra else None,
         )
-
-    def _draw_context_losses(self, batch: Batch, valid: Tensor, random: RandomTensors) -> Tensor:
-        """Return masks (N, K, 6) of the frames of the context."""
-        count, frames = batch.context_positions.shape[:2]
-        context_valid = torch.ones(count, frames, valid.shape[-1], dtype=torch.bool).to(
-            valid.device
-        )
-        if not self._sensors.never_worn:
-            return context_valid
-        never = random.uniform(count, 1) < self._sensors.never_worn
-        return context_valid & ~((~valid).any(1) & never)[:, None]
-
-    def _cut_off(self, valid: Tensor, random: RandomTensors) -> Tensor:
-        """Return masks (N, L, 6) of windows of which some reach beyond the ends of their takes."""
-        if not self._sensors.cut_off:
-            return valid
-        count, length = valid.shape[:2]
-        some = random.uniform(count, 1) < self._sensors.cut_off
-        # The middle of the window stays.
-        inner = 0.5 * (length - _LEFT)
-        reach = length - inner * random.uniform(count, 1)
-        frames = torch.arange(length, device=valid.device)
-        frames = torch.where(random.uniform(count, 1) < 0.5, frames, length - 1 - frames)
-        return valid & ~(some & (frames >= reach))[..., None]
 
     def _read_extras(self, batch: Batch, size: Tensor, random: RandomTensors) -> Measured:
         """Return the readings of optional trackers, with the same kinds of errors but delays."""

@@ -23,7 +23,6 @@ def ideal_readings(batch: Batch) -> Readings:
         valid=torch.ones(positions.shape[:3], dtype=torch.bool),
         context_positions=batch.context_positions,
         context_rotations=batch.context_rotations,
-        context_valid=torch.ones(batch.context_positions.shape[:3], dtype=torch.bool),
         known=torch.ones(len(positions), dtype=torch.bool),
     )
 
