@@ -33,6 +33,7 @@ from ..geometry.rotations import rotate, rotation_between, transpose
 from .extra_mounts import ExtraMounts, find_anchor_axes, find_carriers
 from .extra_readings import ExtraReadings
 from .reference_pose import measure_ankle_height
+from .take import Take
 
 _COUNT = len(EXTRA_TRACKERS)
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
@@ -244,6 +245,70 @@ def measure_mounts(
         np.where(carried[:, None], starts, 0.0).astype(np.float32),
         np.where(carried[:, None], swings, 0.0).astype(np.float32),
     )
+
+
+def find_misfits(
+    mounts: ExtraMounts,
+    joint_positions: np.ndarray,
+    joint_rotations: np.ndarray,
+    readings: ExtraReadings,
+    largest: tuple[float, float],
+) -> np.ndarray:
+    """Find optional trackers that do not move like the limb they are said to be on.
+
+    Args:
+        mounts: How they were mounted on average.
+        joint_positions: (F, 22, 3) positions of all joints in metres.
+        joint_rotations: (F, 22, 4) canonical global quaternions of all joints.
+        readings: Readings of the devices in these frames.
+        largest: Root mean square distance in metres, and angle in radians, from their joints and
+            bones up to which they fit.
+
+    Returns:
+        (9,) bool, True for trackers that do not fit.
+    """
+    roles, six = list(EXTRA_ROLES.values()), list(TRACKER_JOINTS)
+    frames = len(readings)
+    tracked = Take(
+        np.arange(frames, dtype=np.float64),
+        joint_positions[:, six].astype(np.float32),
+        joint_rotations[:, six].astype(np.float32),
+        np.ones((frames, len(six)), bool),
+    )
+    joints = mounts.apply(readings, tracked, 1.0)
+    bones = np.where(joints.lower, [r.lower for r in roles], [r.upper for r in roles])
+    goals = joint_positions[:, [role.position for role in roles]]
+    distances = np.linalg.norm(np.nan_to_num(joints.positions - goals), axis=-1)
+    cosines = np.abs((joints.rotations * joint_rotations[:, bones]).sum(-1))
+    angles = 2.0 * np.arccos(np.clip(np.nan_to_num(cosines, nan=1.0), 0.0, 1.0))
+    squares = (
+        _average(np.square(values)[..., None], valid)[:, 0]
+        for values, valid in ((distances, joints.has_position), (angles, joints.has_rotation))
+    )
+    misfits: np.ndarray = np.any(
+        [np.sqrt(square) > most for square, most in zip(squares, largest, strict=True)], 0
+    )
+    return misfits
+
+
+def describe_misfits(misfits: np.ndarray) -> tuple[str, ...]:
+    """Return warnings about trackers (9,) that do not move like their limbs."""
+    twins = [pair for pair, own in _PAIRS.items() if misfits[list(own)].all()]
+    warnings = [
+        f"left and right do not move like the {pair} they are said to be on: exchange the two"
+        " trackers if they are swapped, or check their straps, then calibrate again. They are left"
+        " out until then"
+        for pair in twins
+    ]
+    for tracker in np.flatnonzero(misfits).tolist():
+        name = EXTRA_TRACKERS[tracker]
+        if f"{_part_of(name)}s" not in twins:
+            warnings.append(
+                f"{name} does not move like a tracker there: check that it is worn at the"
+                f" {_describe(name)} and that its strap holds, then calibrate again. It is left out"
+                " until then"
+            )
+    return tuple(warnings)
 
 
 def _find_bone_start(name: str) -> int:

@@ -13,7 +13,16 @@ from pymotion.rotations import quat_np as quat
 from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import TRACKERS
 from ..geometry.arrays import normalize
-from ..geometry.rotations import from_quat, heading, rotate, rotation_between, slerp, to_quat
+from ..geometry.rotations import (
+    from_quat,
+    heading,
+    rotate,
+    rotation_angle,
+    rotation_between,
+    slerp,
+    to_quat,
+    transpose,
+)
 from .extra_readings import ExtraReadings
 from .take import Take, has_usable_values
 
@@ -151,6 +160,30 @@ class ExtraMounts:
             self,
             mount_offsets=moved.astype(np.float32),
             mount_rotations=rotated.astype(np.float32),
+        )
+
+    def differ(self, other: ExtraMounts, distance: float, angle: float) -> np.ndarray:
+        """Return which trackers (9,) other mounts place clearly elsewhere.
+
+        Args:
+            other: The other mounts.
+            distance: Metres by which a joint differs clearly.
+            angle: Radians by which a bone differs clearly.
+        """
+        moved = np.linalg.norm(self.mount_offsets - other.mount_offsets, axis=-1) > distance
+        turns = from_quat(quat.normalize(self.mount_rotations.astype(np.float64)))
+        others = from_quat(quat.normalize(other.mount_rotations.astype(np.float64)))
+        turned = rotation_angle(transpose(turns) @ others) > angle
+        position = self.has_position & other.has_position
+        differs: np.ndarray = (moved & position) | (turned & self.has_rotation & other.has_rotation)
+        return differs
+
+    def without(self, left_out: np.ndarray) -> ExtraMounts:
+        """Return the mounts without those of some trackers, given by a mask (9,)."""
+        return replace(
+            self,
+            has_position=self.has_position & ~left_out,
+            has_rotation=self.has_rotation & ~left_out,
         )
 
     def blended(self, other: ExtraMounts, share: float) -> ExtraMounts:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
 from ..geometry.rotations import (
     from_quat,
@@ -25,8 +26,12 @@ from ..geometry.rotations import (
     transpose,
 )
 from .calibration import Calibration
-from .extra_calibration import measure_mounts
-from .extra_mounts import ExtraMounts
+from .extra_calibration import (
+    ExtraCalibration,
+    describe_misfits,
+    find_misfits,
+    measure_mounts,
+)
 from .movement_evidence import GUIDED, UNGUIDED, Evidence, TrackerMounts
 from .movement_fit import MovementFit, fit_movement
 from .pose_model import DEGREE_INDEX, pose_body
@@ -76,6 +81,10 @@ _SHARE_OF_MOVEMENT = 0.5
 """Share of the way from the mounts of optional trackers in the fitted reference pose to those in
 the movement, relative to the trust. Each shows what the other does not: in eight drawn sessions
 elbows and knees are 16 mm off by the one, 14 mm by the other and 12 mm in the middle."""
+_LARGEST_MISFIT, _LARGEST_MISFIT_ANGLE = 0.06, np.radians(22.0)
+"""Root mean square distance on an adult, and angle, by which an optional tracker may seem to move
+against its limb in a guided movement. In drawn sessions these are up to 3 cm and 9 degrees; swapped
+elbows have at least 12 cm and 26 degrees, swapped knees and toes 8 cm."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +178,12 @@ def calibrate_from_movement(
     result = _refine(calibration, fit, _describe_still_trackers(turns), trust)
     if calibration.extras is None or posed.extras is None:
         return result
-    extras = _refine_extras(calibration, (posed, frames), fit, trust)
-    return replace(result, calibration=replace(result.calibration, extras=extras))
+    extra = _refine_extras(calibration, (posed, frames), fit, trust)
+    return replace(
+        result,
+        calibration=replace(result.calibration, extras=extra.mounts),
+        warnings=(*result.warnings, *extra.warnings),
+    )
 
 
 def keep_calibration(calibration: Calibration, warning: str) -> MovementCalibration:
@@ -356,8 +369,10 @@ def _refine(
 
 def _refine_extras(
     calibration: Calibration, takes: tuple[Take, Take], fit: MovementFit, trust: float
-) -> ExtraMounts | None:
+) -> ExtraCalibration:
     """Measure the mounts of optional trackers again in the poses that were fitted to the six.
+
+    Those that do not move like the limb they are said to be on are left out.
 
     Args:
         calibration: How the reference pose calibrates the trackers.
@@ -367,6 +382,7 @@ def _refine_extras(
     """
     mounts = calibration.extras
     body = pose_body(fit.poses, fit.skeleton.offsets.astype(np.float64))
+    misfits = np.zeros(len(EXTRA_TRACKERS), bool)
     begin = 0
     for take, share in zip(takes, (1.0, _SHARE_OF_MOVEMENT), strict=True):
         frames = slice(begin, begin + len(take))
@@ -381,7 +397,13 @@ def _refine_extras(
             has_rotation=take.extras.has_rotation & mounts.has_rotation,
             lower=take.extras.lower if mounts.lower is None else mounts.lower,
         )
-        rotations = to_quat(body.rotations[frames])
-        measured = measure_mounts(body.positions[frames], rotations, readings, mounts.anchor)
+        joints = body.positions[frames], to_quat(body.rotations[frames])
+        measured = measure_mounts(*joints, readings, mounts.anchor)
+        # Takes are fitted less exactly.
+        adult = fit.skeleton.size / ADULT_SIZE
+        largest = adult * _LARGEST_MISFIT / trust, _LARGEST_MISFIT_ANGLE / trust
+        misfits |= find_misfits(measured, *joints, readings, largest)
+        misfits |= mounts.differ(measured, _LARGEST_MOVE * adult, _LARGEST_ROTATION)
         mounts = mounts.blended(measured, trust * share)
-    return mounts
+    mounts = mounts.without(misfits) if mounts else None
+    return ExtraCalibration(mounts if mounts and mounts.worn else None, describe_misfits(misfits))

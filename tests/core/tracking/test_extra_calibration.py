@@ -293,6 +293,7 @@ def test_a_movement_brings_their_joints_nearer(seed: int) -> None:
     calibration = own.calibrate()
     result = calibrate_from_movement(own.body, own.pose, own.movement, calibration)
     assert result.refined
+    assert not [warning for warning in result.warnings if "not move" in warning]
     before, after = (own.offset_errors(each.extras) for each in (calibration, result.calibration))
     assert after.mean() < 0.6 * before.mean() and after.mean() < 0.03
     plain = calibrate_from_movement(
@@ -304,6 +305,63 @@ def test_a_movement_brings_their_joints_nearer(seed: int) -> None:
         own.body, replace(own.pose, extras=None), own.movement, calibration
     )
     assert kept.calibration.extras is calibration.extras
+
+
+@pytest.mark.parametrize("part", ("elbow", "knee", "toe"))
+def test_a_movement_shows_swapped_twins(part: str) -> None:
+    """They were exchanged after the pose, or are IMUs, whose places do not show."""
+    own = session(3)
+    calibration = own.calibrate()
+    assert own.movement.extras is not None
+    readings = own.movement.extras.part(np.arange(len(own.movement)))
+    left, right = INDICES[f"left_{part}"], INDICES[f"right_{part}"]
+    readings.positions[:, [left, right]] = readings.positions[:, [right, left]]
+    readings.rotations[:, [left, right]] = readings.rotations[:, [right, left]]
+    swapped = replace(own.movement, extras=readings)
+    result = calibrate_from_movement(own.body, own.pose, swapped, calibration)
+    (warning,) = [each for each in result.warnings if "do not move" in each]
+    assert f"do not move like the {part}s" in warning and "exchange the two" in warning
+    assert result.refined and result.calibration.extras is not None
+    left_out = set(EXTRA_TRACKERS) - set(result.calibration.extras.worn)
+    assert left_out == {f"left_{part}", f"right_{part}"}
+
+
+def test_a_movement_shows_swapped_imus() -> None:
+    own = session(0)
+    assert own.movement.extras is not None
+    readings = own.readings(), own.movement.extras.part(np.arange(len(own.movement)))
+    left, right = INDICES["left_elbow"], INDICES["right_elbow"]
+    for each in readings:
+        each.has_position[:] = False
+        each.rotations[:, [left, right]] = each.rotations[:, [right, left]]
+    pose, movement = (
+        replace(own.pose, extras=readings[0]),
+        replace(own.movement, extras=readings[1]),
+    )
+    segments = own.mounts.extras.segments if own.mounts.extras else {}
+    calibration, _ = calibrate_at_stillest(own.body, pose, CalibrationOptions(segments=segments))
+    assert calibration.warnings == ()
+    result = calibrate_from_movement(own.body, pose, movement, calibration)
+    assert any("do not move like the elbows" in warning for warning in result.warnings)
+    assert result.calibration.extras is not None
+    assert set(EXTRA_TRACKERS) - set(result.calibration.extras.worn) == {
+        "left_elbow",
+        "right_elbow",
+    }
+
+
+def test_a_movement_shows_a_tracker_that_was_taken_off() -> None:
+    own = session(1)
+    calibration = own.calibrate()
+    assert own.movement.extras is not None
+    readings = own.movement.extras.part(np.arange(len(own.movement)))
+    readings.positions[:, INDICES["chest"]] = np.array([1.0, 0.8, 0.5])
+    readings.rotations[:, INDICES["chest"]] = readings.rotations[0, INDICES["chest"]]
+    result = calibrate_from_movement(
+        own.body, own.pose, replace(own.movement, extras=readings), calibration
+    )
+    assert any(warning.startswith("chest does not move like") for warning in result.warnings)
+    assert result.calibration.extras is not None and "chest" not in result.calibration.extras.worn
 
 
 def test_position_only_trackers_are_refined_in_the_pose_alone() -> None:

@@ -244,3 +244,16 @@ def test_blended_mounts_keep_what_the_others_lack() -> None:
     np.testing.assert_allclose(mixed.mount_offsets[CHEST], 0.0)
     np.testing.assert_allclose(mixed.mount_offsets[LEFT_ELBOW], 0.05)
     assert mixed.has_position.all()
+
+
+def test_mounts_that_differ_are_found() -> None:
+    one = ExtraMounts.identity()
+    offsets, rotations = one.mount_offsets.copy(), one.mount_rotations.copy()
+    offsets[CHEST, 1] = 0.3
+    rotations[LEFT_ELBOW] = (0.0, 1.0, 0.0, 0.0)
+    other = replace(one, mount_offsets=offsets, mount_rotations=rotations)
+    expected = np.isin(np.arange(9), [CHEST, LEFT_ELBOW])
+    np.testing.assert_array_equal(one.differ(other, 0.2, 0.5), expected)
+    assert not one.differ(other, 0.4, 3.2).any()
+    # What is not measured does not differ.
+    assert not one.differ(other.without(expected), 0.2, 0.5).any()
