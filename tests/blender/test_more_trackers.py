@@ -158,6 +158,27 @@ def test_mounted_trackers_are_calibrated(
     assert share < (0.5 if reference == "CHARACTER" else 1.0)
 
 
+@pytest.mark.parametrize(
+    "six",
+    [("head", "left_hand", "right_hand"), ("pelvis", "head", "left_hand", "right_hand")],
+)
+def test_fewer_than_six_and_elbows(performance: Motion, six: tuple[str, ...]) -> None:
+    """Any optional trackers go with any of the six."""
+    armature = ready(performance, SIX_AND["elbows"], mounted=False)
+    setup: Any = bpy.context.scene.ssrhmr
+    for role in set(TRACKERS) - set(six):
+        setup.tracker(role).object = None
+    setup.reference = "JOINTS"
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    elbows = [INDEX[role] for role in SIX_AND["elbows"]]
+    with_elbows = bake(armature, performance)[:, elbows].mean()
+    for role in SIX_AND["elbows"]:
+        setup.tracker(role).object = None
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    without = bake(armature, performance)[:, elbows].mean()
+    assert with_elbows < 0.5 * without, (with_elbows, without)
+
+
 def test_an_adjustment_moves_an_optional_joint(performance: Motion) -> None:
     ready(performance, SIX_AND["elbows"], mounted=False)
     setup: Any = bpy.context.scene.ssrhmr
