@@ -386,6 +386,26 @@ def test_a_command_uses_optional_trackers(performance: Motion, tmp_path: Path) -
     assert np.linalg.norm(positions - truth, axis=-1)[:, elbow].max() < 0.003
 
 
+def test_a_command_makes_as_many_trackers_as_asked_for(
+    performance: Motion, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choose(make_armature("Hero", performance.skeleton), {})
+    character, path, out = (tmp_path / name for name in ("hero.blend", "walk.bvh", "out"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(character))
+    save_bvh(path, performance)
+    words = ["-t", str(path), "-c", str(character), "-o", str(out)]
+    assert command.run([*words, "--extra", "knees,chest"]) == 0
+    bpy.ops.wm.open_mainfile(filepath=str(out / "hero" / "walk.blend"))
+    setup: Any = bpy.context.scene.ssrhmr
+    chosen = [role for role, obj in setup.tracker_objects(EXTRA_TRACKERS).items() if obj]
+    assert chosen == ["chest", "left_knee", "right_knee"]
+    # Without them it is another task, which is not done already.
+    assert command.run(words) == 0
+    assert "done already" not in capsys.readouterr().out
+    assert command.run([*words, "--extra", "nose"]) == 2
+    assert "'nose' is no optional tracker" in capsys.readouterr().err
+
+
 def test_takes_in_collections_have_optional_trackers(performance: Motion) -> None:
     scene: Any = bpy.context.scene
     choose(make_armature("Hero", performance.skeleton), {})
