@@ -31,7 +31,7 @@ def bake_task(task: BakeTask, options: BakeOptions) -> list[str]:
     from ..trackers.files import read_take_file, take_name
     from ..trackers.joints import use_joints, use_trackers
 
-    file = read_take_file(task.take)
+    file = read_take_file(task.take, extras=options.extras)
     # Files may come from anywhere: scripts in them do not run.
     bpy.ops.wm.open_mainfile(filepath=str(task.character), load_ui=False, use_scripts=False)
     scene = scene_of(bpy.context)

@@ -62,6 +62,7 @@ def run(arguments: list[str]) -> int:
         calibrate_at=chosen.calibrate_at,
         force=chosen.force,
         trackers=not chosen.no_trackers,
+        extras=chosen.extra,
     )
     progress = _Progress(len(tasks))
     try:
@@ -179,6 +180,14 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave the trackers out of .blend files, which takes less memory",
     )
+    parser.add_argument(
+        "--extra",
+        type=_extras,
+        default=(),
+        metavar="TRACKER,...",
+        help="optional trackers to make of whole-body motion, as in elbows,knees,chest; those of"
+        " tables are always used",
+    )
     parser.add_argument("--force", action="store_true", help="bake again what is done")
     parser.add_argument(
         "--jobs",
@@ -189,6 +198,23 @@ def make_parser() -> argparse.ArgumentParser:
         help="takes to bake at once, each in a Blender of its own; 0: one a core (default: 1)",
     )
     return parser
+
+
+def _extras(words: str) -> tuple[str, ...]:
+    """Return the optional trackers of a list of names, or of pairs such as elbows."""
+    import argparse
+
+    from ssrhmr_core.body.extra_trackers import EXTRA_GROUPS, EXTRA_TRACKERS
+
+    names = [word.strip() for word in words.split(",")]
+    chosen = [role for name in names for role in EXTRA_GROUPS.get(name, (name,))]
+    unknown = [role for role in chosen if role not in EXTRA_TRACKERS]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"{unknown[0]!r} is no optional tracker; they are {', '.join(EXTRA_GROUPS)}, and single"
+            " ones such as left_elbow"
+        )
+    return tuple(role for role in EXTRA_TRACKERS if role in chosen)
 
 
 def _count(word: str) -> int:

@@ -120,6 +120,8 @@ def _start(name: str, task: BakeTask, options: BakeOptions) -> _Worker:
     ]
     if options.calibrate_at is not None:
         words += ["--calibrate-at", repr(options.calibrate_at)]
+    if options.extras:
+        words += ["--extra", ",".join(options.extras)]
     if options.force:
         words.append("--force")
     if not options.trackers:

@@ -36,12 +36,14 @@ class BakeOptions:
             calibration that is there.
         force: Whether to bake again what is done.
         trackers: Whether .blend files keep the trackers.
+        extras: Optional trackers to make of whole-body motion.
     """
 
     formats: tuple[str, ...] = ("blend",)
     calibrate_at: float | None = None
     force: bool = False
     trackers: bool = True
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def fingerprint(task: BakeTask, options: BakeOptions) -> str:
     from ssrhmr_core import __file__ as core
     from ssrhmr_core.model.weights import default_weights
 
-    chosen = f"{options.calibrate_at} {options.trackers}"
+    chosen = f"{options.calibrate_at} {options.trackers} {' '.join(options.extras)}"
     settings = f"{_RECORD_VERSION} {chosen} {bpy.app.version_string}"
     digest = hashlib.sha256(settings.encode())
     code = (Path(core).parent, Path(__file__).resolve().parents[1])

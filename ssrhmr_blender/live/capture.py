@@ -30,6 +30,7 @@ from ..properties.tracker import TRACKERS
 from ..rig.details import DetailsPreview
 from ..rig.preview import Preview
 from ..rig.reading import read_character
+from ..trackers.take import chosen_segments
 from .guide import Guide
 from .overlay import Overlay
 from .picture import Picture, picture_of_session
@@ -39,6 +40,7 @@ from .takes import next_take
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ssrhmr_core.body.extra_trackers import Segment
     from ssrhmr_core.geometry.scalar import Quaternion
     from ssrhmr_core.live import LivePose, LiveSession, LiveStatus, RawTake
     from ssrhmr_core.streaming import (
@@ -192,6 +194,7 @@ class Capture:
         self._everywhere = live.everywhere and not self._is_steamvr
         self.receiver: Receiver | SharedReceiver = _make_receiver(live)
         self.session: LiveSession = LiveSession(self.receiver, roles=_roles(live))
+        self._segments: dict[str, Segment] = {}
         self._calibration = SetupCalibration(self.session, self.unit)
         self.take_character(setup)
         self.receiver.start()
@@ -320,13 +323,10 @@ class Capture:
             self.receiver.announce("loopback")
         if live.certainty != self._shows_certainty:
             self._show_certainty(live.certainty)
-        roles = _roles(live)
-        if roles != self.session.roles:
-            self.session.bind(roles)
-        self.session.set_props(row.name for row in live.devices if row.role == PROP_ROLE)
+        setup = self.find_setup(scene)
+        self._follow_devices(setup, live)
         pose = self.session.tick(now)
         self._list_devices(live)
-        setup = self.find_setup(scene)
         if setup is not None:
             self._follow_calibration(setup)
         if pose is not None:
@@ -347,6 +347,15 @@ class Capture:
     def shows(self, armature: bpy.types.Object | None) -> bool:
         """Return whether poses are shown on this character."""
         return self._preview is not None and self._preview.shows(armature)
+
+    def _follow_devices(self, setup: SSRHMR_Setup | None, live: SSRHMR_Live) -> None:
+        """Bind devices as the panels say now."""
+        roles = _roles(live)
+        segments = self._segments if setup is None else chosen_segments(setup)
+        if roles != self.session.roles or segments != self._segments:
+            self._segments = segments
+            self.session.bind(roles, segments)
+        self.session.set_props(row.name for row in live.devices if row.role == PROP_ROLE)
 
     def show_again(self) -> None:
         """Show the newest pose, as after a frame change has replaced it."""

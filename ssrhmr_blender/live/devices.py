@@ -10,9 +10,10 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.typed import Icon, OperatorResult, layout_of, scene_of
-from ..common.ui import RowList, SidebarPanel
+from ..common.ui import RowList, SidebarPanel, draw_segments
 from ..properties.live import live_of
-from ..properties.tracker import TRACKER_LABELS
+from ..properties.setup import setup_of
+from ..properties.tracker import SEGMENT_LABELS, TRACKER_LABELS
 from . import capture
 
 if TYPE_CHECKING:
@@ -135,6 +136,11 @@ class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
         if current is not None and live.active_device < len(live.devices):
             device = current.heard.get(live.devices[live.active_device].name)
             layout.label(text=_describe(device), translate=False)
+        if live.active_device < len(live.devices):
+            role = live.devices[live.active_device].role
+            if role in SEGMENT_LABELS:
+                tracker = setup_of(scene_of(context)).tracker(role)
+                draw_segments(layout, tracker, SEGMENT_LABELS[role])
         row = layout.row(align=True)
         row.operator_menu_enum("ssrhmr.live_wiggle", "role", icon="MOD_WAVE")
         row.operator("ssrhmr.live_forget", text="", icon="TRASH")

@@ -15,7 +15,7 @@ from .figure import Figure
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.live import LivePose, LiveSession
+    from ssrhmr_core.live import LivePose, LiveSession, TrackerState
 
 _AXIS = 0.08
 _GRID_HALF, _GRID_STEP = 1.5, 0.5
@@ -72,20 +72,21 @@ def picture_of_session(session: LiveSession, pose: LivePose | None, unit: float)
     from ssrhmr_core.body.skeleton import PARENTS, TRACKER_JOINTS, TRACKERS, forward_kinematics
 
     axes = core_axes().T
-    trackers = [tracker for tracker in session.trackers() if tracker.has_reading]
-    positions = np.array([axes @ tracker.position for tracker in trackers]).reshape(-1, 3)
-    quats = np.array([tracker.rotation for tracker in trackers], float).reshape(-1, 4)
+    joints = None
+    if pose is not None and session.reconstructor is not None:
+        offsets = session.reconstructor.skeleton.offsets
+        joints = forward_kinematics(quat.to_matrix(pose.rotations), pose.root, offsets)
+    trackers = _placed_trackers(session, joints)
+    positions = np.array([axes @ position for _, position in trackers]).reshape(-1, 3)
+    quats = np.array([tracker.rotation for tracker, _ in trackers], float).reshape(-1, 4)
     picture = picture_of_trackers(
-        names=[iface_(TRACKER_LABELS[tracker.role]) for tracker in trackers],
+        names=[iface_(TRACKER_LABELS[tracker.role]) for tracker, _ in trackers],
         positions=positions * unit,
         rotations=axes @ quat.to_matrix(quats) @ axes.T,
-        valid=np.array([tracker.valid for tracker in trackers], bool),
+        valid=np.array([tracker.valid for tracker, _ in trackers], bool),
         unit=unit,
     )
-    if pose is not None and session.reconstructor is not None:
-        rotations = quat.to_matrix(pose.rotations)
-        offsets = session.reconstructor.skeleton.offsets
-        joints = forward_kinematics(rotations, pose.root, offsets)
+    if pose is not None and session.reconstructor is not None and joints is not None:
         filled_in = np.flatnonzero(~pose.valid)
         add_filled_in(
             picture,
@@ -97,6 +98,33 @@ def picture_of_session(session: LiveSession, pose: LivePose | None, unit: float)
         errors = session.reconstructor.expected_errors
         add_skeleton(picture, joints @ axes.T * unit, bones, errors)
     return picture
+
+
+def _placed_trackers(
+    session: LiveSession, joints: np.ndarray | None
+) -> list[tuple[TrackerState, np.ndarray]]:
+    """Return the trackers of a session that were ever seen, and where to draw them.
+
+    Args:
+        session: The session.
+        joints: (22, 3) positions of the joints, None without a pose. Trackers that have rotations
+            only are drawn there.
+    """
+    from ssrhmr_core.body.extra_trackers import EXTRA_ROLES
+
+    seen = [
+        tracker
+        for tracker in (*session.trackers(), *session.extra_trackers())
+        if tracker.has_reading
+    ]
+    placed = [(tracker, tracker.position) for tracker in seen if tracker.has_position]
+    if joints is not None:
+        placed += [
+            (tracker, joints[EXTRA_ROLES[tracker.role].position])
+            for tracker in seen
+            if not tracker.has_position and tracker.role in EXTRA_ROLES
+        ]
+    return placed
 
 
 def picture_of_trackers(

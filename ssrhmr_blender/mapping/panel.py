@@ -9,7 +9,13 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.typed import Icon, armature_of, layout_of, scene_of
-from ..common.ui import RowList, SidebarPanel, draw_mute_button, draw_wrapped_text
+from ..common.ui import (
+    RowList,
+    SidebarPanel,
+    draw_mute_button,
+    draw_segments,
+    draw_wrapped_text,
+)
 from ..properties.bones import LIKELY, SSRHMR_BoneSlot, bone_question, joint_label
 from ..properties.setup import SSRHMR_Setup, setup_of
 from ..properties.tracker import EXTRA_TRACKERS, SEGMENT_LABELS, TRACKER_LABELS, TRACKERS
@@ -150,11 +156,7 @@ class SSRHMR_PT_more_trackers(SidebarPanel, bpy.types.Panel):
                 continue
             column.prop(tracker, "measures")
             if role in SEGMENT_LABELS:
-                upper, lower = SEGMENT_LABELS[role]
-                row = column.row(align=True)
-                row.prop_enum(tracker, "segment", "AUTO")
-                row.prop_enum(tracker, "segment", "UPPER", text=iface_(upper))
-                row.prop_enum(tracker, "segment", "LOWER", text=iface_(lower))
+                draw_segments(column, tracker, SEGMENT_LABELS[role])
         layout.operator_menu_enum("ssrhmr.trackers_from_armature", "more", icon="ARMATURE_DATA")
         layout.operator("ssrhmr.clear_more_trackers", icon="X")
 

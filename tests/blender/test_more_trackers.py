@@ -158,6 +158,27 @@ def test_mounted_trackers_are_calibrated(
     assert share < (0.5 if reference == "CHARACTER" else 1.0)
 
 
+@pytest.mark.parametrize(
+    "six",
+    [("head", "left_hand", "right_hand"), ("pelvis", "head", "left_hand", "right_hand")],
+)
+def test_fewer_than_six_and_elbows(performance: Motion, six: tuple[str, ...]) -> None:
+    """Any optional trackers go with any of the six."""
+    armature = ready(performance, SIX_AND["elbows"], mounted=False)
+    setup: Any = bpy.context.scene.ssrhmr
+    for role in set(TRACKERS) - set(six):
+        setup.tracker(role).object = None
+    setup.reference = "JOINTS"
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    elbows = [INDEX[role] for role in SIX_AND["elbows"]]
+    with_elbows = bake(armature, performance)[:, elbows].mean()
+    for role in SIX_AND["elbows"]:
+        setup.tracker(role).object = None
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    without = bake(armature, performance)[:, elbows].mean()
+    assert with_elbows < 0.5 * without, (with_elbows, without)
+
+
 def test_an_adjustment_moves_an_optional_joint(performance: Motion) -> None:
     ready(performance, SIX_AND["elbows"], mounted=False)
     setup: Any = bpy.context.scene.ssrhmr
@@ -363,6 +384,26 @@ def test_a_command_uses_optional_trackers(performance: Motion, tmp_path: Path) -
     truth = (performance.positions() @ TO_BLENDER.T)[frames - 1]
     elbow = INDEX["left_elbow"]
     assert np.linalg.norm(positions - truth, axis=-1)[:, elbow].max() < 0.003
+
+
+def test_a_command_makes_as_many_trackers_as_asked_for(
+    performance: Motion, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choose(make_armature("Hero", performance.skeleton), {})
+    character, path, out = (tmp_path / name for name in ("hero.blend", "walk.bvh", "out"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(character))
+    save_bvh(path, performance)
+    words = ["-t", str(path), "-c", str(character), "-o", str(out)]
+    assert command.run([*words, "--extra", "knees,chest"]) == 0
+    bpy.ops.wm.open_mainfile(filepath=str(out / "hero" / "walk.blend"))
+    setup: Any = bpy.context.scene.ssrhmr
+    chosen = [role for role, obj in setup.tracker_objects(EXTRA_TRACKERS).items() if obj]
+    assert chosen == ["chest", "left_knee", "right_knee"]
+    # Without them it is another task, which is not done already.
+    assert command.run(words) == 0
+    assert "done already" not in capsys.readouterr().out
+    assert command.run([*words, "--extra", "nose"]) == 2
+    assert "'nose' is no optional tracker" in capsys.readouterr().err
 
 
 def test_takes_in_collections_have_optional_trackers(performance: Motion) -> None:

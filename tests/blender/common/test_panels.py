@@ -110,12 +110,17 @@ def full(performance: Motion) -> Iterator[None]:
     trackers["left_hand"], trackers["right_hand"] = trackers["right_hand"], trackers["left_hand"]
     choose(armature, trackers)
     setup = bpy.context.scene.ssrhmr
+    for role in ("left_elbow", "chest"):
+        setattr(setup, role, bpy.data.objects.new(role, None))
+        bpy.context.scene.collection.objects.link(setup.tracker(role).object)
+        setup.tracker(role).object.parent = trackers["pelvis"]
     setup.calibration_frame, setup.proportions = 20, "RETARGET"
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
     bpy.ops.ssrhmr.setup_duplicate()
     bpy.ops.ssrhmr.find_takes()
     for number in range(6):
         bpy.context.scene.ssrhmr_live.devices.add().name = f"LHR-{number}"
+    bpy.context.scene.ssrhmr_live.devices[0].role = "right_knee"
     yield
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import pytest
@@ -18,6 +19,7 @@ from ssrhmr_blender.live import capture
 from ssrhmr_core import Calibration, Motion, Take
 from ssrhmr_core import live as core_live
 from ssrhmr_core import streaming as core_streaming
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import TRACKERS
 from tests.blender.conftest import choose, free_port, make_armature
 
@@ -73,11 +75,11 @@ class Sender:
         self.sent = 0
 
     def send(self, row: int) -> None:
-        for tracker, role in enumerate(TRACKERS):
-            if role not in self.roles:
-                continue
-            x, y, z = self._take.positions[row, tracker].tolist()
-            w, a, b, c = self._take.rotations[row, tracker].tolist()
+        for role in self.roles:
+            readings: Any = self._take if role in TRACKERS else self._take.extras
+            tracker = (TRACKERS if role in TRACKERS else EXTRA_TRACKERS).index(role)
+            x, y, z = readings.positions[row, tracker].tolist()
+            w, a, b, c = readings.rotations[row, tracker].tolist()
             message = OscMessageBuilder("/VMC/Ext/Tra/Pos")
             # Unity is left-handed: X is mirrored.
             for value in (f"vive {role}", -x, y, z, a, -b, -c, w):
@@ -92,6 +94,16 @@ class Sender:
 @pytest.fixture
 def sender(port: int, performance: Motion, clock: Clock) -> Iterator[Sender]:
     vmc_sender = Sender(port, Take.from_motion(performance), clock)
+    yield vmc_sender
+    vmc_sender.close()
+
+
+@pytest.fixture
+def sender_of_nine(port: int, performance: Motion, clock: Clock) -> Iterator[Sender]:
+    """One that also sends both elbows and the chest."""
+    more = ("left_elbow", "right_elbow", "chest")
+    vmc_sender = Sender(port, Take.from_motion(performance, more), clock)
+    vmc_sender.roles = (*TRACKERS, *more)
     yield vmc_sender
     vmc_sender.close()
 

@@ -295,6 +295,63 @@ def test_watching_without_a_character(
     assert current.pose is not None
 
 
+def test_optional_trackers_live(
+    hero: bpy.types.Object, sender_of_nine: Sender, performance: Motion, tmp_path: Path
+) -> None:
+    """Assigned by name, calibrated, shown, recorded and baked."""
+    sender, setup = sender_of_nine, bpy.context.scene.ssrhmr
+    live = live_of(scene_of(bpy.context))
+    live.folder, live.countdown, setup.calibration = str(tmp_path), 0.4, ""
+    current = start()
+    stream(current, sender, range(3))
+    assert current.session.roles == {role: f"vive {role}" for role in sender.roles}
+    assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
+    stream(current, sender, range(3, 36))
+    until(current, sender.clock, lambda: bool(setup.calibration))
+    mounts = Calibration.from_json(setup.calibration).extras
+    assert mounts is not None and set(mounts.worn) == {"left_elbow", "right_elbow", "chest"}
+    assert [fit.name for fit in setup.fits if fit.optional] == [
+        "Chest",
+        "Left Elbow",
+        "Right Elbow",
+    ]
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    stream(current, sender, range(36, 100))
+    shown = current.picture()
+    assert shown is not None
+    names = {text: (place, colour) for place, text, colour in shown.names}
+    assert set(names) == {TRACKER_LABELS[role] for role in sender.roles}
+    assert names["Left Elbow"][1] == picture._SEEN
+    elbow, chest = INDEX["left_elbow"], INDEX["chest"]
+    truth = performance.positions()[99] @ TO_BLENDER.T
+    np.testing.assert_allclose(names["Left Elbow"][0], truth[elbow], atol=1e-4)
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    assert bpy.ops.ssrhmr.live_stop() == {"FINISHED"}
+    assert readings_in(tmp_path / "take_001.csv") == 9 * 64
+    assert "left_elbow" in (tmp_path / "take_001.csv").read_text("utf-8")
+    assert "was not calibrated" not in setup.notes
+    frames = np.arange(41, 61)
+    positions, _ = joint_worlds(hero, frames)
+    off = positions - (performance.positions() @ TO_BLENDER.T)[frames - 1 + 36]
+    assert np.linalg.norm(off[:, [elbow, chest]], axis=-1).max() < 0.03
+
+
+def test_where_a_live_tracker_is_worn_is_followed(
+    hero: bpy.types.Object, sender_of_nine: Sender, tmp_path: Path
+) -> None:
+    live = live_of(scene_of(bpy.context))
+    live.folder, live.bake = str(tmp_path), False
+    current = start()
+    stream(current, sender_of_nine, range(3))
+    bpy.context.scene.ssrhmr.trackers.left_elbow.segment = "LOWER"
+    stream(current, sender_of_nine, range(3, 6))
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    stream(current, sender_of_nine, range(6, 20))
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    text = (tmp_path / "take_001.csv").read_text("utf-8")
+    assert "left_forearm" in text and "right_elbow" in text
+
+
 def expected_errors(current: capture.Capture) -> np.ndarray | None:
     assert current.session.reconstructor is not None
     return current.session.reconstructor.expected_errors
