@@ -44,6 +44,7 @@ OWN_FOLDER = {
     "ssrhmr_core/streaming/protocols/json_lines.py": "reads the schema",
     "ssrhmr_blender/headless/tasks.py": "reads the sources for a checksum",
     "ssrhmr_blender/translations/__init__.py": "reads the languages",
+    "ssrhmr_blender/rig/control_schemes.py": "reads the schemes that come with the add-on",
     "ssrhmr_blender/example/performance.py": "reads the example",
     "ssrhmr_core/streaming/steamvr/receiver.py": "names the helper",
 }
@@ -53,6 +54,7 @@ WRITES = {
     "ssrhmr_core/model/weights.py": "writes the file that training names",
     "ssrhmr_blender/headless/*": "writes into the folder of the command line",
     "ssrhmr_blender/live/capture.py": "records into the user's folder",
+    "ssrhmr_blender/bake/control_rig.py": "copies a scheme into the extension's user folder",
     "ssrhmr_blender/presets/*": "writes presets into the extension's user folder, or exports one",
 }
 USER_FOLDER = {

@@ -244,7 +244,7 @@ def draw_views(body: bpy.types.Object, frame: int, folder: Path) -> np.ndarray:
         camera.rotation_euler = target.to_track_quat("-Z", "Y").to_euler()
         render.filepath = str(folder / f"{view}.png")
         bpy.ops.render.render(write_still=True)
-        image = bpy.data.images.load(render.filepath)
+        image: Any = bpy.data.images.load(render.filepath)
         pixels = np.array(image.pixels[:], np.float32).reshape(_HEIGHT, _WIDTH, 4)
         bpy.data.images.remove(image)
         pictures.append(pixels)
@@ -268,7 +268,7 @@ def draw(path: Path, frames: Sequence[int]) -> None:
         for start in range(0, len(BODIES), _COLUMNS)
     ]
     sheet = np.concatenate(rows[::-1], axis=0)  # Blender's pictures begin at the bottom
-    image = bpy.data.images.new("Bodies", sheet.shape[1], sheet.shape[0])
+    image: Any = bpy.data.images.new("Bodies", sheet.shape[1], sheet.shape[0])
     image.pixels[:] = sheet.ravel().tolist()
     image.filepath_raw, image.file_format = str(path), "PNG"
     image.save()

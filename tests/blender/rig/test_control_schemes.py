@@ -178,8 +178,8 @@ def test_other_json_is_refused(text: str, tmp_path: Path) -> None:
 
 def test_what_is_no_json_is_refused_with_its_line(tmp_path: Path, folder: Path) -> None:
     path = tmp_path / "mine.json"
-    path.write_text('{"control_rig": 1,\n "name": "a",\n}', encoding="utf-8")
-    with pytest.raises(RuntimeError, match=r"not valid JSON \(line 3\): correct it"):
+    path.write_text('{"control_rig": 1,\n "name" "a"\n}', encoding="utf-8")
+    with pytest.raises(RuntimeError, match=r"not valid JSON \(line 2\): correct it"):
         bpy.ops.ssrhmr.add_control_rig(filepath=str(path))
     assert list(folder.iterdir()) == []
     path.write_bytes(b"\xff\xfe{")
