@@ -196,7 +196,11 @@ def breaking_steps(
 
 POINTS: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "reading": (job, "take_from_samples", lambda f, error: breaking(f, 1, error)),
-    "the model": (Reconstructor, "steps", lambda f, error: breaking_steps(f, 1, error)),
+    "the model": (
+        Reconstructor,
+        "steps_with_contacts",
+        lambda f, error: breaking_steps(f, 1, error),
+    ),
     "the first bone's pose": (job, "pose_bones", lambda f, error: breaking_steps(f, 1, error)),
     "the tenth bone's pose": (job, "pose_bones", lambda f, error: breaking_steps(f, 10, error)),
     "the first keys": (ActionWriter, "write", lambda f, error: breaking(f, 1, error)),
