@@ -172,7 +172,7 @@ def animation_data_of(owner: bpy.types.Object | bpy.types.Key) -> bpy.types.Anim
     return data
 
 
-def _assign_action(owner: bpy.types.Object, action: bpy.types.Action) -> None:
+def _assign_action(owner: bpy.types.Object | bpy.types.Key, action: bpy.types.Action) -> None:
     data = animation_data_of(owner)
     data.action = action
     assign_slot(data, first_slot(action))

@@ -240,10 +240,12 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             yield from _as_share(checks, "checks", text, _CHECKS_FROM, plan)
             report.add_lap("checks", clock)
             if plan.reduction is not None and len(keyed_at) >= _FEWEST:
-                contacts = plan.contacts if plan.contacts is not None else contacts
-                if contacts is None:
-                    contacts = plan.reconstructor.find_contacts(take)
-                yield from _reduce(plan, placement, writer, keyed_at, contacts)
+                listed: Sequence[ContactRange] | None = plan.contacts
+                if listed is None:
+                    listed = contacts
+                if listed is None:
+                    listed = plan.reconstructor.find_contacts(take)
+                yield from _reduce(plan, placement, writer, keyed_at, listed)
             counted = written if placement.transforms is None else written | {""}
             report.keys = _count_keys(plan.find_armature(), counted)
             if plan.layer:

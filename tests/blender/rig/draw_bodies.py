@@ -245,7 +245,8 @@ def draw_views(body: bpy.types.Object, frame: int, folder: Path) -> np.ndarray:
         render.filepath = str(folder / f"{view}.png")
         bpy.ops.render.render(write_still=True)
         image = bpy.data.images.load(render.filepath)
-        pixels = np.array(image.pixels[:], np.float32).reshape(_HEIGHT, _WIDTH, 4)
+        stored: Any = image.pixels  # the stubs call it a number
+        pixels = np.array(stored[:], np.float32).reshape(_HEIGHT, _WIDTH, 4)
         bpy.data.images.remove(image)
         pictures.append(pixels)
     for obj in (floor, camera):
@@ -269,7 +270,8 @@ def draw(path: Path, frames: Sequence[int]) -> None:
     ]
     sheet = np.concatenate(rows[::-1], axis=0)  # Blender's pictures begin at the bottom
     image = bpy.data.images.new("Bodies", sheet.shape[1], sheet.shape[0])
-    image.pixels[:] = sheet.ravel().tolist()
+    stored: Any = image.pixels  # the stubs call it a number
+    stored[:] = sheet.ravel().tolist()
     image.filepath_raw, image.file_format = str(path), "PNG"
     image.save()
 
