@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
+from ..animation.actions import curves_of
+from ..common.clock import curve_time_per_frame
 from ..common.errors import UserError, plain_message
 from ..common.typed import ImportHelper, OperatorResult, layout_of, scene_of, window_manager_of
 from ..properties.setup import setup_of
@@ -110,6 +113,12 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
         text = f"'{path.name}': {take.times[-1] - take.times[0]:.1f} s, {len(take)} frames"
         if missing:
             text += f"; no readings of {', '.join(missing)}: the model fills in what is missing"
+        last = _last_frame(scene, empties.values())
+        if last > scene.frame_end:
+            text += (
+                f"; the scene ends at frame {scene.frame_end}, the take at {last}: set End in the"
+                " timeline to play all of it"
+            )
         self.report({"INFO"}, text)
         return {"FINISHED"}
 
@@ -122,6 +131,12 @@ class SSRHMR_OT_import_take(bpy.types.Operator, ImportHelper):
             performer=self.performer.strip() or None,
             extras=MORE_TRACKERS[self.more],
         )
+
+
+def _last_frame(scene: bpy.types.Scene, empties: Iterable[bpy.types.Object]) -> int:
+    """Return the last frame of the scene at which a tracker has a key."""
+    ends = [curve.range()[1] for empty in empties for curve in curves_of(empty)]
+    return round(max(ends, default=0.0) / curve_time_per_frame(scene))
 
 
 def _use_take(

@@ -46,12 +46,14 @@ OWN_FOLDER = {
     "ssrhmr_blender/translations/__init__.py": "reads the languages",
     "ssrhmr_blender/rig/control_schemes.py": "reads the schemes that come with the add-on",
     "ssrhmr_blender/example/performance.py": "reads the example",
+    "ssrhmr_blender/rig/control_schemes.py": "reads the schemes of control rigs",
     "ssrhmr_core/streaming/steamvr/receiver.py": "names the helper",
 }
 WRITES = {
     "ssrhmr_core/files.py": "writes the file that its caller names",
     "ssrhmr_core/formats/*": "writes the file that its caller names",
     "ssrhmr_core/model/weights.py": "writes the file that training names",
+    "ssrhmr_blender/bake/control_rig.py": "copies a chosen scheme into the extension's user folder",
     "ssrhmr_blender/headless/*": "writes into the folder of the command line",
     "ssrhmr_blender/live/capture.py": "records into the user's folder",
     "ssrhmr_blender/bake/control_rig.py": "copies a scheme into the extension's user folder",

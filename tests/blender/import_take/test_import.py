@@ -52,6 +52,21 @@ def test_import_keys_every_frame_that_was_seen(recorded: tuple[Path, Take]) -> N
             np.testing.assert_allclose(place, TO_BLENDER @ take.positions[row, number], atol=1e-4)
 
 
+def test_import_says_that_the_scene_ends_before_the_take(
+    recorded: tuple[Path, Take], capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, take = recorded
+    scene = bpy.context.scene
+    rate = scene.render.fps / scene.render.fps_base
+    last = round(scene.frame_start + float(take.times[-1] - take.times[0]) * rate)
+    for end, said in ((last - 1, True), (last, False)):
+        scene.frame_end = end
+        bpy.ops.ssrhmr.import_take(filepath=str(path))
+        text = f"the scene ends at frame {end}, the take at {last}: set End in the timeline"
+        assert (text in capfd.readouterr().out) == said
+        assert scene.frame_end == end
+
+
 def test_import_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     path = tmp_path / "broken.csv"
     path.write_text("time,tracker\n", encoding="utf-8")
