@@ -73,8 +73,9 @@ def encode(readings: Sequence[Reading]) -> list[bytes]:
     """Encode one frame as a line; all readings have the same time."""
     trackers = []
     for reading in readings:
-        tracker: dict[str, Any] = {"name": reading.device, "valid": reading.valid}
-        if reading.valid:
+        is_seen = reading.valid and (reading.has_position or reading.has_rotation)
+        tracker: dict[str, Any] = {"name": reading.device, "valid": is_seen}
+        if is_seen:
             if reading.has_position:
                 tracker["position"] = list(reading.position)
             if reading.has_rotation:

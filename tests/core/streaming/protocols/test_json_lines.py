@@ -228,6 +228,8 @@ READINGS = st.builds(
     quaternions().map(lambda turn: tuple(turn.tolist())),
     st.just(0.0),
     st.booleans(),
+    has_position=st.booleans(),
+    has_rotation=st.booleans(),
 )
 
 
@@ -245,10 +247,14 @@ def test_any_frame_is_written_and_read(
     got = JsonDecoder().decode(b"".join([*ends, line, *ends]), 0.0)
     assert [reading.device for reading in got] == [reading.device for reading in sent]
     for one, other in zip(sent, got, strict=True):
-        assert other.valid == one.valid
+        assert other.valid == (one.valid and (one.has_position or one.has_rotation))
         assert other.time == one.time or (time is None and math.isnan(other.time))
-        if one.valid:
+        if not other.valid:
+            continue
+        assert (other.has_position, other.has_rotation) == (one.has_position, one.has_rotation)
+        if one.has_position:
             assert other.position == one.position
+        if one.has_rotation:
             assert max(abs(a - b) for a, b in zip(other.rotation, one.rotation, strict=True)) < 1e-9
 
 
