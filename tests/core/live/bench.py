@@ -99,7 +99,7 @@ class Bench:
     def _assign_roles(self) -> None:
         devices, roles = self.session.devices(), self.session.roles
         new = {device.name for device in devices} - self.listed
-        standing = self.session.status.countdown > 0.0 and len(roles) < len(TRACKERS)
+        standing = self.session.status.countdown > 0.0 and not roles.keys() >= set(TRACKERS)
         if new or standing:
             self.listed |= new
             proposed = propose_roles(devices, roles, new, standing)
