@@ -9,6 +9,7 @@ Each is a row of the tracker CSV like a reading of a tracker, with a kind and a 
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -87,9 +88,11 @@ def load_details(path: str | Path) -> Details:
     """
     text = read_text(Path(path), "a table of trackers", _MOST_BYTES, [])
     details = Details()
+    if not any(f",{kind}:" in text for kind in _KINDS):
+        return details
     kinds = {FINGER: details.fingers, SHAPE: details.shapes, PROP: details.props}
     rows: dict[tuple[str, str], list[list[float]]] = {}
-    for kind, name, numbers in _read_rows(text.splitlines()):
+    for kind, name, numbers in _read_rows(io.StringIO(text)):
         rows.setdefault((kind, name), []).append(numbers)
     for (kind, name), values in rows.items():
         table = np.array(values)

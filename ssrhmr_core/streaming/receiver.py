@@ -31,6 +31,8 @@ _BOTH_FAMILIES = {
     ANYWHERE: (ANYWHERE, "::"),
 }
 """Addresses to listen on: many senders take "localhost" for ::1."""
+_DETAILED = 4
+"""How many times as many readings are kept where fingers and faces come along."""
 _PACKETS_A_TURN = 256
 """Number of packets read from a socket before the others have their turn."""
 _CONNECTIONS = 16
@@ -197,8 +199,11 @@ class Receiver:
         self._leave(self._channel)
 
     def _make_channel(self) -> Channel:
-        queue = ReadingQueue(self._protocol, self._capacity, self._details)
-        return Channel(queue, self._senders)
+        return self._open_channel(self._senders, self._details)
+
+    def _open_channel(self, senders: SenderFilter, details: bool) -> Channel:
+        capacity = self._capacity * (_DETAILED if details else 1)
+        return Channel(ReadingQueue(self._protocol, capacity, details), senders)
 
     def _leave(self, channel: Channel) -> None:
         """Stop filling a channel; after the last one close the port."""
@@ -348,8 +353,7 @@ class SharedReceiver:
         self._channel = self._make_channel()
 
     def _make_channel(self) -> Channel:
-        queue = ReadingQueue(self._owner.protocol, self._owner._capacity, self._details)
-        return Channel(queue, self._senders)
+        return self._owner._open_channel(self._senders, self._details)
 
     @property
     def port(self) -> int:
