@@ -7,9 +7,12 @@ and by what each recording system takes for a joint: wrists and necks most of al
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..body.skeleton import INDEX, Skeleton
+from .pose_priors import BONE_GROUPS, bone_group_joints
 from .stance_average import BodyPrior
 
 # Mean offset, then one change a component; tenths of a millimetre, left side. Printed by
@@ -135,6 +138,23 @@ _SHAPES: dict[str, tuple[tuple[int, int, int], ...]] = {
 }
 _SIZE_SPREAD = 0.12
 """Spread of the logarithm of the size about the size that fits the usual body best."""
+
+
+_FREE_BONES = 0.02
+"""Spread of the logarithms of bone lengths about those of the shapes above."""
+
+
+def free_body_prior(size: float) -> BodyPrior:
+    """Return the same for a movement, which also shows bones that are like nobody's.
+
+    Args:
+        size: The size that is most probable, relative to an adult.
+    """
+    prior = body_prior(size)
+    own = np.zeros((len(BONE_GROUPS), *prior.skeleton.offsets.shape))
+    for group, joints in enumerate(bone_group_joints()):
+        own[group, joints] = _FREE_BONES * prior.skeleton.offsets[joints]
+    return replace(prior, components=np.concatenate([prior.components, own]))
 
 
 def body_prior(size: float = 1.0) -> BodyPrior:

@@ -49,6 +49,8 @@ _ROUNDS = 6
 _LARGEST_STEP = 0.3
 _SETTLED = 1e-4
 _DIFFERENCE = 1e-5
+_SHAPE_STEPS, _SHAPE_TOLERANCE = 4, 0.002
+"""Steps to the shape of a body, and metres by which its offsets may differ."""
 _LARGEST_SHAPE = 3.5
 """Spreads from the most usual body, beyond which none is looked for."""
 
@@ -80,6 +82,23 @@ class BodyPrior:
         """Return the offsets (22, 3) of a body of a shape (1 + K,), in float64."""
         changes = np.tensordot(shape[1:], self.components, 1)
         return self.factor(shape) * (self.skeleton.offsets.astype(np.float64) + changes)
+
+    def derivatives(self, shape: np.ndarray) -> np.ndarray:
+        """Return the derivatives (1 + K, 22, 3) of the offsets by a shape."""
+        by_size = self.size_spread * self.offsets(shape)
+        return np.concatenate([by_size[None], self.factor(shape) * self.components])
+
+    def nearest_shape(self, skeleton: Skeleton) -> np.ndarray:
+        """Return the shape (1 + K,) whose offsets are nearest to those of a body."""
+        shape = np.zeros(self.unknowns)
+        for _ in range(_SHAPE_STEPS):
+            slopes = self.derivatives(shape).reshape(self.unknowns, -1).T
+            away = (skeleton.offsets - self.offsets(shape)).ravel()
+            # The spreads of 1 keep shapes small that offsets hardly show.
+            normal = slopes.T @ slopes / _SHAPE_TOLERANCE**2 + np.eye(self.unknowns)
+            right = slopes.T @ away / _SHAPE_TOLERANCE**2 - shape
+            shape = shape + np.linalg.solve(normal, right)
+        return shape
 
     def ankle_height(self, shape: np.ndarray) -> float:
         """Return the height of the ankles of a standing body over the ground, metres."""
