@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
@@ -27,7 +27,7 @@ from .extra_calibration import (
     pose_reference_body,
 )
 from .extra_readings import ExtraReadings
-from .proportions import estimate_proportions
+from .proportions import estimate_performer
 from .reference_pose import (
     ReferencePose,
     Stance,
@@ -37,6 +37,7 @@ from .reference_pose import (
     measure_ankle_height,
     stands_on_ground,
 )
+from .stance_average import AverageStance, BodyPrior, average_stances
 from .still_moments import (
     average_stillest,
     describe_unusable_extras,
@@ -67,6 +68,8 @@ _NO_BODY = (
     "the trackers do not look like a standing body at this frame: choose one at which the performer"
     " stands upright, and check the role of each tracker"
 )
+_SIZE_SPREAD = 0.1
+"""Spread of the logarithm of a size that is estimated about the most probable one."""
 
 
 @dataclass(frozen=True)
@@ -118,63 +121,10 @@ def calibrate(
     """
     tracked = all_tracked() if tracked is None else np.asarray(tracked, bool)
     measured = _check_positions(positions, tracked)
-    front = find_front(rotations, tracked)
-    reference = options.reference
+    frame = _Frame(measured, rotations, tracked, find_front(rotations, tracked), extras)
     if options.proportions == "RETARGET":
-        performer = estimate_proportions(measured, reference, options.height, front)
-        if performer is None:
-            raise TrackerError(_NO_BODY)
-        matching = replace(options, proportions="MATCH")
-        matched = calibrate(performer, positions, rotations, matching, tracked, extras)
-        known, open_ = split_features(
-            tracked,
-            measures_body=True,
-            height_is_given=options.height is not None,
-            floor_is_level=FLOOR_UNKNOWN not in matched.warnings,
-        )
-        return replace(matched, performer=performer, measured=known, assumed=open_)
-    fit_scale = options.proportions == "FIT"
-    size = compare_with_pose(skeleton, measured, reference, front)[0]
-    same_size = not fit_scale and has_same_size(size)
-    stance = estimate_stance(skeleton, measured, reference, 1.0 if same_size else None, front)
-    if stance is None:
-        raise TrackerError(_NO_BODY)
-    joints = stance.positions
-    moves = not same_size or skeleton.sole is not None
-    if moves:
-        joints = _place_on_floor(skeleton, measured, stance, fit_scale or same_size, joints)
-    mounted = calibrate_to_pose(
-        joints, quat.from_matrix(stance.rotations), positions, rotations, tracked=tracked
-    )
-    scale = 1.0 / stance.size if fit_scale else 1.0
-    check = check_stance(skeleton, measured, stance, reference, fit_scale)
-    extra = ExtraCalibration()
-    # Where swapped trackers turn the stance around, optional ones would only seem odd.
-    if extras is not None and not check.swapped:
-        body = pose_reference_body(skeleton.scaled(stance.size), stance.positions, stance.rotations)
-        target = body
-        if moves:
-            placed = _place_on_floor(
-                skeleton, measured, stance, fit_scale or same_size, body.positions
-            )
-            target = replace(body, positions=placed)
-        posed = PosedExtras(extras, body, options.segments)
-        extra = calibrate_extras(posed, target, measured, rotations, tracked)
-    known, open_ = split_features(
-        tracked, measures_body=False, height_is_given=False, floor_is_level=True
-    )
-    return Calibration(
-        mounted.mount_rotations,
-        (mounted.mount_offsets * scale).astype(np.float32),
-        scale,
-        check.deviations.astype(np.float32),
-        (*check.warnings, *extra.warnings),
-        check.swapped,
-        tracked=tracked,
-        measured=known,
-        assumed=open_,
-        extras=extra.mounts.scaled(scale) if extra.mounts else None,
-    )
+        return _calibrate_performer(frame, options)
+    return _calibrate_body(skeleton, frame, options)
 
 
 def calibrate_at_stillest(
@@ -256,6 +206,113 @@ def calibrate_to_pose(
         tracked=tracked,
         measured=("direction", "floor"),
         extras=extra.mounts,
+    )
+
+
+class _Frame(NamedTuple):
+    """The trackers in the frame of the reference pose.
+
+    Attributes:
+        positions: (6, 3) positions, NaN for trackers that the performer does not wear.
+        rotations: (6, 4) rotations.
+        tracked: (6,) bool, which trackers the performer wears.
+        front: Heading that the head or the pelvis shows, radians.
+        extras: The optional trackers.
+    """
+
+    positions: np.ndarray
+    rotations: np.ndarray
+    tracked: np.ndarray
+    front: float
+    extras: ExtraReadings | None
+
+
+def _calibrate_performer(frame: _Frame, options: CalibrationOptions) -> Calibration:
+    """Calibrate on a body that the frame itself measures.
+
+    Raises:
+        TrackerError: If the trackers look nothing like a standing body.
+    """
+    average = estimate_performer(frame.positions, options.reference, options.height, frame.front)
+    if average is None:
+        raise TrackerError(_NO_BODY)
+    matching = replace(options, proportions="MATCH")
+    # The stance belongs to the body: with the body taken for certain, mounts would be worse.
+    matched = _calibrate_body(average.skeleton, frame, matching, average)
+    known, open_ = split_features(
+        frame.tracked,
+        measures_body=True,
+        height_is_given=options.height is not None,
+        floor_is_level=FLOOR_UNKNOWN not in matched.warnings,
+    )
+    return replace(matched, performer=average.skeleton, measured=known, assumed=open_)
+
+
+def _calibrate_body(
+    skeleton: Skeleton,
+    frame: _Frame,
+    options: CalibrationOptions,
+    average: AverageStance | None = None,
+) -> Calibration:
+    """Calibrate on a body that is known, or is known to have an average stance.
+
+    Raises:
+        TrackerError: If the trackers look nothing like a standing body.
+    """
+    measured, reference = frame.positions, options.reference
+    fit_scale = options.proportions == "FIT"
+    size = compare_with_pose(skeleton, measured, reference, frame.front)[0]
+    same_size = average is not None or (not fit_scale and has_same_size(size))
+    known_size = 1.0 if same_size else None
+    stance = estimate_stance(skeleton, measured, reference, known_size, frame.front)
+    if stance is None:
+        raise TrackerError(_NO_BODY)
+    check = check_stance(skeleton, measured, stance, reference, fit_scale)
+    if average is None and not stance.on_joints:
+        prior = BodyPrior(
+            skeleton.scaled(stance.size), size_spread=0.0 if same_size else _SIZE_SPREAD
+        )
+        average = average_stances(prior, measured, stance, reference, frame.front)
+        stance = replace(stance, size=stance.size * average.size)
+    if average is not None:
+        stance = replace(stance, positions=average.positions, rotations=average.rotations)
+    joints = stance.positions
+    moves = not same_size or skeleton.sole is not None
+    keeps_size = fit_scale or same_size
+    if moves:
+        joints = _place_on_floor(skeleton, measured, stance, keeps_size, joints)
+    mounted = calibrate_to_pose(
+        joints,
+        quat.from_matrix(stance.rotations),
+        measured,
+        frame.rotations,
+        tracked=frame.tracked,
+    )
+    scale = 1.0 / stance.size if fit_scale else 1.0
+    extra = ExtraCalibration()
+    # Where swapped trackers turn the stance around, optional ones would only seem odd.
+    if frame.extras is not None and not check.swapped:
+        body = pose_reference_body(skeleton.scaled(stance.size), stance.positions, stance.rotations)
+        target = body
+        if moves:
+            placed = _place_on_floor(skeleton, measured, stance, keeps_size, body.positions)
+            target = replace(body, positions=placed)
+        posed = PosedExtras(frame.extras, body, options.segments)
+        extra = calibrate_extras(posed, target, measured, frame.rotations, frame.tracked)
+    known, open_ = split_features(
+        frame.tracked, measures_body=False, height_is_given=False, floor_is_level=True
+    )
+    return Calibration(
+        mounted.mount_rotations,
+        (mounted.mount_offsets * scale).astype(np.float32),
+        scale,
+        check.deviations.astype(np.float32),
+        (*check.warnings, *extra.warnings),
+        check.swapped,
+        tracked=frame.tracked,
+        measured=known,
+        assumed=open_,
+        extras=extra.mounts.scaled(scale) if extra.mounts else None,
     )
 
 

@@ -25,6 +25,7 @@ from ..geometry.rotations import (
     to_rotvec,
     transpose,
 )
+from .body_shapes import free_body_prior
 from .calibration import Calibration
 from .extra_calibration import (
     ExtraCalibration,
@@ -32,10 +33,11 @@ from .extra_calibration import (
     find_misfits,
     measure_mounts,
 )
+from .mount_kinds import MOUNT_ROLES, place_kind
 from .movement_evidence import GUIDED, UNGUIDED, Evidence, TrackerMounts
 from .movement_fit import MovementFit, fit_movement
 from .pose_model import DEGREE_INDEX, pose_body
-from .reference_pose import ReferencePose, mount_priors
+from .reference_pose import ReferencePose
 from .take import Take
 
 _REFERENCE_FRAMES = 3
@@ -62,8 +64,10 @@ _LARGEST_RESIDUAL = 0.006
 movements leave 1 to 3 mm."""
 _LARGEST_MOVE, _LARGEST_ROTATION = 0.2, np.radians(50.0)
 """Metres on an adult and radians beyond which no movement corrects a reference pose."""
-_LARGEST_BONE_CHANGE = 0.25
-"""Share by which a bone may differ from what the reference pose measured."""
+_LARGEST_SHAPE = 4.5
+"""Spreads by which a body may differ from the most usual one."""
+_KIND_UNCERTAINTY = 1.3
+"""Factor of the spread of a kind of mount: the nearest kind may be another than the real one."""
 _SITTING = np.radians(60.0)
 """Median bend of both knees beyond which the performer sits."""
 _OFFSET_SCALE, _ROTATION_SCALE = 1.5, 2.0
@@ -170,7 +174,8 @@ def calibrate_from_movement(
     evidence = _gather(calibration, posed, frames, consecutive, options)
     mounts = _to_tracker_mounts(calibration)
     usual, spreads = _usual_mounts(body, mounts)
-    fit = fit_movement(body, evidence, mounts, usual, spreads, calibration.performer is not None)
+    prior = free_body_prior(body.size / ADULT_SIZE) if calibration.performer else None
+    fit = fit_movement(body, evidence, mounts, usual, spreads, prior)
     warning = _find_fault(body, evidence, mounts, fit)
     if warning:
         return keep_calibration(calibration, warning)
@@ -296,15 +301,21 @@ def _to_tracker_mounts(calibration: Calibration) -> TrackerMounts:
 
 
 def _usual_mounts(body: Skeleton, mounts: TrackerMounts) -> tuple[np.ndarray, np.ndarray]:
-    """Return means and spreads (6, 3) of the way to wear trackers that the mounts resemble most."""
+    """Return means and spreads (6, 3) of the ways to wear trackers nearest to the mounts."""
     adult = body.size / ADULT_SIZE
+    means, spreads = np.empty((6, 3)), np.empty((6, 3))
+    for role in MOUNT_ROLES:
+        own = list(role.trackers)
+        offsets = mounts.offsets[own] / adult
 
-    def cost(prior: tuple[np.ndarray, np.ndarray]) -> float:
-        away = (mounts.offsets / adult - prior[0]) / prior[1]
-        return float((away * away).sum() + 2.0 * np.log(prior[1]).sum())
+        def cost(placed: tuple[np.ndarray, np.ndarray], offsets: np.ndarray = offsets) -> float:
+            mean, spread = placed
+            away = (offsets - mean) / spread
+            return float((away * away).sum() + 2.0 * np.log(spread).sum())
 
-    mean, spread = min(mount_priors(), key=cost)
-    return adult * mean, adult * spread
+        kinds = [place_kind(role, kind) for kind in role.kinds]
+        means[own], spreads[own] = min(kinds, key=cost)
+    return adult * means, adult * _KIND_UNCERTAINTY * spreads
 
 
 def _find_fault(
@@ -332,9 +343,7 @@ def _find_fault(
             f"{TRACKERS[int(far.argmax())]} sits elsewhere than in the reference pose: stand in the"
             " pose again, then move"
         )
-    lengths, original = (np.linalg.norm(s.offsets, axis=-1) for s in (fit.skeleton, body))
-    bones = original > 1e-6
-    if np.abs(lengths[bones] / original[bones] - 1.0).max() > _LARGEST_BONE_CHANGE:
+    if np.abs(fit.shape).max(initial=0.0) > _LARGEST_SHAPE:
         return "the measured body is unlike any: stand in the reference pose again, then move"
     return None
 

@@ -14,17 +14,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..body.skeleton import PARENTS, Skeleton
+from ..body.skeleton import Skeleton
 from ..geometry.rotations import from_rotvec, rotate, to_quat, transpose
 from ..model.ik_baseline import predict_without_network
 from ..solver import solve, solver_skeleton
 from .movement_evidence import Evidence, TrackerMounts, find_standing, usual_angles
 from .movement_residuals import (
-    BONE_JOINTS,
     FLOOR,
     OFFSETS,
     ROTATIONS,
-    SIZE,
+    SHAPE,
     Estimate,
     Problem,
     add_changes,
@@ -42,7 +41,7 @@ from .pose_equations import (
     solve_equations,
 )
 from .pose_model import PosedBody, Poses, decompose, pose_body
-from .pose_priors import BONE_GROUPS
+from .stance_average import BodyPrior
 
 _WIDEST, _NARROWING_STEPS = 8.0, 12
 """Factor of the price's width in the first step, and the number of steps in which it falls to 1."""
@@ -60,7 +59,8 @@ class MovementFit:
 
     Attributes:
         mounts: The mounts.
-        skeleton: The body, with other bone lengths if those were asked for.
+        skeleton: The body, of another shape if that was asked for.
+        shape: (1 + K,) the shape within what was known of the body; empty if it was certain.
         poses: The poses.
         floor: Height of the floor, metres.
         offset_spreads: (6, 3) standard deviations of the mounts' offsets, metres.
@@ -70,6 +70,7 @@ class MovementFit:
 
     mounts: TrackerMounts
     skeleton: Skeleton
+    shape: np.ndarray
     poses: Poses
     floor: float
     offset_spreads: np.ndarray
@@ -83,7 +84,7 @@ def fit_movement(
     mounts: TrackerMounts,
     usual_mounts: np.ndarray,
     mount_spreads: np.ndarray,
-    fit_bones: bool = False,
+    body: BodyPrior | None = None,
 ) -> MovementFit:
     """Find the most probable mounts, floor and poses.
 
@@ -93,22 +94,22 @@ def fit_movement(
         mounts: Where to begin, as the reference pose calibrates them.
         usual_mounts: (6, 3) where trackers are usually worn, metres in the joints' axes.
         mount_spreads: (6, 3) standard deviations of that.
-        fit_bones: Find the lengths of bones too.
+        body: What is known of the body, to find its shape too; None if it is known for certain.
     """
     problem = Problem(
         evidence,
         skeleton,
-        fit_bones,
+        body,
         usual_angles(evidence),
         usual_mounts,
         mount_spreads,
         find_standing(evidence.positions),
     )
-    estimate = _start(skeleton, evidence, mounts)
+    estimate = _start(problem, mounts)
     for iteration in range(_ITERATIONS):
         width = max(1.0, _WIDEST * (1.0 - iteration / _NARROWING_STEPS))
-        body = pose_body(estimate.poses, estimate.offsets)
-        solution = _step(problem, estimate, body, width)
+        posed = pose_body(estimate.poses, estimate.offsets)
+        solution = _step(problem, estimate, posed, width)
         estimate = _advance(problem, estimate, solution)
         moved = np.abs(solution.shared)
         settled = (
@@ -117,20 +118,22 @@ def fit_movement(
         if iteration > _NARROWING_STEPS and settled:
             break
     spreads = np.sqrt(np.diag(solution.covariance))
-    body = pose_body(estimate.poses, estimate.offsets)
+    posed = pose_body(estimate.poses, estimate.offsets)
     return MovementFit(
         estimate.mounts,
         Skeleton(estimate.offsets, skeleton.present),
+        estimate.shape,
         estimate.poses,
         estimate.floor,
         spreads[OFFSETS].reshape(6, 3),
         spreads[ROTATIONS].reshape(6, 3),
-        np.linalg.norm(evidence.positions - tracker_positions(estimate, body), axis=-1),
+        np.linalg.norm(evidence.positions - tracker_positions(estimate, posed), axis=-1),
     )
 
 
-def _start(skeleton: Skeleton, evidence: Evidence, mounts: TrackerMounts) -> Estimate:
+def _start(problem: Problem, mounts: TrackerMounts) -> Estimate:
     """Pose the body without a network so that it meets the trackers as calibrated."""
+    skeleton, evidence = problem.skeleton, problem.evidence
     rotations = evidence.rotations @ transpose(mounts.rotations)
     positions = evidence.positions - rotate(rotations, mounts.offsets)
     guess, poles = predict_without_network(to_quat(rotations))
@@ -143,7 +146,8 @@ def _start(skeleton: Skeleton, evidence: Evidence, mounts: TrackerMounts) -> Est
         solver_skeleton(skeleton.offsets),
     )
     poses = decompose(solved, positions[:, 0], offsets, poles)
-    return Estimate(poses, mounts, offsets, np.zeros(1 + len(BONE_GROUPS)), 0.0)
+    shape = problem.body.nearest_shape(skeleton) if problem.body else np.zeros(0)
+    return Estimate(poses, mounts, offsets, shape, 0.0)
 
 
 def _step(problem: Problem, estimate: Estimate, body: PosedBody, width: float) -> Solution:
@@ -176,10 +180,7 @@ def _advance(problem: Problem, estimate: Estimate, solution: Solution) -> Estima
         mounts=mounts,
         floor=estimate.floor + float(shared[FLOOR]),
     )
-    if not problem.fit_bones:
+    if not problem.body:
         return estimate
-    scales = estimate.scales + shared[SIZE:]
-    lengths = np.full(len(PARENTS), np.exp(scales[0]))
-    for joints, scale in zip(BONE_JOINTS, scales[1:], strict=True):
-        lengths[joints] *= np.exp(scale)
-    return replace(estimate, scales=scales, offsets=problem.skeleton.offsets * lengths[:, None])
+    shape = estimate.shape + shared[SHAPE]
+    return replace(estimate, shape=shape, offsets=problem.body.offsets(shape))

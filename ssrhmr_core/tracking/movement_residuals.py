@@ -25,16 +25,14 @@ from .pose_model import (
     joints_up_to_root,
 )
 from .pose_priors import (
-    BONE_GROUPS,
     GROUP_OF_DEGREE,
     REDUCED_NAMES,
-    SIZE_SPREAD,
     SUM_OF_SPINE,
     AngleDistribution,
-    bone_group_joints,
     change_scales,
 )
 from .reference_pose import measure_ankle_height
+from .stance_average import BodyPrior
 
 _POSITION_SPREAD, _ROTATION_SPREAD = 0.003, np.radians(1.5)
 """How far the model may miss trackers: metres and radians. It stands for soft tissue and for all
@@ -45,12 +43,8 @@ _HYPEREXTENSION = np.radians(2.0)
 """Spread of knees and elbows beyond straight."""
 _FREE_ROTATION = 1e-6
 """Inverse variance of mount rotations: trackers may be turned in any way."""
-OFFSETS, ROTATIONS, FLOOR, SIZE = slice(0, 18), slice(18, 36), 36, 37
-BONES = slice(38, 38 + len(BONE_GROUPS))
-"""What all frames share, by its columns: mounts, floor, the body's size, and bone lengths."""
-BONE_JOINTS = bone_group_joints()
-"""The joints of each of :data:`BONE_GROUPS`."""
-_BONE_SPREADS = np.array([spread for _, spread in BONE_GROUPS])
+OFFSETS, ROTATIONS, FLOOR, SHAPE = slice(0, 18), slice(18, 36), 36, slice(37, None)
+"""What all frames share, by its columns: mounts, floor, and the body's shape."""
 _CHAINS = [joints_up_to_root(joint)[:-1] for joint in TRACKER_JOINTS]
 _TRACKED = list(TRACKER_JOINTS)
 _HINGE_FLEXES = [
@@ -60,12 +54,12 @@ _HINGE_FLEXES = [
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """Estimates during the iterations; `scales` (1 + groups) are logarithms of bone lengths."""
+    """Estimates during the iterations; `shape` is that of the body's prior, if it is unknown."""
 
     poses: Poses
     mounts: TrackerMounts
     offsets: np.ndarray
-    scales: np.ndarray
+    shape: np.ndarray
     floor: float
 
 
@@ -76,7 +70,7 @@ class Problem:
     Attributes:
         evidence: The trackers.
         skeleton: The body at the start.
-        fit_bones: Whether bone lengths are unknown.
+        body: What is known of the body; None if it is known for certain.
         usual: (F, D) means and spreads of the angles.
         usual_mounts: (6, 3) where trackers are usually worn, metres in the joints' axes.
         mount_spreads: (6, 3) spreads of that.
@@ -85,7 +79,7 @@ class Problem:
 
     evidence: Evidence
     skeleton: Skeleton
-    fit_bones: bool
+    body: BodyPrior | None
     usual: AngleDistribution
     usual_mounts: np.ndarray
     mount_spreads: np.ndarray
@@ -94,7 +88,7 @@ class Problem:
     @property
     def unknowns(self) -> int:
         """The number of unknowns that all frames share."""
-        return BONES.stop if self.fit_bones else SIZE
+        return SHAPE.start + (self.body.unknowns if self.body else 0)
 
 
 def tracker_positions(estimate: Estimate, body: PosedBody) -> np.ndarray:
@@ -128,9 +122,9 @@ def add_trackers(
         turns = slice(18 + 3 * tracker, 21 + 3 * tracker)
         by_shared[:, rows, rows] = joints[:, tracker] / _POSITION_SPREAD
         by_shared[:, turns, turns] = joints[:, tracker] / _ROTATION_SPREAD
-        if problem.fit_bones:
-            by_bones = _derivative_by_bones(estimate.offsets, body, _CHAINS[tracker])
-            by_shared[:, rows, SIZE:] = by_bones / _POSITION_SPREAD
+        if problem.body:
+            by_shape = _derivative_by_shape(problem.body, estimate, body, _CHAINS[tracker])
+            by_shared[:, rows, SHAPE] = by_shape / _POSITION_SPREAD
     equations.add(
         np.concatenate([part.reshape(frames, 18) for part in residuals], 1), by_pose, by_shared
     )
@@ -141,15 +135,14 @@ def _rows(derivatives: np.ndarray) -> np.ndarray:
     return derivatives.transpose(0, 2, 3, 1).reshape(len(derivatives), 18, DEGREES)
 
 
-def _derivative_by_bones(offsets: np.ndarray, body: PosedBody, chain: list[int]) -> np.ndarray:
-    """Return derivatives (F, 3, 1 + groups) of the end of a chain by logarithms of lengths."""
-    bones = {joint: body.rotations[:, PARENTS[joint]] @ offsets[joint] for joint in chain}
-    derivatives = np.zeros((len(body.positions), 3, 1 + len(BONE_GROUPS)))
-    for joint, bone in bones.items():
-        derivatives[:, :, 0] += bone
-        for group, joints in enumerate(BONE_JOINTS):
-            if joint in joints:
-                derivatives[:, :, 1 + group] += bone
+def _derivative_by_shape(
+    prior: BodyPrior, estimate: Estimate, body: PosedBody, chain: list[int]
+) -> np.ndarray:
+    """Return derivatives (F, 3, 1 + K) of the end of a chain by the body's shape."""
+    changes = prior.derivatives(estimate.shape)
+    derivatives = np.zeros((len(body.positions), 3, prior.unknowns))
+    for joint in chain:
+        derivatives += body.rotations[:, PARENTS[joint]] @ changes[:, joint].T
     return derivatives
 
 
@@ -207,9 +200,8 @@ def add_usual_shared(equations: NormalEquations, problem: Problem, estimate: Est
     equations.pull_shared(OFFSETS, away, problem.mount_spreads.ravel())
     equations.pull_shared(ROTATIONS, 0.0, _FREE_ROTATION**-0.5)
     equations.pull_shared(FLOOR, -estimate.floor, _FLOOR_SPREAD)
-    if problem.fit_bones:
-        equations.pull_shared(SIZE, -estimate.scales[0], SIZE_SPREAD)
-        equations.pull_shared(BONES, -estimate.scales[1:], _BONE_SPREADS)
+    if problem.body:
+        equations.pull_shared(SHAPE, -estimate.shape, 1.0)
 
 
 def add_changes(

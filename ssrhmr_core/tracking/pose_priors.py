@@ -46,20 +46,17 @@ _STANDING: dict[str, tuple[tuple[float, float], ...]] = {
 _UPRIGHT = {"hips.x": 2.5, "hips.z": 1.5}
 """Spreads of the pelvis in a reference pose, degrees."""
 
-BONE_GROUPS: tuple[tuple[tuple[str, ...], float], ...] = (
-    (("knee",), 0.04),
-    (("ankle",), 0.04),
-    (("elbow",), 0.04),
-    (("wrist",), 0.04),
-    (("lower_spine", "middle_spine", "chest"), 0.05),
-    (("neck", "head"), 0.08),
-    (("clavicle", "shoulder"), 0.06),
-    (("hip",), 0.08),
+BONE_GROUPS = (
+    ("knee",),
+    ("ankle",),
+    ("elbow",),
+    ("wrist",),
+    ("lower_spine", "middle_spine", "chest"),
+    ("neck", "head"),
+    ("clavicle", "shoulder"),
+    ("hip",),
 )
-"""Joints at the ends of bones whose lengths change together on both sides, and the spread of the
-logarithm of their length against the body that the reference pose measured."""
-SIZE_SPREAD = 0.08
-"""Spread of the logarithm of the whole body's size."""
+"""Joints at the ends of bones whose lengths change together on both sides."""
 
 _SPINE = ("lower_spine", "middle_spine", "chest")
 
@@ -120,7 +117,7 @@ def bone_group_joints() -> list[list[int]]:
             for name, index in INDEX.items()
             if name.removeprefix("left_").removeprefix("right_") in parts
         ]
-        for parts, _ in BONE_GROUPS
+        for parts in BONE_GROUPS
     ]
 
 

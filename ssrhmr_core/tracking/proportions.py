@@ -8,17 +8,14 @@ performer's own body: it is reconstructed first and then retargeted to the chara
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, INDEX, TRACKERS, Skeleton
-from .reference_pose import (
-    ReferencePose,
-    Stance,
-    are_tracked,
-    estimate_stance,
-    measure_ankle_height,
-    stands_on_ground,
-)
+from ..body.skeleton import ADULT_SIZE, INDEX, Skeleton
+from .body_shapes import body_prior
+from .reference_pose import ReferencePose, estimate_stance
+from .stance_average import AverageStance, average_stances
 
 _OFFSETS = {
     "hip": (0.085, -0.08, 0.0),
@@ -37,28 +34,13 @@ _OFFSETS = {
 }
 """Offsets in metres of an adult of 1.75 m, left side."""
 
-_PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
-_HANDS = [TRACKERS.index("left_hand"), TRACKERS.index("right_hand")]
-
-_ROUNDS = 4
-_LARGEST_FACTOR = 1.25
-"""Largest factor by which a part may differ from the rest of the body."""
-_RELIABILITY = (0.7, 0.4, 0.35)
-"""Weights of the measured legs, trunk and arms against an adult's proportions: people differ by
-some 4 %, and the measurements are off by 3, 6 and 7 %."""
+_ROUNDS = 3
+"""Number of estimates until a body has the height that was given."""
 _HEAD_HEIGHT = 0.88
 """Height of the head joint as a share of the body's height."""
 _ANKLE = 0.08
 """Height of the ankle above the floor, metres on an adult."""
-_ANKLES, _SHOULDERS, _WRISTS = (
-    [INDEX[f"left_{part}"], INDEX[f"right_{part}"]] for part in ("ankle", "shoulder", "wrist")
-)
-_LEGS = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("knee", "ankle")]
-_TRUNK = [
-    *(INDEX[name] for name in ("lower_spine", "middle_spine", "chest", "neck", "head")),
-    *(INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("clavicle", "shoulder")),
-]
-_ARMS = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("elbow", "wrist")]
+_ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
 
 
 def make_adult() -> Skeleton:
@@ -79,11 +61,22 @@ def estimate_proportions(
     height: float | None = None,
     front: float = 0.0,
 ) -> Skeleton | None:
-    """Estimate the lengths of a performer's legs, trunk and arms.
+    """Estimate a performer's body; see :func:`estimate_performer`."""
+    performer = estimate_performer(positions, reference, height, front)
+    return performer.skeleton if performer else None
 
-    The overall height is the measured one. Each part lies between its measured length and the
-    usual one, because trackers are mounted some centimetres off their joints. A part that no
-    tracker measures has the usual length for the height.
+
+def estimate_performer(
+    positions: np.ndarray,
+    reference: ReferencePose = ReferencePose.T_POSE,
+    height: float | None = None,
+    front: float = 0.0,
+) -> AverageStance | None:
+    """Estimate a performer's body and how it stands.
+
+    The result is the average of all bodies and stances that fit the trackers, each as probable as
+    bodies like it are (:mod:`ssrhmr_core.tracking.body_shapes`). What no tracker measures is as
+    usual.
 
     Args:
         positions: (6, 3) positions of the trackers in the reference pose, metres, Y up; NaN without
@@ -93,79 +86,24 @@ def estimate_proportions(
         front: Heading of the performer in radians, for trackers whose positions do not show it.
 
     Returns:
-        The performer's skeleton; None if the trackers look nothing like a standing body.
+        The performer's body and joints; None if the trackers look nothing like a standing body.
     """
-    model = make_adult()
-    body, size = model, None
-    for _ in range(_ROUNDS):
-        stance = estimate_stance(body, positions, reference, size, front)
-        factors = _measure_factors(model, body, positions, stance) if stance else None
-        if factors is None:
+    usual = body_prior().skeleton
+    if height is None:
+        stance = estimate_stance(usual, positions, reference, None, front)
+        if stance is None:
             return None
-        whole, *parts = factors
-        offsets = model.offsets * np.float32(whole)
-        for joints, factor, reliability in zip(
-            (_LEGS, _TRUNK, _ARMS), parts, _RELIABILITY, strict=True
-        ):
-            own = np.clip((factor / whole) ** reliability, 1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
-            offsets[joints] *= np.float32(own)
-        body, size = Skeleton(offsets), 1.0
-        if height is not None:
-            body = body.scaled(height / measure_height(body))
-    return body
-
-
-def _measure_factors(
-    model: Skeleton, body: Skeleton, positions: np.ndarray, stance: Stance
-) -> tuple[float, ...] | None:
-    """Measure whole body, legs, trunk and arms relative to a model.
-
-    Args:
-        model: The model.
-        body: The body in the stance, which says what no tracker measures.
-        positions: (6, 3) positions of the trackers, NaN without one.
-        stance: The stance of the body.
-
-    Returns:
-        The four factors; None if one is not positive.
-    """
-    tracked = are_tracked(positions)
-    rest = model.t_pose().astype(np.float64)
-    # As measured where there is a tracker, or where the stance has the joint.
-    joints = np.where(tracked[:, None], stance.independent_positions, stance.positions)
-    ankles = _measure_ankles(body, positions, stance, joints)
-    joints = (joints - joints[_PELVIS]) @ stance.rotations[_PELVIS]
-    head, ankle = joints[_HEAD, 1], rest[_ANKLES, 1].mean()
-    feet = ankles - stance.positions[_PELVIS, 1]
-    if tracked[_PELVIS]:
-        feet = ankles - stance.independent_positions[_PELVIS, 1]
-    whole = (head - feet) / (rest[INDEX["head"], 1] - ankle)
-    # Without one of them, leg and trunk share the height as usual.
-    legs = feet / ankle if tracked[_PELVIS] else whole
-    trunk = head / rest[INDEX["head"], 1] if tracked[[_PELVIS, _HEAD]].all() else whole
-    if not tracked[_HEAD]:
-        whole = trunk = legs
-    hands = [hand for hand in _HANDS if tracked[hand]]
-    shoulders = trunk * rest[_SHOULDERS]
-    if not tracked[_PELVIS]:
-        shoulders = shoulders + (joints[_HEAD] - trunk * rest[INDEX["head"]])
-    reach = np.linalg.norm(joints[_HANDS] - shoulders, axis=-1)
-    lengths = np.linalg.norm(rest[_WRISTS] - rest[_SHOULDERS], axis=-1)
-    arms = (reach / lengths)[[_HANDS.index(hand) for hand in hands]].mean() if hands else whole
-    factors = (float(whole), float(legs), float(trunk), float(arms))
-    return factors if min(factors) > 0.0 else None
-
-
-def _measure_ankles(
-    body: Skeleton, positions: np.ndarray, stance: Stance, joints: np.ndarray
-) -> float:
-    """Measure the height of the ankles by their trackers, by the floor, or by the stance."""
-    feet = [foot for foot in FOOT_TRACKERS if are_tracked(positions)[foot]]
-    if feet:
-        return float(joints[feet, 1].mean())
-    if stands_on_ground(body, positions, stance):
-        return stance.size * measure_ankle_height(body)
-    return float(stance.positions[list(FOOT_TRACKERS), 1].mean())
+        return average_stances(body_prior(stance.size), positions, stance, reference, front)
+    size = height / measure_height(usual)
+    for _ in range(_ROUNDS):
+        stance = estimate_stance(usual.scaled(size), positions, reference, 1.0, front)
+        if stance is None:
+            return None
+        prior = replace(body_prior(size), size_spread=0.0)
+        average = average_stances(prior, positions, stance, reference, front)
+        factor = height / measure_height(average.skeleton)
+        size *= factor
+    return average._replace(skeleton=average.skeleton.scaled(factor))
 
 
 def measure_height(body: Skeleton) -> float:

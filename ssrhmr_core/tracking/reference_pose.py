@@ -14,7 +14,7 @@ Positions of trackers that the performer does not wear are NaN throughout.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -75,7 +75,7 @@ _POSITION, _HEADING, _SIZE, _RAISE, _SWEEP, _SPREAD = slice(0, 3), 3, 4, slice(5
 _POSE = slice(5, 10)
 _COUNT = 10
 _POSE_SPREAD = np.radians([4.0, 4.0, 4.0, 4.0, 3.0])
-_TOES_OUT = np.radians(6.0)
+TOES_OUT = np.radians(6.0)
 """Angle by which people turn each foot outwards. Trackers that are the joints themselves are posed,
 not worn: their feet point ahead. That many people hold their arms a little in front was tried too;
 it made no calibration better."""
@@ -88,7 +88,7 @@ between which its feet stand at height zero; and the least share of the characte
 _LEAST_STANDING = 0.3
 _SIZE_SPREAD = 0.3
 """Standard deviation of the logarithm of the size where few trackers show it."""
-_FACING_SPREAD = 0.2
+FACING_SPREAD = 0.2
 """Standard deviation in radians of a heading that a tracker's own front shows."""
 _FEWER_ON_JOINTS = 0.25
 """Fewer trackers fit a pose more easily: they must be nearer to the joints to pass for them."""
@@ -112,6 +112,8 @@ class Stance:
         deviations: (6,) distance of each tracker from its usual mount in metres, 0 without one.
         elevations: (2,) angles of the arms above the horizontal in degrees.
         cost: Twice the negative log-likelihood of the stance.
+        on_joints: Whether the trackers seem to be the joints themselves.
+        grounded: Whether the feet are taken to stand at height zero.
     """
 
     positions: np.ndarray
@@ -121,6 +123,8 @@ class Stance:
     deviations: np.ndarray
     elevations: np.ndarray
     cost: float
+    on_joints: bool
+    grounded: bool
 
 
 def estimate_stance(
@@ -165,12 +169,14 @@ def estimate_stance(
             elevation,
             adult * offsets,
             adult * spreads,
-            _TOES_OUT if number else 0.0,
+            TOES_OUT if number else 0.0,
             # On the joints, feet say nothing about the ground.
             ground if number or not has_feet else np.inf,
             None if shows_direction(tracked) else front,
         )
-        stances.append(_maximise(likelihood, start, fixed_size=size is not None))
+        stance = _maximise(likelihood, start, fixed_size=size is not None)
+        grounded = bool(np.isfinite(ground))
+        stances.append(replace(stance, on_joints=number == 0, grounded=grounded))
     return min(stances, key=lambda stance: stance.cost)
 
 
@@ -368,7 +374,7 @@ class _Likelihood:
             terms.append([x[_SIZE] / _SIZE_SPREAD])
         if self.front is not None:
             off = np.angle(np.exp(1j * (x[_HEADING] - self.front)))
-            terms.append([off / _FACING_SPREAD])
+            terms.append([off / FACING_SPREAD])
         return np.concatenate(terms)
 
     def _pose(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -387,6 +393,8 @@ class _Likelihood:
             deviations=np.where(tracked, np.linalg.norm(mounts - self.offsets, axis=-1), 0.0),
             elevations=np.degrees(self.elevation + x[_RAISE]),
             cost=float((self.residuals(x) ** 2).sum() + 2.0 * np.log(self.spreads[tracked]).sum()),
+            on_joints=False,
+            grounded=False,
         )
 
 

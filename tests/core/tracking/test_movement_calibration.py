@@ -84,7 +84,8 @@ def test_a_movement_beats_the_pose(seed: int) -> None:
     own, result = session(seed), refined(seed)
     assert result.refined
     before, after = (own.offset_error(c) for c in (own.calibration, result.calibration))
-    assert after < 0.02 and after < 0.6 * before
+    # The pose alone leaves 43 mm if it trusts the likeliest mounts; it averages them now.
+    assert after < 0.018 and after < 0.75 * before
     # The deviations are those of single mounts: within a factor of a few of the real errors.
     errors = np.linalg.norm(result.calibration.mount_offsets - own.mounts.mount_offsets(), axis=-1)
     assert (errors < 6.0 * result.offset_deviations).all()

@@ -19,6 +19,7 @@ from ssrhmr_core.evaluation.worn.mounts import draw_extra_mounts, draw_mounts
 from ssrhmr_core.evaluation.worn.score import (
     WornErrors,
     WornTrackers,
+    pool_worn_errors,
     score_worn,
     summarize_worn_errors,
 )
@@ -49,9 +50,13 @@ def score(
 
 def test_a_movement_brings_joints_nearer_than_the_pose(skeleton: Skeleton) -> None:
     truth = make_motion(skeleton, frames=240)
-    pose, movement = score(truth, "pose"), score(truth, "movement")
+    seeds = range(4)
+    pose, movement = (
+        pool_worn_errors([score(truth, evidence, seed=seed) for seed in seeds])
+        for evidence in ("pose", "movement")
+    )
     assert not pose.refined.any() and movement.refined.all()
-    assert movement.mount_offsets.mean() < 20.0 < pose.mount_offsets.mean()
+    assert movement.mount_offsets.mean() < 15.0 < pose.mount_offsets.mean()
     assert movement.positions.mean() < pose.positions.mean()
     assert movement.absolute_positions.mean() < pose.absolute_positions.mean()
     np.testing.assert_array_equal(pose.bones, 0.0)
