@@ -46,7 +46,6 @@ OWN_FOLDER = {
     "ssrhmr_blender/translations/__init__.py": "reads the languages",
     "ssrhmr_blender/rig/control_schemes.py": "reads the schemes that come with the add-on",
     "ssrhmr_blender/example/performance.py": "reads the example",
-    "ssrhmr_blender/rig/control_schemes.py": "reads the schemes of control rigs",
     "ssrhmr_core/streaming/steamvr/receiver.py": "names the helper",
 }
 WRITES = {
@@ -56,7 +55,6 @@ WRITES = {
     "ssrhmr_blender/bake/control_rig.py": "copies a chosen scheme into the extension's user folder",
     "ssrhmr_blender/headless/*": "writes into the folder of the command line",
     "ssrhmr_blender/live/capture.py": "records into the user's folder",
-    "ssrhmr_blender/bake/control_rig.py": "copies a scheme into the extension's user folder",
     "ssrhmr_blender/presets/*": "writes presets into the extension's user folder, or exports one",
 }
 USER_FOLDER = {
