@@ -23,8 +23,8 @@ def average_error(
     body: Skeleton, mounts: tuple[str, ...], reference: ReferencePose
 ) -> tuple[float, float]:
     """Return the mean errors of joints, mm: of the average, and of the most probable stance."""
-    averages: list[float] = []
-    likeliest: list[float] = []
+    averages: list[np.ndarray] = []
+    likeliest: list[np.ndarray] = []
     for seed in range(6):
         trackers = mount_trackers(body, mounts, seed, reference)
         stance = estimate_stance(body, trackers.positions, reference)
