@@ -16,9 +16,14 @@ from ssrhmr_blender.common import modal_job
 from ssrhmr_blender.properties.bones import SSRHMR_BoneSlot
 from ssrhmr_blender.properties.calibration import SSRHMR_TrackerFit
 from ssrhmr_blender.properties.setup import SSRHMR_Setup
-from ssrhmr_blender.properties.tracker import TRACKER_LABELS, TRACKERS, SSRHMR_Tracker
+from ssrhmr_blender.properties.tracker import (
+    EXTRA_TRACKERS,
+    TRACKER_LABELS,
+    TRACKERS,
+    SSRHMR_Tracker,
+)
 from ssrhmr_core import Motion, Take
-from ssrhmr_core.body import skeleton
+from ssrhmr_core.body import extra_trackers, skeleton
 from tests.blender.conftest import choose, make_armature, make_trackers, snapshot
 
 _ENABLE_BUDGET = 300.0
@@ -26,7 +31,9 @@ _ENABLE_BUDGET = 300.0
 
 
 def test_names_are_those_of_the_core() -> None:
-    assert skeleton.TRACKERS == TRACKERS == tuple(TRACKER_LABELS)
+    assert skeleton.TRACKERS == TRACKERS
+    assert extra_trackers.EXTRA_TRACKERS == EXTRA_TRACKERS
+    assert (*TRACKERS, *EXTRA_TRACKERS) == tuple(TRACKER_LABELS)
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -112,6 +112,6 @@ def test_feet_on_the_floor_and_hands_together(name: str, mode: str) -> None:
     if mode != "MATCH" or name == "as the performer":
         # As high over the floor as the performer's, in the character's own size.
         assert np.abs(lowest - truth * (lowest.mean() / truth.mean())).max() < 5.0 * scale
-        assert 0.5 * truth.mean() < lowest.mean() < 1.1 * scale * truth.mean()
+        assert 0.5 * truth.mean() < lowest.mean() < 1.2 * scale * truth.mean()
         assert wrists < 1.1 * scale * wanted, _TABLE[-1]
         assert hands < 1.1 * scale * together + 0.01, _TABLE[-1]
