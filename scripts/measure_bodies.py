@@ -50,7 +50,7 @@ def main() -> None:
     """Print mean and components in tenths of a millimetre, one line a joint."""
     split, _, key = sys.argv[1].partition("#")
     first: dict[tuple[str, ...], str] = {}
-    for clip in json.loads(Path(split).read_text())[key]:
+    for clip in json.loads(Path(split).read_text(encoding="utf-8"))[key]:
         first.setdefault(tuple(clip.split("/")[:2]), clip)
     bodies, sources = [], []
     for (source, _), clip in first.items():

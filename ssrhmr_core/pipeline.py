@@ -25,7 +25,7 @@ from .solver import Measured
 from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
 from .tracking.denoising import Smoothing, smooth
 from .tracking.dropout import mark_dropouts
-from .tracking.extra_joints import join, measure_joints
+from .tracking.extra_joints import attach_filled, join, measure_joints
 from .tracking.extra_readings import ExtraReadings
 from .tracking.extra_trust import FADE_SECONDS, bridge_gaps, trust
 from .tracking.foot_planting import (
@@ -254,12 +254,13 @@ class Reconstructor:
         if self.options.preset == "ssrhmr":
             self._worn |= valid & self._counting
             positions, matrices = self._foot_stepper.frame(positions, matrices, self._worn)
+        measured = self._measure_frame(extras, positions, valid)
         return TrackedFrames(
-            positions[None],
+            self._attach(positions[None], self._missing[None] > 0.0, measured),
             matrices[None].astype(np.float32),
             context,
             self._missing[None].astype(np.float32),
-            self._measure_frame(extras, positions, valid),
+            measured,
         )
 
     def _measure_frame(
@@ -375,6 +376,8 @@ class Reconstructor:
         """
         take, raw, context = self._clean(take)
         clock = self._fill_gaps(raw, context)
+        attached = self._attach(clock.positions, ~raw.valid, self._measure(clock))
+        clock = replace(clock, positions=attached) if attached is not clock.positions else clock
         seconds = clock.times - clock.times[0]
         contacts: Contacts | None = None
         if self.options.planting > 0.0:
@@ -461,6 +464,14 @@ class Reconstructor:
         if readings is None or not readings.worn:
             return None
         return self._weigh(readings, *trust(readings, take.times), take.positions[:, 0])
+
+    def _attach(
+        self, positions: np.ndarray, filled: np.ndarray, measured: Measured | None
+    ) -> np.ndarray:
+        """Return trackers (F, 6, 3), with those that were filled in where others let them be."""
+        if measured is None:
+            return positions
+        return attach_filled(positions, filled, self._proportions.skeleton, measured)
 
     def _weigh(
         self,

@@ -35,7 +35,7 @@ from .full_body import (
     solve,
     solve_spine,
 )
-from .measured import Measured
+from .measured import Measured, attach_ends
 
 __all__ = [
     "ARMS",
@@ -49,6 +49,7 @@ __all__ = [
     "Measured",
     "SolverSkeleton",
     "assemble",
+    "attach_ends",
     "carry_clavicles",
     "close_limbs",
     "hip_positions",

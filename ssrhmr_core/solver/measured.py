@@ -381,6 +381,27 @@ def _turn_to_sphere(bone: Array, aim: Array, radii: Array, trust: Array) -> Arra
     return from_rotvec(normalize(axis) * (trust * angle))
 
 
+def attach_ends(ends: Array, free: Array, skeleton: SolverSkeleton, measured: Measured) -> Array:
+    """Move ends that nothing measures to where measured knees and elbows let them be.
+
+    Args:
+        ends: (..., 4, 3) positions of ankles and wrists, from the hips, in the order of ``LIMBS``.
+        free: (..., 4, 1) 1 where an end was only guessed, 0 where it was measured.
+        skeleton: The lengths of the body.
+        measured: What is measured.
+
+    Returns:
+        (..., 4, 3): guessed ends at the ends of their forearms and shins, in the direction of the
+        guess, or in that of the bone where its rotation is measured.
+    """
+    joints = measured.positions[..., _LOWERS, :]
+    turned = measured.rotation_trust[..., _LOWERS, :]
+    guessed = normalize(ends - joints) * skeleton.lower_lengths
+    known = rotate(measured.rotations[..., _LOWERS, :, :], _lower_bones(skeleton))
+    attached = joints + guessed + turned * (known - guessed)
+    return ends + free * measured.position_trust[..., _LOWERS, :] * (attached - ends)
+
+
 def aim_limbs(
     limbs: LimbRotations,
     starts: Array,

@@ -9,12 +9,13 @@ import numpy as np
 
 from ..body.extra_trackers import EXTRA_GROUPS, EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
 from ..geometry.rotations import from_quat
-from ..solver import Measured
+from ..solver import LIMBS, Measured, SolverSkeleton, attach_ends
 from .extra_readings import ExtraReadings
 
 _COUNT = len(EXTRA_JOINTS)
 _POSITIONS = [EXTRA_INDEX[role.position] for role in EXTRA_ROLES.values()]
 _TOES = [EXTRA_INDEX[EXTRA_ROLES[name].position] for name in EXTRA_GROUPS["toes"]]
+_ENDS = [limb.tracker for limb in LIMBS]
 _UPPER = np.array([EXTRA_INDEX[role.upper] for role in EXTRA_ROLES.values()])
 _LOWER = np.array([EXTRA_INDEX[role.lower] for role in EXTRA_ROLES.values()])
 
@@ -46,6 +47,30 @@ def measure_joints(
     # The position of a toe says nothing that the foot's tracker does not say.
     trusts[0][:, _TOES] = 0.0
     return Measured(positions, rotations, trusts[0], trusts[1])
+
+
+def attach_filled(
+    positions: np.ndarray, filled: np.ndarray, skeleton: SolverSkeleton, measured: Measured
+) -> np.ndarray:
+    """Return trackers of which those of hands and feet that were filled in fit measured joints.
+
+    Where a hand has no tracker and its elbow has, the elbow knows more than the guess of the hand.
+
+    Args:
+        positions: (F, 6, 3) positions of the trackers.
+        filled: (F, 6) bool, True for trackers that were filled in.
+        skeleton: The lengths of the body.
+        measured: What optional trackers measure.
+    """
+    if not filled[:, _ENDS].any():
+        return positions
+    roots = positions[:, :1]
+    ends = attach_ends(
+        positions[:, _ENDS] - roots, filled[:, _ENDS, None].astype(np.float32), skeleton, measured
+    )
+    attached = positions.copy()
+    attached[:, _ENDS] = ends + roots
+    return attached
 
 
 def join(frames: Sequence[Measured | None]) -> Measured | None:

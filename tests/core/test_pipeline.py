@@ -289,3 +289,14 @@ def test_implausible_optional_trackers_break_nothing(motion: Motion) -> None:
     others = [joint for joint in MEASURED if joint != knee]
     assert np.percentile(errors[:, others], 99) < 0.001
     assert errors[:, knee].max() < bare[:, knee].max() + 0.1
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_guessed_hand_hangs_on_a_measured_elbow(motion: Motion, live: bool) -> None:
+    """Senders of the VRChat protocol have elbows and no hands: the elbow is met all the same."""
+    take = Take.from_motion(motion, ("left_elbow", "right_knee"))
+    take.valid[:, [TRACKERS.index("left_hand"), TRACKERS.index("right_foot")]] = False
+    reconstructor = Reconstructor(motion.skeleton, ReconstructionOptions(causal=live))
+    result = reconstructor.replay(take)[0] if live else reconstructor.clip(take)
+    errors = np.linalg.norm(result.positions() - motion.positions(), axis=-1)
+    assert np.percentile(errors[:, [INDEX["left_elbow"], INDEX["right_knee"]]], 95) < 0.002

@@ -50,7 +50,7 @@ class SenderCase:
         name: What is sent.
         protocol: The protocol that the user chose.
         make: Makes the sender.
-        roles: Device by role of the six trackers; optional ones may come along.
+        roles: Device by role in the end.
         posture: Millimetres that joints may be off with both hips in one place, None if refused.
         placed: Whether the character stands where the performer does, and faces the same way.
         message: What the user reads among other things, "" if nothing.
@@ -160,7 +160,7 @@ CASES = (
             "left_knee": "tracker 6",
             "right_knee": "tracker 5",
         },
-        55.0,
+        68.0,
         message="left_hand and right_hand",
     ),
     SenderCase(

@@ -93,7 +93,7 @@ def test_any_number_of_senders_and_devices_takes_bounded_memory() -> None:
         queue.add_packet(line(time, f"b{number}"), number % 500, time)
         queue.add_packet(line(time, f"c{number}"), "one", time)
     assert len(queue._senders) <= 32
-    assert len(queue._senders._owners) <= 512
+    assert len(queue._senders._owners) <= 1024
     one = queue._senders._senders["one"]
     assert len(one._devices) <= 256
     assert len(queue.drain()) == 10
