@@ -3,7 +3,9 @@
 
 A long run with strong augmentation comes first, then a short one from there with gentle
 augmentation, and the result is the mean of both: the first knows more bodies, the second is nearer
-to people, and the mean is better than either on both (Wortsman et al., "Model soups", 2022).
+to people, and the mean is better than either on both (Wortsman et al., "Model soups", 2022). A
+third run then learns to read optional trackers and to predict errors, with all else fixed; of what
+reads optional trackers, half is used, again as the mean with what it began with.
 With ``--start`` the first run begins with earlier weights, at a lower rate. Interrupted runs resume
 from their checkpoints.
 """
@@ -19,11 +21,14 @@ import numpy as np
 import torch
 
 from ssrhmr_core.formats import find_motions
+from ssrhmr_core.model import certainty
+from ssrhmr_core.model.network import extra_shapes
 from ssrhmr_core.model.weights import load_weights, save_weights, weights_header
 from ssrhmr_core.training.augment import Augmentation
+from ssrhmr_core.training.recipe import EXTRAS
 from ssrhmr_core.training.train import Recipe, train
 
-STEPS, GENTLE_STEPS = 3400, 1400
+STEPS, GENTLE_STEPS, EXTRA_STEPS = 3400, 1400, 2000
 STARTED_RATE = 3e-3
 """Learning rate of a first run that begins with earlier weights."""
 GENTLE = Recipe(
@@ -56,8 +61,21 @@ def save_mean(first: Path, second: Path, out: Path) -> None:
     save_weights(out, mean, **facts, mean_of=headers)
 
 
+def add_extras(base: Path, trained: Path, out: Path) -> None:
+    """Write weights with half of what a run has learned of optional trackers, and its certainty."""
+    header, facts = weights_header(base), weights_header(trained)
+    header.pop("format")
+    facts.pop("format")
+    weights, learned = load_weights(base), load_weights(trained)
+    for name in extra_shapes():
+        weights[name] = (0.5 * learned[name]).astype(np.float32)
+    for name in certainty.shapes():
+        weights[name] = learned[name]
+    save_weights(out, weights, **header, added={"extras": facts})
+
+
 def main() -> None:
-    """Train both runs and write their mean."""
+    """Train all runs and write what is made of them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -72,18 +90,25 @@ def main() -> None:
     parser.add_argument(
         "--gentle-steps", type=int, default=GENTLE_STEPS, help="length of the second run"
     )
+    parser.add_argument(
+        "--extra-steps", type=int, default=EXTRA_STEPS, help="length of the third run"
+    )
     parser.add_argument("--start", type=Path, metavar="WEIGHTS.npz", help="weights to begin with")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     clips = find_motions([f"{chosen.corpus / 'split.json'}#train"])
     out: Path = chosen.out
-    strong, gentle = (out.with_name(f"{out.stem}-{name}.npz") for name in ("strong", "gentle"))
+    strong, gentle, six, extras = (
+        out.with_name(f"{out.stem}-{name}.npz") for name in ("strong", "gentle", "six", "extras")
+    )
     first = Recipe(steps=chosen.steps)
     if chosen.start:
         first = replace(first, rate=STARTED_RATE)
     train(clips, strong, first, _show, chosen.start)
     train(clips, gentle, replace(GENTLE, steps=chosen.gentle_steps), _show, strong)
-    save_mean(strong, gentle, out)
+    save_mean(strong, gentle, six)
+    train(clips, extras, replace(EXTRAS, steps=chosen.extra_steps), _show, six)
+    add_extras(six, extras, out)
 
 
 def _show(share: float, line: str) -> None:

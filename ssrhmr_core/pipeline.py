@@ -24,7 +24,7 @@ from .model.weights import WeightsError, load_weights
 from .solver import Measured
 from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
 from .tracking.denoising import Smoothing, smooth
-from .tracking.dropout import mark_dropouts
+from .tracking.dropout import find_ignored_extras, mark_dropouts
 from .tracking.extra_joints import attach_filled, join, measure_joints
 from .tracking.extra_readings import ExtraReadings
 from .tracking.extra_trust import FADE_SECONDS, bridge_gaps, trust
@@ -127,6 +127,11 @@ class Reconstructor:
         """The performer's body; None if the skeleton itself meets the trackers."""
         return self._performer
 
+    @property
+    def ignored_extras(self) -> tuple[str, ...]:
+        """Optional trackers that are not believed: of the last take, or of the last frames."""
+        return self._ignored or self._extras.ignored
+
     def set_performer(self, performer: Skeleton | None) -> None:
         """Change the performer and forget the past.
 
@@ -167,6 +172,7 @@ class Reconstructor:
         self._foot_stepper.reset()
         self._extras.reset()
         self._extras_fade = 0
+        self._ignored: tuple[str, ...] = ()
         self._worn = np.zeros(len(TRACKERS), bool)
         self._missing = np.full(len(TRACKERS), np.inf)
         self.expected_errors: np.ndarray | None = None
@@ -445,7 +451,9 @@ class Reconstructor:
         if self._unit != 1.0:
             extras = take.extras.scaled(float(1.0 / self._unit)) if take.extras else None
             take = replace(take, positions=take.positions / self._unit, extras=extras)
-        take = smooth(mark_dropouts(take, self._body), self.options.smoothing)
+        cleaned = mark_dropouts(take, self._body)
+        self._ignored = find_ignored_extras(take, cleaned)
+        take = smooth(cleaned, self.options.smoothing)
         if take.extras is not None:
             take = replace(take, extras=bridge_gaps(take.extras, take.times))
         raw = take.resampled()

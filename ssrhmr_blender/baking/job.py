@@ -211,6 +211,7 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
         steps, "model", iface_("Reconstructing"), _SHARES["sampling"], plan
     )
     clock = report.add_lap("model", clock)
+    plan.note_ignored()
 
     placement = place_root(
         plan.root,

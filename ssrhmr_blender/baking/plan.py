@@ -220,6 +220,15 @@ class BakePlan:
                 f"{labels} was not calibrated and does not count: calibrate again with it"
             )
 
+    def note_ignored(self) -> None:
+        """Report optional trackers that the reconstruction did not believe."""
+        from ssrhmr_core.tracking.dropout import describe_ignored_extra
+
+        self.report.notes += [
+            describe_ignored_extra(role).replace(role, TRACKER_LABELS[role])
+            for role in self.reconstructor.ignored_extras
+        ]
+
     def note_slow_handlers(self) -> None:
         """Report whose scripts run at each frame, if reading frames took long."""
         handlers = foreign_handlers()

@@ -27,6 +27,7 @@ from ..tracking.calibration import (
     calibrate_at_stillest,
     warn_of_movement,
 )
+from ..tracking.dropout import describe_ignored_extra
 from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
 from ..tracking.roles import name_of_role, segment_from_name
 from ..tracking.subsets import explain_missing, mask_of, rotate_positions_only
@@ -444,8 +445,10 @@ class LiveSession:
         """Return what the user should know: what is wrong here, then what the source reports."""
         message = self._recorder.error or self._scheduler.message or self._message
         notice = self._source.notice if isinstance(self._source, NotifyingSource) else ""
+        body = self._reconstructor
+        ignored = map(describe_ignored_extra, body.ignored_extras) if body else ()
         # What a sender does not send is often why something is missing here.
-        return ". ".join(text for text in (message, notice) if text)
+        return ". ".join(text for text in (message, *ignored, notice) if text)
 
     def _apply_performer(self) -> None:
         """Reconstruct the body that the trackers were calibrated to."""

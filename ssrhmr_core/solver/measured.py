@@ -60,6 +60,8 @@ from .body import (
 )
 
 _SPINE_STEPS = 5
+_SPINE_TOLERANCE = 1e-6
+"""Radians below which the spine has arrived."""
 _LARGEST_STEP = 0.1
 """Share of the spine's length by which a chest gives to a measured shoulder at most in a step."""
 _IDENTITY = np.eye(14)
@@ -125,6 +127,9 @@ def place_chest(
     shoulders, shoulder_trust = _shoulder_targets(skeleton, measured)
     rotation_trust = measured.rotation_trust[..., _CHEST, :]
     position_trust = measured.position_trust[..., _CHEST, :]
+    trust = xp.maximum(xp.maximum(position_trust, rotation_trust), xp.amax(shoulder_trust, -2))
+    if not (trust > 0.0).any():
+        return rotations
     targets = _SpineTargets(
         head=head - base,
         chest=measured.positions[..., _CHEST, :] - base,
@@ -144,9 +149,10 @@ def place_chest(
         [free[..., :CHEST, :], 1.0 - rotation_trust[..., None, :], free[..., CHEST + 1 :, :]], -2
     )
     for _ in range(_SPINE_STEPS):
-        bent = _bend_spine(bent, skeleton, targets, free)
+        bent, largest = _bend_spine(bent, skeleton, targets, free)
+        if not (largest > _SPINE_TOLERANCE).any():
+            break
     # Where nothing is measured, the spine is as predicted.
-    trust = xp.maximum(xp.maximum(position_trust, rotation_trust), xp.amax(shoulder_trust, -2))
     six = to_6d(rotations)
     return from_6d(six + trust[..., None, :] * (to_6d(bent) - six))
 
@@ -175,7 +181,7 @@ class _SpineTargets(NamedTuple):
 
 def _bend_spine(
     rotations: Array, skeleton: SolverSkeleton, targets: _SpineTargets, free: Array
-) -> Array:
+) -> tuple[Array, Array]:
     """Make one step of :func:`place_chest`.
 
     Args:
@@ -183,6 +189,9 @@ def _bend_spine(
         skeleton: The lengths of the body.
         targets: What is to be met.
         free: (..., 4, 1) how freely each joint turns, 0 (not at all) to 1.
+
+    Returns:
+        The new rotations, and the largest angle (..., 1, 1) by which a joint turned, radians.
     """
     bones = to_float64(rotate(rotations, skeleton.spine_offsets))
     offsets = to_float64(rotate(rotations[..., [CHEST], :, :], skeleton.clavicle_offsets))
@@ -196,7 +205,7 @@ def _bend_spine(
     rotvecs = (transpose(weighted) @ pull).reshape(*bones.shape)
     largest = xp.amax(norm(rotvecs), -2)[..., None, :]
     rotvecs = rotvecs * clamp(MAX_SPINE_ROTATION / largest, high=1.0)
-    return from_rotvec(cast_like(rotvecs, rotations)) @ rotations
+    return from_rotvec(cast_like(rotvecs, rotations)) @ rotations, largest
 
 
 def _spine_equations(
@@ -283,19 +292,25 @@ def place_shoulders(
     Returns:
         The new rotations, and the positions (..., 2, 3) of the shoulder joints.
     """
+    xp = namespace(rotations)
+    aim, trust = _shoulder_targets(skeleton, measured)
+    centres, radii, sphere_trust = _elbow_spheres(skeleton, hands, measured)
+    known = xp.maximum(trust, sphere_trust)
+    turned = measured.rotation_trust[..., _CLAVICLES, :]
+    if not (xp.maximum(known, turned) > 0.0).any():
+        return batched.reach_with_clavicles(
+            rotations, skeleton, chest_rotation, chest_position, hands
+        )
     rotations = measured.rotation(_CLAVICLES, rotations)
     offsets = rotate(chest_rotation[..., None, :, :], skeleton.clavicle_offsets)
     clavicles = chest_position[..., None, :] + offsets
     bone = rotate(rotations, skeleton.shoulder_offsets)
-    aim, trust = _shoulder_targets(skeleton, measured)
     wanted = clavicles + bone + trust * (aim - clavicles - bone)
     change = rotation_between(normalize(bone), normalize(wanted - clavicles))
     rotations, bone = change @ rotations, rotate(change, bone)
 
-    centres, radii, sphere_trust = _elbow_spheres(skeleton, hands, measured)
     change = _turn_to_sphere(bone, centres - clavicles, radii, sphere_trust)
     rotations = change @ rotations
-    known = namespace(trust).maximum(trust, sphere_trust)
     return batched.reach_with_clavicles(
         rotations,
         skeleton,

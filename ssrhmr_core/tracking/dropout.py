@@ -72,22 +72,24 @@ def mark_dropouts(take: Take, body: Skeleton | None = None) -> Take:
     return cleaned if extras is take.extras else replace(cleaned, extras=extras)
 
 
-def describe_ignored_extras(take: Take, body: Skeleton | None = None) -> tuple[str, ...]:
-    """Return a warning for each optional tracker that is ignored in a take.
+def find_ignored_extras(take: Take, cleaned: Take) -> tuple[str, ...]:
+    """Return the names of optional trackers of which no reading is believed.
 
     Args:
-        take: Calibrated trackers at any rate.
-        body: The body that wears them.
+        take: Calibrated trackers.
+        cleaned: The same take from :func:`mark_dropouts`.
     """
-    cleaned = mark_dropouts(take, body)
     if take.extras is None or cleaned.extras is None:
         return ()
     believed = cleaned.extras.worn
-    return tuple(
+    return tuple(name for name in take.extras.worn if name not in believed)
+
+
+def describe_ignored_extra(name: str) -> str:
+    """Return what a user should know of an optional tracker that is ignored."""
+    return (
         f"{name} is ignored: most of the time it is where no body reaches, or leaps about. Check"
         " that it is worn there and that no other device has its role, then calibrate again"
-        for name in take.extras.worn
-        if name not in believed
     )
 
 

@@ -212,6 +212,18 @@ def test_a_knee_on_the_floor_is_left_out(performance: Motion) -> None:
     assert "Left Knee was not calibrated" in setup.notes
 
 
+def test_a_knee_that_was_taken_off_is_ignored(performance: Motion) -> None:
+    armature = ready(performance, SIX_AND["knees"])
+    setup: Any = bpy.context.scene.ssrhmr
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}
+    knee = setup.left_knee
+    knee.animation_data_clear()
+    knee.location = (2.0, 2.0, 0.01)
+    knee.keyframe_insert("location", frame=1)
+    assert bake(armature, performance)[:, INDEX["left_knee"]].max() < 0.25
+    assert "Left Knee is ignored" in setup.notes
+
+
 def test_a_tracker_without_animation_is_a_slip(performance: Motion) -> None:
     ready(performance, SIX_AND["knees"])
     setup: Any = bpy.context.scene.ssrhmr

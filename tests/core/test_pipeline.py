@@ -292,6 +292,25 @@ def test_implausible_optional_trackers_break_nothing(motion: Motion) -> None:
 
 
 @pytest.mark.parametrize("live", [False, True])
+def test_ignored_optional_trackers_are_named(motion: Motion, live: bool) -> None:
+    take = Take.from_motion(motion, EXTRAS)
+    assert take.extras is not None
+    reconstructor = Reconstructor(motion.skeleton)
+    pose = reconstructor.replay if live else reconstructor.clip
+    pose(take)
+    assert reconstructor.ignored_extras == ()
+    take.extras.positions[:, EXTRA_TRACKERS.index("left_knee")] = (2.0, 0.0, 2.0)
+    if live:
+        # A replay forgets in the end what it has seen.
+        for frame in range(len(take)):
+            extras = take.extras.part(slice(frame, frame + 1))
+            reconstructor.frame(take.positions[frame], take.rotations[frame], None, extras)
+    else:
+        reconstructor.clip(take)
+    assert reconstructor.ignored_extras == ("left_knee",)
+
+
+@pytest.mark.parametrize("live", [False, True])
 def test_a_guessed_hand_hangs_on_a_measured_elbow(motion: Motion, live: bool) -> None:
     """Senders of the VRChat protocol have elbows and no hands: the elbow is met all the same."""
     take = Take.from_motion(motion, ("left_elbow", "right_knee"))

@@ -13,7 +13,11 @@ import pytest
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import Skeleton
 from ssrhmr_core.formats import load_motion
-from ssrhmr_core.tracking.dropout import describe_ignored_extras, mark_dropouts
+from ssrhmr_core.tracking.dropout import (
+    describe_ignored_extra,
+    find_ignored_extras,
+    mark_dropouts,
+)
 from ssrhmr_core.tracking.extra_readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
@@ -46,13 +50,13 @@ def find_lost(take: Take, tracker: str, body: Skeleton | None) -> list[int]:
 
 def test_good_takes_are_left_alone(take: Take, skeleton: Skeleton) -> None:
     assert mark_dropouts(take, skeleton) is take
-    assert describe_ignored_extras(take, skeleton) == ()
+    assert find_ignored_extras(take, mark_dropouts(take, skeleton)) == ()
     motion = load_motion(SAMPLE)
     sample = Take.from_motion(motion, EXTRA_TRACKERS)
     assert mark_dropouts(sample, motion.skeleton) is sample
     plain = replace(take, extras=None)
     assert mark_dropouts(plain, skeleton) is plain
-    assert describe_ignored_extras(plain, skeleton) == ()
+    assert find_ignored_extras(plain, plain) == ()
 
 
 @pytest.mark.parametrize("name", ["chest", "left_elbow", "right_knee", "left_toe"])
@@ -121,8 +125,8 @@ def test_a_tracker_left_on_a_table_is_ignored(take: Take, skeleton: Skeleton) ->
 
     left = change(take, put_down)
     assert find_lost(left, "left_knee", skeleton) == list(range(420))
-    (warning,) = describe_ignored_extras(left, skeleton)
-    assert warning.startswith("left_knee is ignored")
+    (ignored,) = find_ignored_extras(left, mark_dropouts(left, skeleton))
+    assert describe_ignored_extra(ignored).startswith("left_knee is ignored")
 
 
 def test_swapped_twins_are_out_of_reach(take: Take, skeleton: Skeleton) -> None:
