@@ -58,7 +58,8 @@ def add_face(armature: bpy.types.Object) -> bpy.types.Object:
     bpy.context.scene.collection.objects.link(face)
     face.parent, face.parent_type = armature, "ARMATURE"
     for name in ("Basis", "joy", "表情", "Driven", "Left Alone"):
-        face.shape_key_add(name=name)
+        # From Blender 5.0 on, new shape keys are not at zero.
+        face.shape_key_add(name=name).value = 0.0
     mesh.shape_keys.key_blocks["Driven"].driver_add("value").driver.expression = "0.125"
     mesh.shape_keys.key_blocks["Left Alone"].value = 0.5
     return face
