@@ -226,7 +226,7 @@ class Reconstructor:
         self.reset()
         frames, believed = [], np.empty_like(take.valid)
         for frame, valid in enumerate(take.valid):
-            extras = take.extras.part(slice(frame, frame + 1)) if take.extras else None
+            extras = take.extras_at(frame)
             frames.append(self._track(take.positions[frame], take.rotations[frame], valid, extras))
             believed[frame] = self.believed
         self.reset()
@@ -382,8 +382,6 @@ class Reconstructor:
         """
         take, raw, context = self._clean(take)
         clock = self._fill_gaps(raw, context)
-        attached = self._attach(clock.positions, ~raw.valid, self._measure(clock))
-        clock = replace(clock, positions=attached) if attached is not clock.positions else clock
         seconds = clock.times - clock.times[0]
         contacts: Contacts | None = None
         if self.options.planting > 0.0:
@@ -515,7 +513,11 @@ class Reconstructor:
             )
         if self.options.preset == "ssrhmr":
             worn = take.valid.any(0) & self._counting
-            return self._foot_stepper.clip(self._gap_filler.clip(take, context), worn)
+            filled = self._foot_stepper.clip(self._gap_filler.clip(take, context), worn)
+            if filled.extras is None or take.valid.all():
+                return filled
+            attached = self._attach(filled.positions, ~take.valid, self._measure(filled))
+            return replace(filled, positions=attached)
         if missing:
             raise TrackerError(
                 f"never seen in this take: {', '.join(missing)}:"
