@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ssrhmr_core.body.skeleton import ADULT_SIZE, INDEX
+from ssrhmr_core.body.skeleton import ADULT_SIZE, INDEX, MIRROR
 from ssrhmr_core.formats import load_motion
 from ssrhmr_core.tracking.proportions import make_adult
 
@@ -35,15 +35,8 @@ def measure_offsets(path: Path) -> np.ndarray | None:
     if not SIZES[0] < body.size < SIZES[1]:
         return None
     offsets = body.offsets.astype(np.float64) * ADULT_SIZE / body.size
-    mirrored = offsets * [-1.0, 1.0, 1.0]
-    for name, joint in INDEX.items():
-        if name.startswith("left_"):
-            other = INDEX["right_" + name.removeprefix("left_")]
-            offsets[joint] = 0.5 * (offsets[joint] + mirrored[other])
-            offsets[other] = offsets[joint] * [-1.0, 1.0, 1.0]
-        elif not name.startswith("right_"):
-            offsets[joint, 0] = 0.0
-    return offsets
+    symmetric: np.ndarray = 0.5 * (offsets + offsets[list(MIRROR)] * [-1.0, 1.0, 1.0])
+    return symmetric
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..tracking.reading_buffer import SAME_TIME
+from ..body.interpolation import interpolate, interpolate_rotations
 from .text_files import read_text
 
 FINGER, SHAPE, PROP = "finger", "shape", "prop"
@@ -44,19 +44,11 @@ class DetailTrack:
 
     def at(self, times: np.ndarray) -> DetailTrack:
         """Return the track at other times; the ends are held."""
-        last = len(self.times) - 1
-        after = np.clip(np.searchsorted(self.times, times), 0, last)
-        before = np.clip(np.searchsorted(self.times, times + SAME_TIME, side="right") - 1, 0, last)
-        span = self.times[after] - self.times[before]
-        share = np.where(span > 0.0, times - self.times[before], 0.0)
-        share = np.clip(share / np.where(span > 0.0, span, 1.0), 0.0, 1.0)[:, None]
-        ends = self.rotations[after]
-        ends = ends * np.where((ends * self.rotations[before]).sum(-1) < 0.0, -1.0, 1.0)[:, None]
-        # Neighbours are hardly apart: what slerp would do differently is not to be seen.
-        rotations = (1.0 - share) * self.rotations[before] + share * ends
-        positions = (1.0 - share) * self.positions[before] + share * self.positions[after]
-        length = np.linalg.norm(rotations, axis=-1, keepdims=True)
-        return DetailTrack(times, positions, rotations / np.maximum(length, 1e-9))
+        return DetailTrack(
+            times,
+            interpolate(self.times, self.positions, times),
+            interpolate_rotations(self.times, self.rotations, times),
+        )
 
 
 @dataclass(frozen=True, eq=False)

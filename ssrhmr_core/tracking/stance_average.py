@@ -23,6 +23,7 @@ from ..body.skeleton import (
     TRACKER_JOINTS,
     TRACKERS,
     Skeleton,
+    forward_kinematics,
 )
 from ..geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, rotation_about
 from .mount_kinds import MOUNT_ROLES, ON_JOINTS, MountKind, MountRole, place_kind
@@ -32,6 +33,8 @@ from .subsets import shows_direction
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 _HANDS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
 _TOES = [INDEX["left_toe"], INDEX["right_toe"]]
+_STRAIGHT = np.tile(np.eye(3), (len(PARENTS), 1, 1))
+"""The rotations of the canonical T-pose."""
 _POSITION, _HEADING, _RAISE, _SWEEP = slice(0, 3), 3, slice(4, 6), slice(6, 8)
 _SPREAD, _LEAN, _SHAPE = slice(8, 10), slice(10, 13), 13
 _POSTURE = slice(4, 13)
@@ -198,7 +201,8 @@ def average_stances(
 
 def _pose_joints(parameters: _Parameters, x: np.ndarray) -> _Joints:
     """Return the tracked joints for parameters (n,)."""
-    rest = _stand_straight(parameters.body.offsets(x[_SHAPE:]))
+    # In float64, for derivatives.
+    rest = forward_kinematics(_STRAIGHT, np.zeros(3), parameters.body.offsets(x[_SHAPE:]))
     front, side_, about = x[_LEAN]
     lean = (
         rotation_about(Y_AXIS, about)
@@ -221,14 +225,6 @@ def _pose_joints(parameters: _Parameters, x: np.ndarray) -> _Joints:
         rotations[foot] = rotation_about(Y_AXIS, sign * toes_out)
     heading = rotation_about(Y_AXIS, x[_HEADING])
     return _Joints(positions @ heading.T + x[_POSITION], heading @ rotations)
-
-
-def _stand_straight(offsets: np.ndarray) -> np.ndarray:
-    """Return the joints (22, 3) of the canonical T-pose in float64, for derivatives."""
-    rest = np.zeros(offsets.shape)
-    for joint, parent in enumerate(PARENTS[1:], 1):
-        rest[joint] = rest[parent] + offsets[joint]
-    return rest
 
 
 class _Terms(NamedTuple):
