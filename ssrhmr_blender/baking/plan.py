@@ -22,7 +22,7 @@ from ..rig.controls import find_problems
 from ..rig.obstacles import find_obstacles, list_some
 from ..rig.reading import read_character
 from ..trackers.stage import foreign_handlers
-from ..trackers.stored_calibration import stored_calibration
+from ..trackers.stored_calibration import readable, stored_calibration
 from ..trackers.take import read_wearing
 from .contacts import listed_ranges, read_contact_options
 from .reduction import read_options
@@ -225,8 +225,7 @@ class BakePlan:
         from ssrhmr_core.tracking.dropout import describe_ignored_extra
 
         self.report.notes += [
-            describe_ignored_extra(role).replace(role, TRACKER_LABELS[role])
-            for role in self.reconstructor.ignored_extras
+            readable(describe_ignored_extra(role)) for role in self.reconstructor.ignored_extras
         ]
 
     def note_slow_handlers(self) -> None:

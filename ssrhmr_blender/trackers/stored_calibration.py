@@ -124,7 +124,7 @@ def store_calibration(
     setup.warnings.clear()
     for number, warning in enumerate(warnings):
         line = setup.warnings.add()
-        line.name = _readable(warning)
+        line.name = readable(warning)
         if number == 0:
             line.pair = ",".join(calibration.swapped)
 
@@ -151,10 +151,10 @@ def _store_extra_fits(setup: SSRHMR_Setup, calibration: Calibration, centimetres
 
 def store_assumptions(setup: SSRHMR_Setup, calibration: Calibration) -> None:
     """Store which trackers are filled in, and what the calibration assumes instead."""
-    setup.assumed = _readable(calibration.assumptions) if calibration.assumptions else ""
+    setup.assumed = readable(calibration.assumptions) if calibration.assumptions else ""
 
 
-def _readable(warning: str) -> str:
+def readable(warning: str) -> str:
     """Replace names of trackers by their labels, and begin with a capital."""
     for role in ALL_TRACKERS:
         warning = warning.replace(role, TRACKER_LABELS[role])
