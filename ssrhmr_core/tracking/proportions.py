@@ -55,17 +55,6 @@ def make_adult() -> Skeleton:
     return Skeleton(offsets)
 
 
-def estimate_proportions(
-    positions: np.ndarray,
-    reference: ReferencePose = ReferencePose.T_POSE,
-    height: float | None = None,
-    front: float = 0.0,
-) -> Skeleton | None:
-    """Estimate a performer's body; see :func:`estimate_performer`."""
-    performer = estimate_performer(positions, reference, height, front)
-    return performer.skeleton if performer else None
-
-
 def estimate_performer(
     positions: np.ndarray,
     reference: ReferencePose = ReferencePose.T_POSE,

@@ -11,7 +11,7 @@ from ssrhmr_core.body.retarget import retarget
 from ssrhmr_core.body.skeleton import INDEX, Skeleton
 from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions, calibrate
-from ssrhmr_core.tracking.proportions import estimate_proportions, make_adult, measure_height
+from ssrhmr_core.tracking.proportions import estimate_performer, make_adult, measure_height
 from ssrhmr_core.tracking.reference_pose import ReferencePose
 from ssrhmr_core.tracking.take import Take
 from tests.core.mounts import MOUNT_SETS, mount_trackers
@@ -52,9 +52,9 @@ def test_legs_trunk_and_arms_are_measured(
     off = []
     for seed in range(4):
         trackers = mount_trackers(body, MOUNT_SETS[seed % 4], seed, reference)
-        estimated = estimate_proportions(trackers.positions, reference)
+        estimated = estimate_performer(trackers.positions, reference)
         assert estimated is not None
-        off.append(lengths(estimated) / lengths(body) - 1.0)
+        off.append(lengths(estimated.skeleton) / lengths(body) - 1.0)
     # Trackers sit up to 13 cm off their joints, and where exactly nobody can tell.
     assert np.abs(np.mean(off, 0)).max() < 0.08, np.mean(off, 0)
     assert np.abs(off).max() < 0.16, np.abs(off).max(0)
@@ -62,12 +62,14 @@ def test_legs_trunk_and_arms_are_measured(
 
 def test_a_known_height_is_kept() -> None:
     trackers = mount_trackers(body_with(), MOUNT_SETS[1], 2)
-    estimated = estimate_proportions(trackers.positions, height=1.9)
-    assert estimated is not None and measure_height(estimated) == pytest.approx(1.9, abs=1e-3)
+    estimated = estimate_performer(trackers.positions, height=1.9)
+    assert estimated is not None and measure_height(estimated.skeleton) == pytest.approx(
+        1.9, abs=1e-3
+    )
 
 
 def test_an_upside_down_body_has_no_proportions() -> None:
-    assert estimate_proportions(-mount_trackers(make_adult(), MOUNT_SETS[0], 1).positions) is None
+    assert estimate_performer(-mount_trackers(make_adult(), MOUNT_SETS[0], 1).positions) is None
 
 
 @pytest.mark.parametrize("legs", [0.5, 1.0, 2.0])
