@@ -153,7 +153,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     take = _read_take(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
     positions, rotations = take.positions[around], take.rotations[around]
     tracked = take.valid[around]
-    extras = take.extras and take.extras.part(slice(around, around + 1))
+    extras = take.extras_at(around)
     if setup.reference == "CHARACTER":
         joint_positions, joint_rotations = _read_posed_joints(scene, setup, character)
         posed = _pose_extras(scene, setup, character, extras) if extras else None

@@ -343,7 +343,7 @@ def _time_frames(reconstructor: Reconstructor | PublishedReconstructor, take: Ta
     reconstructor.reset()
     seconds = []
     for frame in range(min(_TIMED_FRAMES, len(take))):
-        extras = take.extras.part(slice(frame, frame + 1)) if take.extras else None
+        extras = take.extras_at(frame)
         begin = time.perf_counter()
         reconstructor.frame(take.positions[frame], take.rotations[frame], None, extras)
         seconds.append(time.perf_counter() - begin)

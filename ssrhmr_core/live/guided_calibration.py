@@ -244,14 +244,7 @@ _LAST = MOVEMENT_SECONDS + _TRAILING
 
 def _slice(take: Take, middle: int) -> Take:
     """Return the frames of a take around one."""
-    frames = slice(middle - _STILL_FRAMES, middle + _STILL_FRAMES + 1)
-    return Take(
-        take.times[frames],
-        take.positions[frames],
-        take.rotations[frames],
-        take.valid[frames],
-        take.extras.part(frames) if take.extras else None,
-    )
+    return take.part(slice(middle - _STILL_FRAMES, middle + _STILL_FRAMES + 1))
 
 
 def _join(takes: list[Take]) -> Take:

@@ -597,7 +597,7 @@ class LiveSession:
                 take.positions[frame],
                 take.rotations[frame],
                 take.valid[frame],
-                take.extras.part(slice(frame, frame + 1)) if take.extras else None,
+                take.extras_at(frame),
             )
             pose = LivePose(frame_time, rotations, root, take.valid[frame])
             after = self._clock()

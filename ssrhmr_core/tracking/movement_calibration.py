@@ -212,25 +212,14 @@ def _sample(movement: Take, options: MovementOptions) -> tuple[Take, np.ndarray]
     numbers = numbers[clock.valid[numbers].all(-1)]
     if not len(numbers):
         numbers = np.zeros(1, int)
-    return _take_frames(clock, numbers), np.diff(numbers) == 1
+    return clock.part(numbers), np.diff(numbers) == 1
 
 
 def _sample_reference(reference: Take) -> Take:
     """Choose a few frames from the middle of the reference pose in which all trackers are seen."""
     seen = np.flatnonzero(reference.valid.all(-1))
     shares = np.linspace(*_REFERENCE_SHARES, _REFERENCE_FRAMES)
-    return _take_frames(reference, np.unique(seen[(shares * (len(seen) - 1)).round().astype(int)]))
-
-
-def _take_frames(take: Take, numbers: np.ndarray) -> Take:
-    extras = take.extras.part(numbers) if take.extras else None
-    return Take(
-        take.times[numbers],
-        take.positions[numbers],
-        take.rotations[numbers],
-        take.valid[numbers],
-        extras,
-    )
+    return reference.part(np.unique(seen[(shares * (len(seen) - 1)).round().astype(int)]))
 
 
 def _find_swap(joints: Take) -> str | None:

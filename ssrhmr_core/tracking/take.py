@@ -81,6 +81,20 @@ class Take:
             ExtraReadings.from_motion(motion, extras) if extras else None,
         )
 
+    def part(self, frames: slice | np.ndarray) -> Take:
+        """Return some frames: a range of them, their rising numbers (G,), or a mask (F,)."""
+        return Take(
+            self.times[frames],
+            self.positions[frames],
+            self.rotations[frames],
+            self.valid[frames],
+            self.extras.part(frames) if self.extras else None,
+        )
+
+    def extras_at(self, frame: int) -> ExtraReadings | None:
+        """Return one frame of the optional trackers, None if there are none."""
+        return self.extras.part(slice(frame, frame + 1)) if self.extras else None
+
     def at(self, times: np.ndarray) -> Take:
         """Return the take at other times, interpolating across gaps.
 
