@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -12,13 +11,13 @@ import numpy as np
 import pytest
 
 from ssrhmr_blender.animation.actions import curves_of
-from ssrhmr_blender.common.user_folder import user_folder
 from ssrhmr_blender.rig import control_schemes
 from ssrhmr_blender.rig.controls import find_controls, recognize
 from ssrhmr_core import Motion, Skeleton, Take
 from ssrhmr_core.body.skeleton import JOINTS
 from tests.blender.bake.test_bake import core_result, skeleton_of_setup
 from tests.blender.conftest import TO_BLENDER, choose, joint_worlds, make_trackers
+from tests.blender.rig.conftest import calibrate
 from tests.blender.rig.control_rig import AUTO_RIG_PRO, CLOUDRIG, Names, make_control_rig
 from tests.blender.skins import add_boxes
 
@@ -26,23 +25,10 @@ BUNDLED = Path(control_schemes.__file__).with_name(control_schemes.FOLDER)
 FAMILIES = {"CloudRig": CLOUDRIG, "Auto-Rig Pro": AUTO_RIG_PRO}
 
 
-@pytest.fixture
-def schemes_folder() -> Iterator[Path]:
-    """The user's folder, which is empty again afterwards."""
-    folder = user_folder(control_schemes.FOLDER, create=True)
-    yield folder
-    for path in folder.glob("*.json"):
-        path.unlink()
-
-
 def calibrated(skeleton: Skeleton, names: Names, performance: Motion) -> bpy.types.Object:
     """Return a control rig that is calibrated for a performer."""
     armature = make_control_rig(skeleton, names)
-    choose(armature, make_trackers(Take.from_motion(performance)))
-    setup = bpy.context.scene.ssrhmr
-    setup.calibration_frame, setup.proportions = 20, "FIT"
-    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
-    setup.frame_start, setup.frame_end = 1, len(performance)
+    calibrate(armature, performance)
     return armature
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import bpy
 import pytest
 
 import ssrhmr_blender
-from ssrhmr_blender.common.user_folder import user_folder
 from ssrhmr_blender.rig import control_schemes
 from ssrhmr_blender.rig.control_schemes import SchemeError, load_scheme, schemes
 from ssrhmr_core import Motion, Skeleton
@@ -54,15 +53,6 @@ def example() -> dict[str, Any]:
     return scheme
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """The user's folder, which is empty again afterwards."""
-    path = user_folder(control_schemes.FOLDER, create=True)
-    yield path
-    for file in path.glob("*.json"):
-        file.unlink()
-
-
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_the_bundled_schemes_are_right(path: Path) -> None:
     scheme = load_scheme(path)
@@ -79,13 +69,13 @@ def test_the_add_on_knows_three_families() -> None:
 
 
 def test_the_example_of_the_page_bakes_its_rig(
-    tmp_path: Path, folder: Path, skeleton: Skeleton, performance: Motion
+    tmp_path: Path, schemes_folder: Path, skeleton: Skeleton, performance: Motion
 ) -> None:
     """The file is added with the operator, and its rig follows what is keyed."""
     path = tmp_path / "studio.json"
     path.write_text(json.dumps(example()), encoding="utf-8")
     assert bpy.ops.ssrhmr.add_control_rig(filepath=str(path)) == {"FINISHED"}
-    assert [file.name for file in folder.iterdir()] == ["studio.json"]
+    assert [file.name for file in schemes_folder.iterdir()] == ["studio.json"]
     armature = calibrated(skeleton, STUDIO, performance)
     setup = bpy.context.scene.ssrhmr
     setup.ik_controls = True
@@ -176,12 +166,12 @@ def test_other_json_is_refused(text: str, tmp_path: Path) -> None:
         load_scheme(path)
 
 
-def test_what_is_no_json_is_refused_with_its_line(tmp_path: Path, folder: Path) -> None:
+def test_what_is_no_json_is_refused_with_its_line(tmp_path: Path, schemes_folder: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text('{"control_rig": 1,\n "name" "a"\n}', encoding="utf-8")
     with pytest.raises(RuntimeError, match=r"not valid JSON \(line 2\): correct it"):
         bpy.ops.ssrhmr.add_control_rig(filepath=str(path))
-    assert list(folder.iterdir()) == []
+    assert list(schemes_folder.iterdir()) == []
     path.write_bytes(b"\xff\xfe{")
     with pytest.raises(SchemeError, match="not valid JSON"):
         load_scheme(path)
@@ -192,14 +182,16 @@ def test_what_is_no_json_is_refused_with_its_line(tmp_path: Path, folder: Path) 
         bpy.ops.ssrhmr.add_control_rig(filepath=str(tmp_path / "gone.json"))
 
 
-def test_a_damaged_file_in_the_folder_is_reported_and_harms_nothing(folder: Path) -> None:
-    (folder / "damaged.json").write_text("{", encoding="utf-8")
-    (folder / "mine.json").write_text(json.dumps(example()), encoding="utf-8")
+def test_a_damaged_file_in_the_folder_is_reported_and_harms_nothing(schemes_folder: Path) -> None:
+    (schemes_folder / "damaged.json").write_text("{", encoding="utf-8")
+    (schemes_folder / "mine.json").write_text(json.dumps(example()), encoding="utf-8")
     loaded, problems = schemes()
     assert loaded[0].name == "My studio's rig" and len(loaded) == 4
     assert len(problems) == 1 and "'damaged.json' is not valid JSON" in problems[0]
     # A file that has changed is read again.
-    (folder / "damaged.json").write_text(json.dumps({**example(), "name": "Second"}), "utf-8")
+    (schemes_folder / "damaged.json").write_text(
+        json.dumps({**example(), "name": "Second"}), "utf-8"
+    )
     assert [scheme.name for scheme in schemes()[0]][:2] == ["Second", "My studio's rig"]
 
 

@@ -14,9 +14,10 @@ import pytest
 from ssrhmr_blender.animation.actions import ActionWriter, curves_of
 from ssrhmr_blender.rig.preview import Preview
 from ssrhmr_blender.rig.reading import read_character
-from ssrhmr_core import Motion, Take
+from ssrhmr_core import Motion
 from tests.blender.bake.test_bake import core_result, degrees_between, skeleton_of_setup
-from tests.blender.conftest import TO_BLENDER, choose, enable, joint_worlds, make_trackers, snapshot
+from tests.blender.conftest import TO_BLENDER, enable, joint_worlds, snapshot
+from tests.blender.rig.conftest import calibrate
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,7 @@ def rig(generated: Path, performance: Motion) -> Iterator[bpy.types.Object]:
     armature = target.objects[0]
     bpy.context.scene.collection.objects.link(armature)
     bpy.context.view_layer.objects.active = armature
-    choose(armature, make_trackers(Take.from_motion(performance)))
-    setup = bpy.context.scene.ssrhmr
-    setup.calibration_frame, setup.proportions = 20, "FIT"
-    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
-    setup.frame_start, setup.frame_end = 1, len(performance)
+    calibrate(armature, performance)
     yield armature
 
 
