@@ -14,12 +14,12 @@ from .body.extra_trackers import EXTRA_TRACKERS
 from .body.interpolation import MODEL_RATE, interpolate, interpolate_rotations
 from .body.motion import Motion
 from .body.retarget import retarget
-from .body.skeleton import TRACKERS, Skeleton, units_per_metre
+from .body.skeleton import JOINTS, TRACKERS, Skeleton, units_per_metre
 from .geometry.rotations import from_quat
 from .model.certainty import seconds_missing
 from .model.context import UNKNOWN, GrowingContext, encode_take
 from .model.features import body_features
-from .model.posing import PosedFrames, Poser, Preset, Stage, TrackedFrames
+from .model.posing import Poser, Preset, Stage, TrackedFrames
 from .model.weights import WeightsError, load_weights
 from .solver import Measured
 from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
@@ -400,19 +400,22 @@ class Reconstructor:
             seconds_missing(raw.valid, MODEL_RATE),
             self._measure(clock),
         )
-        parts: list[PosedFrames] = []
+        # Joining the parts of an hour at the end would take all of them twice.
+        rotations = np.empty((len(clock), len(JOINTS), 4), np.float32)
+        errors: list[np.ndarray] = []
         done = 0
         for posed in self._poser.slices(tracked):
-            parts.append(posed)
-            done += len(posed.rotations)
+            begin, done = done, done + len(posed.rotations)
+            rotations[begin:done] = posed.rotations
+            if posed.errors is not None:
+                errors.append(posed.errors * self._unit)
             yield done / len(clock)
-        rotations = np.concatenate([posed.rotations for posed in parts])
+        del tracked
         if contacts:
             release = self.options.contact_options.release
             keep_toes_flat(rotations, contacts, self.options.planting, release)
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
-        errors = [posed.errors * self._unit for posed in parts if posed.errors is not None]
         self.expected_errors = (
             interpolate(clock.times, np.concatenate(errors), times) if errors else None
         )

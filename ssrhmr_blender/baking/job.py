@@ -43,6 +43,7 @@ from .still_character import read_still
 if TYPE_CHECKING:
     import numpy as np
 
+    from ssrhmr_core.body.motion import Motion
     from ssrhmr_core.tracking.contacts import ContactRange
     from ssrhmr_core.tracking.take import Take
 
@@ -96,9 +97,12 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
         worlds = yield from _read_character(plan, frames)
     else:
         take, worlds = yield from _read_trackers(plan, trackers, sampled, between)
+    del source  # with the keys of an hour, unless the caller wants them still
     plan.report.add_lap("sampling", clock)
     plan.note_slow_handlers()
-    return (yield from _write(plan, take, frames, worlds))
+    motion, contacts = yield from _reconstruct(plan, take, frames)
+    del take
+    return (yield from _write(plan, motion, contacts, frames, worlds))
 
 
 def _read_trackers(
@@ -185,24 +189,27 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     worlds = yield from _read_character(plan, frames)
     plan.report.add_lap("sampling", clock)
     plan.note_slow_handlers()
-    report = yield from _write(plan, take, frames, worlds)
+    motion, contacts = yield from _reconstruct(plan, take, frames)
+    del take
+    report = yield from _write(plan, motion, contacts, frames, worlds)
     bake_details(plan, path, began + (frames - start) / plan.rate, frames)
     return report
 
 
-def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -> Steps:
-    """Reconstruct a take and key it.
+def _reconstruct(
+    plan: BakePlan, take: Take, frames: np.ndarray
+) -> Generator[tuple[float, str], None, tuple[Motion, Sequence[ContactRange]]]:
+    """Reconstruct a take; its caller may forget the take before any key is written.
 
     Args:
         plan: Plan of the bake.
         take: Take in scene units, its first frame at ``frames[0]``.
-        frames: (F,) frame numbers to key.
-        worlds: (F, 1 + n, 4, 4) world transform of the character and poses of the bones that are
-            not keyed, at each frame.
+        frames: (F,) frame numbers at which poses are wanted.
+
+    Returns:
+        The motion, and when parts of the body are on the floor if keys are going to be reduced.
     """
-    report = plan.report
     plan.note_uncalibrated(take)
-    bones = use_sampled_poses(plan.bones, worlds[:, 1:], plan.character.pose_scale)
     clock = time.perf_counter()
     take = plan.calibration.apply(take)
     times = take.times[0] + (frames - frames[0]) / plan.rate
@@ -210,9 +217,39 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
     motion, contacts = yield from _as_share(
         steps, "model", iface_("Reconstructing"), _SHARES["sampling"], plan
     )
-    clock = report.add_lap("model", clock)
+    clock = plan.report.add_lap("model", clock)
     plan.note_ignored()
+    if plan.contacts is not None:
+        contacts = list(plan.contacts)
+    elif contacts is None and _is_reduced(plan, frames):
+        contacts = plan.reconstructor.find_contacts(take)
+        plan.report.add_lap("reduction", clock)
+    return motion, contacts or ()
 
+
+def _is_reduced(plan: BakePlan, frames: np.ndarray) -> bool:
+    return plan.reduction is not None and len(frames) >= _FEWEST
+
+
+def _write(
+    plan: BakePlan,
+    motion: Motion,
+    contacts: Sequence[ContactRange],
+    frames: np.ndarray,
+    worlds: np.ndarray,
+) -> Steps:
+    """Key a motion.
+
+    Args:
+        plan: Plan of the bake.
+        motion: Motion in scene units at the frames.
+        contacts: When parts of the body are on the floor, for the reduction of keys.
+        frames: (F,) frame numbers to key.
+        worlds: (F, 1 + n, 4, 4) world transform of the character and poses of the bones that are
+            not keyed, at each frame.
+    """
+    report = plan.report
+    bones = use_sampled_poses(plan.bones, worlds[:, 1:], plan.character.pose_scale)
     placement = place_root(
         plan.root,
         plan.find_armature(),
@@ -240,11 +277,8 @@ def _write(plan: BakePlan, take: Take, frames: np.ndarray, worlds: np.ndarray) -
             text = iface_("Checking the result")
             yield from _as_share(checks, "checks", text, _CHECKS_FROM, plan)
             report.add_lap("checks", clock)
-            if plan.reduction is not None and len(keyed_at) >= _FEWEST:
-                resting = plan.contacts if plan.contacts is not None else contacts
-                if resting is None:
-                    resting = plan.reconstructor.find_contacts(take)
-                yield from _reduce(plan, placement, writer, keyed_at, resting)
+            if _is_reduced(plan, frames):
+                yield from _reduce(plan, placement, writer, keyed_at, contacts)
             counted = written if placement.transforms is None else written | {""}
             report.keys = _count_keys(plan.find_armature(), counted)
             if plan.layer:

@@ -12,7 +12,7 @@ import bpy
 from ..common.clock import curve_time_per_frame
 from ..common.steps import run_steps
 from ..common.typed import addon_operators, scene_of, view_layer_of
-from .tasks import BakeOptions, BakeTask, HeadlessError, partial_path
+from .tasks import BakeOptions, BakeTask, HeadlessError, partial_path, put_in_place
 
 if TYPE_CHECKING:
     from ..properties.setup import SSRHMR_Setup
@@ -60,11 +60,15 @@ def bake_task(task: BakeTask, options: BakeOptions) -> list[str]:
         use_trackers(setup, empties)
         setup.calibration = _check_saved(calibration, task)
     notes = list(file.notes)
-    del file  # its take is not needed any more
-    report = run_steps(bake(scene, BakeSource(action=name, keys=keys, show=False)))
+    kept = keys if options.trackers and "blend" in options.formats else None
+    source = BakeSource(action=name, keys=keys, show=False)
+    steps = bake(scene, source)
+    # The bake forgets what it has read; nothing here may hold that longer than needed.
+    del file, keys, source
+    report = run_steps(steps)
     notes += report.notes
-    if options.trackers and "blend" in options.formats:
-        keys.write(empties)
+    if kept is not None:
+        kept.write(empties)
     else:
         _remove_empties(empties)
         setup.range = former_range
@@ -113,12 +117,11 @@ def _write_results(task: BakeTask, options: BakeOptions) -> None:
     from ..properties.setup import setup_of
 
     armature = setup_of(scene_of(bpy.context)).armature
-    task.out.mkdir(parents=True, exist_ok=True)
     for suffix in options.formats:
         partial = partial_path(task.result(suffix))
         try:
             _WRITERS[suffix](partial, armature)
-            partial.replace(task.result(suffix))
+            put_in_place(partial, task.result(suffix))
         finally:
             partial.unlink(missing_ok=True)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .interpolation import slices
 from .motion import Motion
-from .skeleton import INDEX, Skeleton, forward_kinematics, inherit_missing
+from .skeleton import INDEX, Skeleton, inherit_missing
 
 _FEET = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("ankle", "toe")]
 
@@ -28,13 +29,13 @@ def retarget(motion: Motion, skeleton: Skeleton) -> Motion:
     performer = motion.skeleton
     scale = np.float32(_hip_height(skeleton) / _hip_height(performer))
     rotations = inherit_missing(motion.rotations.copy(), skeleton.present)
-    matrices = Motion(performer, motion.times, rotations, motion.root).matrices()
     root = motion.root * scale
-    target = scale * _lowest_foot(motion.matrices(), motion.root, performer)
+    target = scale * _lowest_foot(motion)
     if skeleton.sole is not None:
         target += skeleton.sole - scale * performer.sole_height
-    root[:, 1] += target - _lowest_foot(matrices, root, skeleton)
-    return Motion(skeleton, motion.times, rotations, root)
+    result = Motion(skeleton, motion.times, rotations, root)
+    root[:, 1] += target - _lowest_foot(result)
+    return result
 
 
 def _hip_height(skeleton: Skeleton) -> float:
@@ -42,8 +43,10 @@ def _hip_height(skeleton: Skeleton) -> float:
     return -float(skeleton.t_pose()[_FEET, 1].min())
 
 
-def _lowest_foot(matrices: np.ndarray, root: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+def _lowest_foot(motion: Motion) -> np.ndarray:
     """Return the heights (F,) of the feet's lowest joint over its height when standing."""
-    rest = skeleton.t_pose()[_FEET, 1]
-    heights = forward_kinematics(matrices, root, skeleton.offsets)[:, _FEET, 1]
+    rest = motion.skeleton.t_pose()[_FEET, 1]
+    heights = np.concatenate(
+        [motion.part(part).positions()[:, _FEET, 1] for part in slices(len(motion))]
+    )
     return (heights - (rest - rest.min())).min(-1)

@@ -69,3 +69,15 @@ def test_soles_that_are_known_keep_the_height(motion: Motion) -> None:
     lifted = retarget(motion, shod).root - retarget(motion, skeleton).root
     assert np.allclose(lifted[:, [0, 2]], 0.0, atol=1e-6)
     assert np.allclose(lifted[:, 1], 0.09 - skeleton.sole_height, atol=1e-5)
+
+
+def test_frames_of_a_long_take_are_judged_alone(motion: Motion) -> None:
+    """Long takes are looked at in parts; where these end does not show."""
+    order = np.arange(5000) % len(motion)
+    long = Motion(
+        motion.skeleton, np.arange(5000) / 60.0, motion.rotations[order], motion.root[order]
+    )
+    character = long_legs(motion.skeleton)
+    whole, short = retarget(long, character), retarget(motion, character)
+    np.testing.assert_array_equal(whole.root, short.root[order])
+    np.testing.assert_array_equal(whole.rotations, short.rotations[order])
