@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from pymotion.io.bvh import BVH
 from pymotion.rotations import quat_np as quat
 
 from ...body.motion import Motion
@@ -27,6 +26,9 @@ def save_bvh(path: str | Path, motion: Motion) -> None:
     Raises:
         OSError: The file cannot be written.
     """
+    # This imports torch where that is installed, which takes 0.2 GB of memory.
+    from pymotion.io.bvh import BVH
+
     # pymotion writes depth first in index order, which is the order of the joints here.
     order = np.tile(np.array(["z", "y", "x"]), (len(JOINTS), 1))
     local = motion.local_rotations().astype(np.float64)
