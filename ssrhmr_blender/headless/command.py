@@ -23,6 +23,7 @@ from .pool import PoolInterruptedError, run_pool
 from .tasks import (
     BakeOptions,
     BakeTask,
+    check_folder,
     fingerprint,
     is_done,
     list_tasks,
@@ -48,6 +49,9 @@ def run(arguments: list[str]) -> int:
     Returns:
         0 if everything is done, 1 if something failed, 2 if the command is wrong.
     """
+    from ssrhmr_core.console import print_any_letters
+
+    print_any_letters()
     try:
         chosen = make_parser().parse_args(arguments)
     except SystemExit as finished:
@@ -127,6 +131,7 @@ def _run_task(task: BakeTask, options: BakeOptions) -> tuple[bool, str]:
         if not options.force and is_done(task, key, options.formats):
             return True, _DONE_ALREADY
         remove_partials(task)
+        check_folder(task)
         notes = bake_task(task, options)
         write_record(task, key)
     except (UserError, ValueError, OSError, RuntimeError) as error:

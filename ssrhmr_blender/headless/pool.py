@@ -28,6 +28,8 @@ WORKER_ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     # The GNU C library would keep the memory of arrays up to 32 MB for later.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    # What they say is read as UTF-8. Blender sets that itself, as a module it does not.
+    "PYTHONIOENCODING": "utf-8:backslashreplace",
 }
 """What is set for the processes that bake."""
 

@@ -85,19 +85,26 @@ def list_tasks(takes: Iterable[Path], characters: Iterable[Path], out: Path) -> 
     files = _find_takes(takes)
     if not files:
         raise HeadlessError("no takes in these folders: name some that hold files of takes")
-    tasks: dict[Path, BakeTask] = {}
+    tasks: dict[str, BakeTask] = {}
     for character in characters:
         for take in files:
             folder = out.resolve() / character.stem
             task = BakeTask(take.resolve(), character.resolve(), folder)
             path = task.result("json")
-            other = tasks.setdefault(path, task)
+            other = tasks.setdefault(_name_anywhere(path), task)
             if other != task:
                 raise HeadlessError(
                     f"{other.take} on {other.character} and {task.take} on {task.character} would"
                     f" both be written to {path.with_suffix('')}: give them other names"
                 )
     return list(tasks.values())
+
+
+def _name_anywhere(path: Path) -> str:
+    """Return what is equal for names of files that are one and the same on Windows or macOS."""
+    import unicodedata
+
+    return unicodedata.normalize("NFC", str(path)).casefold()
 
 
 def _find_takes(paths: Iterable[Path]) -> list[Path]:
@@ -128,7 +135,8 @@ def fingerprint(task: BakeTask, options: BakeOptions) -> str:
     code = (Path(core).parent, Path(__file__).resolve().parents[1])
     sources = sorted(file for folder in code for file in folder.rglob("*.py"))
     for path in (task.take, task.character, default_weights(), *sources):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 
@@ -148,7 +156,41 @@ def write_record(task: BakeTask, key: str) -> None:
     partial = partial_path(path)
     record = {"take": task.take.name, "character": task.character.name, "key": key}
     partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    put_in_place(partial, path)
+
+
+def check_folder(task: BakeTask) -> None:
+    """Check that results can be written, rather than after a take of an hour was baked.
+
+    Raises:
+        HeadlessError: if nothing can be written into the folder for the results.
+    """
+    probe = partial_path(task.result("json"))
+    try:
+        task.out.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise HeadlessError(
+            f"'{task.out}' cannot be written ({error.strerror or error}): choose another folder"
+            " with --out"
+        ) from error
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Let a finished file take the place of an earlier one.
+
+    Raises:
+        HeadlessError: if the earlier one cannot be replaced, as on Windows while it is open.
+    """
+    try:
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise HeadlessError(
+            f"'{path}' cannot be replaced ({error.strerror or error}): close the program that has"
+            " it open, then start the command again"
+        ) from error
 
 
 def partial_path(path: Path) -> Path:

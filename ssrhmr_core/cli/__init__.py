@@ -7,7 +7,6 @@ Each module has ``add``, which declares its arguments, and ``run``, which return
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from ..console import print_any_letters
 from ..formats.errors import MotionFileWarning
 from . import bench, evaluate, reconstruct, send, train
 from .arguments import join_up_axis
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 after an error that was explained, 130 after Ctrl-C. Wrong arguments
         raise argparse's SystemExit with 2.
     """
-    _print_any_letters()
+    print_any_letters()
     chosen = _parser().parse_args(join_up_axis(sys.argv[1:] if arguments is None else arguments))
     try:
         with _print_file_warnings():
@@ -51,17 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-
-
-def _print_any_letters() -> None:
-    """Let output escape a letter that it cannot show, instead of ending the command.
-
-    On Windows, output that goes to a file or another program has the letters of one region, which
-    need not be those of the files' names.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -47,6 +48,56 @@ def test_what_is_in_italics_is_on_the_screen(page: Path) -> None:
         if not any(re.fullmatch(template, name) for template in templates)
     ]
     assert unknown == []
+
+
+def drawn_by_panels() -> dict[str, set[str]]:
+    """Return all words that the panels of each label hold: identifiers of what they draw."""
+    drawn: dict[str, set[str]] = {}
+    for path in (ROOT / "ssrhmr_blender").rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.ClassDef) or "_PT_" not in node.name:
+                continue
+            words = {str(each.value) for each in ast.walk(node) if isinstance(each, ast.Constant)}
+            label = getattr(bpy.types, node.name).bl_label
+            drawn.setdefault(label, set()).update(words)
+    return drawn
+
+
+def identifiers_of(label: str) -> set[str]:
+    """Return the settings and operators of ours that have a label."""
+    found = {
+        f"ssrhmr.{name}"
+        for name in dir(bpy.ops.ssrhmr)
+        if getattr(bpy.ops.ssrhmr, name).get_rna_type().name == label
+    }
+    for kind in bpy.types.PropertyGroup.__subclasses__():
+        if kind.__module__.startswith("ssrhmr_blender.") and kind.is_registered:
+            found |= {each.identifier for each in kind.bl_rna.properties if each.name == label}
+    return found
+
+
+def misplaced(text: str) -> list[str]:
+    """Return what a page says to be in a panel that does not draw it."""
+    panels = drawn_by_panels()
+    pattern = r"\*([^*]+)\*\s+(?:in|under)\s+(?:the\s+)?\*([^*]+)\*"
+    return [
+        f"{label} in {panel}"
+        for label, panel in re.findall(pattern, text)
+        if panel in panels
+        and (known := identifiers_of(" ".join(label.split())))
+        and not known & panels[panel]
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_settings_are_in_the_panel_that_is_named(page: Path) -> None:
+    assert misplaced(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_setting_in_another_panel_is_found() -> None:
+    text = "Set *Plant Feet* in *Cleanup*, *Plant\nFeet* under *Contacts*, *Smoothing* in *Cleanup*"
+    assert misplaced(text) == ["Plant Feet in Cleanup"]
+    assert misplaced("*Copy Report* in the *Bake* panel") == ["Copy Report in Bake"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import lzma
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 import pytest
 
+from ssrhmr_blender.baking import job
 from ssrhmr_blender.common.compat import curve_owner
 from ssrhmr_blender.headless import command
+from ssrhmr_blender.trackers.empties import TrackerKeys
 from ssrhmr_core import Motion, Take, load_motion
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS
 from ssrhmr_core.formats.bvh import save_bvh
@@ -117,6 +123,27 @@ def test_trackers_can_be_left_out(files: Path) -> None:
     assert bpy.context.scene.ssrhmr.pelvis is None
 
 
+@pytest.mark.parametrize(("more", "keys"), [([], 1), (["--no-trackers"], 0)])
+def test_takes_are_forgotten_before_keys_are_written(
+    files: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], keys: int
+) -> None:
+    """Blender needs the memory for the keys; of an hour, each copy of a take has 50 MB."""
+    alive: list[int] = []
+    write = job._write_channels
+
+    def count(*arguments: Any) -> Any:
+        gc.collect()
+        held = [each for each in gc.get_objects() if isinstance(each, (Take, TrackerKeys))]
+        assert not [each for each in held if isinstance(each, Take)]
+        alive.append(len(held))
+        return (yield from write(*arguments))
+
+    monkeypatch.setattr(job, "_write_channels", count)
+    (files / "takes" / "walk.bvh").unlink()
+    assert command.run(arguments(files, "--calibrate-at", "0.33", *more)) == 0
+    assert alive == [keys]
+
+
 def test_a_bvh_needs_no_calibration_and_a_csv_says_so(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,11 +203,64 @@ def test_broken_inputs_fail_alone(files: Path, capsys: pytest.CaptureFixture[str
     assert not list((files / "out").rglob("*partial*"))
 
 
+def test_a_folder_that_cannot_be_written_is_noticed_before_the_bake(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bake(*_: object) -> list[str]:
+        raise AssertionError("a take was baked for nothing")
+
+    monkeypatch.setattr(command, "bake_task", bake)
+    (files / "out").write_text("a file where the folder should be", encoding="utf-8")
+    assert command.run(arguments(files)) == 1
+    said = capsys.readouterr().err
+    assert said.count("cannot be written") == 2 and "choose another folder with --out" in said
+
+
+@pytest.mark.parametrize("held", ["blend", "json"])
+def test_a_result_that_another_program_holds_stays_as_it_is(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    """Windows refuses to replace an open file; the take counts as not done."""
+    (files / "takes" / "run.csv").unlink()
+    (files / "out" / "hero").mkdir(parents=True)
+    kept = files / "out" / "hero" / f"walk.{held}"
+    kept.write_text("old", encoding="utf-8")
+    replace = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target == kept:
+            raise PermissionError(13, "The process cannot access the file", str(self))
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        assert command.run(arguments(files)) == 1
+    said = capsys.readouterr().err
+    assert f"'{kept}' cannot be replaced (The process cannot access the file): close the" in said
+    assert kept.read_text(encoding="utf-8") == "old"
+    assert not list(kept.parent.glob("*partial*"))
+    assert command.run(arguments(files)) == 0 and "baked" in capsys.readouterr().out
+
+
+def test_names_that_the_output_cannot_show(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows, output that goes to a file has the letters of one region."""
+    (files / "takes" / "run.csv").unlink()
+    (files / "takes" / "walk.bvh").rename(files / "takes" / "走る.bvh")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    assert command.run(arguments(files)) == 0
+    assert b"[1/1] \\u8d70\\u308b on hero: baked in" in written.getvalue()
+    assert (files / "out" / "hero" / "走る.blend").is_file()
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (["--takes", "x.fbx"], "not a take: choose a file"),
         (["--takes", "a/x.csv", "b/x.bvh"], "give them other names"),
+        # Windows and macOS have one file for each of these pairs.
+        (["--takes", "a/Walk.csv", "b/walk.bvh"], "give them other names"),
+        (["--takes", "a/\u00fcbung.csv", "b/u\u0308bung.bvh"], "give them other names"),
     ],
 )
 def test_commands_that_are_wrong(
