@@ -248,8 +248,10 @@ class Reconstructor:
         extras: ExtraReadings | None,
     ) -> TrackedFrames:
         """Return one frame of trackers, complete and clean as far as earlier frames allow."""
-        positions = np.asarray(positions, np.float32) / self._unit
+        positions = np.asarray(positions, np.float32)
         rotations = np.asarray(rotations, np.float32)
+        if self._unit != 1.0:
+            positions = positions / self._unit
         valid = self._detector.frame(positions, rotations, valid, self._gap_filler)
         self.believed = valid
         self._missing = np.where(valid, 0.0, self._missing + 1.0 / MODEL_RATE)

@@ -60,12 +60,26 @@ def to_6d(matrix: Array) -> Array:
     return namespace(matrix).concatenate([matrix[..., :, 0], matrix[..., :, 1]], -1)
 
 
+def axes_6d(matrix: Array) -> Array:
+    """Return the first two columns of rotations as rows: (..., n, 3, 3) -> (..., 2 n, 3).
+
+    They are the numbers of :func:`to_6d` in the same order, as vectors that a product can rotate.
+    """
+    axes = matrix[..., :2].swapaxes(-1, -2)
+    return axes.reshape(*matrix.shape[:-3], 2 * matrix.shape[-3], 3)
+
+
 def from_6d(six: Array) -> Array:
     """Return rotations by Gram-Schmidt: (..., 6) -> (..., 3, 3), the inverse of :func:`to_6d`."""
-    x = normalize(six[..., :3])
-    y = normalize(reject(six[..., 3:], x))
+    x, y = orthonormalize(six)
     columns = [x[..., None], y[..., None], cross(x, y)[..., None]]
     return namespace(six).concatenate(columns, -1)
+
+
+def orthonormalize(six: Array) -> tuple[Array, Array]:
+    """Return the first two columns (..., 3) of what :func:`from_6d` makes of (..., 6) numbers."""
+    x = normalize(six[..., :3])
+    return x, normalize(reject(six[..., 3:], x))
 
 
 def to_quat(matrix: np.ndarray) -> np.ndarray:

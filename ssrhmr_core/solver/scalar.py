@@ -22,7 +22,6 @@ from ..geometry.scalar import (
     cross,
     dot,
     from_rotvec,
-    multiply,
     norm,
     rotate,
     rotate_by_matrix,
@@ -30,6 +29,7 @@ from ..geometry.scalar import (
     scale,
     subtract,
     to_matrix,
+    turn,
 )
 from .body import (
     ARM_REACH,
@@ -67,11 +67,9 @@ def solve_spine(
         missing = subtract(aim, lower)
         if norm(missing) <= SPINE_TOLERANCE * length:
             break
-        levers = (lower, middle, chest, neck)
-        for joint, rotvec in enumerate(_spine_step(levers, missing, length)):
-            quat = from_rotvec(rotvec)
-            quats[joint] = multiply(quat, quats[joint])
-            bones[joint] = rotate(quat, bones[joint])
+        rotvecs = _spine_step((lower, middle, chest, neck), missing, length)
+        for joint, rotvec in enumerate(rotvecs):
+            quats[joint], bones[joint] = turn(rotvec, quats[joint], bones[joint])
     joints = [base]
     for bone in bones[:3]:
         joints.append(add(joints[-1], bone))
@@ -82,14 +80,18 @@ def solve_spine(
 
 def _spine_step(levers: Sequence[_Vector], missing: _Vector, length: float) -> list[Vector]:
     """Return the rotation vectors of the four joints in one step."""
-    pull = _pull(levers, missing, DAMPING * length * length)
-    carried: _Vector = (0.0, 0.0, 0.0)
+    i, j, k = _pull(levers, missing, DAMPING * length * length)
+    a = b = c = largest = 0.0
     rotvecs = []
-    for lever in levers:
+    for x, y, z in levers:
         # A rotation of a joint rotates all that it carries.
-        carried = add(carried, lever)
-        rotvecs.append(cross(carried, pull))
-    share = min(MAX_SPINE_ROTATION / max(map(norm, rotvecs)), 1.0)
+        a, b, c = a + x, b + y, c + z
+        p, q, r = b * k - c * j, c * i - a * k, a * j - b * i
+        rotvecs.append((p, q, r))
+        largest = max(largest, p * p + q * q + r * r)
+    if largest <= MAX_SPINE_ROTATION**2:
+        return rotvecs
+    share = MAX_SPINE_ROTATION / math.sqrt(largest)
     return [scale(rotvec, share) for rotvec in rotvecs]
 
 
