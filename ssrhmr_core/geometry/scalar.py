@@ -177,6 +177,22 @@ def to_matrix(quat: Sequence[float]) -> Matrix:
     )
 
 
+def orthonormalize(
+    six: Sequence[float],
+) -> tuple[float, float, float, float, float, float]:
+    """Return two unit vectors at right angles by Gram-Schmidt.
+
+    See :func:`ssrhmr_core.geometry.rotations.orthonormalize`.
+    """
+    a, b, c, d, e, f = six
+    share = 1.0 / math.sqrt(a * a + b * b + c * c + _TINY)
+    a, b, c = share * a, share * b, share * c
+    along = a * d + b * e + c * f
+    d, e, f = d - along * a, e - along * b, f - along * c
+    share = 1.0 / math.sqrt(d * d + e * e + f * f + _TINY)
+    return a, b, c, share * d, share * e, share * f
+
+
 def rotation_between(a: Sequence[float], b: Sequence[float]) -> Matrix:
     """Return the smallest rotation of a unit vector onto another, row by row.
 

@@ -41,8 +41,8 @@ MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)] * 2, np.float32)
 MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)] * 2, np.float32)
 """The twin of :data:`MIRROR_VECTORS` for rotations."""
 
-_EXTRA_UPPERS = [EXTRA_INDEX[limb.upper] for limb in LIMBS]
-_EXTRA_LOWERS = [EXTRA_INDEX[limb.lower] for limb in LIMBS]
+_EXTRA_UPPERS = np.array([EXTRA_INDEX[limb.upper] for limb in LIMBS])
+_EXTRA_LOWERS = np.array([EXTRA_INDEX[limb.lower] for limb in LIMBS])
 _TORSO_BONES = [*TORSO, INDEX["head"], *(arm.upper for arm in ARMS)]
 _LIMB_BONES = [
     *([leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS),

@@ -60,11 +60,12 @@ def solve_spine(
     quats = [IDENTITY_QUAT] * 4
     for _ in range(steps):
         # Levers from each joint to the head: the bones from that joint on, added up.
-        neck = bones[3]
-        chest = add(bones[2], neck)
-        middle = add(bones[1], chest)
-        lower = add(bones[0], middle)
-        missing = subtract(aim, lower)
+        (a, b, c), (d, e, f), (g, h, i), neck = bones
+        x, y, z = neck
+        x, y, z = chest = g + x, h + y, i + z
+        x, y, z = middle = d + x, e + y, f + z
+        x, y, z = lower = a + x, b + y, c + z
+        missing = aim[0] - x, aim[1] - y, aim[2] - z
         if norm(missing) <= SPINE_TOLERANCE * length:
             break
         rotvecs = _spine_step((lower, middle, chest, neck), missing, length)
