@@ -44,6 +44,7 @@ from .tracking.untracked_feet import FootStepper
 
 __all__ = ["Preset", "ReconstructionOptions", "Reconstructor", "Stage", "WeightsError"]
 
+_NOTHING_MISSING = np.zeros(len(TRACKERS), np.float32)
 _FADE_FRAMES = round(FADE_SECONDS * MODEL_RATE) + 1
 """Frames in which optional trackers fade out after they were lost."""
 
@@ -141,8 +142,9 @@ class Reconstructor:
         self._performer = performer
         body = performer or self.skeleton
         self._unit = np.float32(units_per_metre(body.size))
+        self._is_metric = bool(self._unit == 1.0)
         # Limits for noise, glitches and standing feet are in metres on a human body.
-        self._body = body.scaled(float(1.0 / self._unit)) if self._unit != 1.0 else body
+        self._body = body if self._is_metric else body.scaled(float(1.0 / self._unit))
         self._proportions = body_features(self._body.offsets, np.float32(self._body.size))
         self._poser = Poser(
             self._weights,
@@ -248,11 +250,17 @@ class Reconstructor:
         extras: ExtraReadings | None,
     ) -> TrackedFrames:
         """Return one frame of trackers, complete and clean as far as earlier frames allow."""
-        positions = np.asarray(positions, np.float32) / self._unit
+        positions = np.asarray(positions, np.float32)
         rotations = np.asarray(rotations, np.float32)
+        if not self._is_metric:
+            positions = positions / self._unit
         valid = self._detector.frame(positions, rotations, valid, self._gap_filler)
         self.believed = valid
-        self._missing = np.where(valid, 0.0, self._missing + 1.0 / MODEL_RATE)
+        is_complete = all(valid.tolist())
+        if is_complete:
+            self._missing = _NOTHING_MISSING
+        else:
+            self._missing = np.where(valid, 0.0, self._missing + 1.0 / MODEL_RATE)
         positions, rotations = self._filter.frame(positions, rotations, valid)
         matrices = from_quat(rotations)
         context = self._grow_context(positions, matrices, valid)
@@ -262,10 +270,12 @@ class Reconstructor:
             positions, matrices = self._foot_stepper.frame(positions, matrices, self._worn)
         measured = self._measure_frame(extras, positions, valid)
         return TrackedFrames(
-            self._attach(positions[None], self._missing[None] > 0.0, measured),
-            matrices[None].astype(np.float32),
+            positions[None]
+            if is_complete
+            else self._attach(positions[None], self._missing[None] > 0.0, measured),
+            matrices[None].astype(np.float32, copy=False),
             context,
-            self._missing[None].astype(np.float32),
+            self._missing[None].astype(np.float32, copy=False),
             measured,
         )
 

@@ -16,6 +16,8 @@ EPSILON = 1e-8
 """Length that is added to every norm, so that none is zero."""
 EINSUM_SIZE = 400
 """Number of elements up to which a call of einsum costs more than it saves."""
+_EPSILON_SQUARED = np.array(EPSILON**2, np.float32)
+"""An array, because NumPy takes longer to convert a float than to add it."""
 _NUMPY = (np.ndarray, np.generic)
 # Rows x, y and z of the matrix of the cross product, each laid out flat.
 _CROSS = np.array(
@@ -73,7 +75,11 @@ def norm(a: Array) -> Array:
 
     The gradient stays finite at zero.
     """
-    return namespace(a).sqrt(dot(a, a) + EPSILON**2)
+    squares = dot(a, a)
+    if isinstance(squares, np.ndarray):
+        squares += _EPSILON_SQUARED
+        return np.sqrt(squares, squares)
+    return namespace(a).sqrt(squares + EPSILON**2)
 
 
 def normalize(a: Array) -> Array:

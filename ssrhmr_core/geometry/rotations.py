@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from pymotion.rotations import quat_np
 
+from . import scalar
 from .arrays import (
     EINSUM_SIZE,
     EPSILON,
@@ -33,6 +34,8 @@ from .arrays import (
 IDENTITY_MATRIX = np.eye(3, dtype=np.float32)
 IDENTITY_6D = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
 """The identity as :func:`to_6d` returns it."""
+_FEW = 72
+"""Number of elements up to which plain floats are faster than calls of NumPy."""
 X_AXIS, Y_AXIS, Z_AXIS = 0, 1, 2
 """Axes of :func:`rotation_about`."""
 
@@ -60,12 +63,39 @@ def to_6d(matrix: Array) -> Array:
     return namespace(matrix).concatenate([matrix[..., :, 0], matrix[..., :, 1]], -1)
 
 
+def axes_6d(matrix: Array) -> Array:
+    """Return the first two columns of rotations as rows: (..., n, 3, 3) -> (..., 2 n, 3).
+
+    They are the numbers of :func:`to_6d` in the same order, as vectors that a product can rotate.
+    """
+    axes = matrix[..., :2].swapaxes(-1, -2)
+    return axes.reshape(*matrix.shape[:-3], 2 * matrix.shape[-3], 3)
+
+
 def from_6d(six: Array) -> Array:
     """Return rotations by Gram-Schmidt: (..., 6) -> (..., 3, 3), the inverse of :func:`to_6d`."""
-    x = normalize(six[..., :3])
-    y = normalize(reject(six[..., 3:], x))
+    if isinstance(six, np.ndarray) and six.size <= _FEW:
+        numbers: list[float] = []
+        for row in six.reshape(-1, 6).tolist():
+            a, b, c, d, e, f = scalar.orthonormalize(row)
+            numbers += (a, d, b * f - c * e, b, e, c * d - a * f, c, f, a * e - b * d)
+        return np.array(numbers, six.dtype).reshape(*six.shape[:-1], 3, 3)
+    x, y = _orthonormalize(six)
     columns = [x[..., None], y[..., None], cross(x, y)[..., None]]
     return namespace(six).concatenate(columns, -1)
+
+
+def orthonormalize(six: Array) -> Array:
+    """Return the first two columns of what :func:`from_6d` makes: (..., 6) -> (..., 2, 3)."""
+    if isinstance(six, np.ndarray) and six.size <= _FEW:
+        rows = [scalar.orthonormalize(row) for row in six.reshape(-1, 6).tolist()]
+        return np.array(rows, six.dtype).reshape(*six.shape[:-1], 2, 3)
+    return namespace(six).stack(_orthonormalize(six), -2)
+
+
+def _orthonormalize(six: Array) -> tuple[Array, Array]:
+    x = normalize(six[..., :3])
+    return x, normalize(reject(six[..., 3:], x))
 
 
 def to_quat(matrix: np.ndarray) -> np.ndarray:
@@ -77,7 +107,8 @@ def to_quat(matrix: np.ndarray) -> np.ndarray:
     """
     products = matrix.reshape(-1, 9) @ _QUATERNION_PRODUCTS + _QUATERNION_UNIT
     largest = products[:, ::5].argmax(-1)
-    rows = products.reshape(-1, 4, 4)[np.arange(len(products)), largest]
+    largest += np.arange(0, 4 * len(products), 4)
+    rows = products.reshape(-1, 4).take(largest, 0)
     return normalize(rows).reshape(*matrix.shape[:-2], 4)
 
 
@@ -126,8 +157,11 @@ def slerp(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
 def from_rotvec(rotvec: Array) -> Array:
     """Return the rotations (..., 3, 3) of rotation vectors (..., 3), axis times angle in radians.
 
-    This is Rodrigues' formula.
+    This is Rodrigues' formula, or the same by way of quaternions for few of them.
     """
+    if isinstance(rotvec, np.ndarray) and rotvec.size <= _FEW // 2:
+        turns = [scalar.to_matrix(scalar.from_rotvec(row)) for row in rotvec.reshape(-1, 3).tolist()]
+        return np.array(turns, rotvec.dtype).reshape(*rotvec.shape[:-1], 3, 3)
     xp = namespace(rotvec)
     angle = norm(rotvec)[..., None]
     skew = cross_matrix(rotvec / angle[..., 0])

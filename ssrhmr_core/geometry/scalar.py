@@ -129,6 +129,38 @@ def from_rotvec(rotvec: Sequence[float]) -> Quaternion:
     return math.cos(0.5 * angle), share * rotvec[0], share * rotvec[1], share * rotvec[2]
 
 
+def turn(
+    rotvec: Sequence[float], rotation: Sequence[float], vector: Sequence[float]
+) -> tuple[Quaternion, Vector]:
+    """Turn a rotation and a vector: :func:`from_rotvec`, :func:`multiply`, :func:`rotate` in one.
+
+    Args:
+        rotvec: Rotation vector of the turn.
+        rotation: Quaternion of the rotation.
+        vector: The vector.
+    """
+    x, y, z = rotvec
+    angle = math.sqrt(x * x + y * y + z * z + _TINY)
+    w, share = math.cos(0.5 * angle), math.sin(0.5 * angle) / angle
+    x, y, z = share * x, share * y, share * z
+    rw, rx, ry, rz = rotation
+    a, b, c = vector
+    i, j, k = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
+    return (
+        (
+            w * rw - x * rx - y * ry - z * rz,
+            w * rx + x * rw + y * rz - z * ry,
+            w * ry - x * rz + y * rw + z * rx,
+            w * rz + x * ry - y * rx + z * rw,
+        ),
+        (
+            a + w * i + y * k - z * j,
+            b + w * j + z * i - x * k,
+            c + w * k + x * j - y * i,
+        ),
+    )
+
+
 def to_matrix(quat: Sequence[float]) -> Matrix:
     """Return the rotation matrix of a unit quaternion, row by row."""
     w, x, y, z = quat
@@ -143,6 +175,22 @@ def to_matrix(quat: Sequence[float]) -> Matrix:
         2.0 * (y * z + w * x),
         1.0 - 2.0 * (x * x + y * y),
     )
+
+
+def orthonormalize(
+    six: Sequence[float],
+) -> tuple[float, float, float, float, float, float]:
+    """Return two unit vectors at right angles by Gram-Schmidt.
+
+    See :func:`ssrhmr_core.geometry.rotations.orthonormalize`.
+    """
+    a, b, c, d, e, f = six
+    share = 1.0 / math.sqrt(a * a + b * b + c * c + _TINY)
+    a, b, c = share * a, share * b, share * c
+    along = a * d + b * e + c * f
+    d, e, f = d - along * a, e - along * b, f - along * c
+    share = 1.0 / math.sqrt(d * d + e * e + f * f + _TINY)
+    return a, b, c, share * d, share * e, share * f
 
 
 def rotation_between(a: Sequence[float], b: Sequence[float]) -> Matrix:

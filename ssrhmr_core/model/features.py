@@ -14,7 +14,7 @@ import numpy as np
 from ..body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS
 from ..body.skeleton import INDEX, JOINTS
 from ..geometry.arrays import Array, constant, namespace
-from ..geometry.rotations import IDENTITY_6D, rotate, to_6d, transpose
+from ..geometry.rotations import IDENTITY_6D, axes_6d, rotate, to_6d, transpose
 from ..solver import (
     ARMS,
     CLAVICLES,
@@ -41,8 +41,8 @@ MIRROR_VECTORS = np.array([(1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)] * 2, np.float32)
 MIRROR_SIXES = np.array([(1.0,) * 6, (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)] * 2, np.float32)
 """The twin of :data:`MIRROR_VECTORS` for rotations."""
 
-_EXTRA_UPPERS = [EXTRA_INDEX[limb.upper] for limb in LIMBS]
-_EXTRA_LOWERS = [EXTRA_INDEX[limb.lower] for limb in LIMBS]
+_EXTRA_UPPERS = np.array([EXTRA_INDEX[limb.upper] for limb in LIMBS])
+_EXTRA_LOWERS = np.array([EXTRA_INDEX[limb.lower] for limb in LIMBS])
 _TORSO_BONES = [*TORSO, INDEX["head"], *(arm.upper for arm in ARMS)]
 _LIMB_BONES = [
     *([leg.upper, leg.lower, leg.end, leg.end + 1] for leg in LEGS),
@@ -98,15 +98,12 @@ def frame_features(positions: Array, rotations: Array, size: Array) -> Array:
     Returns:
         (..., 48): positions of the other five, their rotations (6D), and the direction up.
     """
-    xp = namespace(positions)
-    inverse = transpose(rotations[..., 0, :, :])
-    relative = rotate(inverse[..., None, :, :], positions[..., 1:, :] - positions[..., :1, :])
-    relative = relative / expand_size(size, 2)
-    sixes = to_6d(inverse[..., None, :, :] @ rotations[..., 1:, :, :])
-    lead = positions.shape[:-2]
-    return xp.concatenate(
-        [relative.reshape(*lead, 15), sixes.reshape(*lead, 30), inverse[..., :, 1]], -1
-    )
+    xp, lead = namespace(positions), positions.shape[:-2]
+    hips = rotations[..., 0, :, :]
+    steps = (positions[..., 1:, :] - positions[..., :1, :]) / expand_size(size, 2)
+    # The rows of a product with a rotation are turned by its inverse.
+    local = xp.concatenate([steps, axes_6d(rotations[..., 1:, :, :])], -2) @ hips
+    return xp.concatenate([local.reshape(*lead, 45), hips[..., 1, :]], -1)
 
 
 def step_features(
@@ -124,17 +121,18 @@ def step_features(
     Returns:
         (..., 285).
     """
-    xp = namespace(now)
-    inverse = transpose(rotations[..., :1, :, :])
-    travel = rotate(inverse, positions[..., 1:, :] - positions[..., :1, :])
-    six = to_6d(inverse @ rotations[..., 1:, :, :])
+    xp, moments = namespace(now), len(HISTORY)
+    travel = (positions[..., 1:, :] - positions[..., :1, :]) / expand_size(size, 2)
+    axes = axes_6d(rotations[..., 1:, :, :])
+    local = xp.concatenate([travel, axes], -2) @ rotations[..., 0, :, :]
+    six = local[..., moments:, :].reshape(*now.shape[:-1], moments, 6)
     # Differences from the identity, so that standing still is all zeros.
     changes = [
         past - now[..., None, :],
-        travel / expand_size(size, 2),
+        local[..., :moments, :],
         six - constant(IDENTITY_6D, six),
     ]
-    return xp.concatenate(changes, -1).reshape(*now.shape[:-1], len(HISTORY) * STEP_FEATURES)
+    return xp.concatenate(changes, -1).reshape(*now.shape[:-1], moments * STEP_FEATURES)
 
 
 def extra_features(rotations: Array, size: Array, measured: Measured) -> Array:

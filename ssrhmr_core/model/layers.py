@@ -15,11 +15,38 @@ _HALF = np.array(0.5, np.float32)
 
 def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
     """Apply a layer with the weights ``name.w`` and ``name.b``: (..., inputs) -> (..., outputs)."""
-    matrix = weights[f"{name}.w"]
-    # One product of two axes: with more of them NumPy would compute many small products.
-    outputs = x.reshape(-1, x.shape[-1]) @ matrix
-    outputs += weights[f"{name}.b"]
-    return outputs.reshape(*x.shape[:-1], matrix.shape[-1])
+    matrix, bias = weights[f"{name}.w"], weights[f"{name}.b"]
+    if x.ndim > 2 and matrix.ndim == 2:
+        # One product of two axes: with more of them NumPy would compute many small products.
+        outputs = x.reshape(-1, x.shape[-1]) @ matrix
+        outputs = outputs.reshape(*x.shape[:-1], matrix.shape[-1])
+    else:
+        outputs = x @ matrix
+    outputs += bias
+    return outputs
+
+
+def fold_inputs(
+    weights: Mapping[str, np.ndarray], name: str, begin: int, values: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return a layer without the inputs that are always the same: they become part of the bias.
+
+    Args:
+        weights: Arrays by name.
+        name: Name of the layer.
+        begin: Index of the first of these inputs.
+        values: (..., n) the inputs. With leading axes each row gets a bias of its own.
+
+    Returns:
+        The arrays ``name.w`` (inputs - n, outputs) and ``name.b`` (..., outputs).
+    """
+    matrix, bias = weights[f"{name}.w"], weights[f"{name}.b"]
+    folded = slice(begin, begin + values.shape[-1])
+    product = values.astype(np.float64) @ matrix[folded].astype(np.float64)
+    return {
+        f"{name}.w": np.delete(matrix, folded, 0),
+        f"{name}.b": (bias + product).astype(np.float32),
+    }
 
 
 def residual_net(

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS, TRACKERS
 from ..geometry.arrays import Array, constant, namespace
-from ..geometry.rotations import IDENTITY_6D, from_6d, rotate, to_6d, transpose
+from ..geometry.rotations import IDENTITY_6D, from_6d, orthonormalize, rotate, transpose
 from ..solver import (
     ARMS,
     LEGS,
@@ -59,7 +59,7 @@ from .features import (
     extra_features,
     limb_extra_features,
 )
-from .layers import linear, residual_hidden, silu
+from .layers import fold_inputs, linear, residual_hidden, silu
 
 FREE = tuple(joint for joint in range(len(JOINTS)) if joint not in TRACKER_JOINTS)
 """Joints that no tracker measures."""
@@ -72,28 +72,28 @@ STAGE_WIDTH = 192
 
 Weights = Mapping[str, Array]
 
-_LIMB_INPUTS = 3 + 6 + 3 + 12 + 18 + LIMB_LATENT
+_BONES_BEGIN = 3 + 6 + 3
+"""Index of a limb's offsets among its inputs."""
+_LIMB_INPUTS = _BONES_BEGIN + 12 + 18 + LIMB_LATENT
+_LIMB_OUTPUTS = 3 + 6 * 3
 _POLES = np.array([(0.0, 0.0, 1.0)] * 2 + [(0.0, -0.5, -0.9)] * 2, np.float32)
 """Bend directions in the frame of hips or chest to which the net adds its own."""
 
 _HEAD = TRACKERS.index("head") - 1
-_HANDS = [arm.tracker - 1 for arm in ARMS]
+_HANDS = slice(ARMS[0].tracker - 1, ARMS[1].tracker)
 _ENDS = [limb.tracker - 1 for limb in LIMBS]
 """Indices among the trackers after the pelvis."""
 _LIMB_TRACKERS = [limb.tracker for limb in LIMBS]
 _CHEST = SPINE.index(INDEX["chest"])
-_FREE_TORSO = [FREE.index(joint) for joint in TORSO]
-_FREE_LEGS = [[FREE.index(j) for j in (leg.upper, leg.lower, leg.end + 1)] for leg in LEGS]
-_FREE_ARMS = [[FREE.index(joint) for joint in (arm.upper, arm.lower)] for arm in ARMS]
+_FREE_TORSO = (slice(6, 11), slice(13, 14))
+_FREE_LIMBS = (slice(0, 6), slice(10, 16))
+"""Where the joints of :data:`TORSO` are among those of :data:`FREE`, and those of the limbs as the
+limb stage reads them, three of each. NumPy takes slices several times as fast as lists."""
 _FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
-_REWRITTEN = [
-    *(joint for leg in LEGS for joint in (leg.upper, leg.lower, leg.end + 1)),
-    *(joint for arm in ARMS for joint in (arm.upper, arm.lower)),
-]
-"""Joints that the limb stage rewrites; clavicles are the torso stage's."""
-_UPPERS = [_REWRITTEN.index(limb.upper) for limb in LIMBS]
-_LOWERS = [_REWRITTEN.index(limb.lower) for limb in LIMBS]
-_TOES = [_REWRITTEN.index(leg.end + 1) for leg in LEGS]
+_MIRROR_STEPS = np.concatenate(
+    [MIRROR_VECTORS[:, None], np.tile(MIRROR_SIXES.reshape(4, 2, 3), (1, 4, 1))], 1
+)
+"""Factors (4, 9, 3) that mirror what the limb stage reads: a step, then the axes of four joints."""
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -134,7 +134,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         tracked: (..., 6, 3, 3) rotations of the tracked joints.
-        generated: (..., 16, 3, 3) rotations of all others by the generator alone.
+        sixes: (..., 16, 6) rotations of all others by the generator alone, as seen from the hips.
         parts: The arguments of :func:`ssrhmr_core.solver.assemble` after the torso and limb stages.
         solved: The same after the exact solve. The limb stage works from where torso and clavicles
             are after theirs.
@@ -143,7 +143,7 @@ class Prediction(NamedTuple):
     """
 
     tracked: Array
-    generated: Array
+    sixes: Array
     parts: tuple[Array, ...]
     solved: tuple[Array, ...]
     hidden: Array
@@ -151,7 +151,8 @@ class Prediction(NamedTuple):
     @property
     def guess(self) -> Array:
         """Global rotations (..., 22, 3, 3) by the generator alone."""
-        both = namespace(self.generated).concatenate([self.generated, self.tracked], -3)
+        generated = self.tracked[..., :1, :, :] @ from_6d(self.sixes)
+        both = namespace(generated).concatenate([generated, self.tracked], -3)
         return both[..., _FREE_ORDER, :, :]
 
     @property
@@ -211,7 +212,6 @@ def predict(
     extras = None if measured is None else extra_features(hips, size, measured)
     hidden = _generator_stage(weights, inputs, body.joints, extras)
     sixes, latent = _read_generator(weights, hidden)
-    generated = hips[..., None, :, :] @ from_6d(sixes)
     torso = _torso_stage(
         weights, hips, features, body.torso, sixes, latent[..., :TORSO_LATENT], extras
     )
@@ -234,8 +234,8 @@ def predict(
 
     starts = xp.concatenate([hip_positions(hips, skeleton), shoulders], -2)
     targets = ends[..., _ENDS, :]
-    arms = xp.concatenate([clavicles[..., None, :, :], generated[..., _FREE_ARMS, :, :]], -3)
-    carriers = xp.stack([hips, hips, chest, chest], -3)
+    both = hips[..., None, :, :], chest[..., None, :, :]
+    carriers = xp.concatenate([both[0], both[0], both[1], both[1]], -3)
     limbs = _limb_stage(
         weights,
         _LimbInputs(
@@ -244,7 +244,7 @@ def predict(
             ends=rotations[..., _LIMB_TRACKERS, :, :],
             bones=body.limbs,
             latents=latent[..., TORSO_LATENT:].reshape(*latent.shape[:-1], len(LIMBS), LIMB_LATENT),
-            generated=xp.concatenate([generated[..., _FREE_LEGS, :, :], arms], -4),
+            axes=_limb_axes(hips, sixes, clavicles),
             extras=None
             if measured is None
             else limb_extra_features(carriers, starts, size, measured),
@@ -253,7 +253,7 @@ def predict(
     parts = (learned_spine, learned_clavicles, limbs.uppers, limbs.lowers, limbs.toes)
     uppers, lowers, toes = meet_ends(limbs, starts, targets, skeleton, measured)
     solved = (spine, clavicles, uppers, lowers, toes)
-    return Prediction(rotations, generated, parts, solved, hidden)
+    return Prediction(rotations, sixes, parts, solved, hidden)
 
 
 def _generator_stage(
@@ -301,10 +301,26 @@ def _torso_stage(
         extras: (..., 143) features of optional trackers.
     """
     xp, lead = namespace(features), features.shape[:-1]
-    sixes = sixes[..., _FREE_TORSO, :]
+    sixes = _choose(sixes, _FREE_TORSO)
     inputs = [features, _broadcast(bones, lead), sixes.reshape(*lead, 6 * len(TORSO)), latent]
     change = _stage(weights, "torso", xp.concatenate(inputs, -1), extras)
     return hips[..., None, :, :] @ from_6d(sixes + change.reshape(*lead, len(TORSO), 6))
+
+
+def _limb_axes(hips: Array, sixes: Array, clavicles: Array) -> Array:
+    """Return two axes (..., 4, 3, 2, 3) of each joint of the limbs before the limb stage.
+
+    Args:
+        hips: (..., 3, 3) rotations of the hips.
+        sixes: (..., 16, 6) rotations from the generator.
+        clavicles: (..., 2, 3, 3) rotations of the clavicles after the solve.
+    """
+    lead = sixes.shape[:-2]
+    axes = orthonormalize(_choose(sixes, _FREE_LIMBS))
+    axes = axes.reshape(*lead, 6 * len(LIMBS), 3) @ transpose(hips)
+    axes = axes.reshape(*lead, len(LIMBS), 3, 2, 3)
+    axes[..., len(LEGS) :, 0, :, :] = clavicles[..., :2].swapaxes(-1, -2)
+    return axes
 
 
 class _LimbInputs(NamedTuple):
@@ -316,8 +332,7 @@ class _LimbInputs(NamedTuple):
         ends: (..., 4, 3, 3) rotations of the ends.
         bones: (..., 4, 12) of :class:`BodyFeatures`.
         latents: (..., 4, 24) from the generator.
-        generated: (..., 4, 3, 3, 3) rotations of thigh, shin and toe; of clavicle, upper arm and
-            forearm.
+        axes: (..., 4, 3, 2, 3) two axes of thigh, shin and toe; of clavicle, upper arm and forearm.
         extras: (..., 4, 18) features of optional trackers; None if there are none.
     """
 
@@ -326,51 +341,101 @@ class _LimbInputs(NamedTuple):
     ends: Array
     bones: Array
     latents: Array
-    generated: Array
+    axes: Array
     extras: Array | None
 
 
 def _limb_stage(weights: Weights, limbs: _LimbInputs) -> LimbRotations:
     """Rewrite both legs and both arms, those of the right side mirrored."""
-    carriers, aims, extras = limbs.carriers, limbs.aims, limbs.extras
-    xp = namespace(aims)
+    carriers, aims = limbs.carriers, limbs.aims
+    xp, lead = namespace(aims), aims.shape[:-2]
     vector, six = constant(MIRROR_VECTORS, aims), constant(MIRROR_SIXES, aims)
-    inverse = transpose(carriers)
-    lead = aims.shape[:-2]
-    sixes = to_6d(inverse[..., None, :, :] @ limbs.generated) * six[:, None]
+    steps = [
+        aims[..., None, :],
+        limbs.ends[..., :2].swapaxes(-1, -2),
+        limbs.axes.reshape(*lead, 4, 6, 3),
+    ]
+    # The rows of a product with a rotation are turned by its inverse.
+    local = (xp.concatenate(steps, -2) @ carriers) * constant(_MIRROR_STEPS, aims)
+    local = local.reshape(*lead, 4, 27)
+    sixes = local[..., 9:]
     inputs = [
-        rotate(inverse, aims) * vector,
-        to_6d(inverse @ limbs.ends) * six,
-        inverse[..., :, 1] * vector,
+        local[..., :9],
+        carriers[..., 1, :] * vector,
         _broadcast(limbs.bones, (*lead, 4)),
-        sixes.reshape(*lead, 4, 18),
+        sixes,
         limbs.latents,
     ]
-    joined = xp.concatenate(inputs, -1)
-    legs = _stage(
-        weights, "leg", joined[..., :2, :], None if extras is None else extras[..., :2, :]
-    )
-    arms = _stage(
-        weights, "arm", joined[..., 2:, :], None if extras is None else extras[..., 2:, :]
-    )
-    leg_sixes = sixes[..., :2, :, :] + legs[..., 3:].reshape(*lead, 2, 3, 6)
-    arm_sixes = sixes[..., 2:, 1:, :] + arms[..., 3:].reshape(*lead, 2, 2, 6)
-    rewritten = from_6d(
-        xp.concatenate(
-            [
-                (leg_sixes * six[:2, None]).reshape(*lead, 6, 6),
-                (arm_sixes * six[2:, None]).reshape(*lead, 4, 6),
-            ],
-            -2,
-        )
-    )
-    poles = xp.concatenate([legs[..., :3], arms[..., :3]], -2) + constant(_POLES, aims)
+    change = _limb_nets(weights, xp.concatenate(inputs, -1), limbs.extras)
+    sixes = (sixes + change[..., 3:]).reshape(*lead, 4, 3, 6) * six[:, None]
+    rewritten = carriers[..., None, :, :] @ from_6d(sixes)
+    legs, arms = rewritten[..., :2, :, :, :], rewritten[..., 2:, :, :, :]
+    poles = (change[..., :3] + constant(_POLES, aims)) * vector
     return LimbRotations(
-        uppers=carriers @ rewritten[..., _UPPERS, :, :],
-        lowers=carriers @ rewritten[..., _LOWERS, :, :],
-        toes=carriers[..., :2, :, :] @ rewritten[..., _TOES, :, :],
-        poles=rotate(carriers, poles * vector),
+        # The first joints of arms are the clavicles, which are the torso stage's.
+        uppers=xp.concatenate([legs[..., 0, :, :], arms[..., 1, :, :]], -3),
+        lowers=xp.concatenate([legs[..., 1, :, :], arms[..., 2, :, :]], -3),
+        toes=legs[..., 2, :, :],
+        poles=rotate(carriers, poles),
     )
+
+
+def _limb_nets(weights: Weights, inputs: Array, extras: Array | None) -> Array:
+    """Return poles and changes (..., 4, 3 + 18) of the limbs' joints; clavicles change by zero.
+
+    Args:
+        weights: The weights of all stages.
+        inputs: (..., 4, n) what the nets read.
+        extras: (..., 4, 18) features of optional trackers; None if there are none.
+    """
+    xp, lead = namespace(inputs), inputs.shape[:-2]
+    if "limbs.0.w" in weights and math.prod(lead) == 1:
+        # A single frame: calls take longer than products, so both nets share theirs.
+        pairs = inputs.reshape(2, 2, inputs.shape[-1])
+        added = None if extras is None else extras.reshape(2, 2, extras.shape[-1])
+        return _stage(weights, "limbs", pairs, added).reshape(*lead, 4, _LIMB_OUTPUTS)
+    nets = (("leg", inputs[..., :2, :], slice(2)), ("arm", inputs[..., 2:, :], slice(2, 4)))
+    legs, arms = (
+        _stage(weights, name, part, None if extras is None else extras[..., rows, :])
+        for name, part, rows in nets
+    )
+    arms = xp.concatenate([arms[..., :3], xp.zeros_like(arms[..., :6]), arms[..., 3:]], -1)
+    return xp.concatenate([legs, arms], -2)
+
+
+def fold_body(
+    weights: Mapping[str, np.ndarray], body: BodyFeatures
+) -> tuple[dict[str, np.ndarray], BodyFeatures]:
+    """Multiply what the network reads of a body once instead of in every frame.
+
+    Args:
+        weights: Arrays as :func:`shapes` and :func:`extra_shapes` name them.
+        body: A single body.
+
+    Returns:
+        Weights for :func:`predict` and this body alone, and what is left of the body for it: the
+        solver's lengths. Besides, ``limbs.*`` are the weights of legs and arms in one.
+    """
+    folded = dict(weights)
+    begin = FRAME_FEATURES + len(HISTORY) * STEP_FEATURES
+    folded |= fold_inputs(weights, "generator.in", begin, body.joints)
+    folded |= fold_inputs(weights, "torso.0", FRAME_FEATURES, body.torso)
+    folded |= fold_inputs(weights, "leg.0", _BONES_BEGIN, body.limbs[:2])
+    folded |= fold_inputs(weights, "arm.0", _BONES_BEGIN, body.limbs[2:])
+    padded = dict(folded)
+    for name in ("arm.2.w", "arm.2.b"):
+        own = folded[name]
+        clavicle = np.zeros((*own.shape[:-1], 6), np.float32)
+        padded[name] = np.concatenate([own[..., :3], clavicle, own[..., 3:]], -1)
+    for layer in ("0.w", "1.w", "2.w", "extra.w"):
+        folded[f"limbs.{layer}"] = np.stack([padded[f"leg.{layer}"], padded[f"arm.{layer}"]])
+    for layer in ("0.b", "1.b", "2.b"):
+        both = [np.atleast_2d(padded[f"{net}.{layer}"]) for net in ("leg", "arm")]
+        folded[f"limbs.{layer}"] = np.stack(both)
+    rest = body._replace(
+        joints=body.joints[..., :0], torso=body.torso[..., :0], limbs=body.limbs[..., :0]
+    )
+    return folded, rest
 
 
 def _stage(weights: Weights, name: str, inputs: Array, extras: Array | None) -> Array:
@@ -379,6 +444,11 @@ def _stage(weights: Weights, name: str, inputs: Array, extras: Array | None) -> 
     hidden = silu(first if added is None else first + added)
     hidden = silu(linear(weights, f"{name}.1", hidden))
     return linear(weights, f"{name}.2", hidden)
+
+
+def _choose(joints: Array, parts: tuple[slice, ...]) -> Array:
+    """Return some joints (..., m, 6) of (..., n, 6)."""
+    return namespace(joints).concatenate([joints[..., part, :] for part in parts], -2)
 
 
 def _broadcast(x: Array, lead: tuple[int, ...]) -> Array:

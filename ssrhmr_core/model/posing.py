@@ -15,15 +15,26 @@ from ..body.skeleton import Skeleton, forward_kinematics, inherit_missing
 from ..geometry.rotations import to_quat
 from ..solver import LIMBS, Measured, solve
 from .certainty import expect_log_errors
-from .features import HISTORY, BodyFeatures, frame_features, step_features
+from .features import (
+    FRAME_FEATURES,
+    HISTORY,
+    BodyFeatures,
+    frame_features,
+    step_features,
+)
 from .ik_baseline import predict_without_network
-from .network import NetworkInputs, Prediction, predict
+from .network import NetworkInputs, Prediction, fold_body, predict
 
 Preset = Literal["ssrhmr", "ik"]
 Stage = Literal["network", "exact"]
 
 _CHUNK = 1024
 """Frames computed at once: they fit the caches, and Esc is noticed several times per second."""
+
+
+_AGES = np.array([0, *HISTORY])
+"""Ages of the frames that the network reads."""
+_PAST_FRAMES = max(HISTORY) + 1
 
 
 class TrackedFrames(NamedTuple):
@@ -102,21 +113,33 @@ class Poser:
             certainty: Whether to predict errors too.
         """
         self._weights, self._body, self._proportions = weights, body, proportions
+        if weights:
+            self._weights, self._proportions = fold_body(weights, proportions)
         self._is_exact, self._certainty = stage == "exact", certainty
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
-        self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        # One row for each of the last frames: features, position and rotation of the pelvis.
+        self._past = np.zeros((_PAST_FRAMES, FRAME_FEATURES + 12), np.float32)
+        self._frames = 0
 
     def frame(self, tracked: TrackedFrames) -> PosedFrames:
         """Pose the next frame, the only one of ``tracked``."""
         features = frame_features(tracked.positions, tracked.matrices, self._proportions.size)
-        current = (features, tracked.positions[:, 0], tracked.matrices[:, 0])
-        self._past = [current, *self._past[: max(HISTORY)]]
-        oldest = len(self._past) - 1
-        frames = [self._past[min(ago, oldest)] for ago in (0, *HISTORY)]
-        history = _History(*(np.concatenate(table)[None] for table in zip(*frames, strict=True)))
+        hips = tracked.matrices[:, 0].reshape(1, 9)
+        newest = self._frames
+        self._past[newest % _PAST_FRAMES] = np.concatenate(
+            [features, tracked.positions[:, 0], hips], -1
+        )
+        self._frames += 1
+        ages = _AGES if newest >= _PAST_FRAMES else np.minimum(_AGES, newest)
+        past = self._past.take((newest - ages) % _PAST_FRAMES, 0)[None]
+        history = _History(
+            past[..., :FRAME_FEATURES],
+            past[..., FRAME_FEATURES : FRAME_FEATURES + 3],
+            past[..., FRAME_FEATURES + 3 :].reshape(1, len(_AGES), 3, 3),
+        )
         return self._pose(history, tracked)
 
     def slices(self, tracked: TrackedFrames) -> Iterator[PosedFrames]:
@@ -124,7 +147,7 @@ class Poser:
         features = frame_features(tracked.positions, tracked.matrices, self._proportions.size)
         for begin in range(0, len(features), _CHUNK):
             frames = np.arange(begin, min(begin + _CHUNK, len(features)))
-            past = np.maximum(frames[:, None] - np.array([0, *HISTORY]), 0)
+            past = np.maximum(frames[:, None] - _AGES, 0)
             history = _History(
                 features[past], tracked.positions[past, 0], tracked.matrices[past, 0]
             )

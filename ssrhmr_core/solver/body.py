@@ -95,6 +95,8 @@ class SolverSkeleton(NamedTuple):
         clavicle_lengths: (..., 2, 1) lengths of the clavicles.
         upper_lengths: (..., 4, 1) lengths of thighs and upper arms, in the order of :data:`LIMBS`.
         lower_lengths: (..., 4, 1) lengths of shins and forearms.
+        upper_bones: (..., 4, 3) offsets of knees and elbows.
+        lower_bones: (..., 4, 3) offsets of ankles and wrists.
         limb_directions: (..., 4, 2, 3) unit vectors along both bones of each limb.
     """
 
@@ -108,6 +110,8 @@ class SolverSkeleton(NamedTuple):
     clavicle_lengths: Array
     upper_lengths: Array
     lower_lengths: Array
+    upper_bones: Array
+    lower_bones: Array
     limb_directions: Array
 
 
@@ -145,6 +149,8 @@ def solver_skeleton(offsets: Array) -> SolverSkeleton:
         clavicle_lengths=norm(shoulders),
         upper_lengths=upper_lengths,
         lower_lengths=lower_lengths,
+        upper_bones=uppers,
+        lower_bones=lowers,
         limb_directions=namespace(offsets).stack(
             [uppers / upper_lengths, lowers / lower_lengths], -2
         ),

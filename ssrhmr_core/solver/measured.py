@@ -65,13 +65,19 @@ _SPINE_TOLERANCE = 1e-6
 _LARGEST_STEP = 0.1
 """Share of the spine's length by which a chest gives to a measured shoulder at most in a step."""
 _IDENTITY = np.eye(14)
-_THRICE = [joint for joint in range(len(SPINE)) for _ in range(3)]
 _CHEST = EXTRA_INDEX[INDEX["chest"]]
-_CLAVICLES = [EXTRA_INDEX[joint] for joint in CLAVICLES]
-_UPPERS = [EXTRA_INDEX[limb.upper] for limb in LIMBS]
-_LOWERS = [EXTRA_INDEX[limb.lower] for limb in LIMBS]
-_SHOULDERS = [EXTRA_INDEX[arm.upper] for arm in ARMS]
-_TOES = [EXTRA_INDEX[leg.end + 1] for leg in LEGS]
+_CLAVICLES = np.array([EXTRA_INDEX[joint] for joint in CLAVICLES])
+_UPPERS = np.array([EXTRA_INDEX[limb.upper] for limb in LIMBS])
+_LOWERS = np.array([EXTRA_INDEX[limb.lower] for limb in LIMBS])
+_SHOULDERS = np.array([EXTRA_INDEX[arm.upper] for arm in ARMS])
+_TOES = np.array([EXTRA_INDEX[leg.end + 1] for leg in LEGS])
+_CARRIED = np.zeros((4, len(SPINE), len(SPINE) + 2))
+"""What each joint of the spine carries of head, chest and both clavicles: 1 for each of the bones
+of the four joints, and of the chest's two steps to the clavicles."""
+_CARRIED[0, range(len(SPINE)), range(len(SPINE))] = 1.0
+_CARRIED[1:, range(CHEST), range(CHEST)] = 1.0
+_CARRIED[2:, CHEST, len(SPINE) :] = np.eye(2)
+_CARRIED = _CARRIED.reshape(4 * len(SPINE), len(SPINE) + 2)
 _SOFTNESS = 1e-3
 """Share of an arm's length before its limit at which a clavicle begins to give if the elbow is
 measured: the elbow then has a side to bend to, however straight the arm."""
@@ -130,14 +136,19 @@ def place_chest(
     trust = xp.maximum(xp.maximum(position_trust, rotation_trust), xp.amax(shoulder_trust, -2))
     if not (trust > 0.0).any():
         return rotations
-    targets = _SpineTargets(
-        head=head - base,
-        chest=measured.positions[..., _CHEST, :] - base,
-        shoulders=shoulders - base[..., None, :],
+    targets = _spine_targets(
+        skeleton,
+        measured,
+        ends=xp.stack(
+            [
+                head - base,
+                measured.positions[..., _CHEST, :] - base,
+                *(shoulders[..., side, :] - base for side in range(2)),
+            ],
+            -2,
+        ),
         chest_trust=position_trust,
         shoulder_trust=shoulder_trust,
-        clavicles=rotate(measured.rotations[..., _CLAVICLES, :, :], skeleton.shoulder_offsets),
-        clavicle_trust=shoulder_trust * measured.rotation_trust[..., _CLAVICLES, :],
     )
     chest = measured.rotation([_CHEST], rotations[..., [CHEST], :, :])
     bent = xp.concatenate(
@@ -145,8 +156,11 @@ def place_chest(
     )
     # A chest whose rotation is measured keeps it.
     free = xp.ones_like(bent[..., :1])[..., 0, :]
-    free = xp.concatenate(
-        [free[..., :CHEST, :], 1.0 - rotation_trust[..., None, :], free[..., CHEST + 1 :, :]], -2
+    free = to_float64(
+        xp.concatenate(
+            [free[..., :CHEST, :], 1.0 - rotation_trust[..., None, :], free[..., CHEST + 1 :, :]],
+            -2,
+        )
     )
     for _ in range(_SPINE_STEPS):
         bent, largest = _bend_spine(bent, skeleton, targets, free)
@@ -158,25 +172,58 @@ def place_chest(
 
 
 class _SpineTargets(NamedTuple):
-    """What a spine is to meet, from its first joint.
+    """What a spine is to meet, from its first joint, in double precision.
 
     Attributes:
-        head: (..., 3) position of the head.
-        chest: (..., 3) position of the chest.
-        shoulders: (..., 2, 3) positions of the shoulder joints, which clavicles are to reach.
-        chest_trust: (..., 1) trust in the chest's position.
-        shoulder_trust: (..., 2, 1) trust in the shoulders' positions.
+        ends: (..., 4, 3) positions of head, chest and both shoulder joints.
         clavicles: (..., 2, 3) steps from clavicles to shoulders, where they are measured.
-        clavicle_trust: (..., 2, 1) trust in these.
+        lengths: (..., 2) lengths of the clavicles.
+        limit: (..., 1) how far a chest gives to a measured shoulder at most in a step.
+        trust: (..., 14) trust in each of the rows of :func:`_spine_equations`.
+        damping: (..., 14, 14) what keeps a step finite.
     """
 
-    head: Array
-    chest: Array
-    shoulders: Array
-    chest_trust: Array
-    shoulder_trust: Array
+    ends: Array
     clavicles: Array
-    clavicle_trust: Array
+    lengths: Array
+    limit: Array
+    trust: Array
+    damping: Array
+
+
+def _spine_targets(
+    skeleton: SolverSkeleton,
+    measured: Measured,
+    ends: Array,
+    chest_trust: Array,
+    shoulder_trust: Array,
+) -> _SpineTargets:
+    """Return what a spine is to meet.
+
+    Args:
+        skeleton: The lengths of the body.
+        measured: What is measured.
+        ends: (..., 4, 3) positions of head, chest and both shoulder joints.
+        chest_trust: (..., 1) trust in the chest's position.
+        shoulder_trust: (..., 2, 1) trust in the shoulders' positions.
+    """
+    xp = namespace(ends)
+    clavicle_trust = shoulder_trust * measured.rotation_trust[..., _CLAVICLES, :]
+    certain = xp.ones_like(ends[..., 0, :])
+    trust = [certain, certain * chest_trust]
+    trust += [certain * clavicle_trust[..., side, :] for side in range(2)]
+    whole = to_float64(skeleton.spine_length)
+    identity = constant(_IDENTITY, whole)
+    return _SpineTargets(
+        to_float64(ends),
+        to_float64(
+            rotate(measured.rotations[..., _CLAVICLES, :, :], skeleton.shoulder_offsets)
+        ),
+        to_float64(skeleton.clavicle_lengths)[..., 0],
+        _LARGEST_STEP * whole,
+        to_float64(xp.concatenate([*trust, shoulder_trust[..., 0]], -1)),
+        (DAMPING * whole * whole)[..., None] * identity,
+    )
 
 
 def _bend_spine(
@@ -193,82 +240,55 @@ def _bend_spine(
     Returns:
         The new rotations, and the largest angle (..., 1, 1) by which a joint turned, radians.
     """
-    bones = to_float64(rotate(rotations, skeleton.spine_offsets))
-    offsets = to_float64(rotate(rotations[..., [CHEST], :, :], skeleton.clavicle_offsets))
-    jacobian, missing = _spine_equations(bones, offsets, skeleton, targets)
-    xp = namespace(jacobian)
-    weights = xp.concatenate([to_float64(free[..., joint, :]) for joint in _THRICE], -1)
-    weighted = jacobian * weights[..., None, :]
-    whole = to_float64(skeleton.spine_length)
-    damping = (DAMPING * whole * whole)[..., None] * constant(_IDENTITY, jacobian)
-    pull = xp.linalg.solve(weighted @ transpose(jacobian) + damping, missing[..., None])
-    rotvecs = (transpose(weighted) @ pull).reshape(*bones.shape)
+    xp = namespace(rotations)
+    steps = [
+        rotate(rotations, skeleton.spine_offsets),
+        rotate(rotations[..., CHEST : CHEST + 1, :, :], skeleton.clavicle_offsets),
+    ]
+    jacobian, missing = _spine_equations(to_float64(xp.concatenate(steps, -2)), targets)
+    lead = jacobian.shape[:-2]
+    weighted = (jacobian.reshape(*lead, 14, len(SPINE), 3) * free[..., None, :, :]).reshape(
+        jacobian.shape
+    )
+    pull = xp.linalg.solve(weighted @ transpose(jacobian) + targets.damping, missing[..., None])
+    rotvecs = (transpose(weighted) @ pull).reshape(*lead, len(SPINE), 3)
     largest = xp.amax(norm(rotvecs), -2)[..., None, :]
     rotvecs = rotvecs * clamp(MAX_SPINE_ROTATION / largest, high=1.0)
     return from_rotvec(cast_like(rotvecs, rotations)) @ rotations, largest
 
 
-def _spine_equations(
-    bones: Array, offsets: Array, skeleton: SolverSkeleton, targets: _SpineTargets
-) -> tuple[Array, Array]:
+def _spine_equations(steps: Array, targets: _SpineTargets) -> tuple[Array, Array]:
     """Return what a spine misses (..., 14), and how joints move it (..., 14, 12).
 
-    The rows are the positions of head and chest, the distances of both shoulders, and the
-    positions of both clavicles; the columns are the rotation vectors of the four joints. A rotation
-    vector r moves the end of a bone b by r x b.
+    The rows are the positions of head, chest and both clavicles, and the distances of both
+    shoulders; the columns are the rotation vectors of the four joints. A rotation vector r moves
+    the end of a bone b by r x b.
 
     Args:
-        bones: (..., 4, 3) what the joints carry, as it stands.
-        offsets: (..., 2, 3) what the chest carries of the clavicles.
-        skeleton: The lengths of the body.
+        steps: (..., 6, 3) what the joints carry, as it stands, and what the chest carries of the
+            clavicles.
         targets: What is to be met.
     """
-    xp = namespace(bones)
-    chest = bones[..., :CHEST, :].sum(-2)
-    aims = to_float64(targets.shoulders) - chest[..., None, :] - offsets
+    xp, lead = namespace(steps), steps.shape[:-2]
+    carried = constant(_CARRIED, steps) @ steps
+    moves = -cross_matrix(carried).reshape(*lead, 4, len(SPINE), 3, 3)
+    moves = moves.swapaxes(-3, -2).reshape(*lead, 12, 12)
+    missing = targets.ends - carried.reshape(*lead, 4, len(SPINE), 3).sum(-2)
+    aims = missing[..., 2:, :]
     distances = norm(aims)
-    directions = aims / distances
-    blocks, turned = -cross_matrix(bones), -cross_matrix(offsets)
-    columns = [blocks[..., joint, :, :] for joint in range(len(SPINE))]
-    nothing = xp.zeros_like(columns[0])
-    head = xp.concatenate(columns, -1)
-    below = xp.concatenate([*columns[:CHEST], nothing, nothing], -1)
-    clavicles = [
-        xp.concatenate([*columns[:CHEST], turned[..., side, :, :], nothing], -1)
-        for side in range(2)
-    ]
-    stretch = [directions[..., [side], :] @ clavicles[side] for side in range(2)]
-    chest_trust, shoulder_trust, clavicle_trust = (
-        to_float64(trust)
-        for trust in (targets.chest_trust, targets.shoulder_trust, targets.clavicle_trust)
-    )
-    limit = _LARGEST_STEP * to_float64(skeleton.spine_length)
-    too_far = shoulder_trust * (distances - to_float64(skeleton.clavicle_lengths))
-    too_far = xp.concatenate(
-        [
-            too_far[..., 0],
-            (clavicle_trust * (aims - to_float64(targets.clavicles))).reshape(*aims.shape[:-2], 6),
-        ],
-        -1,
-    )
+    stretch = (aims / distances)[..., None, :] @ moves[..., 6:, :].reshape(*lead, 2, 3, 12)
+    jacobian = xp.concatenate([moves, stretch.reshape(*lead, 2, 12)], -2)
     missing = xp.concatenate(
         [
-            to_float64(targets.head) - bones.sum(-2),
-            chest_trust * (to_float64(targets.chest) - chest),
-            xp.maximum(xp.minimum(too_far, limit + 0.0 * too_far), -limit + 0.0 * too_far),
+            missing[..., :2, :].reshape(*lead, 6),
+            (aims - targets.clavicles).reshape(*lead, 6),
+            distances[..., 0] - targets.lengths,
         ],
         -1,
     )
-    jacobian = xp.concatenate(
-        [
-            head,
-            chest_trust[..., None] * below,
-            *(shoulder_trust[..., [side], :] * stretch[side] for side in range(2)),
-            *(clavicle_trust[..., [side], :] * clavicles[side] for side in range(2)),
-        ],
-        -2,
-    )
-    return jacobian, missing
+    missing = targets.trust * missing
+    given = xp.maximum(xp.minimum(missing[..., 6:], targets.limit), -targets.limit)
+    return targets.trust[..., None] * jacobian, xp.concatenate([missing[..., :6], given], -1)
 
 
 def place_shoulders(
@@ -334,7 +354,7 @@ def _shoulder_targets(skeleton: SolverSkeleton, measured: Measured) -> tuple[Arr
         * measured.position_trust[..., elbows, :]
         * measured.rotation_trust[..., uppers, :]
     )
-    bones = _upper_bones(skeleton)[..., 2:, :]
+    bones = skeleton.upper_bones[..., 2:, :]
     through_elbow = measured.positions[..., elbows, :] - rotate(
         measured.rotations[..., uppers, :, :], bones
     )
@@ -360,8 +380,8 @@ def _elbow_spheres(
     forearm = (1.0 - elbow) * measured.rotation_trust[..., lowers, :]
     upper_arm = (1.0 - elbow - forearm) * measured.rotation_trust[..., uppers, :]
     lower_bones, upper_bones = (
-        _lower_bones(skeleton)[..., 2:, :],
-        _upper_bones(skeleton)[..., 2:, :],
+        skeleton.lower_bones[..., 2:, :],
+        skeleton.upper_bones[..., 2:, :],
     )
     trust = elbow + forearm + upper_arm
     centres = (
@@ -412,7 +432,7 @@ def attach_ends(ends: Array, free: Array, skeleton: SolverSkeleton, measured: Me
     joints = measured.positions[..., _LOWERS, :]
     turned = measured.rotation_trust[..., _LOWERS, :]
     guessed = normalize(ends - joints) * skeleton.lower_lengths
-    known = rotate(measured.rotations[..., _LOWERS, :, :], _lower_bones(skeleton))
+    known = rotate(measured.rotations[..., _LOWERS, :, :], skeleton.lower_bones)
     attached = joints + guessed + turned * (known - guessed)
     return ends + free * measured.position_trust[..., _LOWERS, :] * (attached - ends)
 
@@ -436,8 +456,8 @@ def aim_limbs(
     middle = measured.position_trust[..., _LOWERS, :]
     lower = (1.0 - middle) * measured.rotation_trust[..., _LOWERS, :]
     upper = (1.0 - middle - lower) * measured.rotation_trust[..., _UPPERS, :]
-    lower_steps = rotate(measured.rotations[..., _LOWERS, :, :], _lower_bones(skeleton))
-    upper_steps = rotate(measured.rotations[..., _UPPERS, :, :], _upper_bones(skeleton))
+    lower_steps = rotate(measured.rotations[..., _LOWERS, :, :], skeleton.lower_bones)
+    upper_steps = rotate(measured.rotations[..., _UPPERS, :, :], skeleton.upper_bones)
     along = normalize(targets - starts)
     directions = (
         middle * (measured.positions[..., _LOWERS, :] - starts)
@@ -454,13 +474,3 @@ def aim_limbs(
         measured.rotation(_TOES, limbs.toes),
         poles,
     )
-
-
-def _upper_bones(skeleton: SolverSkeleton) -> Array:
-    """Return the offsets (..., 4, 3) of knees and elbows."""
-    return skeleton.limb_directions[..., 0, :] * skeleton.upper_lengths
-
-
-def _lower_bones(skeleton: SolverSkeleton) -> Array:
-    """Return the offsets (..., 4, 3) of ankles and wrists."""
-    return skeleton.limb_directions[..., 1, :] * skeleton.lower_lengths

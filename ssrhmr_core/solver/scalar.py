@@ -22,7 +22,6 @@ from ..geometry.scalar import (
     cross,
     dot,
     from_rotvec,
-    multiply,
     norm,
     rotate,
     rotate_by_matrix,
@@ -30,6 +29,7 @@ from ..geometry.scalar import (
     scale,
     subtract,
     to_matrix,
+    turn,
 )
 from .body import (
     ARM_REACH,
@@ -60,18 +60,17 @@ def solve_spine(
     quats = [IDENTITY_QUAT] * 4
     for _ in range(steps):
         # Levers from each joint to the head: the bones from that joint on, added up.
-        neck = bones[3]
-        chest = add(bones[2], neck)
-        middle = add(bones[1], chest)
-        lower = add(bones[0], middle)
-        missing = subtract(aim, lower)
+        (a, b, c), (d, e, f), (g, h, i), neck = bones
+        x, y, z = neck
+        x, y, z = chest = g + x, h + y, i + z
+        x, y, z = middle = d + x, e + y, f + z
+        x, y, z = lower = a + x, b + y, c + z
+        missing = aim[0] - x, aim[1] - y, aim[2] - z
         if norm(missing) <= SPINE_TOLERANCE * length:
             break
-        levers = (lower, middle, chest, neck)
-        for joint, rotvec in enumerate(_spine_step(levers, missing, length)):
-            quat = from_rotvec(rotvec)
-            quats[joint] = multiply(quat, quats[joint])
-            bones[joint] = rotate(quat, bones[joint])
+        rotvecs = _spine_step((lower, middle, chest, neck), missing, length)
+        for joint, rotvec in enumerate(rotvecs):
+            quats[joint], bones[joint] = turn(rotvec, quats[joint], bones[joint])
     joints = [base]
     for bone in bones[:3]:
         joints.append(add(joints[-1], bone))
@@ -82,14 +81,18 @@ def solve_spine(
 
 def _spine_step(levers: Sequence[_Vector], missing: _Vector, length: float) -> list[Vector]:
     """Return the rotation vectors of the four joints in one step."""
-    pull = _pull(levers, missing, DAMPING * length * length)
-    carried: _Vector = (0.0, 0.0, 0.0)
+    i, j, k = _pull(levers, missing, DAMPING * length * length)
+    a = b = c = largest = 0.0
     rotvecs = []
-    for lever in levers:
+    for x, y, z in levers:
         # A rotation of a joint rotates all that it carries.
-        carried = add(carried, lever)
-        rotvecs.append(cross(carried, pull))
-    share = min(MAX_SPINE_ROTATION / max(map(norm, rotvecs)), 1.0)
+        a, b, c = a + x, b + y, c + z
+        p, q, r = b * k - c * j, c * i - a * k, a * j - b * i
+        rotvecs.append((p, q, r))
+        largest = max(largest, p * p + q * q + r * r)
+    if largest <= MAX_SPINE_ROTATION**2:
+        return rotvecs
+    share = MAX_SPINE_ROTATION / math.sqrt(largest)
     return [scale(rotvec, share) for rotvec in rotvecs]
 
 

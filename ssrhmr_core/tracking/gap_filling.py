@@ -11,6 +11,7 @@ where the last blend began, and no blend outlasts the next one.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -100,7 +101,7 @@ class GapFiller:
         """Forget the past."""
         if self._unaided:
             self._unaided.reset()
-        self._past: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._past: deque[tuple[np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=max(AGO) + 1)
         self._blends = [_SourceBlend() for _ in TRACKERS]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._is_settled = True
@@ -146,9 +147,10 @@ class GapFiller:
             tracker: Index of the tracker.
         """
         others = np.arange(len(TRACKERS)) != tracker
-        self._past = [
-            (positions, rotations, known & others) for positions, rotations, known in self._past
-        ]
+        self._past = deque(
+            [(positions, rotations, known & others) for positions, rotations, known in self._past],
+            self._past.maxlen,
+        )
 
     def clip(self, take: Take, context: np.ndarray = UNKNOWN) -> Take:
         """Return the take with all trackers valid.
@@ -252,7 +254,7 @@ class GapFiller:
 
     def _fill_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
         """Fill in the next frame, all valid trackers counting fully."""
-        if valid.all():
+        if all(valid.tolist()):
             return self._pass_frame(
                 positions.astype(np.float32), rotations.astype(np.float32), valid.copy()
             )
@@ -267,7 +269,7 @@ class GapFiller:
             # Nothing to judge by: the body stays where it was.
             anchor, positions[anchor], rotations[anchor] = self._anchor
             known[anchor] = True
-        self._past = [(positions, rotations, known), *self._past[: max(AGO)]]
+        self._past.appendleft((positions, rotations, known))
         if not known.all():
             predicted = self._predict(np.ones(len(TRACKERS), bool))
             positions = np.where(known[:, None], positions, predicted[0])
@@ -277,7 +279,7 @@ class GapFiller:
     def _pass_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
         """Take in the next frame, in which nothing is lost: nearly all frames are such ones."""
         self.anchored, self._anchor = True, (PELVIS, positions[PELVIS], rotations[PELVIS])
-        self._past = [(positions, rotations, valid), *self._past[: max(AGO)]]
+        self._past.appendleft((positions, rotations, valid))
         return self._settle(positions, rotations, known=valid, valid=valid)
 
     def _predict(self, counted: np.ndarray) -> _Pose:
@@ -307,7 +309,7 @@ class GapFiller:
             known: (6,) bool, False where they are predicted.
             valid: (6,) bool, False where they are predicted, or held for want of pelvis and head.
         """
-        all_valid = bool(valid.all())
+        all_valid = all(valid.tolist())
         if not all_valid and not known.all():
             self._calm(positions, rotations, known)
             self._keep_in_reach(positions, rotations, known)

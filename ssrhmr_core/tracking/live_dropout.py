@@ -258,6 +258,41 @@ class _Path(Enum):
 class _Tracker:
     """The past of one tracker; in plain floats, which are faster for so few of them."""
 
+    # Slots keep the past of a tracker together in memory, which has gone cold since the last frame.
+    __slots__ = (
+        "_limits",
+        "_raw",
+        "_raw_step",
+        "_changes",
+        "_equal",
+        "_usual_equal",
+        "_step_before",
+        "_position",
+        "_velocity",
+        "_is_unsure",
+        "_believed",
+        "_drift",
+        "_noise",
+        "_history",
+        "has_past",
+        "is_lost",
+        "reach_slack",
+        "_overreach",
+        "_by_glitch",
+        "_left_reach",
+        "_distance",
+        "_missed",
+        "_source_lost",
+        "_path",
+        "_jolt",
+        "_last",
+        "_last_step",
+        "_last_expected",
+        "_steady",
+        "_calm",
+        "_near",
+    )
+
     def __init__(self, limits: MotionLimits) -> None:
         self._limits = limits
         self._raw: tuple[list[float], list[float]] | None = None

@@ -170,9 +170,10 @@ class FootStepper:
             rotations: (6, 3, 3) their rotations.
             tracked: (6,) bool, which trackers the performer has been seen to wear.
         """
-        is_tracked = tracked[list(FOOT_TRACKERS)]
-        if is_tracked.all() and not any(leg.is_busy for leg in self._legs):
+        left, right = FOOT_TRACKERS
+        if tracked[left] and tracked[right] and not any(leg.is_busy for leg in self._legs):
             return positions, rotations
+        is_tracked = tracked[list(FOOT_TRACKERS)]
         now = self._read(positions[None].astype(np.float64), rotations[None].astype(np.float64))
         self._recent = [now, *self._recent[:3]]
         positions, rotations = positions.copy(), rotations.copy()
