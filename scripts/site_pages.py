@@ -31,6 +31,9 @@ OUTSIDE = {
 _LEFT_OUT = {"README.md"}
 """The list of pages, which the site's navigation replaces."""
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?(\))")
+_IN_ITEM, _ITEM_INDENT = re.compile(r"^ {2,3}(?=\S)", re.MULTILINE), "    "
+"""What belongs to an item of a list: code hosts let it begin where the item's text does, MkDocs ends
+the list there and wants four blanks."""
 _API = {"Python API": "api/index.md"}
 _LESS = "---\nsearch:\n  boost: 0.3\n---\n\n"
 """Searches show the manual first: users are more than programmers."""
@@ -91,7 +94,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         relative = posixpath.relpath(place, posixpath.dirname(path) or ".")
         return f"{start}{relative}{anchor or ''}{end}"
 
-    return outside_of_code(_LINK, rewrite, markdown)
+    return outside_of_code(_LINK, rewrite, outside_of_code(_IN_ITEM, _ITEM_INDENT, markdown))
 
 
 def outside_of_code(pattern: re.Pattern[str], replace: object, markdown: str) -> str:
