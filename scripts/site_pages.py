@@ -32,8 +32,8 @@ _LEFT_OUT = {"README.md"}
 """The list of pages, which the site's navigation replaces."""
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?(\))")
 _IN_ITEM, _ITEM_INDENT = re.compile(r"^ {2,3}(?=\S)", re.MULTILINE), "    "
-"""What belongs to an item of a list: MkDocs ends the list unless it is indented by four blanks, code
-hosts let it begin where the text of the item does."""
+"""What belongs to an item of a list: MkDocs ends the list unless it is indented by four blanks,
+code hosts let it begin where the text of the item does."""
 _ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):<code>(~?)([\w.]+)")
 """A reference in a docstring, such as ``:class:`~package.module.Name``` after Markdown."""
 _API = {"Python API": "api/index.md"}
