@@ -31,6 +31,11 @@ OUTSIDE = {
 _LEFT_OUT = {"README.md"}
 """The list of pages, which the site's navigation replaces."""
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?(\))")
+_IN_ITEM, _ITEM_INDENT = re.compile(r"^ {2,3}(?=\S)", re.MULTILINE), "    "
+"""What belongs to an item of a list: MkDocs ends the list unless it is indented by four blanks,
+code hosts let it begin where the text of the item does."""
+_ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):<code>(~?)([\w.]+)")
+"""A reference in a docstring, such as ``:class:`~package.module.Name``` after Markdown."""
 _API = {"Python API": "api/index.md"}
 _LESS = "---\nsearch:\n  boost: 0.3\n---\n\n"
 """Searches show the manual first: users are more than programmers."""
@@ -91,7 +96,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         relative = posixpath.relpath(place, posixpath.dirname(path) or ".")
         return f"{start}{relative}{anchor or ''}{end}"
 
-    return outside_of_code(_LINK, rewrite, markdown)
+    return outside_of_code(_LINK, rewrite, outside_of_code(_IN_ITEM, _ITEM_INDENT, markdown))
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Show names that docstrings refer to as code; in Markdown their roles are plain text."""
+    return _ROLE.sub(
+        lambda role: f"<code>{role[2].rpartition('.')[2] if role[1] else role[2]}", html
+    )
 
 
 def outside_of_code(pattern: re.Pattern[str], replace: object, markdown: str) -> str:

@@ -22,7 +22,7 @@ def opened(version: str, path: Path) -> Any:
     """Let another version write a file, and open it here."""
     script = Path(__file__).with_name("other_versions.py")
     command = [sys.executable, str(script), version, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stdout + done.stderr
     bpy.ops.wm.open_mainfile(filepath=str(path))
     return bpy.context.scene

@@ -56,7 +56,7 @@ def run_blender(home: Path, *words: str, before: tuple[str, ...] = ()) -> str:
             "PYTHONIOENCODING": "cp1252:backslashreplace",
         },
         capture_output=True,
-        timeout=600,
+        timeout=3600,
     )
     said = done.stdout.decode("cp1252", "replace") + done.stderr.decode("cp1252", "replace")
     assert done.returncode == 0 and "Traceback" not in said, said

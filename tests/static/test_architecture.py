@@ -19,7 +19,7 @@ def test_picture_is_current(name: str) -> None:
 def test_layers_are_those_of_the_contract() -> None:
     addon = layers("ssrhmr_blender")
     assert "bake" in addon[0] and addon[-1] == ["translations"]
-    assert layers("ssrhmr_core")[-1] == ["files", "geometry"]
+    assert layers("ssrhmr_core")[-1] == ["console", "files", "geometry"]
 
 
 def test_modules_of_the_way_exist() -> None:

@@ -145,7 +145,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], st
         cwd=copy,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
     )
     assert done.returncode == 1, done.stdout + done.stderr
     found = re.finditer(r"^(\S+?):(\d+): error: .*\[([a-z-]+)\]$", done.stdout, re.MULTILINE)

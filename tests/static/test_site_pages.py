@@ -62,6 +62,26 @@ def test_links_are_rewritten_outside_of_code() -> None:
     assert outside_of_code(re.compile("a"), "b", "a\n```\na\n```\na") == "b\n```\na\n```\nb"
 
 
+def test_roles_of_docstrings_are_not_shown() -> None:
+    page = (
+        "<p>in :data:<code>TRACKERS</code> of :class:<code>~ssrhmr_core.a.B</code>: <code>x</code>"
+    )
+    assert site_pages.on_page_content(page, None, None, None) == (
+        "<p>in <code>TRACKERS</code> of <code>B</code>: <code>x</code>"
+    )
+
+
+def test_pictures_stay_in_the_items_of_lists() -> None:
+    class FakePage:
+        class file:
+            src_uri = "index.md"
+
+    page = "1. a\n   b\n\n   c\n2. d\n- e\n\n  f\n\n    code\n```\n   g\n```"
+    assert site_pages.on_page_markdown(page, FakePage(), None, None) == (
+        "1. a\n    b\n\n    c\n2. d\n- e\n\n    f\n\n    code\n```\n   g\n```"
+    )
+
+
 def test_operators_are_those_of_the_add_on() -> None:
     rows = {name: (label, text) for name, label, text in operators()}
     assert rows["ssrhmr.bake"][0] == "Bake"

@@ -311,7 +311,7 @@ def test_flamenco_makes_a_task_for_each_take_and_character(tmp_path: Path) -> No
     compileJob(job);
     console.log(JSON.stringify({{ tasks: job.tasks, keys: JOB_TYPE.settings.map(s => s.key) }}));
     """
-    done = subprocess.run([node, "-e", harness], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([node, "-e", harness], capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert set(made["keys"]) == set(settings)

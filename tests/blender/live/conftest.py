@@ -137,7 +137,7 @@ def stream(current: capture.Capture, sender: Sender, rows: Iterable[int]) -> Non
 
 def wait_for(done: Callable[[], bool]) -> None:
     """Wait in real time for what another thread does."""
-    limit = time.monotonic() + 60.0
+    limit = time.monotonic() + 600.0
     while not done() and time.monotonic() < limit:
         time.sleep(0.001)
     assert done()
@@ -145,7 +145,7 @@ def wait_for(done: Callable[[], bool]) -> None:
 
 def until(current: capture.Capture, clock: Clock, done: Callable[[], bool]) -> None:
     """Tick while time passes, until something has happened."""
-    limit = time.monotonic() + 60.0
+    limit = time.monotonic() + 600.0
     while not done() and time.monotonic() < limit:
         current.tick()
         clock.sleep(0.005)

@@ -38,7 +38,7 @@ def test_what_is_no_address_is_explained(text: str) -> None:
 
 
 def wait_for(receiver: Receiver | SharedReceiver, datagrams: int) -> list[str]:
-    end = time.perf_counter() + 10.0
+    end = time.perf_counter() + 600.0
     while receiver.counters.datagrams < datagrams and time.perf_counter() < end:
         time.sleep(0.001)
     return [f"{reading.position[0]:.0f}" for reading in receiver.drain()]
@@ -81,7 +81,7 @@ def test_a_sender_that_is_not_chosen_is_named() -> None:
         receiver.listen_to("10.0.0.1")
         receiver.start()
         out.sendto(LINE, (LOCALHOST, receiver.port))
-        end = time.perf_counter() + 10.0
+        end = time.perf_counter() + 600.0
         while not receiver.notice and time.perf_counter() < end:
             time.sleep(0.001)
         assert "not the chosen sender" in receiver.notice and not receiver.drain()

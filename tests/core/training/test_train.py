@@ -163,7 +163,7 @@ def test_two_processes_learn_as_one_with_the_doubled_batch(
     root = Path(__file__).resolve().parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     for command in (python, [*run, *address, str(worker), "4", str(two), *paths]):
-        subprocess.run(command, check=True, timeout=240, env=environment)
+        subprocess.run(command, check=True, timeout=3600, env=environment)
     for name, array in load_weights(one).items():
         np.testing.assert_allclose(load_weights(two)[name], array, atol=2e-3, err_msg=name)
     for mine, theirs in zip(losses(one), losses(two), strict=True):

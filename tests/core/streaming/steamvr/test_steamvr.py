@@ -77,7 +77,7 @@ class SteamVr:
         self.set(devices=devices)
 
     def wait_for(self, done: Callable[[], bool]) -> None:
-        limit = time.monotonic() + 30.0
+        limit = time.monotonic() + 600.0
         while time.monotonic() < limit:
             readings = self.receiver.drain()
             self.table.add(readings)
