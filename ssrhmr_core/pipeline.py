@@ -294,8 +294,11 @@ class Reconstructor:
                 return None
             # Those that were there a moment ago fade out.
             extras = ExtraReadings.empty(1)
-        self._extras_fade = _FADE_FRAMES if extras.worn else self._extras_fade - 1
-        trusted = self._extras.frame(extras.scaled(float(1.0 / self._unit)), positions, believed)
+        is_worn = extras.has_position.any() or extras.has_rotation.any()
+        self._extras_fade = _FADE_FRAMES if is_worn else self._extras_fade - 1
+        if not self._is_metric:
+            extras = extras.scaled(float(1.0 / self._unit))
+        trusted = self._extras.frame(extras, positions, believed)
         readings = replace(
             extras, positions=trusted.positions[None], rotations=trusted.rotations[None]
         )

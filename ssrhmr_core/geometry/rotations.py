@@ -160,7 +160,9 @@ def from_rotvec(rotvec: Array) -> Array:
     This is Rodrigues' formula, or the same by way of quaternions for few of them.
     """
     if isinstance(rotvec, np.ndarray) and rotvec.size <= _FEW // 2:
-        turns = [scalar.to_matrix(scalar.from_rotvec(row)) for row in rotvec.reshape(-1, 3).tolist()]
+        turns = [
+            scalar.to_matrix(scalar.from_rotvec(row)) for row in rotvec.reshape(-1, 3).tolist()
+        ]
         return np.array(turns, rotvec.dtype).reshape(*rotvec.shape[:-1], 3, 3)
     xp = namespace(rotvec)
     angle = norm(rotvec)[..., None]

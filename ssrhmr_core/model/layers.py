@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,7 +16,8 @@ _HALF = np.array(0.5, np.float32)
 
 def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
     """Apply a layer with the weights ``name.w`` and ``name.b``: (..., inputs) -> (..., outputs)."""
-    matrix, bias = weights[f"{name}.w"], weights[f"{name}.b"]
+    matrix_name, bias_name = _names(name)
+    matrix, bias = weights[matrix_name], weights[bias_name]
     if x.ndim > 2 and matrix.ndim == 2:
         # One product of two axes: with more of them NumPy would compute many small products.
         outputs = x.reshape(-1, x.shape[-1]) @ matrix
@@ -24,6 +26,12 @@ def linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
         outputs = x @ matrix
     outputs += bias
     return outputs
+
+
+@functools.cache
+def _names(layer: str) -> tuple[str, str]:
+    """Return the names of a layer's weights, which are made once instead of in every frame."""
+    return f"{layer}.w", f"{layer}.b"
 
 
 def fold_inputs(

@@ -11,7 +11,7 @@ import numpy as np
 from ..body.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS
 from ..geometry.arrays import Array, namespace
 from ..geometry.rotations import rotate, transpose
-from . import batched, scalar
+from . import batched, measured_scalar, scalar
 from .body import (
     ARMS,
     CHEST,
@@ -110,8 +110,12 @@ def close_limbs(
 
 def _implementation(rotations: Array) -> ModuleType:
     """Return the module that is fastest for rotations (..., n, 3, 3)."""
-    single = isinstance(rotations, np.ndarray) and math.prod(rotations.shape[:-3]) == 1
-    return scalar if single else batched
+    return scalar if _is_single(rotations) else batched
+
+
+def _is_single(rotations: Array) -> bool:
+    """Return whether rotations (..., n, 3, 3) are those of a single frame of NumPy."""
+    return isinstance(rotations, np.ndarray) and math.prod(rotations.shape[:-3]) == 1
 
 
 def solve(
@@ -184,7 +188,8 @@ def meet_hands(
     """Turn clavicles so that arms can meet their trackers; see :func:`reach_with_clavicles`."""
     if measured is None:
         return reach_with_clavicles(rotations, skeleton, chest_rotation, chest_position, hands)
-    return place_shoulders(rotations, skeleton, chest_rotation, chest_position, hands, measured)
+    place = measured_scalar.place_shoulders if _is_single(rotations) else place_shoulders
+    return place(rotations, skeleton, chest_rotation, chest_position, hands, measured)
 
 
 def meet_ends(
@@ -200,7 +205,8 @@ def meet_ends(
         The new rotations of uppers, lowers and toes.
     """
     if measured is not None:
-        limbs = aim_limbs(limbs, starts, targets, skeleton, measured)
+        aim = measured_scalar.aim_limbs if _is_single(limbs.uppers) else aim_limbs
+        limbs = aim(limbs, starts, targets, skeleton, measured)
     uppers, lowers = close_limbs(limbs.uppers, limbs.lowers, starts, skeleton, targets, limbs.poles)
     return uppers, lowers, limbs.toes
 

@@ -66,19 +66,28 @@ _LARGEST_STEP = 0.1
 """Share of the spine's length by which a chest gives to a measured shoulder at most in a step."""
 _IDENTITY = np.eye(14)
 _CHEST = EXTRA_INDEX[INDEX["chest"]]
-_CLAVICLES = np.array([EXTRA_INDEX[joint] for joint in CLAVICLES])
-_UPPERS = np.array([EXTRA_INDEX[limb.upper] for limb in LIMBS])
-_LOWERS = np.array([EXTRA_INDEX[limb.lower] for limb in LIMBS])
-_SHOULDERS = np.array([EXTRA_INDEX[arm.upper] for arm in ARMS])
-_TOES = np.array([EXTRA_INDEX[leg.end + 1] for leg in LEGS])
+_FEW = 16
+"""Number of joints up to which a look at each of them costs less than it may save."""
+CLAVICLE_ROWS = slice(EXTRA_INDEX[CLAVICLES[0]], EXTRA_INDEX[CLAVICLES[1]] + 1)
+UPPER_ROWS = np.array([EXTRA_INDEX[limb.upper] for limb in LIMBS])
+LOWER_ROWS = np.array([EXTRA_INDEX[limb.lower] for limb in LIMBS])
+SHOULDER_ROWS = slice(EXTRA_INDEX[ARMS[0].upper], EXTRA_INDEX[ARMS[1].upper] + 1)
+ELBOW_ROWS = slice(EXTRA_INDEX[ARMS[0].lower], EXTRA_INDEX[ARMS[1].lower] + 1)
+TOE_ROWS = slice(EXTRA_INDEX[LEGS[0].end + 1], EXTRA_INDEX[LEGS[1].end + 1] + 1)
 _CARRIED = np.zeros((4, len(SPINE), len(SPINE) + 2))
 """What each joint of the spine carries of head, chest and both clavicles: 1 for each of the bones
 of the four joints, and of the chest's two steps to the clavicles."""
 _CARRIED[0, range(len(SPINE)), range(len(SPINE))] = 1.0
 _CARRIED[1:, range(CHEST), range(CHEST)] = 1.0
 _CARRIED[2:, CHEST, len(SPINE) :] = np.eye(2)
-_CARRIED = _CARRIED.reshape(4 * len(SPINE), len(SPINE) + 2)
-_SOFTNESS = 1e-3
+_ENDS = _CARRIED.sum(1)
+"""The bones that lead from the spine's first joint to head, chest and both clavicles."""
+_CHEST_ALONE = np.eye(len(SPINE))[:, [CHEST]]
+_TRUST_ROWS = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5])
+"""Which trust counts for each of the equations: 1, those of the chest, of both clavicles, and of
+both shoulders."""
+_MOVED = -_CARRIED.reshape(4 * len(SPINE), len(SPINE) + 2)
+MEASURED_SOFTNESS = 1e-3
 """Share of an arm's length before its limit at which a clavicle begins to give if the elbow is
 measured: the elbow then has a side to bend to, however straight the arm."""
 
@@ -102,9 +111,16 @@ class Measured(NamedTuple):
         """Return some frames."""
         return Measured(*(values[frames] for values in self))
 
-    def rotation(self, joints: int | list[int], predicted: Array) -> Array:
+    def rotation(self, joints: slice | np.ndarray, predicted: Array) -> Array:
         """Return predicted rotations (..., n, 3, 3), replaced as far as others are measured."""
         trust = self.rotation_trust[..., joints, :]
+        if isinstance(trust, np.ndarray) and trust.size <= _FEW:
+            # In nearly all single frames a tracker counts fully or not at all.
+            few = trust.ravel().tolist()
+            if not any(few):
+                return predicted
+            if all(share == 1.0 for share in few):
+                return self.rotations[..., joints, :, :]
         six = to_6d(predicted)
         return from_6d(six + trust * (to_6d(self.rotations[..., joints, :, :]) - six))
 
@@ -133,39 +149,32 @@ def place_chest(
     shoulders, shoulder_trust = _shoulder_targets(skeleton, measured)
     rotation_trust = measured.rotation_trust[..., _CHEST, :]
     position_trust = measured.position_trust[..., _CHEST, :]
-    trust = xp.maximum(xp.maximum(position_trust, rotation_trust), xp.amax(shoulder_trust, -2))
+    trust = xp.maximum(shoulder_trust[..., 0, :], shoulder_trust[..., 1, :])
+    trust = xp.maximum(xp.maximum(position_trust, rotation_trust), trust)
     if not (trust > 0.0).any():
         return rotations
     targets = _spine_targets(
         skeleton,
         measured,
-        ends=xp.stack(
-            [
-                head - base,
-                measured.positions[..., _CHEST, :] - base,
-                *(shoulders[..., side, :] - base for side in range(2)),
-            ],
-            -2,
-        ),
+        ends=xp.concatenate(
+            [head[..., None, :], measured.positions[..., _CHEST : _CHEST + 1, :], shoulders], -2
+        )
+        - base[..., None, :],
         chest_trust=position_trust,
         shoulder_trust=shoulder_trust,
     )
-    chest = measured.rotation([_CHEST], rotations[..., [CHEST], :, :])
+    chest = measured.rotation(slice(_CHEST, _CHEST + 1), rotations[..., CHEST : CHEST + 1, :, :])
     bent = xp.concatenate(
         [rotations[..., :CHEST, :, :], chest, rotations[..., CHEST + 1 :, :, :]], -3
     )
     # A chest whose rotation is measured keeps it.
-    free = xp.ones_like(bent[..., :1])[..., 0, :]
-    free = to_float64(
-        xp.concatenate(
-            [free[..., :CHEST, :], 1.0 - rotation_trust[..., None, :], free[..., CHEST + 1 :, :]],
-            -2,
-        )
-    )
+    free = to_float64(1.0 - rotation_trust[..., None, :] * constant(_CHEST_ALONE, rotation_trust))
     for _ in range(_SPINE_STEPS):
         bent, largest = _bend_spine(bent, skeleton, targets, free)
         if not (largest > _SPINE_TOLERANCE).any():
             break
+    if isinstance(trust, np.ndarray) and trust.size == 1 and trust.item() == 1.0:
+        return bent
     # Where nothing is measured, the spine is as predicted.
     six = to_6d(rotations)
     return from_6d(six + trust[..., None, :] * (to_6d(bent) - six))
@@ -208,20 +217,17 @@ def _spine_targets(
         shoulder_trust: (..., 2, 1) trust in the shoulders' positions.
     """
     xp = namespace(ends)
-    clavicle_trust = shoulder_trust * measured.rotation_trust[..., _CLAVICLES, :]
-    certain = xp.ones_like(ends[..., 0, :])
-    trust = [certain, certain * chest_trust]
-    trust += [certain * clavicle_trust[..., side, :] for side in range(2)]
+    clavicle_trust = shoulder_trust * measured.rotation_trust[..., CLAVICLE_ROWS, :]
+    each = [xp.ones_like(chest_trust), chest_trust, clavicle_trust[..., 0], shoulder_trust[..., 0]]
+    trust = to_float64(xp.concatenate(each, -1))[..., _TRUST_ROWS]
     whole = to_float64(skeleton.spine_length)
     identity = constant(_IDENTITY, whole)
     return _SpineTargets(
         to_float64(ends),
-        to_float64(
-            rotate(measured.rotations[..., _CLAVICLES, :, :], skeleton.shoulder_offsets)
-        ),
+        to_float64(rotate(measured.rotations[..., CLAVICLE_ROWS, :, :], skeleton.shoulder_offsets)),
         to_float64(skeleton.clavicle_lengths)[..., 0],
         _LARGEST_STEP * whole,
-        to_float64(xp.concatenate([*trust, shoulder_trust[..., 0]], -1)),
+        trust,
         (DAMPING * whole * whole)[..., None] * identity,
     )
 
@@ -270,10 +276,9 @@ def _spine_equations(steps: Array, targets: _SpineTargets) -> tuple[Array, Array
         targets: What is to be met.
     """
     xp, lead = namespace(steps), steps.shape[:-2]
-    carried = constant(_CARRIED, steps) @ steps
-    moves = -cross_matrix(carried).reshape(*lead, 4, len(SPINE), 3, 3)
+    moves = cross_matrix(constant(_MOVED, steps) @ steps).reshape(*lead, 4, len(SPINE), 3, 3)
     moves = moves.swapaxes(-3, -2).reshape(*lead, 12, 12)
-    missing = targets.ends - carried.reshape(*lead, 4, len(SPINE), 3).sum(-2)
+    missing = targets.ends - constant(_ENDS, steps) @ steps
     aims = missing[..., 2:, :]
     distances = norm(aims)
     stretch = (aims / distances)[..., None, :] @ moves[..., 6:, :].reshape(*lead, 2, 3, 12)
@@ -316,12 +321,12 @@ def place_shoulders(
     aim, trust = _shoulder_targets(skeleton, measured)
     centres, radii, sphere_trust = _elbow_spheres(skeleton, hands, measured)
     known = xp.maximum(trust, sphere_trust)
-    turned = measured.rotation_trust[..., _CLAVICLES, :]
+    turned = measured.rotation_trust[..., CLAVICLE_ROWS, :]
     if not (xp.maximum(known, turned) > 0.0).any():
         return batched.reach_with_clavicles(
             rotations, skeleton, chest_rotation, chest_position, hands
         )
-    rotations = measured.rotation(_CLAVICLES, rotations)
+    rotations = measured.rotation(CLAVICLE_ROWS, rotations)
     offsets = rotate(chest_rotation[..., None, :, :], skeleton.clavicle_offsets)
     clavicles = chest_position[..., None, :] + offsets
     bone = rotate(rotations, skeleton.shoulder_offsets)
@@ -338,7 +343,7 @@ def place_shoulders(
         chest_position,
         hands,
         reach=ARM_REACH + known * (REACH - ARM_REACH),
-        softness=ARM_SOFTNESS + known * (_SOFTNESS - ARM_SOFTNESS),
+        softness=ARM_SOFTNESS + known * (MEASURED_SOFTNESS - ARM_SOFTNESS),
     )
 
 
@@ -347,8 +352,8 @@ def _shoulder_targets(skeleton: SolverSkeleton, measured: Measured) -> tuple[Arr
 
     A tracker at the elbow that knows the rotation of the upper arm knows where that begins.
     """
-    own = measured.position_trust[..., _SHOULDERS, :]
-    uppers, elbows = _UPPERS[2:], _LOWERS[2:]
+    own = measured.position_trust[..., SHOULDER_ROWS, :]
+    uppers, elbows = SHOULDER_ROWS, ELBOW_ROWS
     derived = (
         (1.0 - own)
         * measured.position_trust[..., elbows, :]
@@ -359,7 +364,7 @@ def _shoulder_targets(skeleton: SolverSkeleton, measured: Measured) -> tuple[Arr
         measured.rotations[..., uppers, :, :], bones
     )
     trust = own + derived
-    total = own * measured.positions[..., _SHOULDERS, :] + derived * through_elbow
+    total = own * measured.positions[..., SHOULDER_ROWS, :] + derived * through_elbow
     return total / (trust + EPSILON), trust
 
 
@@ -371,7 +376,7 @@ def _elbow_spheres(
     Returns:
         Centres (..., 2, 3), radii (..., 2, 1), and the trust (..., 2, 1) in them.
     """
-    uppers, lowers = _UPPERS[2:], _LOWERS[2:]
+    uppers, lowers = SHOULDER_ROWS, ELBOW_ROWS
     upper_lengths, lower_lengths = (
         skeleton.upper_lengths[..., 2:, :],
         skeleton.lower_lengths[..., 2:, :],
@@ -429,12 +434,12 @@ def attach_ends(ends: Array, free: Array, skeleton: SolverSkeleton, measured: Me
         (..., 4, 3): guessed ends at the ends of their forearms and shins, in the direction of the
         guess, or in that of the bone where its rotation is measured.
     """
-    joints = measured.positions[..., _LOWERS, :]
-    turned = measured.rotation_trust[..., _LOWERS, :]
+    joints = measured.positions[..., LOWER_ROWS, :]
+    turned = measured.rotation_trust[..., LOWER_ROWS, :]
     guessed = normalize(ends - joints) * skeleton.lower_lengths
-    known = rotate(measured.rotations[..., _LOWERS, :, :], skeleton.lower_bones)
+    known = rotate(measured.rotations[..., LOWER_ROWS, :, :], skeleton.lower_bones)
     attached = joints + guessed + turned * (known - guessed)
-    return ends + free * measured.position_trust[..., _LOWERS, :] * (attached - ends)
+    return ends + free * measured.position_trust[..., LOWER_ROWS, :] * (attached - ends)
 
 
 def aim_limbs(
@@ -453,14 +458,14 @@ def aim_limbs(
         skeleton: The lengths of the body.
         measured: What is measured.
     """
-    middle = measured.position_trust[..., _LOWERS, :]
-    lower = (1.0 - middle) * measured.rotation_trust[..., _LOWERS, :]
-    upper = (1.0 - middle - lower) * measured.rotation_trust[..., _UPPERS, :]
-    lower_steps = rotate(measured.rotations[..., _LOWERS, :, :], skeleton.lower_bones)
-    upper_steps = rotate(measured.rotations[..., _UPPERS, :, :], skeleton.upper_bones)
+    middle = measured.position_trust[..., LOWER_ROWS, :]
+    lower = (1.0 - middle) * measured.rotation_trust[..., LOWER_ROWS, :]
+    upper = (1.0 - middle - lower) * measured.rotation_trust[..., UPPER_ROWS, :]
+    lower_steps = rotate(measured.rotations[..., LOWER_ROWS, :, :], skeleton.lower_bones)
+    upper_steps = rotate(measured.rotations[..., UPPER_ROWS, :, :], skeleton.upper_bones)
     along = normalize(targets - starts)
     directions = (
-        middle * (measured.positions[..., _LOWERS, :] - starts)
+        middle * (measured.positions[..., LOWER_ROWS, :] - starts)
         + lower * (targets - lower_steps - starts)
         + upper * upper_steps
     )
@@ -468,9 +473,13 @@ def aim_limbs(
     poles = (1.0 - trust) * normalize(reject(limbs.poles, along)) + trust * normalize(
         reject(directions, along)
     )
-    return LimbRotations(
-        measured.rotation(_UPPERS, limbs.uppers),
-        measured.rotation(_LOWERS, limbs.lowers),
-        measured.rotation(_TOES, limbs.toes),
-        poles,
+    return LimbRotations(*measured_rotations(limbs, measured), poles)
+
+
+def measured_rotations(limbs: LimbRotations, measured: Measured) -> tuple[Array, Array, Array]:
+    """Return the rotations of uppers, lowers and toes, replaced as far as they are measured."""
+    return (
+        measured.rotation(UPPER_ROWS, limbs.uppers),
+        measured.rotation(LOWER_ROWS, limbs.lowers),
+        measured.rotation(TOE_ROWS, limbs.toes),
     )

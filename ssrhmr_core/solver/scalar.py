@@ -102,8 +102,13 @@ def reach_with_clavicles(
     chest_rotation: np.ndarray,
     chest_position: np.ndarray,
     hands: np.ndarray,
+    reach: Sequence[float] = (ARM_REACH, ARM_REACH),
+    softness: Sequence[float] = (ARM_SOFTNESS, ARM_SOFTNESS),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """See :func:`ssrhmr_core.solver.reach_with_clavicles`; (..., 2, 3, 3) of one frame."""
+    """See :func:`ssrhmr_core.solver.reach_with_clavicles`; (..., 2, 3, 3) of one frame.
+
+    Limits other than the usual ones may be given for each side.
+    """
     chest, base = _numbers(chest_rotation), _numbers(chest_position)
     offsets, lengths = _rows(skeleton.clavicle_offsets), _numbers(skeleton.clavicle_lengths)
     reaches = _numbers((skeleton.upper_lengths + skeleton.lower_lengths)[..., 2:, :])
@@ -112,12 +117,13 @@ def reach_with_clavicles(
     shoulders, quats = [], []
     for side in range(2):
         clavicle, bone = add(base, rotate_by_matrix(chest, offsets[side])), bones[side]
-        shoulder, reach = add(clavicle, bone), reaches[side]
-        over = norm(subtract(targets[side], shoulder)) / reach - ARM_REACH
+        shoulder, whole = add(clavicle, bone), reaches[side]
+        over = norm(subtract(targets[side], shoulder)) / whole - reach[side]
         quat = IDENTITY_QUAT
-        if over > -ARM_SOFTNESS:
+        if over > -softness[side]:
             aim = subtract(targets[side], clavicle)
-            quat = from_rotvec(_turn_clavicle(bone, aim, lengths[side], reach * _kept_reach(over)))
+            kept = whole * (reach[side] + _kept(over, softness[side]))
+            quat = from_rotvec(_turn_clavicle(bone, aim, lengths[side], kept))
             shoulder = add(clavicle, rotate(quat, bone))
         shoulders.append(shoulder)
         quats.append(quat)
@@ -128,11 +134,10 @@ def reach_with_clavicles(
     return changes @ rotations, positions
 
 
-def _kept_reach(over: float) -> float:
-    """Return the smaller of distance and reach, in arms' lengths, with a parabola between both."""
-    bent = min(over + ARM_SOFTNESS, 2.0 * ARM_SOFTNESS)
-    kept = over - bent * bent / (4.0 * ARM_SOFTNESS) - max(over - ARM_SOFTNESS, 0.0)
-    return ARM_REACH + kept
+def _kept(over: float, softness: float) -> float:
+    """Return the smaller of zero and a distance over the reach, with a parabola between both."""
+    bent = min(over + softness, 2.0 * softness)
+    return over - bent * bent / (4.0 * softness) - max(over - softness, 0.0)
 
 
 def _turn_clavicle(bone: _Vector, aim: _Vector, length: float, reach: float) -> Vector:

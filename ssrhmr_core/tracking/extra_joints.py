@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..body.extra_trackers import EXTRA_GROUPS, EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
-from ..geometry.rotations import from_quat
+from ..geometry.rotations import IDENTITY_MATRIX, from_quat
 from ..solver import LIMBS, Measured, SolverSkeleton, attach_ends
 from .extra_readings import ExtraReadings
 
 _COUNT = len(EXTRA_JOINTS)
-_POSITIONS = [EXTRA_INDEX[role.position] for role in EXTRA_ROLES.values()]
+_POSITIONS = np.array([EXTRA_INDEX[role.position] for role in EXTRA_ROLES.values()])
 _TOES = [EXTRA_INDEX[EXTRA_ROLES[name].position] for name in EXTRA_GROUPS["toes"]]
 _ENDS = [limb.tracker for limb in LIMBS]
 _UPPER = np.array([EXTRA_INDEX[role.upper] for role in EXTRA_ROLES.values()])
@@ -36,8 +36,8 @@ def measure_joints(
     """
     frames = len(readings)
     positions = np.zeros((frames, _COUNT, 3), np.float32)
-    rotations = np.zeros((frames, _COUNT, 3, 3), np.float32)
-    rotations[:] = np.eye(3)
+    rotations = np.empty((frames, _COUNT, 3, 3), np.float32)
+    rotations[:] = IDENTITY_MATRIX
     trusts = np.zeros((2, frames, _COUNT, 1), np.float32)
     turned = np.where(readings.lower, _LOWER, _UPPER)
     positions[:, _POSITIONS] = readings.positions - roots[:, None]

@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from pymotion.rotations import quat_np as quat
 
 from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.interpolation import MODEL_RATE, find_runs
+from ..geometry.arrays import dot, normalize
 from .extra_readings import ExtraReadings
 
 FADE_SECONDS = 0.15
@@ -150,7 +150,7 @@ class LiveTrust:
             has_rotation: (9,) bool, False where a tracker has no rotation.
         """
         last = self._rotations.values
-        signs = np.where((rotations * last).sum(-1, keepdims=True) < 0.0, -1.0, 1.0)
+        signs = np.where(dot(rotations, last) < 0.0, -1.0, 1.0)
         held_positions, positions_trust = self._positions.frame(
             positions, has_position, self._is_first
         )
@@ -160,7 +160,7 @@ class LiveTrust:
         self._is_first = False
         return TrustedReadings(
             held_positions.astype(np.float32),
-            quat.normalize(held_rotations).astype(np.float32),
+            normalize(held_rotations).astype(np.float32),
             positions_trust.astype(np.float32),
             rotations_trust.astype(np.float32),
         )
@@ -187,7 +187,9 @@ class _Held:
             returns, self._share > 0.0, np.maximum(self._left_behind - _STEP, 0.0)
         )
         steps = np.where(present, _STEP, -_STEP)
-        self._share = np.where(is_first, present, np.clip(self._share + steps, 0.0, 1.0))
+        self._share = np.where(
+            is_first, present, np.minimum(np.maximum(self._share + steps, 0.0), 1.0)
+        )
         kept = _ease(self._left_behind)[:, None]
         current = np.where(kept > 0.0, values + kept * (self._held - values), values)
         self.values = np.where(present[:, None], current, self.values)

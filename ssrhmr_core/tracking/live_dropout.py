@@ -398,11 +398,12 @@ class _Tracker:
 
     def follow(self, position: list[float], number: int, predictor: Predictor | None) -> bool:
         """Judge the next reading of a tracker that was believed so far."""
-        step = math.dist(position, self._position)
+        last, velocity = self._position, self._velocity
+        step = math.dist(position, last)
         jolt, allowed = step, MODEL_STEP * self._limits.speed
-        if self._velocity is not None and step <= allowed:
-            ahead = _coast(self._position, self._velocity, MODEL_STEP)
-            jolt, speed = math.dist(position, ahead), math.hypot(*self._velocity)
+        if velocity is not None and step <= allowed:
+            ahead = _coast(last, velocity, MODEL_STEP)
+            jolt, speed = math.dist(position, ahead), math.hypot(*velocity)
             gains = MODEL_RATE * step > speed + 0.5
             allowed = self._limits.allowed_change(speed, gains, self._noise)
             allowed += _UNSURE if self._is_unsure else 0.0

@@ -7,6 +7,8 @@ the six (:mod:`ssrhmr_core.tracking.live_dropout`): a pose can do without option
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..body.extra_trackers import EXTRA_TRACKERS
@@ -28,6 +30,7 @@ _FULL_SPEED = 6.0
 """Speed in metres per second above which a faster body part does not gain speed faster."""
 _SLACK = 0.02
 """Metres that a reading may be off in any case."""
+_LONGEST_STEPS = MODEL_STEP * _SPEEDS + _SLACK
 _NOISE_TIMES, _NOISE_SHARE, _LARGEST_NOISE = 3.0, 1.0 / 60.0, 0.03
 """Largest jolt that noise makes, as a multiple of the usual one; weight of the last frame in the
 estimate of the noise; metres that a frame may add to it."""
@@ -121,9 +124,10 @@ class LiveExtraDropouts:
         steps = np.where(believed[:, None], positions, np.nan) - self._six
         self._six = np.where(believed[:, None], positions, np.nan)
         # A lost tracker moves about like the one of the six that is nearest on the body.
-        self._carried += np.nan_to_num(steps[self._nearest])
+        carried = steps[self._nearest]
+        self._carried += np.where(np.isfinite(carried), carried, 0.0)
         steps = steps[np.isfinite(steps).all(-1)]
-        return np.median(steps, 0) if len(steps) else np.full(3, 1e-9)
+        return _median(steps) if len(steps) else np.full(3, 1e-9)
 
     def _find_frozen(self, raw: np.ndarray, paused: bool) -> np.ndarray:
         """Return which trackers (9,) have given the same numbers (9, 7) for too long.
@@ -136,7 +140,7 @@ class LiveExtraDropouts:
         self._usual_equal += np.where(changed, _USUAL_SHARE * runs, 0.0)
         self._equal = np.where(same, self._equal + (not paused), 0)
         self._changes += changed
-        self._raw_step = np.linalg.norm(raw[:, :3] - self._raw[:, :3], axis=-1)
+        self._raw_step = _lengths(raw[:, :3] - self._raw[:, :3])
         self._raw = raw
         longest = np.maximum(_FROZEN_FRAMES, 4.0 * self._usual_equal + 1.0)
         return (self._changes >= _ALIVE_FRAMES) & (self._equal >= longest)
@@ -152,18 +156,18 @@ class LiveExtraDropouts:
             shift: (3,) how far most of the six moved.
         """
         steps = places - self._positions
-        lengths = np.linalg.norm(steps, axis=-1)
-        lengths = np.fmin(lengths, np.linalg.norm(steps - shift, axis=-1))
-        plausible = lengths <= MODEL_STEP * _SPEEDS + _SLACK
+        lengths = _lengths(steps)
+        lengths = np.fmin(lengths, _lengths(steps - shift))
+        plausible = lengths <= _LONGEST_STEPS
         known = np.isfinite(self._velocities).all(-1)
-        speeds = np.linalg.norm(np.where(known[:, None], self._velocities, 0.0), axis=-1)
-        jolts = np.linalg.norm(steps - MODEL_STEP * self._velocities, axis=-1)
+        speeds = _lengths(np.where(known[:, None], self._velocities, 0.0))
+        jolts = _lengths(steps - MODEL_STEP * self._velocities)
         gains = MODEL_RATE * lengths > speeds + 0.5
         changes = _GAINS + np.where(
             gains, _GAINS_PER_SPEED * np.minimum(speeds, _FULL_SPEED), speeds
         )
         allowed = MODEL_STEP * changes + _SLACK + _NOISE_TIMES * self._noise
-        moved = np.linalg.norm(shift)
+        moved = math.hypot(*shift.tolist())
         plausible &= ~known | (jolts <= allowed + moved)
         noisy = reading & plausible & known & ~self._lost
         self._noise += np.where(
@@ -182,12 +186,12 @@ class LiveExtraDropouts:
             plausible: (9,) bool, which went on from where they were believed last.
             reached: (9,) bool, which are where the body reaches.
         """
-        steady = np.fmin(self._raw_step, np.inf) <= MODEL_STEP * _SPEEDS + _SLACK
+        steady = np.fmin(self._raw_step, np.inf) <= _LONGEST_STEPS
         self._steady = np.where(reading & steady & reached, self._steady + 1, 0)
         seconds = self._missed * MODEL_STEP
         near = np.minimum(_NEAR + _NEAR_SPEED * seconds, _NEAR_LIMIT)
-        away = np.linalg.norm(places - self._positions, axis=-1)
-        away = np.fmin(away, np.linalg.norm(places - self._carried, axis=-1))
+        away = _lengths(places - self._positions)
+        away = np.fmin(away, _lengths(places - self._carried))
         is_near = away <= near
         needed = np.where(is_near, _STEADY_NEAR, _STEADY_ANYWHERE)
         returns = np.where(self._by_glitch, self._steady >= needed, reached)
@@ -203,3 +207,18 @@ class LiveExtraDropouts:
         self._by_glitch = ~fine & (self._by_glitch | (reading & ~self._lost))
         self._missed = np.where(fine, 0, self._missed + 1)
         self._lost = ~fine & np.isfinite(self._positions).all(-1)
+
+
+# NumPy's own functions for these two take several times as long for so few numbers.
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    """Return the lengths (N,) of vectors (N, 3)."""
+    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+
+
+def _median(vectors: np.ndarray) -> np.ndarray:
+    """Return the median (3,) of some vectors (N, 3), each number by itself."""
+    ordered = np.sort(vectors, 0)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else 0.5 * (ordered[middle - 1] + ordered[middle])

@@ -179,8 +179,7 @@ def measure_extra_overreach(
         (..., 9) metres beyond the reach, 0 within it.
     """
     steps = extras[..., :, None, :] - positions[..., None, :, :]
-    with np.errstate(invalid="ignore"):
-        beyond = np.linalg.norm(steps, axis=-1) - reach
+    beyond = np.sqrt(np.einsum("...i,...i->...", steps, steps)) - reach
     return np.where(valid[..., None, :] & (beyond > 0.0), beyond, 0.0).max(-1)
 
 

@@ -146,4 +146,5 @@ def has_usable_values(positions: np.ndarray, rotations: np.ndarray) -> np.ndarra
 
 def is_usable(position: Sequence[float], rotation: Sequence[float]) -> bool:
     """Return the same for a single reading in plain floats, which is much faster."""
-    return isfinite(sum(position) + sum(rotation)) and max(map(abs, rotation)) > _ZERO_QUAT
+    is_long = abs(rotation[0]) > _ZERO_QUAT or max(map(abs, rotation)) > _ZERO_QUAT
+    return is_long and isfinite(sum(position) + sum(rotation))
