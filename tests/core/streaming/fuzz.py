@@ -314,9 +314,8 @@ class WatchedAdvertiser:
         self.advertiser.start()
         if self.advertiser.notice:
             raise SystemExit(self.advertiser.notice)
-        self.thread = next(
-            thread for thread in threading.enumerate() if thread.name == "ssrhmr discovery"
-        )
+        assert self.advertiser._thread is not None
+        self.thread = self.advertiser._thread
         self.answers = 0
 
     def stop(self) -> None:

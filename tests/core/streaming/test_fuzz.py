@@ -50,7 +50,7 @@ def test_hostile_lines_of_the_helper() -> None:
     assert watched.thread.is_alive()
     watched.stop()
     assert watched.receiver.counters.malformed > 500
-    assert watched.kept > 500
+    assert watched.kept > 200
 
 
 def test_hostile_headsets_and_wrists() -> None:
@@ -62,7 +62,8 @@ def test_hostile_headsets_and_wrists() -> None:
 
 
 def test_hostile_queries_and_requests() -> None:
-    for watched in (queries(2000, 7), web_requests(1000, 7)):
+    for send, count in ((queries, 2000), (web_requests, 1000)):
+        watched = send(count, 7)
         assert watched.thread.is_alive()
         watched.stop()
         # The good ones among them.
