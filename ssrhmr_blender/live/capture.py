@@ -30,6 +30,7 @@ from ..properties.tracker import TRACKERS
 from ..rig.details import DetailsPreview
 from ..rig.preview import Preview
 from ..rig.reading import read_character
+from ..trackers.stored_calibration import readable
 from ..trackers.take import chosen_segments
 from .guide import Guide
 from .overlay import Overlay
@@ -204,6 +205,11 @@ class Capture:
     def status(self) -> LiveStatus:
         """Status of the session."""
         return self.session.status
+
+    @property
+    def message(self) -> str:
+        """What went wrong or what the user should know, with the labels of trackers."""
+        return readable(self.status.message)
 
     @property
     def is_steamvr(self) -> bool:

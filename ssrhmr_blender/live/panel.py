@@ -117,8 +117,8 @@ def _draw_feed(
             text=text.format(late=counters.late, duplicate=counters.duplicate, malformed=malformed),
             icon="ERROR" if malformed else "BLANK1",
         )
-    if status.message:
-        draw_wrapped_text(layout, context, status.message, icon="INFO")
+    if current.message:
+        draw_wrapped_text(layout, context, current.message, icon="INFO")
 
 
 def _draw_calibration(

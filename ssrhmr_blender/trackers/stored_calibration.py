@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ..common.validation import SetupError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..properties.setup import SSRHMR_Setup
 
 Adjustments = tuple[tuple[float, ...], ...]
+_ROLES = re.compile(rf"(?<!['\w-])(?:{'|'.join(ALL_TRACKERS)})(?!['\w-])")
 
 
 def stored_calibration(setup: SSRHMR_Setup) -> Calibration:
@@ -155,7 +157,9 @@ def store_assumptions(setup: SSRHMR_Setup, calibration: Calibration) -> None:
 
 
 def readable(warning: str) -> str:
-    """Replace names of trackers by their labels, and begin with a capital."""
-    for role in ALL_TRACKERS:
-        warning = warning.replace(role, TRACKER_LABELS[role])
-    return warning[0].upper() + warning[1:]
+    """Replace names of trackers by their labels, and begin with a capital.
+
+    Names in quotes are those of devices, which stay as they are.
+    """
+    warning = _ROLES.sub(lambda found: TRACKER_LABELS[found[0]], warning)
+    return warning[:1].upper() + warning[1:]

@@ -26,6 +26,9 @@ SCHEMA = Path(__file__).with_name("tracker_line.json")
 _MAX_TRACKERS = 64
 _KINDS = ("hmd", "controller", "tracker")
 _MAX_NOTICE = 200
+_LONGEST_TIME = 1e15
+_AROUND = b" \t\0\xef\xbb\xbf"
+"""What some languages write around a text: spaces, a zero at its end, a mark at its beginning."""
 _ORIGIN, _IDENTITY = [0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
 
 
@@ -49,7 +52,8 @@ class JsonDecoder:
         """
         readings: list[Reading] = []
         for line in packet.splitlines():
-            if line.strip():
+            line = line.strip(_AROUND)
+            if line:
                 readings += self._decode_line(line)
         return readings
 
@@ -142,9 +146,8 @@ def _read_time(values: dict[str, Any], otherwise: float) -> float:
     time = values.get("time", otherwise)
     if isinstance(time, bool) or not isinstance(time, int | float):
         raise MalformedError("time is a number")
-    if isinstance(time, int) and abs(time) > 1e15:
-        raise MalformedError("time is too large")
-    return float(time)
+    # Nanoseconds since 1970, for instance: the clock does not believe such times, the rest counts.
+    return float(time) if abs(time) < _LONGEST_TIME else math.nan
 
 
 def _refuse_constant(word: str) -> float:

@@ -24,6 +24,14 @@ _MAX_ARGUMENTS = 32
 _IMMEDIATELY = 1
 _COMMA = ord(",")
 _FIXED = {"i": ">i", "f": ">f", "d": ">d", "h": ">q"}
+_TEXTS = "sS"
+"""Texts, and the symbols that some libraries write for them."""
+_OPAQUE = "crm"
+"""Characters, colours and MIDI: a word each, of no use here."""
+_BRACKETS = "[]"
+"""Begin and end of an array; they have no bytes."""
+_ENCODINGS = ("utf-8", "cp932")
+"""Encodings that are tried for texts: the one of the protocols, and that of Japanese programs."""
 _CONSTANTS = {"T": True, "F": False, "N": None, "I": math.inf}
 
 _FLOATS = {
@@ -32,6 +40,24 @@ _FLOATS = {
     for count in (1, 3, 6, 7, 8, 13)
 }
 """Layouts that are read at once: an optional name, then a number of floats."""
+
+
+class AddressMap(dict[bytes, Any]):
+    """Whatever belongs to addresses, found also where a sender writes them a little differently.
+
+    Capitals do not matter, and neither does a slash at the end.
+    """
+
+    def __init__(self, values: Mapping[bytes, object]) -> None:
+        """Create a map of the addresses as they should be."""
+        super().__init__(values)
+        self._lower = {address.lower(): value for address, value in values.items()}
+
+    def get(self, address: bytes, default: Any = None) -> Any:
+        """Return what belongs to an address."""
+        if address in self:
+            return self[address]
+        return self._lower.get(address.rstrip(b"/").lower(), default)
 
 
 class Message(NamedTuple):
@@ -53,13 +79,18 @@ class Message(NamedTuple):
     end: int
     time: float
 
+    @property
+    def has_name(self) -> bool:
+        """Whether the first argument is a text."""
+        return self.tags[1:2] in (b"s", b"S")
+
     def read_name(self) -> bytes:
         """Return the first argument, a text, without reading the others.
 
         Raises:
             MalformedError: if the first argument is not a text.
         """
-        if self.tags[1:2] != b"s":
+        if not self.has_name:
             raise MalformedError("the first argument is not a name")
         stop = self.packet.find(b"\x00", self.begin, self.end)
         if stop < 0:
@@ -90,6 +121,8 @@ class Message(NamedTuple):
     def read_arguments(self) -> Sequence[object]:
         """Return the arguments: numbers, texts, truth values and None; a time tag is a number.
 
+        Arrays are read as if their values stood alone.
+
         Raises:
             MalformedError: if they are cut off, or of unknown types.
         """
@@ -116,7 +149,7 @@ class Message(NamedTuple):
         for tag in self.tags[1:].decode("ascii"):
             if tag in _CONSTANTS:
                 arguments.append(_CONSTANTS[tag])
-            elif tag == "s":
+            elif tag in _TEXTS:
                 text, at = self._read_text(at)
                 arguments.append(text)
             elif tag == "t":
@@ -125,6 +158,11 @@ class Message(NamedTuple):
             elif tag == "b":
                 arguments.append(None)
                 at += 4 + (max(int(self._unpack(">i", at)), 0) + 3) // 4 * 4
+            elif tag in _OPAQUE:
+                arguments.append(None)
+                at += 4
+            elif tag in _BRACKETS:
+                continue
             elif tag in _FIXED:
                 arguments.append(self._unpack(_FIXED[tag], at))
                 at += struct.calcsize(_FIXED[tag])
@@ -142,11 +180,17 @@ class Message(NamedTuple):
         stop = self.packet.find(b"\x00", at, self.end)
         if stop < 0:
             raise MalformedError("a text without an end")
+        return decode_text(self.packet[at:stop]), stop + 4 - (stop - at) % 4
+
+
+def decode_text(text: bytes) -> str:
+    """Return a text in whatever encoding: names need not be right, but different and printable."""
+    for encoding in _ENCODINGS:
         try:
-            text = self.packet[at:stop].decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise MalformedError("a text that is not UTF-8") from error
-        return text, stop + 4 - (stop - at) % 4
+            return text.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return text.decode("latin-1")
 
 
 class Packet(NamedTuple):

@@ -126,9 +126,8 @@ class LayoutCache:
             if handler is None:
                 free.append(range(message.begin, message.end))
                 continue
-            has_name = message.tags[1:2] == b"s"
-            name = message.read_name() if has_name else b""
-            begin = message.begin + (len(name) // 4 * 4 + 4 if has_name else 0)
+            name = message.read_name() if message.has_name else b""
+            begin = message.begin + (len(name) // 4 * 4 + 4 if message.has_name else 0)
             count = self._count_numbers(message, handler)
             if count is None:
                 return None

@@ -10,7 +10,7 @@ devices as soon as one of them is, or if there are only bones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...geometry.scalar import IDENTITY_QUAT, Quaternion, Vector
@@ -25,7 +25,7 @@ from ..readings import (
     is_in_room,
     normalize_pose,
 )
-from .osc import Message, Packet, read_packet, write_bundle
+from .osc import AddressMap, Message, Packet, decode_text, read_packet, write_bundle
 from .osc_layout import Layout, LayoutCache
 from .vmc_bones import BONES, Avatar, Transform
 
@@ -36,7 +36,7 @@ _ADDRESSES = {
     for word, kind in (("Hmd", "hmd"), ("Con", "controller"), ("Tra", "tracker"))
 }
 _TIME, _ROOT, _BONE, _SHAPE = "time", "root", "bone", "shape"
-_HANDLERS: dict[bytes, object] = {
+_BASIC: dict[bytes, object] = {
     b"/VMC/Ext/T": _TIME,
     b"/VMC/Ext/Root/Pos": _ROOT,
     b"/VMC/Ext/Bone/Pos": _BONE,
@@ -44,13 +44,23 @@ _HANDLERS: dict[bytes, object] = {
     **{address.encode(): (kind, False) for kind, address in _ADDRESSES.items()},
     **{f"{address}/Local".encode(): (kind, True) for kind, address in _ADDRESSES.items()},
 }
-_DETAIL_HANDLERS: dict[bytes, object] = {
-    **_HANDLERS,
-    b"/VMC/Ext/Blend/Val": _SHAPE,
-    b"/VMC/Ext/Cam": ("camera", False),
-}
-_BONE_NAMES = {name.encode(): name for name in BONES}
-_FINGER_NAMES = {name.encode(): name for name in FINGER_BONES}
+_HANDLERS = AddressMap(_BASIC)
+_DETAIL_HANDLERS = AddressMap(
+    {**_BASIC, b"/VMC/Ext/Blend/Val": _SHAPE, b"/VMC/Ext/Cam": ("camera", False)}
+)
+
+
+def _spell(names: Iterable[str]) -> dict[bytes, str]:
+    """Return names of bones by how senders write them: as Unity does, as VRM 1 does, or small."""
+    return {
+        spelling.encode(): name
+        for name in names
+        for spelling in (name, name[0].lower() + name[1:], name.lower())
+    }
+
+
+_BONE_NAMES = _spell(BONES)
+_FINGER_NAMES = _spell(FINGER_BONES)
 _FINGERS = {name: f"finger:{name}" for name in FINGER_BONES}
 """Device by name of a finger bone."""
 _ORDINARY_LOW, _ORDINARY_HIGH = 0.9, 1.1
@@ -100,7 +110,7 @@ class VmcDecoder:
         See :class:`~ssrhmr_core.streaming.readings.Decoder`.
         """
         known = self._layouts.find(packet)
-        poses = _read_poses(*known) if known else None
+        poses = _read_poses(*known, self._names) if known else None
         if poses:
             return self._take_poses(poses, arrival)
         malformed = self.malformed
@@ -163,7 +173,7 @@ class VmcDecoder:
         """Return how many floats of a message are read, None if it is not one of floats."""
         if handler is _TIME:
             return 1 if message.tags == b",f" else None
-        if message.tags[1:2] != b"s":
+        if not message.has_name:
             return None
         if handler is _SHAPE:
             return 1 if message.count_floats() == 1 else None
@@ -219,7 +229,9 @@ class _Poses(NamedTuple):
     details: list[Reading]
 
 
-def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
+def _read_poses(
+    layout: Layout, numbers: tuple[float, ...], names: Mapping[bytes, str]
+) -> _Poses | None:
     """Read the numbers of a packet of a known layout.
 
     Returns:
@@ -227,7 +239,7 @@ def _read_poses(layout: Layout, numbers: tuple[float, ...]) -> _Poses | None:
         finite, a quaternion without unit length, a device that is far away or at the origin.
     """
     if layout.plan is None:
-        layout.plan = _Plan(layout)
+        layout.plan = _Plan(layout, names)
     plan: _Plan = layout.plan
     time = numbers[plan.time] if plan.time >= 0 else math.nan
     poses = _Poses(time, None, {}, [], [])
@@ -268,17 +280,17 @@ class _Plan:
         shapes: Device and index of each shape of the face.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, names: Mapping[bytes, str]) -> None:
         times = [field.begin for field in layout.fields if field.handler is _TIME]
         self.time = times[0] if times else -1
         self.poses: list[tuple[str, str, bool, int, int]] = []
         self.shapes: list[tuple[str, int]] = []
         for handler, name, begin, end in layout.fields:
             if handler is _SHAPE:
-                self.shapes.append((f"shape:{name.decode('utf-8')}", begin))
+                self.shapes.append((f"shape:{decode_text(name)}", begin))
             elif handler is not _TIME:
                 kind, is_raw = handler if isinstance(handler, tuple) else (handler, False)
-                text = "" if kind == _ROOT else name.decode("utf-8")
+                text = names[name] if kind == _BONE else decode_text(name)
                 self.poses.append((kind, text, is_raw, begin, end))
 
 
@@ -296,10 +308,7 @@ def _read_time(parsed: Packet) -> float:
 
 
 def _read_text(name: bytes) -> str:
-    try:
-        text = name.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise MalformedError("a name that is not UTF-8") from error
+    text = decode_text(name)
     if not 0 < len(text) <= MAX_NAME:
         raise MalformedError(f"a device needs a name of at most {MAX_NAME} characters")
     return text

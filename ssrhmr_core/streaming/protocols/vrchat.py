@@ -23,7 +23,7 @@ from ..readings import (
     read_pose,
     to_numbers,
 )
-from .osc import Message, read_packet, write_bundle
+from .osc import AddressMap, Message, read_packet, write_bundle
 from .osc_layout import LayoutCache
 
 PORT = 9000
@@ -44,6 +44,7 @@ _POSES = {
     b"/tracking/vrsystem/rightwrist/pose": ("right wrist", "controller"),
 }
 _HANDLERS |= {address: (device, "pose") for address, (device, _) in _POSES.items()}
+_FOUND = AddressMap(_HANDLERS)
 _KINDS = dict(_POSES.values())
 _POSE_ADDRESSES = {device: address.decode() for address, (device, _) in _POSES.items()}
 ADDRESSES = {
@@ -116,7 +117,7 @@ class VrchatDecoder:
         """Create a decoder for a new sender."""
         self.malformed = 0
         self._trackers: dict[str, _Tracker] = {}
-        self._layouts = LayoutCache(_HANDLERS, _count_numbers)
+        self._layouts = LayoutCache(_FOUND, _count_numbers)
 
     @property
     def notice(self) -> str:
@@ -137,7 +138,7 @@ class VrchatDecoder:
             ]
             return self._take_parts(parts, arrival)
         malformed = self.malformed
-        parsed = read_packet(packet, _HANDLERS)
+        parsed = read_packet(packet, _FOUND)
         self.malformed += parsed.malformed
         parts = []
         for message, handler in parsed.messages:

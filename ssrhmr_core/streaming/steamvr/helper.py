@@ -143,7 +143,7 @@ class Devices:
     def _text(self, index: int, what: int) -> str:
         try:
             return str(self._system.getStringTrackedDeviceProperty(index, what))
-        except self._openvr.error_code.OpenVRError:
+        except (self._openvr.error_code.OpenVRError, UnicodeDecodeError):
             return ""
 
     def _battery(self, index: int) -> float:
@@ -162,9 +162,10 @@ class Devices:
         is_seen = (
             pose.bPoseIsValid and pose.eTrackingResult == self._openvr.TrackingResult_Running_OK
         )
-        if not is_seen:
-            return {**tracker, "valid": False}
         rows = [list(row) for row in pose.mDeviceToAbsoluteTracking.m]
+        # A driver that sends what is no number must not cost the line, with all other devices.
+        if not is_seen or not all(math.isfinite(value) for row in rows for value in row):
+            return {**tracker, "valid": False}
         return {
             **tracker,
             "position": [row[3] for row in rows],

@@ -230,9 +230,11 @@ def test_fewer_trackers_are_calibrated_shown_and_recorded(
     current = start()
     stream(current, sender, range(2))
     assert bpy.ops.ssrhmr.live_calibrate() == {"FINISHED"}
-    assert "the model fills in what nobody tracks" in current.status.message
-    stream(current, sender, range(2, 38))
     missing = [TRACKER_LABELS[role] for role in TRACKERS if role not in roles]
+    assert current.message.startswith(f"No device is bound to {missing[0]}")
+    assert "the model fills in what nobody tracks" in current.message
+    assert not any(role in current.message for role in TRACKERS)
+    stream(current, sender, range(2, 38))
     assert current.session.calibrations == 1 and current.status.message == ""
     assert setup.assumed.startswith(f"No tracker on {missing[0]}")
     assert len(setup.fits) == len(roles)

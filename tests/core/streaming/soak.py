@@ -4,9 +4,10 @@
 ``send`` runs as a program of its own at 250 Hz with 2 % of packets lost, 2 % reordered, jitter and
 bursts; here a session reconstructs and records it. In between the program is started again
 (``--restarts``), and once nothing comes for half a minute (``--sleep``), as when a computer sleeps.
-Prints what was received, used and lost, how memory grew, and the worst gaps; ends with an error if
-a packet or a reading that arrived is missing. ``--latency`` leaves all that is bad out and ticks
-every millisecond, to measure the time from packets to poses.
+Prints what was received, used and lost, how memory, threads and open files grew, and the worst
+gaps; ends with an error if a packet or a reading that arrived is missing, or a thread was left.
+``--latency`` leaves all that is bad out and ticks every millisecond, to measure the time from
+packets to poses.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,6 +49,14 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def open_files() -> int:
+    """Files and sockets that this process has open; 0 where the system does not tell."""
+    try:
+        return len(list(Path("/proc/self/fd").iterdir()))
+    except OSError:
+        return 0
+
+
 @dataclass
 class Figures:
     """What is measured while a session runs."""
@@ -56,6 +66,8 @@ class Figures:
     gap: float = 0.0
     waiting: int = 0
     memory: list[float] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
     beyond: list[float] = field(default_factory=list)
     _last: float = math.nan
@@ -96,6 +108,8 @@ def perform(
             figures.note_delays(session._statistics.latencies[-count:], spent)
         if tick - begin > 10.0 * (len(figures.memory) + 1):
             figures.memory.append(resident())
+            figures.threads.append(threading.active_count())
+            figures.files.append(open_files())
         time.sleep(max(pause - (time.perf_counter() - tick), 0.0005))
     time.sleep(0.2)
     session.tick()
@@ -147,6 +161,7 @@ def main() -> None:
         session = LiveSession(receiver, Reconstructor(body), roles, Calibration.none())
         session.start_recording(Path(folder) / "recorded.csv")
         pause = 0.001 if chosen.latency else 1.0 / chosen.ticks
+        began, wall = os.times().user + os.times().system, time.perf_counter()
         figures, sent, parts = Figures(), 0, 1 if chosen.latency else 1 + chosen.restarts
         for part in range(parts):
             if part == parts // 2 and part:
@@ -172,11 +187,20 @@ def main() -> None:
     )
     print(f"worst gap between two poses: {1000.0 * figures.gap:.1f} ms of performance")
     if figures.memory:
+        steps = " ".join(f"{at:.1f}" for at in figures.memory[:: max(len(figures.memory) // 12, 1)])
         print(f"memory after 10 s {figures.memory[0]:.1f}, at the end {figures.memory[-1]:.1f} MiB")
+        print(f"  in between {steps}")
+        print(f"threads {min(figures.threads)} to {max(figures.threads)},", end=" ")
+        print(f"open files {min(figures.files)} to {max(figures.files)}")
+    spent = os.times().user + os.times().system - began
+    share = 100.0 * spent / (time.perf_counter() - wall)
+    print(f"processor: {share:.1f} % of one core for receiving, poses and recording")
     if chosen.latency:
         print_delays(figures, status.model_ms)
     if counters.datagrams != sent or raw.readings != counters.readings or counters.dropped:
         raise SystemExit("something that arrived was lost")
+    if figures.threads and figures.threads[-1] > figures.threads[0]:
+        raise SystemExit("a thread was left")
 
 
 if __name__ == "__main__":

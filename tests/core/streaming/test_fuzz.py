@@ -6,7 +6,15 @@ from __future__ import annotations
 import pytest
 
 from ssrhmr_core.streaming import ProtocolName
-from tests.core.streaming.fuzz import PROTOCOLS, datagrams, streams
+from tests.core.streaming.fuzz import (
+    PROTOCOLS,
+    datagrams,
+    helper_lines,
+    queries,
+    streams,
+    vrsystem_packets,
+    web_requests,
+)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -14,7 +22,7 @@ def test_hostile_datagrams(protocol: ProtocolName) -> None:
     watched = datagrams(protocol, 5000, 7)
     counters = watched.receiver.counters
     assert watched.thread.is_alive()
-    watched.receiver.stop()
+    watched.stop()
     assert counters.datagrams == 5000
     # Some of each kind, or else the packets are too tame, or too wild.
     assert counters.malformed > 500
@@ -24,7 +32,7 @@ def test_hostile_datagrams(protocol: ProtocolName) -> None:
 def test_hostile_fingers_and_faces() -> None:
     watched = datagrams("vmc", 5000, 7, details=True)
     assert watched.thread.is_alive()
-    watched.receiver.stop()
+    watched.stop()
     assert watched.receiver.counters.malformed > 500
     assert watched.kept > 500
 
@@ -32,6 +40,31 @@ def test_hostile_fingers_and_faces() -> None:
 def test_hostile_streams() -> None:
     watched = streams(5000, 7)
     assert watched.thread.is_alive()
-    watched.receiver.stop()
+    watched.stop()
     assert watched.receiver.counters.malformed > 500
     assert watched.kept > 500
+
+
+def test_hostile_lines_of_the_helper() -> None:
+    watched = streams(5000, 7, good=helper_lines())
+    assert watched.thread.is_alive()
+    watched.stop()
+    assert watched.receiver.counters.malformed > 500
+    assert watched.kept > 200
+
+
+def test_hostile_headsets_and_wrists() -> None:
+    watched = datagrams("vrchat", 5000, 7, good=vrsystem_packets())
+    assert watched.thread.is_alive()
+    watched.stop()
+    assert watched.receiver.counters.malformed > 500
+    assert watched.kept > 500
+
+
+def test_hostile_queries_and_requests() -> None:
+    for send, count in ((queries, 2000), (web_requests, 1000)):
+        watched = send(count, 7)
+        assert watched.thread.is_alive()
+        watched.stop()
+        # The good ones among them.
+        assert watched.answers > 100

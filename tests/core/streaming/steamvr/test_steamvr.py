@@ -154,6 +154,16 @@ def test_devices_that_are_not_seen(steam_vr: SteamVr, lost: dict[str, Any]) -> N
     steam_vr.wait_for(lambda: steam_vr.newest["LHR-2"].valid)
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_driver_without_numbers_costs_its_own_device(steam_vr: SteamVr, number: float) -> None:
+    steam_vr.wait_for(lambda: len(steam_vr.newest) == 6 and steam_vr.newest["LHR-2"].valid)
+    steam_vr.change(5, matrix=[[number] * 4] * 3)
+    steam_vr.wait_for(lambda: not steam_vr.newest["LHR-2"].valid)
+    time_then = steam_vr.newest["LHR-1"].time
+    steam_vr.wait_for(lambda: steam_vr.newest["LHR-1"].time > time_then)
+    assert steam_vr.newest["LHR-1"].valid and steam_vr.receiver.counters.malformed == 0
+
+
 def test_devices_that_are_switched_off_are_not_sent(steam_vr: SteamVr) -> None:
     steam_vr.wait_for(lambda: len(steam_vr.newest) == 6)
     steam_vr.change(6, connected=False)
