@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..body.skeleton import FOOT_TRACKERS
-from .pose_priors import AngleDistribution, moving_angles, standing_angles
+from .pose_priors import (
+    AngleDistribution,
+    moving_angles,
+    personal_spreads,
+    standing_angles,
+)
 
 _STILL_STEP, _LOW_PERCENT, _LOW_MARGIN = 0.012, 15.0, 0.04
 """A foot stands where its tracker moves less than the step from frame to frame, and lies less than
@@ -83,14 +88,16 @@ def usual_angles(evidence: Evidence) -> AngleDistribution:
     """Return (F, D) means and spreads, wide enough that all frames count as a few."""
     reference = evidence.reference[:, None]
     moving, standing = moving_angles(), standing_angles(evidence.elevation)
-    frames = np.where(
-        reference,
-        max(reference.sum(), 1),
-        max((~reference).sum() / evidence.habits.independent_frames, 1.0),
-    )
-    spread = np.where(reference, standing.spread, moving.spread)
+    posed, moved = max(int(reference.sum()), 1), max(int((~reference).sum()), 1)
+    # What all frames together tell: a few independent ones, of one person.
+    together = moving.spread**2 / evidence.habits.independent_frames + personal_spreads() ** 2
     return AngleDistribution(
-        np.where(reference, standing.mean, moving.mean), spread * np.sqrt(frames)
+        np.where(reference, standing.mean, moving.mean),
+        np.where(
+            reference,
+            standing.spread * np.sqrt(posed),
+            np.maximum(moving.spread, np.sqrt(moved * together)),
+        ),
     )
 
 

@@ -21,13 +21,17 @@ _MOVING: dict[str, tuple[tuple[float, float], ...]] = {
     "neck": ((0, 10), (0, 12), (0, 6)),
     "head": ((0, 14), (0, 18), (0, 8)),
     "shoulder": ((0, 50), (0, 60), (0, 60)),
-    "hip": ((-15, 35), (0, 15), (0, 15)),
-    "ankle": ((0, 14), (0, 6), (0, 8)),
+    "hip": ((-15, 35), (5, 15), (3, 15)),
+    "ankle": ((-10, 14), (-2, 11), (-6, 8)),
     "clavicle": ((3, 7), (0, 7)),
     "elbow": ((30, 60), (0, 45)),
     "wrist": ((0, 20), (0, 12)),
     "knee": ((20, 50),),
 }
+_PERSONAL = {"hip": (0, 7, 4), "ankle": (6, 9, 8)}
+"""Spread between people of the middle of these angles, degrees, as the people of the training list
+have them: how feet are turned against shins, and legs against the pelvis, is a matter of build and
+of habit, which no number of frames averages out."""
 _STANDING: dict[str, tuple[tuple[float, float], ...]] = {
     "lower_spine": ((0, 1.5), (0, 1.2), (0, 1.0)),
     "middle_spine": ((0, 1.5), (0, 1.2), (0, 1.0)),
@@ -36,7 +40,7 @@ _STANDING: dict[str, tuple[tuple[float, float], ...]] = {
     "head": ((0, 3), (0, 2.5), (0, 2)),
     "shoulder": ((0, 5), (-3, 5), (0, 5)),
     "hip": ((0, 3), (6, 4), (3, 2.5)),
-    "ankle": ((0, 3), (0, 2), (-3, 2.5)),
+    "ankle": ((0, 3), (0, 5), (-3, 2.5)),
     "clavicle": ((0, 2), (0, 2)),
     "elbow": ((4, 4), (0, 5)),
     "wrist": ((0, 5), (0, 4)),
@@ -76,6 +80,16 @@ class AngleDistribution(NamedTuple):
 def moving_angles() -> AngleDistribution:
     """Return the distribution of the angles of somebody who moves."""
     return _tabulate(_MOVING)
+
+
+def personal_spreads() -> np.ndarray:
+    """Return by how much the middle of each angle differs between people, (D,) radians."""
+    spreads = np.zeros(DEGREES)
+    for number, degree in enumerate(DEGREES_OF_FREEDOM[:BALL_ANGLES]):
+        part = degree.name.partition(".")[0].removeprefix("left_").removeprefix("right_")
+        if part in _PERSONAL:
+            spreads[number] = np.radians(_PERSONAL[part][degree.axis])
+    return spreads
 
 
 def standing_angles(elevation: float) -> AngleDistribution:

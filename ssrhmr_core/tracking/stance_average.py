@@ -41,8 +41,10 @@ _POSTURE = slice(4, 13)
 _POSTURE_SPREAD = np.radians([4.5, 4.5, 5.0, 5.0, 2.5, 2.5, 3.5, 2.0, 2.0])
 """Radians by which people deviate from a reference pose: arms up and to the front, legs apart, and
 the trunk to the front, to the side and about itself."""
-_APART, _SWEPT = np.radians(2.5), np.radians(2.0)
+_APART, _SWEPT = np.radians(2.5), np.radians(3.0)
 """Radians by which legs usually are apart, and arms in front of the body."""
+_ELBOW_BEND = np.radians(4.0)
+"""Radians by which elbows usually bend that should be straight: forearms point to the front."""
 _POSTURE_MEAN = np.array([0.0, 0.0, _SWEPT, _SWEPT, _APART, _APART, 0.0, 0.0, 0.0])
 _GROUND_SPREAD = 0.02
 """Spread of the height of standing ankles, metres on an adult."""
@@ -216,9 +218,15 @@ def _pose_joints(parameters: _Parameters, x: np.ndarray) -> _Joints:
     for number, (side, sign, hand, foot) in enumerate(sides):
         raised = sign * (parameters.elevation + x[_RAISE][number])
         swept = rotation_about(Y_AXIS, -sign * x[_SWEEP][number])
-        rotations[hand] = swept @ rotation_about(Z_AXIS, raised)
-        shoulder, hip = rest[INDEX[f"{side}_shoulder"]], rest[INDEX[f"{side}_hip"]]
-        positions[hand] = lean @ shoulder + rotations[hand] @ (positions[hand] - shoulder)
+        arm = swept @ rotation_about(Z_AXIS, raised)
+        shoulder, elbow, hip = (
+            rest[INDEX[f"{side}_{part}"]] for part in ("shoulder", "elbow", "hip")
+        )
+        bend = 0.0 if parameters.start.on_joints else _ELBOW_BEND
+        rotations[hand] = arm @ rotation_about(Y_AXIS, -sign * bend)
+        positions[hand] = (
+            lean @ shoulder + arm @ (elbow - shoulder) + rotations[hand] @ (positions[hand] - elbow)
+        )
         apart = rotation_about(Z_AXIS, sign * x[_SPREAD][number])
         positions[foot] = hip + apart @ (positions[foot] - hip)
         toes_out = 0.0 if parameters.start.on_joints else TOES_OUT

@@ -8,7 +8,9 @@ import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
-from ssrhmr_core.geometry.rotations import rotation_about
+from ssrhmr_core.evaluation.worn.mounts import draw_mounts
+from ssrhmr_core.evaluation.worn.movement import draw_habits, hold_reference
+from ssrhmr_core.geometry.rotations import from_quat, rotation_about
 from ssrhmr_core.tracking.body_shapes import body_prior, free_body_prior
 from ssrhmr_core.tracking.mount_kinds import MOUNT_ROLES, place_kind
 from ssrhmr_core.tracking.proportions import estimate_performer, make_adult
@@ -124,3 +126,26 @@ def test_right_sides_are_mirrored() -> None:
             assert mean.shape == spread.shape == (len(role.trackers), 3)
             if len(role.trackers) == 2:
                 np.testing.assert_array_equal(mean[0] * [-1.0, 1.0, 1.0], mean[1])
+
+
+def test_elbows_that_should_be_straight_bend_a_little() -> None:
+    """Forearms point to the front by more than the arms do, as in the simulated performers."""
+    body = make_adult()
+    to_the_front = []
+    for seed in range(24):
+        random = np.random.default_rng(seed)
+        mounts = draw_mounts(body, random)
+        posed = hold_reference(body, draw_habits(random), 0.0, random)
+        joints = mounts.find_joints(posed)
+        trackers = mounts.to_trackers(joints).positions[60].astype(np.float64)
+        stance = estimate_stance(body, trackers)
+        assert stance is not None
+        average = average_stances(BodyPrior(body), trackers, stance)
+        for name, sign in (("left_hand", 1.0), ("right_hand", -1.0)):
+            hand = TRACKERS.index(name)
+            true = from_quat(joints.rotations[60, hand].astype(np.float64))
+            along = true[:, 0] * sign
+            found = average.rotations[hand][:, 0] * sign
+            to_the_front.append(np.degrees(np.arcsin((found - along) @ true[:, 2])))
+    # Straight arms would be 3 degrees too far back on average.
+    assert abs(np.mean(to_the_front)) < 1.2
