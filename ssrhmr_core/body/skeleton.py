@@ -216,8 +216,6 @@ def inherit_missing(rotations: np.ndarray, present: np.ndarray) -> np.ndarray:
     Returns:
         The array ``rotations`` itself.
     """
-    if present.all():
-        return rotations
     for joint in np.flatnonzero(~present):
         rotations[:, joint] = rotations[:, PARENTS[joint]]
     return rotations

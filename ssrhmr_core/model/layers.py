@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from ..geometry.arrays import Array, namespace
 
+HALVED = "halved"
+"""Name among the weights that says that layers before a silu are halved."""
 _HALF = np.array(0.5, np.float32)
 """An array, because NumPy takes longer to convert a float than to multiply hundreds by it."""
 
@@ -57,6 +59,21 @@ def fold_inputs(
     }
 
 
+def halve_layers(weights: Mapping[str, np.ndarray], layers: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return weights whose outputs are half as large, which is exact: a silu begins with that.
+
+    Args:
+        weights: Arrays by name.
+        layers: Names of all layers before a silu, or of those without a bias.
+    """
+    halved = {HALVED: np.ones(1, np.float32)}
+    for name in layers:
+        for key in _names(name):
+            if key in weights:
+                halved[key] = weights[key] * _HALF
+    return halved
+
+
 def residual_net(
     weights: Mapping[str, Array], name: str, blocks: int, x: Array, added: Array | None = None
 ) -> Array:
@@ -84,21 +101,29 @@ def residual_hidden(
     Returns:
         (..., width) of the last block.
     """
+    activate = activation(weights)
     first = linear(weights, f"{name}.in", x)
-    hidden = silu(first if added is None else first + added)
+    hidden = activate(first if added is None else first + added)
     for block in range(blocks):
-        inner = silu(linear(weights, f"{name}.{block}.a", hidden))
-        hidden = hidden + silu(linear(weights, f"{name}.{block}.b", inner))
+        inner = activate(linear(weights, f"{name}.{block}.a", hidden))
+        hidden = hidden + activate(linear(weights, f"{name}.{block}.b", inner))
     return hidden
+
+
+def activation(weights: Mapping[str, Array]) -> Callable[[Array], Array]:
+    """Return what follows each layer but the last of a net: silu, of its outputs or of halves."""
+    return silu_of_twice if HALVED in weights else silu
 
 
 def silu(x: Array) -> Array:
     """Return ``x`` times its logistic function."""
     xp = namespace(x)
-    if xp is not np:
-        return xp.nn.functional.silu(x)
+    return silu_of_twice(x * _HALF) if xp is np else xp.nn.functional.silu(x)
+
+
+def silu_of_twice(half: np.ndarray) -> np.ndarray:
+    """Return the silu of twice an array: what :func:`halve_layers` leaves to be done."""
     # tanh cannot overflow.
-    half = x * _HALF
     share = np.tanh(half)
     share *= half
     share += half

@@ -59,7 +59,7 @@ from .features import (
     extra_features,
     limb_extra_features,
 )
-from .layers import fold_inputs, linear, residual_hidden, silu
+from .layers import activation, fold_inputs, halve_layers, linear, residual_hidden
 
 FREE = tuple(joint for joint in range(len(JOINTS)) if joint not in TRACKER_JOINTS)
 """Joints that no tracker measures."""
@@ -81,9 +81,9 @@ _POLES = np.array([(0.0, 0.0, 1.0)] * 2 + [(0.0, -0.5, -0.9)] * 2, np.float32)
 
 _HEAD = TRACKERS.index("head") - 1
 _HANDS = slice(ARMS[0].tracker - 1, ARMS[1].tracker)
-_ENDS = [limb.tracker - 1 for limb in LIMBS]
+_ENDS = np.array([limb.tracker - 1 for limb in LIMBS])
 """Indices among the trackers after the pelvis."""
-_LIMB_TRACKERS = [limb.tracker for limb in LIMBS]
+_LIMB_TRACKERS = np.array([limb.tracker for limb in LIMBS])
 _CHEST = SPINE.index(INDEX["chest"])
 _FREE_TORSO = (slice(6, 11), slice(13, 14))
 _FREE_LIMBS = (slice(0, 6), slice(10, 16))
@@ -260,9 +260,8 @@ def _generator_stage(
     weights: Weights, inputs: NetworkInputs, bones: Array, extras: Array | None
 ) -> Array:
     """Return what the generator knows of frames, (..., 384)."""
-    xp, lead = namespace(inputs.features), inputs.features.shape[:-1]
-    everywhere = [_broadcast(bones, lead), _broadcast(inputs.context, lead)]
-    joined = xp.concatenate([inputs.features, inputs.steps, *everywhere], -1)
+    lead = inputs.features.shape[:-1]
+    joined = _join(lead, inputs.features, inputs.steps, bones, inputs.context)
     added = _read_extras(weights, "generator", extras)
     return residual_hidden(weights, "generator", BLOCKS, joined, added)
 
@@ -300,10 +299,10 @@ def _torso_stage(
         latent: (..., 32) from the generator.
         extras: (..., 143) features of optional trackers.
     """
-    xp, lead = namespace(features), features.shape[:-1]
+    lead = features.shape[:-1]
     sixes = _choose(sixes, _FREE_TORSO)
-    inputs = [features, _broadcast(bones, lead), sixes.reshape(*lead, 6 * len(TORSO)), latent]
-    change = _stage(weights, "torso", xp.concatenate(inputs, -1), extras)
+    joined = _join(lead, features, bones, sixes.reshape(*lead, 6 * len(TORSO)), latent)
+    change = _stage(weights, "torso", joined, extras)
     return hips[..., None, :, :] @ from_6d(sixes + change.reshape(*lead, len(TORSO), 6))
 
 
@@ -359,14 +358,9 @@ def _limb_stage(weights: Weights, limbs: _LimbInputs) -> LimbRotations:
     local = (xp.concatenate(steps, -2) @ carriers) * constant(_MIRROR_STEPS, aims)
     local = local.reshape(*lead, 4, 27)
     sixes = local[..., 9:]
-    inputs = [
-        local[..., :9],
-        carriers[..., 1, :] * vector,
-        _broadcast(limbs.bones, (*lead, 4)),
-        sixes,
-        limbs.latents,
-    ]
-    change = _limb_nets(weights, xp.concatenate(inputs, -1), limbs.extras)
+    up = carriers[..., 1, :] * vector
+    joined = _join((*lead, 4), local[..., :9], up, limbs.bones, sixes, limbs.latents)
+    change = _limb_nets(weights, joined, limbs.extras)
     sixes = (sixes + change[..., 3:]).reshape(*lead, 4, 3, 6) * six[:, None]
     rewritten = carriers[..., None, :, :] @ from_6d(sixes)
     legs, arms = rewritten[..., :2, :, :, :], rewritten[..., 2:, :, :, :]
@@ -414,7 +408,9 @@ def fold_body(
 
     Returns:
         Weights for :func:`predict` and this body alone, and what is left of the body for it: the
-        solver's lengths. Besides, ``limbs.*`` are the weights of legs and arms in one.
+        solver's lengths. Layers before a silu are halved, see
+        :func:`ssrhmr_core.model.layers.halve_layers`, and ``limbs.*`` are the weights of legs and
+        arms in one.
     """
     folded = dict(weights)
     begin = FRAME_FEATURES + len(HISTORY) * STEP_FEATURES
@@ -422,6 +418,11 @@ def fold_body(
     folded |= fold_inputs(weights, "torso.0", FRAME_FEATURES, body.torso)
     folded |= fold_inputs(weights, "leg.0", _BONES_BEGIN, body.limbs[:2])
     folded |= fold_inputs(weights, "arm.0", _BONES_BEGIN, body.limbs[2:])
+    stages = ("torso", "leg", "arm")
+    blocks = [f"generator.{block}.{half}" for block in range(BLOCKS) for half in "ab"]
+    hidden = ["generator.in", *blocks, *(f"{name}.{layer}" for name in stages for layer in (0, 1))]
+    extras = [f"{name}.extra" for name in ("generator", *stages)]
+    folded |= halve_layers(folded, (*hidden, *extras))
     padded = dict(folded)
     for name in ("arm.2.w", "arm.2.b"):
         own = folded[name]
@@ -439,16 +440,22 @@ def fold_body(
 
 
 def _stage(weights: Weights, name: str, inputs: Array, extras: Array | None) -> Array:
-    added = _read_extras(weights, name, extras)
+    added, activate = _read_extras(weights, name, extras), activation(weights)
     first = linear(weights, f"{name}.0", inputs)
-    hidden = silu(first if added is None else first + added)
-    hidden = silu(linear(weights, f"{name}.1", hidden))
+    hidden = activate(first if added is None else first + added)
+    hidden = activate(linear(weights, f"{name}.1", hidden))
     return linear(weights, f"{name}.2", hidden)
 
 
 def _choose(joints: Array, parts: tuple[slice, ...]) -> Array:
     """Return some joints (..., m, 6) of (..., n, 6)."""
     return namespace(joints).concatenate([joints[..., part, :] for part in parts], -2)
+
+
+def _join(lead: tuple[int, ...], *parts: Array) -> Array:
+    """Return (*lead, n) of parts (..., m), of which those that were folded away have no numbers."""
+    there = [_broadcast(part, lead) for part in parts if part.shape[-1]]
+    return namespace(there[0]).concatenate(there, -1)
 
 
 def _broadcast(x: Array, lead: tuple[int, ...]) -> Array:

@@ -115,6 +115,7 @@ class Poser:
         self._weights, self._body, self._proportions = weights, body, proportions
         if weights:
             self._weights, self._proportions = fold_body(weights, proportions)
+        self._has_all_joints = bool(body.present.all())
         self._is_exact, self._certainty = stage == "exact", certainty
         self.reset()
 
@@ -226,7 +227,8 @@ class Poser:
 
     def _to_rotations(self, body: np.ndarray) -> np.ndarray:
         """Convert matrices (F, 22, 3, 3) to quaternions; missing joints inherit from parents."""
-        inherit_missing(body, self._body.present)
+        if not self._has_all_joints:
+            inherit_missing(body, self._body.present)
         return to_quat(body)
 
     def _find_poles(self, rotations: np.ndarray, root: np.ndarray) -> np.ndarray:

@@ -236,7 +236,7 @@ _PARTS = (
     *(limb.lower for limb in LIMBS),
     *(leg.end + 1 for leg in LEGS),
 )
-_ORDER = [_PARTS.index(joint) for joint in range(len(JOINTS))]
+_ORDER = np.array([_PARTS.index(joint) for joint in range(len(JOINTS))])
 
 
 def assemble(

@@ -74,19 +74,33 @@ LOWER_ROWS = np.array([EXTRA_INDEX[limb.lower] for limb in LIMBS])
 SHOULDER_ROWS = slice(EXTRA_INDEX[ARMS[0].upper], EXTRA_INDEX[ARMS[1].upper] + 1)
 ELBOW_ROWS = slice(EXTRA_INDEX[ARMS[0].lower], EXTRA_INDEX[ARMS[1].lower] + 1)
 TOE_ROWS = slice(EXTRA_INDEX[LEGS[0].end + 1], EXTRA_INDEX[LEGS[1].end + 1] + 1)
-_CARRIED = np.zeros((4, len(SPINE), len(SPINE) + 2))
-"""What each joint of the spine carries of head, chest and both clavicles: 1 for each of the bones
-of the four joints, and of the chest's two steps to the clavicles."""
-_CARRIED[0, range(len(SPINE)), range(len(SPINE))] = 1.0
-_CARRIED[1:, range(CHEST), range(CHEST)] = 1.0
-_CARRIED[2:, CHEST, len(SPINE) :] = np.eye(2)
-_ENDS = _CARRIED.sum(1)
-"""The bones that lead from the spine's first joint to head, chest and both clavicles."""
-_CHEST_ALONE = np.eye(len(SPINE))[:, [CHEST]]
+_CHEST_COLUMNS = np.repeat(np.eye(len(SPINE))[CHEST], 3)
+_LIMITS = np.repeat([np.inf, _LARGEST_STEP], [6, 8])
+"""How much of each equation counts in a step at most, in lengths of the spine."""
 _TRUST_ROWS = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5])
 """Which trust counts for each of the equations: 1, those of the chest, of both clavicles, and of
 both shoulders."""
-_MOVED = -_CARRIED.reshape(4 * len(SPINE), len(SPINE) + 2)
+
+
+def _linear_equations() -> np.ndarray:
+    """Return the matrix (18, 162) of what is linear in the six steps of :func:`_spine_equations`.
+
+    The columns are how joints move head, chest and both clavicles (12, 12), and the ways (6, 3) to
+    both clavicles, head, chest and both clavicles, negative.
+    """
+    # What each joint carries of head, chest and both clavicles: 1 for each bone of the four joints,
+    # and for each of the chest's steps to the clavicles.
+    carried = np.zeros((4, len(SPINE), len(SPINE) + 2))
+    carried[0, range(len(SPINE)), range(len(SPINE))] = 1.0
+    carried[1:, range(CHEST), range(CHEST)] = 1.0
+    carried[2:, CHEST, len(SPINE) :] = np.eye(2)
+    steps = np.eye(18).reshape(18, 1, 6, 3)
+    moves = -cross_matrix(carried @ steps).swapaxes(-3, -2)
+    ways = carried.sum(1)[[2, 3, 0, 1, 2, 3]] @ steps[:, 0]
+    return np.concatenate([moves.reshape(18, 144), -ways.reshape(18, 18)], 1)
+
+
+_LINEAR = _linear_equations()
 MEASURED_SOFTNESS = 1e-3
 """Share of an arm's length before its limit at which a clavicle begins to give if the elbow is
 measured: the elbow then has a side to bend to, however straight the arm."""
@@ -168,7 +182,7 @@ def place_chest(
         [rotations[..., :CHEST, :, :], chest, rotations[..., CHEST + 1 :, :, :]], -3
     )
     # A chest whose rotation is measured keeps it.
-    free = to_float64(1.0 - rotation_trust[..., None, :] * constant(_CHEST_ALONE, rotation_trust))
+    free = to_float64(1.0 - rotation_trust * constant(_CHEST_COLUMNS, rotation_trust))
     for _ in range(_SPINE_STEPS):
         bent, largest = _bend_spine(bent, skeleton, targets, free)
         if not (largest > _SPINE_TOLERANCE).any():
@@ -184,18 +198,17 @@ class _SpineTargets(NamedTuple):
     """What a spine is to meet, from its first joint, in double precision.
 
     Attributes:
-        ends: (..., 4, 3) positions of head, chest and both shoulder joints.
-        clavicles: (..., 2, 3) steps from clavicles to shoulders, where they are measured.
+        goals: (..., 18) positions of both shoulder joints, of head and chest, and of both
+            clavicles where their rotations are measured.
         lengths: (..., 2) lengths of the clavicles.
-        limit: (..., 1) how far a chest gives to a measured shoulder at most in a step.
+        limits: (..., 14) how much of each equation counts in a step at most.
         trust: (..., 14) trust in each of the rows of :func:`_spine_equations`.
         damping: (..., 14, 14) what keeps a step finite.
     """
 
-    ends: Array
-    clavicles: Array
+    goals: Array
     lengths: Array
-    limit: Array
+    limits: Array
     trust: Array
     damping: Array
 
@@ -222,11 +235,13 @@ def _spine_targets(
     trust = to_float64(xp.concatenate(each, -1))[..., _TRUST_ROWS]
     whole = to_float64(skeleton.spine_length)
     identity = constant(_IDENTITY, whole)
+    shoulders = ends[..., 2:, :]
+    bones = rotate(measured.rotations[..., CLAVICLE_ROWS, :, :], skeleton.shoulder_offsets)
+    goals = xp.concatenate([shoulders, ends[..., :2, :], shoulders - bones], -2)
     return _SpineTargets(
-        to_float64(ends),
-        to_float64(rotate(measured.rotations[..., CLAVICLE_ROWS, :, :], skeleton.shoulder_offsets)),
+        to_float64(goals.reshape(*goals.shape[:-2], 18)),
         to_float64(skeleton.clavicle_lengths)[..., 0],
-        _LARGEST_STEP * whole,
+        whole * constant(_LIMITS, whole),
         trust,
         (DAMPING * whole * whole)[..., None] * identity,
     )
@@ -241,7 +256,7 @@ def _bend_spine(
         rotations: (..., 4, 3, 3) global rotations.
         skeleton: The lengths of the body.
         targets: What is to be met.
-        free: (..., 4, 1) how freely each joint turns, 0 (not at all) to 1.
+        free: (..., 12) how freely each joint turns about each axis, 0 (not at all) to 1.
 
     Returns:
         The new rotations, and the largest angle (..., 1, 1) by which a joint turned, radians.
@@ -253,9 +268,7 @@ def _bend_spine(
     ]
     jacobian, missing = _spine_equations(to_float64(xp.concatenate(steps, -2)), targets)
     lead = jacobian.shape[:-2]
-    weighted = (jacobian.reshape(*lead, 14, len(SPINE), 3) * free[..., None, :, :]).reshape(
-        jacobian.shape
-    )
+    weighted = jacobian * free[..., None, :]
     pull = xp.linalg.solve(weighted @ transpose(jacobian) + targets.damping, missing[..., None])
     rotvecs = (transpose(weighted) @ pull).reshape(*lead, len(SPINE), 3)
     largest = xp.amax(norm(rotvecs), -2)[..., None, :]
@@ -276,24 +289,16 @@ def _spine_equations(steps: Array, targets: _SpineTargets) -> tuple[Array, Array
         targets: What is to be met.
     """
     xp, lead = namespace(steps), steps.shape[:-2]
-    moves = cross_matrix(constant(_MOVED, steps) @ steps).reshape(*lead, 4, len(SPINE), 3, 3)
-    moves = moves.swapaxes(-3, -2).reshape(*lead, 12, 12)
-    missing = targets.ends - constant(_ENDS, steps) @ steps
-    aims = missing[..., 2:, :]
+    linear = steps.reshape(*lead, 18) @ constant(_LINEAR, steps)
+    moves = linear[..., :144].reshape(*lead, 12, 12)
+    gaps = targets.goals + linear[..., 144:]
+    aims = gaps[..., :6].reshape(*lead, 2, 3)
     distances = norm(aims)
     stretch = (aims / distances)[..., None, :] @ moves[..., 6:, :].reshape(*lead, 2, 3, 12)
     jacobian = xp.concatenate([moves, stretch.reshape(*lead, 2, 12)], -2)
-    missing = xp.concatenate(
-        [
-            missing[..., :2, :].reshape(*lead, 6),
-            (aims - targets.clavicles).reshape(*lead, 6),
-            distances[..., 0] - targets.lengths,
-        ],
-        -1,
-    )
-    missing = targets.trust * missing
-    given = xp.maximum(xp.minimum(missing[..., 6:], targets.limit), -targets.limit)
-    return targets.trust[..., None] * jacobian, xp.concatenate([missing[..., :6], given], -1)
+    missing = xp.concatenate([gaps[..., 6:], distances[..., 0] - targets.lengths], -1)
+    missing = xp.minimum(targets.trust * missing, targets.limits)
+    return targets.trust[..., None] * jacobian, xp.maximum(missing, -targets.limits)
 
 
 def place_shoulders(

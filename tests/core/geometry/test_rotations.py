@@ -213,3 +213,28 @@ def test_any_directions(a: np.ndarray, b: np.ndarray, near: float) -> None:
         # The function takes nearly opposite directions, to 0.8 degrees, for opposite ones.
         tolerance = 1e-6 if a @ other > -0.9999 else 0.015
         np.testing.assert_allclose(rotations.rotate(matrix, a), other, atol=tolerance)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_few_rotations_are_those_of_many(kind: type[np.floating]) -> None:
+    """Few are computed in plain floats, many in arrays."""
+    six = (rotations.to_6d(MATRICES) + 0.1 * RANDOM.standard_normal((50, 6))).astype(kind)
+    rotvecs = (2.0 * UNIT).astype(kind)
+    six[7], rotvecs[7] = 0.0, 0.0
+    atol = 1e-6 if kind is np.float32 else 1e-9
+    for function, values, last in (
+        (rotations.from_6d, six, (3, 3)),
+        (rotations.orthonormalize, six, (2, 3)),
+        (rotations.from_rotvec, rotvecs, (3, 3)),
+    ):
+        many = function(values)
+        few = np.stack([function(row.reshape(1, 2, -1)) for row in values.reshape(25, 2, -1)])
+        assert few.dtype == many.dtype == kind and few.shape == (25, 1, 2, *last)
+        np.testing.assert_allclose(few.reshape(many.shape), many, atol=atol)
+
+
+def test_axes_as_rows() -> None:
+    matrix = MATRICES[:48].reshape(8, 6, 3, 3)
+    axes = rotations.axes_6d(matrix)
+    assert axes.shape == (8, 12, 3)
+    np.testing.assert_array_equal(axes.reshape(8, 6, 6), rotations.to_6d(matrix))

@@ -72,3 +72,11 @@ def test_opposite_axes(axis: int) -> None:
     matrix = np.array(scalar.rotation_between(a.tolist(), (-a).tolist())).reshape(3, 3)
     np.testing.assert_allclose(matrix @ a, -a, atol=1e-12)
     assert np.linalg.det(matrix) == pytest.approx(1.0)
+
+
+@given(rotvec=numbers(3, 20.0), vector=numbers(3, 100.0))
+def test_a_turn_is_its_parts(rotvec: np.ndarray, vector: np.ndarray) -> None:
+    by = scalar.from_rotvec(rotvec.tolist())
+    rotation, turned = scalar.turn(rotvec.tolist(), QUATS[0].tolist(), vector.tolist())
+    assert rotation == pytest.approx(scalar.multiply(by, QUATS[0].tolist()), abs=1e-12)
+    assert turned == pytest.approx(scalar.rotate(by, vector.tolist()), abs=1e-9)

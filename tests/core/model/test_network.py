@@ -13,7 +13,7 @@ from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import MIRROR, TRACKER_JOINTS, Skeleton, forward_kinematics
 from ssrhmr_core.model.context import encode_context
 from ssrhmr_core.model.features import HISTORY, body_features, frame_features, step_features
-from ssrhmr_core.model.network import NetworkInputs, Prediction, predict
+from ssrhmr_core.model.network import NetworkInputs, Prediction, fold_body, predict
 from ssrhmr_core.model.weights import load_weights
 from ssrhmr_core.solver import Measured
 from ssrhmr_core.training.model import Stages
@@ -23,9 +23,15 @@ ENDS = list(TRACKER_JOINTS)
 
 
 def run(
-    weights: dict, motion: Motion, library: type, measured: Measured | None = None
+    weights: dict,
+    motion: Motion,
+    library: type,
+    measured: Measured | None = None,
+    *,
+    folded: bool = False,
+    frame: int | None = None,
 ) -> Prediction:
-    """Predict a clip with arrays or tensors of 32 bits."""
+    """Predict a clip, or one frame of it, with arrays or tensors of 32 bits."""
 
     def convert(array: np.ndarray) -> np.ndarray | torch.Tensor:
         array = np.ascontiguousarray(array, np.float32)
@@ -43,6 +49,16 @@ def run(
     context = encode_context(weights, features, body.joints)
     if measured is not None:
         measured = Measured(*(convert(each) for each in measured))
+    if folded:
+        body = body._replace(
+            joints=body.joints[..., :0], torso=body.torso[..., :0], limbs=body.limbs[..., :0]
+        )
+    if frame is not None:
+        row = slice(frame, frame + 1)
+        features, steps, positions, rotations = (
+            values[row] for values in (features, steps, positions, rotations)
+        )
+        measured = measured and measured.part(row)
     inputs = NetworkInputs(features, steps, context, measured)
     return predict(weights, inputs, positions, rotations, body)
 
@@ -132,3 +148,22 @@ def test_nothing_measured_is_as_without(stages: Stages, motion: Motion) -> None:
     expected = run(weights, motion, np.ndarray)
     result = run(weights, motion, np.ndarray, nothing)
     np.testing.assert_allclose(result.learned, expected.learned, atol=1e-4)
+
+
+@pytest.mark.parametrize("names", [None, list(EXTRA_TRACKERS)])
+def test_a_folded_body_poses_the_same(
+    stages: Stages, motion: Motion, names: list[str] | None
+) -> None:
+    """Many frames and single ones, which take other ways through the nets and the solve."""
+    weights, size = stages.export(), np.float32(motion.skeleton.size)
+    measured = None if names is None else measure(motion, names)
+    expected = run(weights, motion, np.ndarray, measured)
+    folded, rest = fold_body(weights, body_features(motion.skeleton.offsets, size))
+    assert not rest.joints.size and not rest.torso.size and not rest.limbs.size
+    many = run(folded, motion, np.ndarray, measured, folded=True)
+    np.testing.assert_allclose(many.learned, expected.learned, atol=1e-5)
+    np.testing.assert_allclose(many.exact, expected.exact, atol=2e-5)
+    for frame in range(0, len(motion), 7):
+        one = run(folded, motion, np.ndarray, measured, folded=True, frame=frame)
+        np.testing.assert_allclose(one.learned[0], expected.learned[frame], atol=1e-5)
+        np.testing.assert_allclose(one.exact[0], expected.exact[frame], atol=1e-3)
