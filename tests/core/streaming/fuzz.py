@@ -11,7 +11,6 @@ an error if a thread died or hangs. ``--only vmc`` runs one of them.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import socket
@@ -346,12 +345,16 @@ class WatchedAdvertiser:
         with socket.create_connection((advertiser.LOOPBACK, self.advertiser.query_port)) as out:
             out.settimeout(60.0)
             response = b""
-            # It may be answered, and closed, before all of it was sent.
-            with contextlib.suppress(ConnectionError, BrokenPipeError):
+            try:
                 out.sendall(text)
                 out.shutdown(socket.SHUT_WR)
                 while piece := out.recv(65536):
                     response += piece
+            except TimeoutError:
+                raise SystemExit("it hangs") from None
+            except OSError:
+                # It may be answered, and closed, before all of it was sent.
+                pass
         if response and not response.startswith(b"HTTP/1.1 "):
             raise SystemExit(f"not a response: {response[:100]!r}")
         self.answers += response.startswith(b"HTTP/1.1 200")
