@@ -103,6 +103,17 @@ def vrsystem_packets() -> list[bytes]:
     return [write_bundle(vrsystem()), *(write_bundle([message]) for message in vrsystem())]
 
 
+def vmt_packets() -> list[bytes]:
+    """Packets for Virtual Motion Tracker, in all axes."""
+    start = (1, 1, 0.0, 0.1, 1.2, 0.3)
+    messages: list[tuple[str, Sequence[object]]] = [
+        ("/VMT/Room/Unity", (*start, 0.0, 0.6, 0.0, 0.8)),
+        ("/VMT/Raw/Driver", (*start, 0.0, 0.6, 0.0, 0.8)),
+        ("/VMT/Room/UEuler", (*start, 10.0, 20.0, 30.0)),
+    ]
+    return [write_bundle(messages), *(write_bundle([message]) for message in messages)]
+
+
 def helper_lines() -> list[bytes]:
     """Lines as the helper for SteamVR writes them."""
     pose = {"position": [0.1, 1.2, 0.3], "quaternion": [0.8, 0.0, 0.6, 0.0]}
@@ -387,6 +398,7 @@ def web_requests(count: int, seed: int) -> WatchedAdvertiser:
 RUNS: dict[str, Callable[[int, int], Watched | WatchedAdvertiser]] = {
     **{name: partial(datagrams, name) for name in PROTOCOLS},
     "vmc-details": partial(datagrams, "vmc", details=True),
+    "vmt": partial(datagrams, "vmc", good=vmt_packets()),
     "vrsystem": partial(datagrams, "vrchat", good=vrsystem_packets()),
     "json-tcp": streams,
     "steamvr": partial(streams, good=helper_lines()),
