@@ -20,6 +20,7 @@ import pytest
 from ssrhmr_core import Calibration, Motion
 from ssrhmr_core.body.skeleton import JOINTS, PARENTS
 from ssrhmr_core.formats import load_motion
+from ssrhmr_core.streaming import Receiver
 from tests.core.conftest import CORPUS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,6 +170,23 @@ class Window:
         subprocess.run(["xdotool", *arguments], env=self._environment, check=True)
 
 
+LEFT = ("threads", "handlers", "files", "children")
+"""What a capture must not leave behind, as :func:`tests.window.drive.look` counts it."""
+
+
+def escape(window: Window) -> None:
+    """Press Esc, which stops all captures."""
+    window.key("Escape", 300, 400)
+    window.until(lambda seen: not seen["running"], "Esc to stop the capture")
+    assert_free(window)
+
+
+def assert_free(window: Window) -> None:
+    """See that the port is free again, for UDP and TCP."""
+    with Receiver("json", window.port):
+        pass
+
+
 def blender_command() -> list[str]:
     """Start Blender with this: ``SSRHMR_BLENDER``, or the one on the path."""
     return shlex.split(os.environ.get("SSRHMR_BLENDER", "blender"))
@@ -184,7 +202,12 @@ def opened(job: dict[str, object]) -> Iterator[Window]:
     shutil.copy(package, FOLDER / "extension.zip")
     shutil.copy(Path(__file__).parent / "drive.py", FOLDER)
     install = ["--command", "extension", "install-file", "-r", "user_default", "-e"]
-    home = {**os.environ, "BLENDER_USER_RESOURCES": str(FOLDER / "user")}
+    home = {
+        **os.environ,
+        "BLENDER_USER_RESOURCES": str(FOLDER / "user"),
+        # The state of SteamVR's stand-in, for the test that chooses it.
+        "STAND_IN": str(FOLDER / "steamvr.json"),
+    }
     (FOLDER / "user").mkdir()
     installed = subprocess.run(
         [*command, *install, str(FOLDER / "extension.zip")],
@@ -213,6 +236,9 @@ def opened(job: dict[str, object]) -> Iterator[Window]:
             )
             made = Window(blender, display, port)
             made.until(lambda seen: bool(seen), "Blender's window")
+            # The splash screen would take the first key for itself.
+            made.key("Escape", 300, 400)
+            made.settle()
             try:
                 yield made
                 made.quit()
@@ -223,7 +249,7 @@ def opened(job: dict[str, object]) -> Iterator[Window]:
             server.wait(10.0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def window(performance: Motion) -> Iterator[Window]:
     """A window with a character that has the performer's proportions, calibrated."""
     for tool in (blender_command()[0], "Xvfb", "xdotool", "import"):

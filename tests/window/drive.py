@@ -54,10 +54,10 @@ def turned(vector: list[float]) -> list[float]:
     return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in TO_BLENDER]
 
 
-def build_character() -> None:
+def build_character(name: str = "Hero") -> bpy.types.Object:
     """Make an armature with Mixamo's names and the performer's proportions."""
-    data = bpy.data.armatures.new("Hero")
-    hero = bpy.data.objects.new("Hero", data)
+    data = bpy.data.armatures.new(name)
+    hero = bpy.data.objects.new(name, data)
     bpy.context.scene.collection.objects.link(hero)
     bpy.context.view_layer.objects.active = hero
     bpy.ops.object.mode_set(mode="EDIT")
@@ -74,6 +74,7 @@ def build_character() -> None:
             bone.parent = data.edit_bones[JOB["bones"][parent]]
     bpy.ops.object.mode_set(mode="OBJECT")
     data.display_type = "STICK"
+    return hero
 
 
 def prepare() -> None:
@@ -191,6 +192,35 @@ def go_to_frame(order: dict[str, Any]) -> None:
     bpy.context.scene.frame_set(order["frame"])
 
 
+def add_partner(order: dict[str, Any]) -> None:
+    """Add a character with a performer of its own, which becomes active."""
+    scene = bpy.context.scene
+    bpy.ops.ssrhmr.setup_add()
+    setup = scene.ssrhmr
+    setup.armature = build_character("Partner")
+    bpy.ops.ssrhmr.detect_bones()
+    setup.calibration = JOB["calibration"]
+    characters = scene.ssrhmr_characters
+    entry = characters.entries[characters.active]
+    entry.own_source = True
+    live = entry.live
+    live.protocol, live.port = order["protocol"], order["port"]
+    live.folder, live.bake, live.countdown = JOB["takes"], True, order["countdown"]
+
+
+def activate(order: dict[str, Any]) -> None:
+    bpy.context.scene.ssrhmr_characters.active = order["character"]
+
+
+def remove_partner(order: dict[str, Any]) -> None:
+    bpy.ops.ssrhmr.setup_remove()
+    bpy.data.objects.remove(bpy.data.objects["Partner"])
+
+
+def choose_openvr(order: dict[str, Any]) -> None:
+    bpy.context.preferences.addons[MODULE].preferences.openvr = order["folder"]
+
+
 def read_action(order: dict[str, Any]) -> None:
     action = bpy.data.objects["Hero"].animation_data.action
     first, last = (round(frame) for frame in action.frame_range)
@@ -221,22 +251,32 @@ def quit_blender(order: dict[str, Any]) -> None:
 
 
 ORDERS = {
+    "activate": activate,
     "delete": delete_character,
     "disable": disable_addon,
     "enable": enable_addon,
     "frame": go_to_frame,
     "look": turn_view,
     "operator": call_operator,
+    "openvr": choose_openvr,
     "panels": choose_panels,
+    "partner": add_partner,
     "preferences": set_preferences,
     "protocol": choose_protocol,
     "quit": quit_blender,
     "read action": read_action,
+    "remove partner": remove_partner,
     "scene": add_scene,
     "set": set_values,
     "workspace": choose_workspace,
 }
 """What a test may ask for."""
+
+
+def count_children() -> int:
+    """Return the number of processes that Blender has started and that still run."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return sum(len(each.read_text().split()) for each in lists)
 
 
 def look() -> None:
@@ -252,6 +292,7 @@ def look() -> None:
         "done": STATE["done"],
         "looks": STATE["looks"],
         "running": found is not None,
+        "captures": len(capture.all_running()),
         "baking": jobs.is_running(),
         "progress": scene.ssrhmr.progress if hasattr(scene, "ssrhmr") else 0.0,
         "message": scene.ssrhmr.message if hasattr(scene, "ssrhmr") else "",
@@ -260,6 +301,7 @@ def look() -> None:
         "threads": sum(thread.name.startswith("ssrhmr") for thread in threading.enumerate()),
         "handlers": sum(len(handlers) for handlers in lists if isinstance(handlers, list)),
         "files": len(list(Path("/proc/self/fd").iterdir())),
+        "children": count_children(),
         "frame": scene.frame_current,
         "playing": window.screen.is_animation_playing,
         "workspace": window.workspace.name,
@@ -272,6 +314,11 @@ def look() -> None:
         ],
         "samples": len(STATE["samples"]),
         "action": None,
+        "actions": {
+            obj.name: obj.animation_data.action.name
+            for obj in bpy.data.objects
+            if obj.animation_data and obj.animation_data.action
+        },
     }
     hero = bpy.data.objects.get("Hero")
     if hero and hero.animation_data and hero.animation_data.action:
@@ -280,6 +327,8 @@ def look() -> None:
         status = found.status
         seen["status"] = {key: getattr(status, key) for key in STATUS}
         seen["counters"] = found.receiver.counters.readings
+        seen["roles"] = dict(found.session.roles)
+        seen["live message"] = found.message
         if hero and found.pose is not None and not found.status.paused:
             bpy.context.view_layer.update()
             STATE["samples"].append([found.pose.time, bone_heads()])

@@ -16,9 +16,9 @@ import pytest
 from ssrhmr_core import TRACKERS, Motion, Reconstructor, Take
 from ssrhmr_core.formats.trackers_csv import load_trackers, save_trackers
 from ssrhmr_core.pipeline import ReconstructionOptions
-from ssrhmr_core.streaming import ProtocolName, Receiver
+from ssrhmr_core.streaming import ProtocolName
 from ssrhmr_core.streaming.sender import device_names
-from tests.window.conftest import FOLDER, ROOT, Window
+from tests.window.conftest import FOLDER, LEFT, ROOT, Window, assert_free, escape
 
 TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
@@ -71,18 +71,6 @@ def click_start(window: Window) -> None:
             time.sleep(0.1)
     window.picture("no start button")
     raise AssertionError("the mouse did not find Start Live")
-
-
-def escape(window: Window) -> None:
-    window.key("Escape", 300, 400)
-    window.until(lambda seen: not seen["running"], "Esc to stop the capture")
-    assert_free(window)
-
-
-def assert_free(window: Window) -> None:
-    # Over UDP and TCP.
-    with Receiver("json", window.port):
-        pass
 
 
 @pytest.mark.parametrize(
@@ -192,9 +180,6 @@ def test_the_timeline_plays_along(pre_roll: float, window: Window, performer: No
     played = (seen["frame"] - 1) / 60.0
     print(f"after {seen['status']['recorded_seconds']:.2f} s the timeline is at {played:.2f} s")
     assert played == pytest.approx(seen["status"]["recorded_seconds"], abs=0.5)
-
-
-LEFT = ("threads", "handlers", "files")
 
 
 @pytest.mark.parametrize("how", ["undo", "workspace", "scene", "delete", "load", "disable"])

@@ -43,7 +43,7 @@ def describe_packet(packet: bytes, protocol: str, sender: str) -> str:
 
 
 def _recognize(packet: bytes) -> str:
-    if b"/VMC/Ext/" in packet:
+    if b"/VMC/Ext/" in packet or b"/VMT/" in packet:
         return "vmc"
     if b"/tracking/trackers/" in packet or b"/tracking/vrsystem/" in packet:
         return "vrchat"

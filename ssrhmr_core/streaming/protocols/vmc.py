@@ -2,7 +2,8 @@
 """VMC protocol: OSC over UDP, usually port 39539, as performers send it to marionettes.
 
 The decoder reads devices (``/VMC/Ext/Hmd|Con|Tra/Pos`` and their ``/Local`` variants), bones
-(``/VMC/Ext/Root/Pos`` and ``/VMC/Ext/Bone/Pos``) and the sender's time (``/VMC/Ext/T``). It ignores
+(``/VMC/Ext/Root/Pos`` and ``/VMC/Ext/Bone/Pos``), the sender's time (``/VMC/Ext/T``), and what the
+same programs send to the driver Virtual Motion Tracker (:mod:`.vmt`). It ignores
 the state of tracking (``/VMC/Ext/OK``): Virtual Motion Capture reports "lost" there for all of its
 devices as soon as one of them is, or if there are only bones.
 """
@@ -25,6 +26,7 @@ from ..readings import (
     is_in_room,
     normalize_pose,
 )
+from . import vmt
 from .osc import AddressMap, Message, Packet, decode_text, read_packet, write_bundle
 from .osc_layout import Layout, LayoutCache
 from .vmc_bones import BONES, Avatar, Transform
@@ -43,6 +45,7 @@ _BASIC: dict[bytes, object] = {
     # Kind, and whether it is raw.
     **{address.encode(): (kind, False) for kind, address in _ADDRESSES.items()},
     **{f"{address}/Local".encode(): (kind, True) for kind, address in _ADDRESSES.items()},
+    **vmt.ADDRESSES,
 }
 _HANDLERS = AddressMap(_BASIC)
 _DETAIL_HANDLERS = AddressMap(
@@ -147,6 +150,9 @@ class VmcDecoder:
         """Read a device, a shape or the root; return the readings that count."""
         if handler is _SHAPE:
             return [_read_shape(message, time)]
+        if isinstance(handler, vmt.Axes):
+            tracker = vmt.read_tracker(message, handler, time)
+            return [tracker] if tracker else []
         if not isinstance(handler, tuple):
             # The root's name means nothing, and may be empty.
             self._avatar.root = _read_transform(message, message.read_name())

@@ -11,7 +11,6 @@ an error if a thread died or hangs. ``--only vmc`` runs one of them.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import socket
@@ -102,6 +101,17 @@ def vrsystem() -> list[tuple[str, Sequence[object]]]:
 def vrsystem_packets() -> list[bytes]:
     """Packets of nothing but those, all of them in one, and each for itself."""
     return [write_bundle(vrsystem()), *(write_bundle([message]) for message in vrsystem())]
+
+
+def vmt_packets() -> list[bytes]:
+    """Packets for Virtual Motion Tracker, in all axes."""
+    start = (1, 1, 0.0, 0.1, 1.2, 0.3)
+    messages: list[tuple[str, Sequence[object]]] = [
+        ("/VMT/Room/Unity", (*start, 0.0, 0.6, 0.0, 0.8)),
+        ("/VMT/Raw/Driver", (*start, 0.0, 0.6, 0.0, 0.8)),
+        ("/VMT/Room/UEuler", (*start, 10.0, 20.0, 30.0)),
+    ]
+    return [write_bundle(messages), *(write_bundle([message]) for message in messages)]
 
 
 def helper_lines() -> list[bytes]:
@@ -346,12 +356,16 @@ class WatchedAdvertiser:
         with socket.create_connection((advertiser.LOOPBACK, self.advertiser.query_port)) as out:
             out.settimeout(60.0)
             response = b""
-            # It may be answered, and closed, before all of it was sent.
-            with contextlib.suppress(ConnectionError, BrokenPipeError):
+            try:
                 out.sendall(text)
                 out.shutdown(socket.SHUT_WR)
                 while piece := out.recv(65536):
                     response += piece
+            except TimeoutError:
+                raise SystemExit("it hangs") from None
+            except OSError:
+                # It may be answered, and closed, before all of it was sent.
+                pass
         if response and not response.startswith(b"HTTP/1.1 "):
             raise SystemExit(f"not a response: {response[:100]!r}")
         self.answers += response.startswith(b"HTTP/1.1 200")
@@ -384,6 +398,7 @@ def web_requests(count: int, seed: int) -> WatchedAdvertiser:
 RUNS: dict[str, Callable[[int, int], Watched | WatchedAdvertiser]] = {
     **{name: partial(datagrams, name) for name in PROTOCOLS},
     "vmc-details": partial(datagrams, "vmc", details=True),
+    "vmt": partial(datagrams, "vmc", good=vmt_packets()),
     "vrsystem": partial(datagrams, "vrchat", good=vrsystem_packets()),
     "json-tcp": streams,
     "steamvr": partial(streams, good=helper_lines()),

@@ -12,6 +12,7 @@ from tests.core.streaming.fuzz import (
     helper_lines,
     queries,
     streams,
+    vmt_packets,
     vrsystem_packets,
     web_requests,
 )
@@ -53,8 +54,11 @@ def test_hostile_lines_of_the_helper() -> None:
     assert watched.kept > 200
 
 
-def test_hostile_headsets_and_wrists() -> None:
-    watched = datagrams("vrchat", 5000, 7, good=vrsystem_packets())
+@pytest.mark.parametrize(
+    ("protocol", "good"), [("vrchat", vrsystem_packets()), ("vmc", vmt_packets())]
+)
+def test_hostile_poses_of_other_kinds(protocol: ProtocolName, good: list[bytes]) -> None:
+    watched = datagrams(protocol, 5000, 7, good=good)
     assert watched.thread.is_alive()
     watched.stop()
     assert watched.receiver.counters.malformed > 500

@@ -129,6 +129,19 @@ class Performer:
         return min(max(round(time * _RATE), 0), len(self.motion.times) - 1)
 
 
+class WaitingPerformer(Performer):
+    """Stands in the T-pose until told to act.
+
+    Attributes:
+        acts_at: Second at which the performance begins; infinite before somebody has said so.
+    """
+
+    acts_at = math.inf
+
+    def _frame(self, time: float) -> int:
+        return super()._frame(1.0 if time < self.acts_at else STANDING + time - self.acts_at)
+
+
 @cache
 def performer(mounted: bool = True) -> Performer:
     """Return a performer; loading one takes a while."""

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real senders in a real window: start, calibrate, record, bake, stop; nothing is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from zeroconf import ServiceBrowser, ServiceStateChange, Zeroconf
+
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, TRACKERS
+from ssrhmr_core.geometry.scalar import to_matrix
+from tests.core.streaming.emulators.performer import STANDING, WaitingPerformer
+from tests.core.streaming.emulators.senders import (
+    SERIALS,
+    Emulator,
+    SlimeVrVmc,
+    SlimeVrVrchat,
+    VirtualMotionCapture,
+)
+from tests.core.streaming.steamvr.test_steamvr import STAND_IN, device
+from tests.window.conftest import FOLDER, LEFT, Window, escape, free_port
+
+COUNTDOWN = 1.0
+RECORDED = 2.0
+"""Seconds of the performance that are recorded."""
+SLACK = 0.1
+"""Metres by which the character's head may go less, or more, far than the performer's."""
+THREE_POINTS = ("head", "left_hand", "right_hand")
+
+
+class Player(threading.Thread):
+    """Performs over a real socket, at the sender's own rate."""
+
+    def __init__(self, port: int, make: Callable[[WaitingPerformer], Emulator]) -> None:
+        super().__init__(daemon=True)
+        self.body = WaitingPerformer()
+        self._port, self._sender = port, make(self.body)
+        self._began, self._is_over = time.perf_counter(), threading.Event()
+
+    def now(self) -> float:
+        return time.perf_counter() - self._began
+
+    def act(self) -> None:
+        """Begin to act, now."""
+        self.body.acts_at = self.now()
+
+    def acted(self) -> float:
+        """Seconds since then."""
+        return self.now() - self.body.acts_at
+
+    def send(self, out: socket.socket, now: float) -> None:
+        for packet in self._sender.frame(now):
+            # Nobody may listen yet.
+            with contextlib.suppress(ConnectionRefusedError):
+                out.send(packet)
+
+    def run(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.connect(("127.0.0.1", self._port))
+            due = 0.0
+            while not self._is_over.wait(max(due - self.now(), 0.0)):
+                self.send(out, self.now())
+                # A busy machine leaves frames out, as programs do.
+                due = max(due + 1.0 / self._sender.rate, self.now() - 0.1)
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self.join()
+
+
+class SteamVrPlayer(Player):
+    """Lets the stand-in for SteamVR see six devices, whose roles SteamVR knows."""
+
+    ROLES: Mapping[str, tuple[int, dict[str, Any]]] = {
+        "head": (1, {}),
+        "left_hand": (2, {"hand": 1}),
+        "right_hand": (2, {"hand": 2}),
+        "pelvis": (3, {"properties": {"7000": "vive_tracker_waist"}}),
+        "left_foot": (3, {"properties": {"7000": "vive_tracker_left_foot"}}),
+        "right_foot": (3, {"properties": {"7000": "vive_tracker_right_foot"}}),
+    }
+
+    def send(self, out: socket.socket, now: float) -> None:
+        devices = []
+        for role, (kind, more) in self.ROLES.items():
+            position, rotation = self.body.tracker(now, role)
+            turn = np.array(to_matrix(rotation)).reshape(3, 3)
+            matrix = np.column_stack([turn, position]).tolist()
+            values = json.loads(json.dumps(more))
+            devices.append({**device(kind, SERIALS[role], 0.0, **values), "matrix": matrix})
+        state = {"running": True, "events": [], "devices": devices}
+        part = FOLDER / "steamvr.partial"
+        part.write_text(json.dumps(state))
+        part.replace(FOLDER / "steamvr.json")
+
+
+def six_serials(body: WaitingPerformer) -> Emulator:
+    return VirtualMotionCapture(body, bones=False)
+
+
+def three_points(body: WaitingPerformer) -> Emulator:
+    serials = {role: SERIALS[role] for role in THREE_POINTS}
+    return VirtualMotionCapture(body, bones=False, serials=serials)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sender.
+
+    Attributes:
+        protocol: The setting of the panel.
+        make: Makes the sender.
+        roles: The roles that its devices must get by themselves.
+        player: What performs.
+        settings: Other settings of the panel.
+    """
+
+    protocol: str
+    make: Callable[[WaitingPerformer], Emulator]
+    roles: tuple[str, ...] = TRACKERS
+    player: type[Player] = Player
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+CASES = {
+    "vmc six serials": Case("VMC", six_serials),
+    "slimevr vmc 250 hz": Case("VMC", SlimeVrVmc),
+    "three points": Case("VMC", three_points, THREE_POINTS),
+    # It has no hands.
+    "vrchat found by oscquery": Case(
+        *("VRCHAT", SlimeVrVrchat, ("pelvis", "head", "left_foot", "right_foot")),
+        settings={"announce": True},
+    ),
+    "steamvr": Case("STEAMVR", six_serials, player=SteamVrPlayer),
+}
+
+
+@contextlib.contextmanager
+def performing(port: int, case: Case) -> Iterator[Player]:
+    player = case.player(port, case.make)
+    player.start()
+    try:
+        yield player
+    finally:
+        player.stop()
+
+
+def browse(name: str) -> int:
+    """Return the port that a browser of multicast DNS on this computer finds."""
+    found: list[int] = []
+
+    def note(zeroconf: Zeroconf, service_type: str, name: str, state: ServiceStateChange) -> None:
+        if state is ServiceStateChange.Added and wanted in name:
+            info = zeroconf.get_service_info(service_type, name)
+            if info is not None and info.port is not None:
+                found.append(info.port)
+
+    wanted = name
+    browser = Zeroconf(interfaces=["127.0.0.1"])
+    try:
+        ServiceBrowser(browser, "_osc._udp.local.", handlers=[note])
+        limit = time.monotonic() + 60.0
+        while not found and time.monotonic() < limit:
+            time.sleep(0.05)
+    finally:
+        browser.close()
+    return found[0] if found else 0
+
+
+@pytest.fixture(autouse=True)
+def stopped(window: Window) -> Iterator[None]:
+    """A test that fails leaves nothing to the next one."""
+    yield
+    if window.seen()["captures"]:
+        window.key("Escape", 300, 400)
+        window.until(lambda seen: not seen["captures"], "the end")
+
+
+def calibrate(window: Window, roles: tuple[str, ...]) -> None:
+    """Press the button, as somebody who stands in the T-pose; places may decide the roles."""
+    before = window.seen()["calibration"]
+    window.order("operator", name="live_calibrate")
+    seen = window.until(lambda seen: seen["calibration"] != before, "a calibration")
+    assert seen["roles"].keys() >= set(roles), seen["roles"]
+
+
+def check_bake(player: Player, recorded: float) -> None:
+    """Compare how far the head of the character went with the truth."""
+    places = np.array(json.loads((FOLDER / "action.json").read_text())["places"])
+    assert len(places) >= 60 * RECORDED
+    baked = np.ptp(places[:, JOINTS.index("head")], axis=0)
+    times = STANDING + np.arange(0.0, recorded, 1.0 / 60.0)
+    truth = player.body.motion
+    head = truth.at(np.minimum(times, truth.times[-1])).positions()[:, INDEX["head"]]
+    # Blender's Y is the other way round than the core's Z, which makes no difference here.
+    least = np.ptp(head[times - STANDING < RECORDED], axis=0)[[0, 2, 1]]
+    most = np.ptp(head, axis=0)[[0, 2, 1]]
+    print(f"the head went {baked.round(3)} m, the performer's {least.round(3)}, {most.round(3)}")
+    assert (baked > least - SLACK).all() and (baked < most + SLACK).all()
+
+
+def assert_nothing_is_left(window: Window, before: Mapping[str, Any]) -> None:
+    window.order("operator", name="wm.ssrhmr_probe")
+    time.sleep(1.0)
+    after = window.seen()
+    assert after["timers"] == 0 and after["captures"] == 0
+    assert [after[what] for what in LEFT] == [before[what] for what in LEFT]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_start_calibrate_record_bake_stop(name: str, window: Window) -> None:
+    case = CASES[name]
+    if case.player is SteamVrPlayer:
+        shutil.copytree(STAND_IN, FOLDER / "stand_in")
+        window.order("openvr", folder=str(FOLDER / "stand_in"))
+    window.order("protocol", protocol=case.protocol, worn={})
+    window.order("set", values={"countdown": COUNTDOWN, "announce": False, **case.settings})
+    before = window.seen()
+    port = window.port
+    window.order("look")
+    with contextlib.ExitStack() as stack:
+        if case.settings.get("announce"):
+            # The sender knows neither address nor port: it looks for VRChat.
+            window.order("operator", name="live_start")
+            port = browse("VRChat-Client-Blender")
+            assert port == window.port
+        player = stack.enter_context(performing(port, case))
+        if not case.settings.get("announce"):
+            window.order("operator", name="live_start")
+        window.until(lambda seen: seen.get("counters", 0) > 200, "readings")
+        calibrate(window, case.roles)
+        window.order("operator", name="record")
+        window.until(lambda seen: seen["status"]["recording"] > 0, "the recording")
+        player.act()
+        window.until(lambda seen: player.acted() > RECORDED, "the performance")
+        window.picture(f"live {name}")
+        window.order("operator", name="record")
+        recorded = player.acted()
+        window.until(
+            lambda seen: seen["action"] not in (None, before["action"]) and not seen["baking"],
+            "the bake",
+        )
+        escape(window)
+    window.order("read action")
+    window.picture(f"baked {name}")
+    check_bake(player, recorded)
+    assert_nothing_is_left(window, before)
+
+
+def test_two_performers(window: Window) -> None:
+    """Each has a character and a port; one button records both, and each take is baked."""
+    window.order("protocol", protocol="VMC", worn={})
+    window.order("set", values={"countdown": COUNTDOWN, "announce": False})
+    before = window.seen()
+    other = free_port()
+    window.order("partner", protocol="VMC", port=other, countdown=COUNTDOWN)
+    cases = (CASES["vmc six serials"], CASES["slimevr vmc 250 hz"])
+    with contextlib.ExitStack() as stack:
+        players = [
+            stack.enter_context(performing(port, case))
+            for port, case in zip((window.port, other), cases, strict=True)
+        ]
+        for number in (0, 1):
+            window.order("activate", character=number)
+            window.order("operator", name="live_start")
+            window.until(lambda seen: seen.get("counters", 0) > 200, "readings")
+            calibrate(window, TRACKERS)
+        assert window.seen()["captures"] == 2
+        window.order("operator", name="record")
+        window.until(lambda seen: seen["status"]["recording"] > 0, "the recording")
+        for player in players:
+            player.act()
+        window.until(lambda seen: players[0].acted() > RECORDED, "the performance")
+        window.picture("live two performers")
+        window.order("operator", name="record")
+        recorded = players[0].acted()
+        window.until(
+            lambda seen: (
+                "Partner" in seen["actions"]
+                and seen["actions"].get("Hero") not in (None, before["action"])
+                and not seen["baking"]
+            ),
+            "both bakes",
+        )
+        escape(window)
+    window.order("read action")
+    check_bake(players[0], recorded)
+    window.order("remove partner")
+    assert_nothing_is_left(window, before)
+    # The first character is alone again, with its own settings.
+    window.order("protocol", protocol="VMC", worn={})
+    assert window.seen()["actions"].keys() == {"Hero"}
