@@ -91,9 +91,9 @@ _OFFSET_SHARES = np.array(
         (0.05, 0.05, 0.35),
     ]
 )
-"""The same for the offset of each of the six along its joint's axes (left, up, to the front) on a body
-that is known. Heights follow from a standing body; takes show pelvis and head better than feet,
-which roll and slide. These shares are the best ones on fifty takes of the training list."""
+"""The same for the offset of each of the six along its joint's axes (left, up, to the front) on a
+body that is known. Heights follow from a standing body; takes show pelvis and head better than
+feet, which roll and slide. These shares are the best ones on fifty takes of the training list."""
 _ROTATION_SHARES = np.array([0.5, 1.0, 0.5, 0.5, 0.3, 0.3])
 """The same for rotations, which nothing trades with."""
 _MEASURED_SHARE = 0.35
