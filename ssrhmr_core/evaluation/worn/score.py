@@ -89,6 +89,7 @@ def score_worn(
     reconstruct: Callable[[Skeleton, Take], Motion],
     disturb: Callable[[Take], Take] = lambda take: take,
     tracked: np.ndarray | None = None,
+    alter: Callable[[Calibration, Mounts, Skeleton], Calibration] | None = None,
 ) -> WornErrors:
     """Calibrate trackers on a performer, reconstruct a clip with them and compare.
 
@@ -99,6 +100,8 @@ def score_worn(
         reconstruct: Function that returns the motion of a body from takes of its joints.
         disturb: Function that disturbs the trackers of the clip.
         tracked: (6,) bool, which trackers the performer wears; all six by default.
+        alter: Function that changes the calibration, given the true mounts and body: what remains
+            with some of it true shows where errors come from.
     """
     random = np.random.default_rng([number, worn.seed])
     body = truth.skeleton
@@ -120,6 +123,8 @@ def score_worn(
         how = MovementOptions(guided=worn.evidence == "movement")
         result = calibrate_from_movement(body, reference, movement, calibration, how)
         calibration, refined = result.calibration, result.refined
+    if alter:
+        calibration = alter(calibration, mounts, body)
     result_motion = reconstruct(calibration.performer or body, calibration.apply(take))
     return _compare(truth, take, mounts, calibration, result_motion, refined)
 

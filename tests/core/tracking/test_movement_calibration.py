@@ -18,6 +18,7 @@ from ssrhmr_core.evaluation.worn.movement import (
     hold_reference,
     make_guided_movement,
 )
+from ssrhmr_core.tracking import movement_calibration
 from ssrhmr_core.tracking.calibration import (
     Calibration,
     CalibrationOptions,
@@ -247,3 +248,49 @@ def test_a_calibration_with_swapped_trackers_is_not_refined() -> None:
     swapped = replace(own.calibration, swapped=("hands",), warnings=("exchange the trackers",))
     result = calibrate_from_movement(own.body, own.reference, own.movement, swapped)
     assert_kept(result, swapped, "exchange the trackers")
+
+
+def take_with_shares(
+    monkeypatch: pytest.MonkeyPatch, offsets: float, rotations: float
+) -> tuple[Session, Calibration]:
+    """Return a session and its calibration from a take that goes some shares of the way."""
+    monkeypatch.setattr(movement_calibration, "UNGUIDED", movement_calibration.GUIDED)
+    monkeypatch.setattr(movement_calibration, "_OFFSET_SHARES", np.full((6, 3), offsets))
+    monkeypatch.setattr(movement_calibration, "_ROTATION_SHARES", np.full(6, rotations))
+    monkeypatch.setattr(movement_calibration, "_LARGEST_STEP", 10.0)
+    own = session(0)
+    how = MovementOptions(guided=False)
+    result = calibrate_from_movement(own.body, own.reference, own.movement, own.calibration, how)
+    assert result.refined
+    return own, result.calibration
+
+
+@pytest.mark.parametrize("share", (0.0, 1.0))
+def test_the_shares_of_takes_run_from_the_pose_to_the_fit(
+    monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    own, result = take_with_shares(monkeypatch, share, share)
+    expected = own.refine().calibration if share else own.calibration
+    np.testing.assert_allclose(result.mount_offsets, expected.mount_offsets, atol=1e-5)
+    same = np.abs((result.mount_rotations * expected.mount_rotations).sum(-1))
+    np.testing.assert_allclose(same, 1.0, atol=1e-6)
+
+
+def test_joints_of_takes_turn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, result = take_with_shares(monkeypatch, 0.0, 0.7)
+    np.testing.assert_allclose(result.mount_offsets, own.calibration.mount_offsets, atol=1e-6)
+    same = np.abs((result.mount_rotations * own.calibration.mount_rotations).sum(-1))
+    assert same.min() < 0.9999
+
+
+def test_a_take_moves_no_joint_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, how = session(2), MovementOptions(guided=False)
+    farthest = []
+    for largest in (0.03, 0.008):
+        monkeypatch.setattr(movement_calibration, "_LARGEST_STEP", largest)
+        result = calibrate_from_movement(
+            own.body, own.reference, own.movement, own.calibration, how
+        )
+        moved = result.calibration.mount_offsets - own.calibration.mount_offsets
+        farthest.append(np.linalg.norm(moved, axis=-1).max())
+    assert farthest[1] < 0.008 < farthest[0] < 0.03
