@@ -233,7 +233,7 @@ def predict(
     )
 
     starts = xp.concatenate([hip_positions(hips, skeleton), shoulders], -2)
-    targets = ends[..., _ENDS, :]
+    targets, turned = ends[..., _ENDS, :], rotations[..., _LIMB_TRACKERS, :, :]
     arms = xp.concatenate([clavicles[..., None, :, :], generated[..., _FREE_ARMS, :, :]], -3)
     carriers = xp.stack([hips, hips, chest, chest], -3)
     limbs = _limb_stage(
@@ -241,7 +241,7 @@ def predict(
         _LimbInputs(
             carriers=carriers,
             aims=(targets - starts) / expand_size(size, 2),
-            ends=rotations[..., _LIMB_TRACKERS, :, :],
+            ends=turned,
             bones=body.limbs,
             latents=latent[..., TORSO_LATENT:].reshape(*latent.shape[:-1], len(LIMBS), LIMB_LATENT),
             generated=xp.concatenate([generated[..., _FREE_LEGS, :, :], arms], -4),
@@ -251,7 +251,7 @@ def predict(
         ),
     )
     parts = (learned_spine, learned_clavicles, limbs.uppers, limbs.lowers, limbs.toes)
-    uppers, lowers, toes = meet_ends(limbs, starts, targets, skeleton, measured)
+    uppers, lowers, toes = meet_ends(limbs, starts, targets, turned, skeleton, measured)
     solved = (spine, clavicles, uppers, lowers, toes)
     return Prediction(rotations, generated, parts, solved, hidden)
 

@@ -456,6 +456,16 @@ def aim_limbs(
     )
 
 
+def upper_trust(measured: Measured) -> Array:
+    """Return the trust (..., 4, 1) in the measured rotations of thighs and upper arms."""
+    return measured.rotation_trust[..., _UPPERS, :]
+
+
+def lower_trust(measured: Measured) -> Array:
+    """Return the trust (..., 4, 1) in the measured rotations of shins and forearms."""
+    return measured.rotation_trust[..., _LOWERS, :]
+
+
 def _upper_bones(skeleton: SolverSkeleton) -> Array:
     """Return the offsets (..., 4, 3) of knees and elbows."""
     return skeleton.limb_directions[..., 0, :] * skeleton.upper_lengths
