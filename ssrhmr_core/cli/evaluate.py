@@ -151,6 +151,8 @@ def run(chosen: argparse.Namespace) -> int:
         _print_worn(figures["pooled"])
     if figures["pooled"]["certainty_spearman"] is not None:
         _print_certainty(figures["pooled"])
+    _print_anatomy(figures["pooled"])
+    _print_low_kinds(figures)
     _print_counts(figures)
     return int(chosen.strict and bool(figures["unreadable"]))
 
@@ -162,6 +164,27 @@ def _print_certainty(pooled: dict[str, Any]) -> None:
         f" that is least certain holds {100.0 * pooled['certainty_worst_tenth_share']:.0f} % of the"
         f" error; expected / true {pooled['certainty_ratio']:.2f}."
     )
+
+
+def _print_anatomy(pooled: dict[str, Any]) -> None:
+    def both(name: str) -> str:
+        return f"{_shown(pooled[name])} % (truth {_shown(pooled[f'{name}_gt'])} %)"
+
+    print(
+        f"Bent backwards by more than 5 degrees: {both('knees_backwards_percent')} of the knees,"
+        f" {both('elbows_backwards_percent')} of the elbows; twisted by more than 90 degrees:"
+        f" {both('forearms_twisted_percent')} of the forearms; out of range:"
+        f" {both('shoulders_out_of_range_percent')} of the shoulders."
+    )
+
+
+def _print_low_kinds(figures: dict[str, Any]) -> None:
+    if figures["low_kinds"]:
+        kinds = (
+            f"{name} {_shown(kind['mpjpe_mm'])} ({kind['frames']} frames)"
+            for name, kind in figures["low_kinds"].items()
+        )
+        print(f"MPJPE mm of low poses: {', '.join(kinds)}.")
 
 
 def _print_table(figures: dict[str, Any]) -> None:

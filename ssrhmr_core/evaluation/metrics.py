@@ -14,6 +14,8 @@ from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS
 from ..geometry.rotations import rotation_angle, transpose
 from ..tracking.foot_planting import TOES, detect_contacts, estimate_floor
 from ..tracking.take import Take
+from .anatomy import Anatomy, measure_anatomy, pool_anatomy, summarize_anatomy
+from .low_poses import LOW_KINDS, RESTING_JOINTS, classify_low, measure_heights
 
 FIRST_FRAME = 42
 """Number of frames left out at the start of a clip, as in the publication (43-frame window)."""
@@ -38,6 +40,9 @@ _CERTAINTY = (
     "certainty_ratio",
 )
 _FEWEST_RANKED = 10
+_LOW = ACTIVITIES.index("low")
+_SUNK = 20.0
+"""Depth in mm from which a joint counts as sunk into the floor."""
 _FEET = tuple([INDEX[f"{side}_ankle"], INDEX[f"{side}_toe"]] for side in ("left", "right"))
 _HORIZONTAL = [0, 2]
 
@@ -61,6 +66,11 @@ class Errors:
             is lost or comes back, for the joint that jumps farthest, mm.
         expected: (F, 22) distances from the truth that the model expected, mm; NaN if it was not
             asked.
+        low_kinds: (F,) index into :data:`LOW_KINDS` of the true body, -1 where it is not low.
+        depths: (F, 8) how far each of :data:`RESTING_JOINTS` is below its place while the true one
+            rests on the floor, mm, negative above it; NaN elsewhere.
+        anatomy: What the joints of the result do.
+        true_anatomy: What the true joints do.
         glitches: Number of frames left out because the truth itself jumps there.
     """
 
@@ -75,6 +85,10 @@ class Errors:
     lost: np.ndarray
     jumps: np.ndarray
     expected: np.ndarray
+    low_kinds: np.ndarray
+    depths: np.ndarray
+    anatomy: Anatomy
+    true_anatomy: Anatomy
     glitches: int
 
 
@@ -105,6 +119,8 @@ def measure_errors(
     angles = rotation_angle(transpose(truth.matrices()) @ result.matrices())
     lost = np.zeros(len(truth), bool) if valid is None else ~valid.all(1)
     changes = np.flatnonzero(np.diff(lost.astype(np.int8))) + 1
+    activities = _activities(true_positions, truth)
+    low = np.where(activities == _LOW, classify_low(true_positions, truth.skeleton), -1)
     return Errors(
         positions=1000.0 * np.linalg.norm(positions - true_positions, axis=-1)[kept],
         rotations=np.degrees(angles)[kept],
@@ -113,19 +129,28 @@ def measure_errors(
         true_jerk=0.01 * np.linalg.norm(_derivative(true_positions, rate, 3), axis=-1)[kept],
         foot_skate=100.0 * _foot_skate(velocity, true_speed, kept),
         foot_depths=1000.0 * _foot_depths(positions, true_positions, truth)[np.tile(kept, 2)],
-        activities=_activities(true_positions, truth)[kept],
+        activities=activities[kept],
         lost=lost[kept],
         jumps=1000.0 * _jumps(positions, true_positions, changes)[kept[changes]],
         expected=1000.0 * expected[kept],
+        low_kinds=low[kept],
+        depths=1000.0 * measure_heights(positions, true_positions, true_speed, truth)[kept],
+        anatomy=measure_anatomy(result).part(kept),
+        true_anatomy=measure_anatomy(truth).part(kept),
         glitches=int(glitches[FIRST_FRAME:].sum()),
     )
 
 
 def pool_errors(errors: Sequence[Errors]) -> Errors:
     """Join the errors of clips, frame after frame."""
-    names = [field.name for field in fields(Errors) if field.name != "glitches"]
-    tables = {name: np.concatenate([getattr(e, name) for e in errors]) for name in names}
-    return Errors(**tables, glitches=sum(e.glitches for e in errors))
+    pooled: dict[str, Any] = {}
+    for name in (field.name for field in fields(Errors)):
+        parts = [getattr(each, name) for each in errors]
+        if name == "glitches":
+            pooled[name] = sum(parts)
+        else:
+            pooled[name] = (pool_anatomy if "anatomy" in name else np.concatenate)(parts)
+    return Errors(**pooled)
 
 
 def summarize_errors(errors: Errors) -> dict[str, Any]:
@@ -144,6 +169,8 @@ def summarize_errors(errors: Errors) -> dict[str, Any]:
         "lost_mpjpe_mm": _mean(errors.positions[errors.lost]),
         "lost_jump_mm": float(errors.jumps.max()) if errors.jumps.size else None,
         **_certainty(errors),
+        **summarize_anatomy(errors.anatomy),
+        **summarize_anatomy(errors.true_anatomy, "_gt"),
         "frames": len(errors.positions),
         "glitch_frames_left_out": errors.glitches,
     }
@@ -181,17 +208,38 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def detail_errors(errors: Errors) -> dict[str, Any]:
-    """Return the MPJPE by joint and by activity, mm."""
-    kinds = {
-        activity: {
-            "mpjpe_mm": _mean(errors.positions[errors.activities == number]),
-            "frames": int(count),
-        }
-        for number, activity in enumerate(ACTIVITIES)
-        if (count := (errors.activities == number).sum())
-    }
+    """Return the MPJPE by joint, by activity and by kind of low pose, and how joints rest, mm."""
     joints = dict(zip(JOINTS, errors.positions.mean(0).tolist(), strict=True))
-    return {"joints": joints, "kinds": kinds}
+    return {
+        "joints": joints,
+        "kinds": _by_kind(errors, ACTIVITIES, errors.activities),
+        "low_kinds": _by_kind(errors, LOW_KINDS, errors.low_kinds),
+        "resting": _resting(errors.depths),
+    }
+
+
+def _by_kind(errors: Errors, names: Sequence[str], numbers: np.ndarray) -> dict[str, Any]:
+    """Return the MPJPE and the number of the frames whose ``numbers`` (F,) stand for each name."""
+    return {
+        name: {"mpjpe_mm": _mean(errors.positions[numbers == number]), "frames": int(count)}
+        for number, name in enumerate(names)
+        if (count := (numbers == number).sum())
+    }
+
+
+def _resting(depths: np.ndarray) -> dict[str, Any]:
+    """Return how far joints that rest on the floor sink into it and float over it, mm."""
+    figures = {}
+    for name, column in zip(RESTING_JOINTS, depths.T, strict=True):
+        depth = column[np.isfinite(column)]
+        if len(depth):
+            figures[name] = {
+                "sunk_p99_mm": _percentile(np.maximum(depth, 0.0), 99),
+                "sunk_over_20_percent": 100.0 * float((depth > _SUNK).mean()),
+                "floating_p99_mm": _percentile(np.maximum(-depth, 0.0), 99),
+                "frames": len(depth),
+            }
+    return figures
 
 
 def _glitches(true_speed: np.ndarray) -> np.ndarray:

@@ -233,7 +233,7 @@ def predict(
     )
 
     starts = xp.concatenate([hip_positions(hips, skeleton), shoulders], -2)
-    targets = ends[..., _ENDS, :]
+    targets, turned = ends[..., _ENDS, :], rotations[..., _LIMB_TRACKERS, :, :]
     both = hips[..., None, :, :], chest[..., None, :, :]
     carriers = xp.concatenate([both[0], both[0], both[1], both[1]], -3)
     limbs = _limb_stage(
@@ -241,7 +241,7 @@ def predict(
         _LimbInputs(
             carriers=carriers,
             aims=(targets - starts) / expand_size(size, 2),
-            ends=rotations[..., _LIMB_TRACKERS, :, :],
+            ends=turned,
             bones=body.limbs,
             latents=latent[..., TORSO_LATENT:].reshape(*latent.shape[:-1], len(LIMBS), LIMB_LATENT),
             axes=_limb_axes(hips, sixes, clavicles),
@@ -251,7 +251,7 @@ def predict(
         ),
     )
     parts = (learned_spine, learned_clavicles, limbs.uppers, limbs.lowers, limbs.toes)
-    uppers, lowers, toes = meet_ends(limbs, starts, targets, skeleton, measured)
+    uppers, lowers, toes = meet_ends(limbs, starts, targets, turned, skeleton, measured)
     solved = (spine, clavicles, uppers, lowers, toes)
     return Prediction(rotations, sixes, parts, solved, hidden)
 

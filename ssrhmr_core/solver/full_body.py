@@ -12,6 +12,7 @@ from ..body.skeleton import JOINTS, TRACKER_JOINTS, TRACKERS
 from ..geometry.arrays import Array, namespace
 from ..geometry.rotations import rotate, transpose
 from . import batched, measured_scalar, scalar
+from .anatomy import keep_in_range
 from .body import (
     ARMS,
     CHEST,
@@ -159,7 +160,8 @@ def solve(
         poles=poles,
     )
     starts = xp.concatenate([hip_positions(hips, skeleton), shoulders], -2)
-    uppers, lowers, toes = meet_ends(limbs, starts, ends[..., _ENDS, :], skeleton, measured)
+    turned = tracker_rotations[..., [limb.tracker for limb in LIMBS], :, :]
+    uppers, lowers, toes = meet_ends(limbs, starts, ends[..., _ENDS, :], turned, skeleton, measured)
     return assemble(tracker_rotations, spine, clavicles, uppers, lowers, toes)
 
 
@@ -196,10 +198,21 @@ def meet_ends(
     limbs: LimbRotations,
     starts: Array,
     targets: Array,
+    turned: Array,
     skeleton: SolverSkeleton,
     measured: Measured | None = None,
 ) -> tuple[Array, Array, Array]:
-    """Close limbs onto their trackers; see :func:`close_limbs` and :func:`aim_limbs`.
+    """Close limbs onto their trackers, within what joints do.
+
+    See :func:`aim_limbs`, :func:`close_limbs` and :func:`ssrhmr_core.solver.anatomy.keep_in_range`.
+
+    Args:
+        limbs: The predicted rotations and bend directions.
+        starts: (..., 4, 3) positions of the first joints.
+        targets: (..., 4, 3) measured positions of the ends.
+        turned: (..., 4, 3, 3) measured rotations of the ends.
+        skeleton: The lengths of the body.
+        measured: What optional trackers measure.
 
     Returns:
         The new rotations of uppers, lowers and toes.
@@ -208,6 +221,7 @@ def meet_ends(
         aim = measured_scalar.aim_limbs if _is_single(limbs.uppers) else aim_limbs
         limbs = aim(limbs, starts, targets, skeleton, measured)
     uppers, lowers = close_limbs(limbs.uppers, limbs.lowers, starts, skeleton, targets, limbs.poles)
+    uppers, lowers = keep_in_range(uppers, lowers, turned, skeleton, measured)
     return uppers, lowers, limbs.toes
 
 

@@ -488,3 +488,13 @@ def measured_rotations(limbs: LimbRotations, measured: Measured) -> tuple[Array,
         measured.rotation(LOWER_ROWS, limbs.lowers),
         measured.rotation(TOE_ROWS, limbs.toes),
     )
+
+
+def upper_trust(measured: Measured) -> Array:
+    """Return the trust (..., 4, 1) in the measured rotations of thighs and upper arms."""
+    return measured.rotation_trust[..., UPPER_ROWS, :]
+
+
+def lower_trust(measured: Measured) -> Array:
+    """Return the trust (..., 4, 1) in the measured rotations of shins and forearms."""
+    return measured.rotation_trust[..., LOWER_ROWS, :]
