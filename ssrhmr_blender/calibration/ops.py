@@ -136,6 +136,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
         calibrate,
         calibrate_to_pose,
         measure_peak_speeds,
+        measures_of,
         warn_of_movement,
     )
     from ssrhmr_core.tracking.reference_pose import ReferencePose
@@ -152,13 +153,21 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     around = max(1, round(_STILL_WINDOW * _frame_rate(scene)))
     take = _read_take(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
     positions, rotations = take.positions[around], take.rotations[around]
-    tracked = take.valid[around]
+    tracked = (take.has_position | take.has_rotation)[around]
+    measures = measures_of(take)
     extras = take.extras_at(around)
     if setup.reference == "CHARACTER":
         joint_positions, joint_rotations = _read_posed_joints(scene, setup, character)
         posed = _pose_extras(scene, setup, character, extras) if extras else None
         calibration = calibrate_to_pose(
-            joint_positions, joint_rotations, positions, rotations, skeleton.size, tracked, posed
+            joint_positions,
+            joint_rotations,
+            positions,
+            rotations,
+            skeleton.size,
+            tracked,
+            posed,
+            measures,
         )
     else:
         options = CalibrationOptions(
@@ -167,7 +176,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
             setup.height or None,
             chosen_segments(setup),
         )
-        calibration = calibrate(skeleton, positions, rotations, options, tracked, extras)
+        calibration = calibrate(skeleton, positions, rotations, options, tracked, extras, measures)
     speeds = measure_peak_speeds(take, float(take.times[around]), _STILL_WINDOW)
     body = calibration.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.
