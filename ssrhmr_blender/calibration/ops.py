@@ -99,6 +99,10 @@ class SSRHMR_OT_swap_trackers(bpy.types.Operator):
         items=(
             ("HANDS", "Hands", "Swap the trackers of the hands"),
             ("FEET", "Feet", "Swap the trackers of the feet"),
+            ("SHOULDERS", "Shoulders", "Swap the trackers of the shoulders"),
+            ("ELBOWS", "Elbows", "Swap the trackers of the elbows"),
+            ("KNEES", "Knees", "Swap the trackers of the knees"),
+            ("TOES", "Toes", "Swap the trackers of the toes"),
         ),
         translation_context=CONTEXT,
     )
@@ -106,10 +110,13 @@ class SSRHMR_OT_swap_trackers(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Swap them, and calibrate again if there was a calibration."""
         setup = setup_of(scene_of(context))
-        part = {"HANDS": "hand", "FEET": "foot"}[self.pair]
+        part = {"FEET": "foot"}.get(self.pair, self.pair[:-1].lower())
         left, right = setup.tracker(f"left_{part}"), setup.tracker(f"right_{part}")
         calibrated = bool(setup.calibration)
         left.object, right.object = right.object, left.object
+        # What a device measures and where it is strapped goes with it.
+        left.measures, right.measures = right.measures, left.measures
+        left.segment, right.segment = right.segment, left.segment
         _swap_devices(scene_of(context), f"left_{part}", f"right_{part}")
         if calibrated and left.object is not None and right.object is not None:
             return addon_operators().calibrate()
