@@ -39,6 +39,7 @@ from .tracking.gap_filling import ANCHORS, GapFiller
 from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.live_extras import LiveExtras
 from .tracking.one_euro import OneEuro
+from .tracking.part_readings import guess_rotations
 from .tracking.take import Take, TrackerError
 from .tracking.untracked_feet import FootStepper
 
@@ -189,6 +190,8 @@ class Reconstructor:
         rotations: np.ndarray,
         valid: np.ndarray | None = None,
         extras: ExtraReadings | None = None,
+        placed: np.ndarray | None = None,
+        turned: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Reconstruct the next frame, 1/60 s after the last one.
 
@@ -201,13 +204,16 @@ class Reconstructor:
             rotations: (6, 4) rotations of the tracked joints.
             valid: (6,) bool, False for trackers without a reading; None if all have one.
             extras: One frame of calibrated readings of optional trackers; None if there are none.
+            placed: (6,) bool, which trackers that are not valid have a position all the same; None
+                if none has.
+            turned: (6,) bool, which of them have a rotation.
 
         Returns:
             Global rotations (22, 4) and the position (3,) of the hips. Even the first frame of a
             take is a full pose: the body counts as having stood still before it.
         """
         valid = np.ones(6, bool) if valid is None else np.asarray(valid, bool)
-        tracked = self._track(positions, rotations, valid, extras)
+        tracked = self._track(positions, rotations, valid, extras, placed, turned)
         posed = self._poser.frame(tracked)
         self.expected_errors = None if posed.errors is None else posed.errors[0] * self._unit
         quats, root = posed.rotations, tracked.positions[:, 0] * self._unit
@@ -228,8 +234,16 @@ class Reconstructor:
         self.reset()
         frames, believed = [], np.empty_like(take.valid)
         for frame, valid in enumerate(take.valid):
-            extras = take.extras_at(frame)
-            frames.append(self._track(take.positions[frame], take.rotations[frame], valid, extras))
+            halves = (None if half is None else half[frame] for half in (take.placed, take.turned))
+            frames.append(
+                self._track(
+                    take.positions[frame],
+                    take.rotations[frame],
+                    valid,
+                    take.extras_at(frame),
+                    *halves,
+                )
+            )
             believed[frame] = self.believed
         self.reset()
         tracked = TrackedFrames(
@@ -248,27 +262,52 @@ class Reconstructor:
         rotations: np.ndarray,
         valid: np.ndarray,
         extras: ExtraReadings | None,
+        placed: np.ndarray | None,
+        turned: np.ndarray | None,
     ) -> TrackedFrames:
         """Return one frame of trackers, complete and clean as far as earlier frames allow."""
         positions = np.asarray(positions, np.float32)
         rotations = np.asarray(rotations, np.float32)
         if not self._is_metric:
             positions = positions / self._unit
-        valid = self._detector.frame(positions, rotations, valid, self._gap_filler)
+        halves = self._read_halves(positions, rotations, valid, placed, turned)
+        if halves is None:
+            has_position = valid = self._detector.frame(
+                positions, rotations, valid, self._gap_filler
+            )
+            positions, rotations = self._filter.frame(positions, rotations, valid)
+            placed = turned = None
+        else:
+            positions, rotations = halves.positions[0], halves.rotations[0]
+            believed = self._detector.frame(
+                positions, rotations, halves.has_position[0], self._gap_filler
+            )
+            valid, turned = halves.valid[0] & believed, halves.turned
+            turned = np.zeros_like(valid) if turned is None else turned[0]
+            placed = believed & ~valid
+            has_position = believed
+            positions, rotations = self._filter.frame(
+                positions, rotations, has_position, valid | turned
+            )
         self.believed = valid
         is_complete = all(valid.tolist())
         if is_complete:
             self._missing = _NOTHING_MISSING
         else:
-            self._missing = np.where(valid, 0.0, self._missing + 1.0 / MODEL_RATE)
-        positions, rotations = self._filter.frame(positions, rotations, valid)
+            self._missing = np.where(has_position, 0.0, self._missing + 1.0 / MODEL_RATE)
         matrices = from_quat(rotations)
         context = self._grow_context(positions, matrices, valid)
-        positions, matrices = self._gap_filler.frame(positions, matrices, valid, context)
+        positions, matrices = self._gap_filler.frame(
+            positions, matrices, valid, context, placed, turned
+        )
         if self.options.preset == "ssrhmr":
-            self._worn |= valid & self._counting
-            positions, matrices = self._foot_stepper.frame(positions, matrices, self._worn)
-        measured = self._measure_frame(extras, positions, valid)
+            self._worn |= has_position & self._counting
+            positions, stepped = self._foot_stepper.frame(positions, matrices, self._worn)
+            # A foot of which the rotation alone is measured steps, and keeps that.
+            matrices = (
+                stepped if turned is None else np.where(turned[:, None, None], matrices, stepped)
+            )
+        measured = self._measure_frame(extras, positions, has_position)
         return TrackedFrames(
             positions[None]
             if is_complete
@@ -278,6 +317,40 @@ class Reconstructor:
             self._missing[None].astype(np.float32, copy=False),
             measured,
         )
+
+    def _read_halves(
+        self,
+        positions: np.ndarray,
+        rotations: np.ndarray,
+        valid: np.ndarray,
+        placed: np.ndarray | None,
+        turned: np.ndarray | None,
+    ) -> Take | None:
+        """Return a frame of which some readings are halves, with numbers everywhere, as a take.
+
+        Args:
+            positions: (6, 3) positions in the units of the body.
+            rotations: (6, 4) rotations.
+            valid: (6,) bool.
+            placed: (6,) bool, as in :meth:`frame`.
+            turned: (6,) bool, as in :meth:`frame`.
+
+        Returns:
+            One frame; None if no reading is a half.
+        """
+        if placed is None and turned is None:
+            return None
+        frame = Take(
+            np.zeros(1),
+            positions[None],
+            rotations[None],
+            valid[None],
+            placed=None if placed is None else placed[None],
+            turned=None if turned is None else turned[None],
+        )
+        if not frame.is_partial:
+            return None
+        return guess_rotations(_without_unmeasured(frame))
 
     def _measure_frame(
         self, extras: ExtraReadings | None, positions: np.ndarray, believed: np.ndarray
@@ -410,7 +483,7 @@ class Reconstructor:
             clock.positions,
             quat.to_matrix(clock.rotations).astype(np.float32),
             context,
-            seconds_missing(raw.valid, MODEL_RATE),
+            seconds_missing(raw.has_position, MODEL_RATE),
             self._measure(clock),
         )
         # Joining the parts of an hour at the end would take all of them twice.
@@ -465,6 +538,8 @@ class Reconstructor:
         if self._unit != 1.0:
             extras = take.extras.scaled(float(1.0 / self._unit)) if take.extras else None
             take = replace(take, positions=take.positions / self._unit, extras=extras)
+        if take.is_partial:
+            take = guess_rotations(_without_unmeasured(take))
         cleaned = mark_dropouts(take, self._body)
         self._ignored = find_ignored_extras(take, cleaned)
         take = smooth(cleaned, self.options.smoothing)
@@ -522,17 +597,23 @@ class Reconstructor:
         missing = [
             name for name, valid in zip(TRACKERS, take.valid.any(0), strict=True) if not valid
         ]
-        if not take.valid[:, ANCHORS].any():
+        has_position = take.has_position
+        if not has_position[:, ANCHORS].any():
             raise TrackerError(
                 f"never seen in this take: {' and '.join(TRACKERS[a] for a in ANCHORS)}: one of"
                 " them is needed, record again"
             )
         if self.options.preset == "ssrhmr":
-            worn = take.valid.any(0) & self._counting
-            filled = self._foot_stepper.clip(self._gap_filler.clip(take, context), worn)
-            if filled.extras is None or take.valid.all():
+            worn = has_position.any(0) & self._counting
+            whole = self._gap_filler.clip(take, context)
+            filled = self._foot_stepper.clip(whole, worn)
+            if take.turned is not None:
+                turned = take.turned[..., None]
+                rotations = np.where(turned, whole.rotations, filled.rotations)
+                filled = replace(filled, rotations=rotations)
+            if filled.extras is None or has_position.all():
                 return filled
-            attached = self._attach(filled.positions, ~take.valid, self._measure(filled))
+            attached = self._attach(filled.positions, ~has_position, self._measure(filled))
             return replace(filled, positions=attached)
         if missing:
             raise TrackerError(
@@ -549,6 +630,17 @@ class Reconstructor:
         return self._poser.meet(
             result, trackers.positions, trackers.rotations, self._measure(trackers)
         )
+
+
+def _without_unmeasured(take: Take) -> Take:
+    """Return a take with the origin and no rotation where these are not measured."""
+    identity = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+    positions = np.where(take.has_position[..., None], take.positions, np.float32(0.0))
+    return replace(
+        take,
+        positions=positions.astype(np.float32),
+        rotations=np.where(take.has_rotation[..., None], take.rotations, identity),
+    )
 
 
 def _transfer_changes(take: Take, raw: Take, clock: Take, times: np.ndarray) -> Take:
@@ -571,4 +663,6 @@ def _transfer_changes(take: Take, raw: Take, clock: Take, times: np.ndarray) -> 
         positions=result.positions + offsets,
         rotations=quat.normalize(quat.mul(changes, result.rotations)).astype(np.float32),
         valid=np.ones_like(result.valid),
+        placed=None,
+        turned=None,
     )

@@ -126,6 +126,7 @@ def _read_trackers(
     take = take_from_samples(worlds[:, : len(keys)], sampled, plan.rate, names, plan.wearing)
     if len(take) > 1:
         _check_moving(take, names, animated)
+        plan.note_unturned(take)
     if still is not None:
         return take, _repeat(still, -(-len(sampled) // between))
     # A view would keep all of the trackers' transforms.
@@ -165,14 +166,14 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     import numpy as np
 
     from ssrhmr_core.formats.trackers_csv import load_trackers
-    from ssrhmr_core.tracking.subsets import find_positions_only, rotate_positions_only
+    from ssrhmr_core.tracking.part_readings import mark_constant_parts
 
     setup = setup_of(scene)
     armature = check_character(setup)
     plan = BakePlan(scene, setup, armature, path.stem, start)
     take = load_trackers(path)
-    # As the session that recorded and calibrated them did.
-    take = rotate_positions_only(take, find_positions_only(take))
+    # Recordings of earlier versions have a rotation that never changes where there is none.
+    take = mark_constant_parts(take)
     began = take.times[0]
     seconds = take.times - began
     unit = metre(scene)

@@ -209,7 +209,8 @@ class BakePlan:
         """Report trackers that a take has and that were not there when it was calibrated."""
         from ssrhmr_core.tracking.subsets import roles_in
 
-        roles = roles_in(take.valid.any(0) & ~self.calibration.tracked)
+        seen = (take.has_position | take.has_rotation).any(0)
+        roles = roles_in(seen & ~self.calibration.worn)
         mounts = self.calibration.extras
         calibrated = mounts.worn if mounts is not None else ()
         worn = take.extras.worn if take.extras is not None else ()
@@ -219,6 +220,16 @@ class BakePlan:
             self.report.notes.append(
                 f"{labels} was not calibrated and does not count: calibrate again with it"
             )
+
+    def note_unturned(self, take: Take) -> None:
+        """Report trackers that move without ever turning."""
+        from ssrhmr_core.tracking.part_readings import find_unturned
+
+        self.report.notes += [
+            f"{TRACKER_LABELS[role]} never turns: if it has no rotation, choose Position Only for"
+            " it in More Trackers and calibrate again"
+            for role in find_unturned(take)
+        ]
 
     def note_ignored(self) -> None:
         """Report optional trackers that the reconstruction did not believe."""

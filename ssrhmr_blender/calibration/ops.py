@@ -99,6 +99,10 @@ class SSRHMR_OT_swap_trackers(bpy.types.Operator):
         items=(
             ("HANDS", "Hands", "Swap the trackers of the hands"),
             ("FEET", "Feet", "Swap the trackers of the feet"),
+            ("SHOULDERS", "Shoulders", "Swap the trackers of the shoulders"),
+            ("ELBOWS", "Elbows", "Swap the trackers of the elbows"),
+            ("KNEES", "Knees", "Swap the trackers of the knees"),
+            ("TOES", "Toes", "Swap the trackers of the toes"),
         ),
         translation_context=CONTEXT,
     )
@@ -106,10 +110,13 @@ class SSRHMR_OT_swap_trackers(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Swap them, and calibrate again if there was a calibration."""
         setup = setup_of(scene_of(context))
-        part = {"HANDS": "hand", "FEET": "foot"}[self.pair]
+        part = {"FEET": "foot"}.get(self.pair, self.pair[:-1].lower())
         left, right = setup.tracker(f"left_{part}"), setup.tracker(f"right_{part}")
         calibrated = bool(setup.calibration)
         left.object, right.object = right.object, left.object
+        # What a device measures and where it is strapped goes with it.
+        left.measures, right.measures = right.measures, left.measures
+        left.segment, right.segment = right.segment, left.segment
         _swap_devices(scene_of(context), f"left_{part}", f"right_{part}")
         if calibrated and left.object is not None and right.object is not None:
             return addon_operators().calibrate()
@@ -136,6 +143,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
         calibrate,
         calibrate_to_pose,
         measure_peak_speeds,
+        measures_of,
         warn_of_movement,
     )
     from ssrhmr_core.tracking.reference_pose import ReferencePose
@@ -152,13 +160,21 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
     around = max(1, round(_STILL_WINDOW * _frame_rate(scene)))
     take = _read_take(scene, trackers, np.arange(-around, around + 1) + setup.calibration_frame)
     positions, rotations = take.positions[around], take.rotations[around]
-    tracked = take.valid[around]
+    tracked = (take.has_position | take.has_rotation)[around]
+    measures = measures_of(take)
     extras = take.extras_at(around)
     if setup.reference == "CHARACTER":
         joint_positions, joint_rotations = _read_posed_joints(scene, setup, character)
         posed = _pose_extras(scene, setup, character, extras) if extras else None
         calibration = calibrate_to_pose(
-            joint_positions, joint_rotations, positions, rotations, skeleton.size, tracked, posed
+            joint_positions,
+            joint_rotations,
+            positions,
+            rotations,
+            skeleton.size,
+            tracked,
+            posed,
+            measures,
         )
     else:
         options = CalibrationOptions(
@@ -167,7 +183,7 @@ def _calibrate(context: bpy.types.Context, setup: SSRHMR_Setup) -> None:
             setup.height or None,
             chosen_segments(setup),
         )
-        calibration = calibrate(skeleton, positions, rotations, options, tracked, extras)
+        calibration = calibrate(skeleton, positions, rotations, options, tracked, extras, measures)
     speeds = measure_peak_speeds(take, float(take.times[around]), _STILL_WINDOW)
     body = calibration.performer or skeleton
     # Speeds of a scene in other units mean what they mean on an adult.

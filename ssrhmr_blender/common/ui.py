@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 _LETTER = 7.0
 """Mean width of a letter of Blender's interface font, in pixels at a scale of one."""
-SWAP_LABELS = {"hands": "Swap Hands", "feet": "Swap Feet"}
+SWAP_LABELS = {
+    "hands": "Swap Hands",
+    "feet": "Swap Feet",
+    "shoulders": "Swap Shoulders",
+    "elbows": "Swap Elbows",
+    "knees": "Swap Knees",
+    "toes": "Swap Toes",
+}
 
 
 class RowList(ListMixin):

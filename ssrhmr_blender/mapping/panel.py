@@ -111,7 +111,10 @@ class SSRHMR_PT_trackers(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         column = layout.column(align=True)
         for role in TRACKERS:
-            column.prop(setup.tracker(role), "object", text=TRACKER_LABELS[role])
+            tracker = setup.tracker(role)
+            column.prop(tracker, "object", text=TRACKER_LABELS[role])
+            if tracker.object is not None and tracker.measures != "BOTH":
+                column.prop(tracker, "measures")
         _draw_missing(layout, context, setup)
         column = layout.column(align=True)
         column.operator("ssrhmr.assign_trackers", icon="EYEDROPPER")
@@ -157,6 +160,11 @@ class SSRHMR_PT_more_trackers(SidebarPanel, bpy.types.Panel):
             column.prop(tracker, "measures")
             if role in SEGMENT_LABELS:
                 draw_segments(column, tracker, SEGMENT_LABELS[role])
+        column = layout.column(align=True, heading="Measures")
+        for role in TRACKERS:
+            tracker = setup.tracker(role)
+            if tracker.object is not None:
+                column.prop(tracker, "measures", text=TRACKER_LABELS[role])
         layout.operator_menu_enum("ssrhmr.trackers_from_armature", "more", icon="ARMATURE_DATA")
         layout.operator("ssrhmr.clear_more_trackers", icon="X")
 

@@ -24,7 +24,7 @@ _CLEANUP = (
 )
 _CONTACTS = ("sensitivity", "gap", "release", "whole_body")
 """How contacts are found; where they are belongs to one take."""
-_WEARING = ("weight",)
+_WEARING = ("weight", "measures")
 _WEARING_EXTRA = ("weight", "segment", "measures")
 _ADJUSTMENT = ("offset", "rotation")
 _CALIBRATION = (

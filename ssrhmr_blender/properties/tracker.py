@@ -131,8 +131,7 @@ class SSRHMR_Tracker(bpy.types.PropertyGroup):
     )
     measures: bpy.props.EnumProperty(
         name="Measures",
-        description="What an optional tracker measures; what it does not measure is left to the"
-        " model",
+        description="What the tracker measures; what it does not measure is left to the model",
         items=(
             ("BOTH", "Position and Rotation", "Where the tracker is, and how it is rotated"),
             ("ROTATION", "Rotation Only", "How it is rotated, as inertial trackers do"),

@@ -268,11 +268,11 @@ def _split_take(take: Take) -> dict[str, _Track]:
         role: _Track(
             take.positions[:, number],
             take.rotations[:, number],
-            take.valid[:, number],
-            take.valid[:, number],
+            take.has_position[:, number],
+            take.has_rotation[:, number],
         )
         for number, role in enumerate(TRACKERS)
-        if take.valid[:, number].any()
+        if (take.has_position | take.has_rotation)[:, number].any()
     }
     extras = take.extras
     if extras is None:

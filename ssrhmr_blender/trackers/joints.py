@@ -12,9 +12,10 @@ from ..animation.actions import curves_of
 from ..common.axes import metre
 from ..common.errors import UserError
 from ..common.validation import SetupError, check_character
-from ..properties.tracker import ALL_TRACKERS, EXTRA_TRACKERS
+from ..properties.tracker import ALL_TRACKERS, EXTRA_TRACKERS, TRACKERS
 from ..rig.reading import read_character
 from .stored_calibration import clear_adjustments, store_assumptions
+from .take import read_wearing
 
 if TYPE_CHECKING:
     from ssrhmr_core.body.skeleton import Skeleton
@@ -105,7 +106,14 @@ def calibrate_to_joints(scene: bpy.types.Scene, setup: SSRHMR_Setup, character: 
         performer = performer.scaled(metre(scene))
     calibration = joint_calibration(character, setup.proportions, performer)
     chosen = [role for role, tracker in setup.tracker_objects().items() if tracker is not None]
-    calibration = replace(calibration, tracked=mask_of(chosen))
+    wearing = read_wearing(setup)
+    placed = [role for role in chosen if role not in wearing.without_position]
+    parts = {role: part for role, part in wearing.halves() if role in chosen}
+    calibration = replace(
+        calibration,
+        tracked=mask_of(placed),
+        measures=tuple(parts.get(role, "pose") for role in TRACKERS),
+    )
     setup.calibration = calibration.to_json()
     store_assumptions(setup, calibration)
     # No pose was compared with anything.
@@ -117,9 +125,11 @@ def use_trackers(setup: SSRHMR_Setup, empties: dict[str, bpy.types.Object]) -> N
     """Choose new objects as the trackers of a setup, and their keys as its range."""
     for role in ALL_TRACKERS:
         setattr(setup, role, empties.get(role))
-        if role in EXTRA_TRACKERS and role in empties:
-            tracker = setup.tracker(role)
-            tracker.measures = _measures(empties[role])
+        if role not in empties:
+            continue
+        tracker = setup.tracker(role)
+        tracker.measures = _measures(empties[role])
+        if role in EXTRA_TRACKERS:
             tracker.segment = "LOWER" if empties[role].get(_SEGMENT) == "LOWER" else "AUTO"
     setup.range = "TRACKERS"
     if setup.reference == "JOINTS":

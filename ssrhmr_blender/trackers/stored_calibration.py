@@ -100,6 +100,7 @@ def store_calibration(
     from ssrhmr_core.body.skeleton import units_per_metre
     from ssrhmr_core.tracking.body_measures import measure_body
     from ssrhmr_core.tracking.calibration import rate_trackers
+    from ssrhmr_core.tracking.extra_calibration import find_swapped_pair
 
     setup.calibration = calibration.to_json()
     setup.fits.clear()
@@ -127,7 +128,8 @@ def store_calibration(
     for number, warning in enumerate(warnings):
         line = setup.warnings.add()
         line.name = readable(warning)
-        if number == 0:
+        line.pair = find_swapped_pair(warning)
+        if number == 0 and calibration.swapped:
             line.pair = ",".join(calibration.swapped)
 
 

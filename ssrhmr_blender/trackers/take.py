@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from ..common.axes import core_axes, split_transforms
 from ..common.errors import UserError
-from ..properties.tracker import EXTRA_TRACKERS, SEGMENT_LABELS, TRACKERS
+from ..properties.tracker import ALL_TRACKERS, EXTRA_TRACKERS, SEGMENT_LABELS, TRACKERS
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.body.extra_trackers import Segment
+    from ssrhmr_core.body.extra_trackers import Measurement, Segment
     from ssrhmr_core.tracking.extra_readings import ExtraReadings
     from ssrhmr_core.tracking.take import Take
 
@@ -27,7 +27,7 @@ class SamplingError(UserError):
 
 @dataclass(frozen=True)
 class Wearing:
-    """How the optional trackers of a setup are worn, and what they measure.
+    """How the trackers of a setup are worn, and what they measure.
 
     Attributes:
         lower: Roles of trackers that sit below their elbow or knee.
@@ -39,10 +39,20 @@ class Wearing:
     without_position: frozenset[str] = frozenset()
     without_rotation: frozenset[str] = frozenset()
 
+    def halves(self) -> list[tuple[str, Measurement]]:
+        """Return those of the six that measure a part of their pose, and which part."""
+        turned: list[tuple[str, Measurement]] = [
+            (role, "rotation") for role in TRACKERS if role in self.without_position
+        ]
+        placed: list[tuple[str, Measurement]] = [
+            (role, "position") for role in TRACKERS if role in self.without_rotation
+        ]
+        return turned + placed
+
 
 def read_wearing(setup: SSRHMR_Setup) -> Wearing:
-    """Return how the optional trackers of a setup are worn."""
-    trackers = {role: setup.tracker(role) for role in EXTRA_TRACKERS}
+    """Return how the trackers of a setup are worn."""
+    trackers = {role: setup.tracker(role) for role in ALL_TRACKERS}
     return Wearing(
         lower=frozenset(role for role in SEGMENT_LABELS if trackers[role].segment == "LOWER"),
         without_position=frozenset(
@@ -79,7 +89,8 @@ def take_from_samples(
         rate: Frames per second.
         trackers: Names of the n objects by role, in the order of ``worlds``. Roles that are not
             among them are never valid in the take. Optional trackers become its extras.
-        wearing: How the optional trackers are worn; above their joints if not given.
+        wearing: How the trackers are worn; if not given, all have poses, and optional ones are
+            above their joints.
 
     Raises:
         SamplingError: if a transform is not a number, or an object is scaled to nothing.
@@ -127,7 +138,8 @@ def build_take(
         positions: (F, n, 3) positions in scene units.
         quats: (F, n, 4) rotations.
         roles: Roles of the n trackers.
-        wearing: How the optional trackers are worn; above their joints if not given.
+        wearing: How the trackers are worn; if not given, all have poses, and optional ones are
+            above their joints.
     """
     import numpy as np
 
@@ -146,7 +158,7 @@ def build_take(
     take.positions[:, columns] = positions[:, main]
     take.rotations[:, columns] = quats[:, main]
     take.valid[:, columns] = True
-    return take
+    return take if wearing is None else take.measuring(wearing.halves())
 
 
 def _read_extras(

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from .skeleton import INDEX
+from .skeleton import INDEX, TRACKERS
 
 Segment = Literal["upper", "lower"]
 """The bone that a tracker at an elbow or a knee sits on: above the joint or below it."""
 
 Measurement = Literal["pose", "position", "rotation"]
 """What a tracker measures: an IMU, for instance, measures only its rotation."""
+_POSE: Measurement = "pose"
+WHOLE_POSES = (_POSE,) * len(TRACKERS)
+"""What six trackers measure that have positions and rotations."""
 
 EXTRA_JOINTS = tuple(
     INDEX[name]

@@ -153,6 +153,20 @@ def roles(text: str) -> tuple[str, ...]:
     return names
 
 
+def halves(text: str) -> tuple[tuple[str, Measurement], ...]:
+    """Read what some of the six trackers measure, ``head:rotation,left_foot:position``."""
+    chosen: dict[str, Measurement] = {}
+    for item in text.split(","):
+        name, _, kind = item.strip().partition(":")
+        measurement = _MEASUREMENTS.get(kind)
+        if name not in TRACKERS or measurement is None:
+            raise argparse.ArgumentTypeError(
+                f"trackers are {', '.join(TRACKERS)}, each followed by :position or :rotation"
+            )
+        chosen[name] = measurement
+    return tuple(chosen.items())
+
+
 def extras(text: str) -> tuple[tuple[str, Measurement], ...]:
     """Read optional trackers, ``elbows,left_knee,chest:rotation``."""
     chosen: dict[str, Measurement] = {}

@@ -14,7 +14,7 @@ from ..evaluation.glitches import CRITERIA, measure_glitches
 from ..evaluation.worn.score import WornTrackers
 from ..files import atomic_write
 from ..formats import MOTION_SUFFIXES, find_motions, load_motion
-from .arguments import add_file_arguments, drop, extras, file_options, noise, roles
+from .arguments import add_file_arguments, drop, extras, file_options, halves, noise, roles
 from .progress import Bar
 
 _COLUMNS = {
@@ -58,6 +58,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=(),
         metavar="TRACKER,...",
         help="leave out all other trackers from the start, as in head,left_hand,right_hand",
+    )
+    parser.add_argument(
+        "--measures",
+        type=halves,
+        default=(),
+        metavar="TRACKER:PART,...",
+        help="let some of the six measure only that, as in head:rotation,left_foot:position",
     )
     parser.add_argument(
         "--extra",
@@ -128,7 +135,12 @@ def run(chosen: argparse.Namespace) -> int:
         _print_glitches(figures)
         return int(chosen.strict and bool(figures["unreadable"]))
     disturbance = Disturbance(
-        chosen.noise[0], chosen.noise[1], tuple(chosen.drop), chosen.only, chosen.extra
+        chosen.noise[0],
+        chosen.noise[1],
+        tuple(chosen.drop),
+        chosen.only,
+        chosen.extra,
+        chosen.measures,
     )
     figures = evaluate(
         find_motions(chosen.paths),

@@ -103,6 +103,7 @@ class Disturbance:
             A tracker that is lost for infinitely long is lost from the start.
         only: The trackers that the performer wears; all six if empty. The others are never valid.
         extras: Optional trackers that the performer wears too, and what each measures.
+        measures: Trackers among the six that measure a position or a rotation alone.
     """
 
     noise_mm: float = 0.0
@@ -110,6 +111,7 @@ class Disturbance:
     lost: tuple[tuple[str, float], ...] = ()
     only: tuple[str, ...] = ()
     extras: tuple[tuple[str, Measurement], ...] = ()
+    measures: tuple[tuple[str, Measurement], ...] = ()
 
     @property
     def tracked(self) -> np.ndarray:
@@ -130,7 +132,8 @@ class Disturbance:
             gone = (take.times >= after) & ~(take.times >= after + seconds)
             valid[gone, TRACKERS.index(tracker)] = False
         extras = self._apply_to_extras(take.extras, random) if take.extras else None
-        return Take(take.times, positions.astype("f4"), rotations.astype("f4"), valid, extras)
+        disturbed = Take(take.times, positions.astype("f4"), rotations.astype("f4"), valid, extras)
+        return disturbed.measuring(self.measures) if self.measures else disturbed
 
     def _apply_to_extras(self, extras: ExtraReadings, random: np.random.Generator) -> ExtraReadings:
         """Return disturbed readings of optional trackers, of which some measure only a part."""

@@ -160,7 +160,7 @@ def recognize_columns(header: Sequence[str], mapping: ColumnMapping) -> Layout:
     complete = {}
     for device, channels in groups.items():
         chosen = _complete_channels(channels, mapping.order)
-        if not chosen and is_optional(device, mapping.devices):
+        if not chosen and _may_be_half(device, mapping.devices):
             chosen = _partial_channels(channels, mapping.order)
         if chosen:
             complete[device] = {**chosen, **_valid_of(channels, single)}
@@ -170,6 +170,15 @@ def recognize_columns(header: Sequence[str], mapping: ColumnMapping) -> Layout:
             " rz and order for angles, or m00 to m23 for matrices"
         )
     return Layout(single["time"], single.get("device"), complete, mapping.order, mapping.devices)
+
+
+def _may_be_half(device: str, devices: Mapping[str, str]) -> bool:
+    """Return whether a device may have columns of a position or of a rotation alone.
+
+    That is a tracker, by its name or by what the user says, in a table without a column of devices.
+    """
+    named = [key for key, name in devices.items() if name.lower() == device.lower()]
+    return role_from_name(named[0] if named else device) is not None
 
 
 def is_optional(device: str, devices: Mapping[str, str]) -> bool:

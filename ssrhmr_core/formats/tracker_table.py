@@ -159,7 +159,7 @@ class _CellReader:
         if "rx" not in self._channels:
             is_turned = is_turned and any(abs(x) > _SMALLEST for x in rotation)
         usable = is_placed and is_turned
-        if self._is_optional:
+        if self._is_optional or self._is_half(position, rotation):
             # One of both is enough.
             usable = is_placed or is_turned
             position = position if is_placed else [math.nan] * 3
@@ -168,6 +168,16 @@ class _CellReader:
             what = "neither a position nor" if self._is_optional else "not a position and"
             raise ValueError(f"{self._name} is marked as valid and is {what} a rotation")
         self._readings.add(time, position + rotation, usable and valid is not False)
+
+    def _is_half(self, position: list[float], rotation: list[float]) -> bool:
+        """Return whether one of the six has a position or a rotation alone.
+
+        Its other half is not a number, or the table has no columns for it. Zeros and numbers far
+        away are what programs write for lost trackers.
+        """
+        halves = (position, rotation)
+        missing = [not half or all(math.isnan(x) for x in half) for half in halves]
+        return missing[0] != missing[1]
 
     def to_track(self) -> Track:
         """Return all that was read."""

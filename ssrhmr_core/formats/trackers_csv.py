@@ -7,7 +7,8 @@ that was not tracked has a row with ``valid`` 0, whose numbers may be ``nan`` or
 
 Optional trackers have rows after the six, with names that also say which bone a tracker at an elbow
 or a knee sits on: ``left_elbow`` (the upper arm) or ``left_forearm``, ``left_knee`` (the thigh) or
-``left_shin``. Their position or their rotation may be ``nan`` where they measure only the other.
+``left_shin``. The position or the rotation of a tracker may be ``nan`` where it measures only the
+other.
 
 A recording of a live feed has one more column, ``device``, the serial or name. Its rows are the
 readings as they came: each with a time of its own, not all trackers at each time, late ones late.
@@ -123,8 +124,19 @@ def save_trackers(path: str | Path, take: Take) -> None:
 def _format_lines(take: Take) -> Iterator[str]:
     yield ",".join(FRAME_COLUMNS) + "\n"
     names: tuple[str, ...] = TRACKERS
-    numbers = np.concatenate([take.positions, take.rotations], axis=-1)
-    valid_frames = take.valid
+    halves = [
+        # Numbers of lost trackers are kept, those of halves that are not measured are not.
+        (take.positions, take.turned),
+        (take.rotations, take.placed),
+    ]
+    numbers = np.concatenate(
+        [
+            values if lacking is None else np.where(lacking[..., None], np.nan, values)
+            for values, lacking in halves
+        ],
+        axis=-1,
+    )
+    valid_frames = take.has_position | take.has_rotation
     if take.extras:
         extra_names, extra_numbers, extra_valid = _tabulate_extras(take.extras)
         names = (*names, *extra_names)
@@ -184,8 +196,8 @@ class Recorder:
         Args:
             time: The time in seconds, kept to a tenth of a microsecond; times need not rise.
             tracker: One of :data:`~ssrhmr_core.formats.columns.TRACKER_NAMES`.
-            position: The position x, y, z in metres; nan where an optional tracker has none.
-            rotation: The quaternion w, x, y, z; nan where an optional tracker has none.
+            position: The position x, y, z in metres; nan where a tracker has none.
+            rotation: The quaternion w, x, y, z; nan where a tracker has none.
             valid: Whether the device was tracked.
             device: The device's serial or name.
 

@@ -16,7 +16,7 @@ from ..geometry.rotations import rotate
 from ..tracking.extra_readings import ExtraReadings
 from ..tracking.reading_buffer import sample
 from ..tracking.roles import assign, role_from_name, segment_from_name
-from ..tracking.take import Take, has_usable_values
+from ..tracking.take import Take, has_usable_rotations, has_usable_values
 from .columns import SECONDS
 from .orientation import rotation_to_y_up
 from .standing import infer_up
@@ -52,8 +52,8 @@ class Track:
     Attributes:
         name: The device.
         times: (N,) float64, in the unit of the file, in any order.
-        positions: (N, 3) in the axes and the unit of the file; nan where an optional tracker has
-            a rotation alone.
+        positions: (N, 3) in the axes and the unit of the file; nan where a tracker has a rotation
+            alone.
         rotations: (N, 4) quaternions w, x, y, z; nan where one has a position alone.
         valid: (N,) bool, False where the device was not tracked.
     """
@@ -288,12 +288,53 @@ def _assemble(tracks: Sequence[Track | None], *, framed: bool) -> Take:
     if not len(times):
         raise ValueError("no readings: nothing was recorded")
     _check_span(float(times[-1] - times[0]))
-    columns = [_column(track, None if framed else times, times) for track in tracks]
+    columns = [_halves(track, None if framed else times, times) for track in tracks]
+    positions, rotations, has_position, has_rotation = (
+        np.stack(values, 1) for values in zip(*columns, strict=True)
+    )
+    valid = has_position & has_rotation
+    # Half of a pose counts where the other half is not a number, not where it is wrong.
     return Take(
         times,
-        np.stack([positions for positions, _, _ in columns], 1),
-        np.stack([rotations for _, rotations, _ in columns], 1),
-        np.stack([valid for _, _, valid in columns], 1),
+        positions,
+        rotations,
+        valid,
+        placed=has_position & np.isnan(rotations).any(-1),
+        turned=has_rotation & np.isnan(positions).any(-1),
+    )
+
+
+def _halves(
+    track: Track | None, wanted: np.ndarray | None, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Positions (F, 3) and rotations (F, 4) of one tracker, and where there are any, (F,) each.
+
+    Either may be missing, and does not take the other one with it; it is nan there.
+
+    Args:
+        track: What was recorded, if anything.
+        wanted: (F,) times to bring it to; None if its own are those of the frames.
+        times: (F,) times of the frames.
+    """
+    if track is None or not len(track.times):
+        positions, rotations, valid = _column(None, wanted, times)
+        return positions, rotations, valid, valid
+    lacks_position = np.isnan(track.positions).any(-1) & ~np.isnan(track.rotations).any(-1)
+    lacks_rotation = np.isnan(track.rotations).any(-1) & ~np.isnan(track.positions).any(-1)
+    if not (track.valid & (lacks_position | lacks_rotation)).any():
+        positions, rotations, valid = _column(track, wanted, times)
+        return positions, rotations, valid, valid
+    placed = replace(track, rotations=np.tile(_IDENTITY, (len(track.times), 1)))
+    turned = replace(track, positions=np.zeros((len(track.times), 3)))
+    positions, _, has_position = _column(placed, wanted, times)
+    _, rotations, has_rotation = _column(turned, wanted, times)
+    has_position = has_position & np.isfinite(positions).all(-1)
+    has_rotation = has_rotation & has_usable_rotations(rotations)
+    return (
+        np.where(has_position[:, None], positions, np.float32(np.nan)),
+        np.where(has_rotation[:, None], rotations, np.float32(np.nan)),
+        has_position,
+        has_rotation,
     )
 
 
@@ -337,12 +378,9 @@ def _assemble_extras(tracks: Mapping[str, Track], times: np.ndarray) -> ExtraRea
         index = EXTRA_TRACKERS.index(role)
         extras.lower[index] = segment_from_name(name) == "lower"
         wanted = None if np.array_equal(track.times, times) else times
-        # Either part may be missing, and must not take the other one with it.
-        placed = replace(track, rotations=np.tile(_IDENTITY, (len(track.times), 1)))
-        turned = replace(track, positions=np.zeros((len(track.times), 3)))
-        columns = _column(placed, wanted, times), _column(turned, wanted, times)
-        extras.positions[:, index], _, extras.has_position[:, index] = columns[0]
-        _, extras.rotations[:, index], extras.has_rotation[:, index] = columns[1]
+        halves = _halves(track, wanted, times)
+        extras.positions[:, index], extras.rotations[:, index] = halves[:2]
+        extras.has_position[:, index], extras.has_rotation[:, index] = halves[2:]
     # Made again, so that values that are not finite count as missing.
     return replace(extras)
 
@@ -391,7 +429,7 @@ def _frame_times(tracks: Sequence[Track | None]) -> np.ndarray:
 
 def _infer_metres(take: Take, declared: bool, notes: list[str]) -> float:
     """Return the length of the unit of positions."""
-    extent = _extent(take.positions, take.valid)
+    extent = _extent(take.positions, take.has_position)
     if extent is None or extent <= _EXTENT:
         return 1.0
     unit = next((name for limit, name in _UNIT_LIMITS if extent < limit), "mm")
@@ -420,7 +458,7 @@ def _extent(positions: np.ndarray, valid: np.ndarray) -> float | None:
 
 def _infer_up(take: Take, declared: bool, notes: list[str]) -> str:
     """Return the up axis."""
-    known = np.where(take.valid[..., None], take.positions.astype(np.float64), np.nan)
+    known = np.where(take.has_position[..., None], take.positions.astype(np.float64), np.nan)
     feet = known[:, list(FOOT_TRACKERS)]
     tracked = np.isfinite(feet)
     middle = np.where(
@@ -448,10 +486,9 @@ def _directions(feet: np.ndarray, pelvis: np.ndarray, head: np.ndarray) -> np.nd
 def _rotate_to_y_up(take: Take, up: str) -> Take:
     rotation = rotation_to_y_up(up)
     rotations = quat.mul(quat.from_matrix(rotation), take.rotations.astype(np.float64))
-    return Take(
-        take.times,
-        rotate(rotation, take.positions).astype(np.float32),
-        rotations.astype(np.float32),
-        take.valid,
-        take.extras.rotated(rotation) if take.extras else None,
+    return replace(
+        take,
+        positions=rotate(rotation, take.positions).astype(np.float32),
+        rotations=rotations.astype(np.float32),
+        extras=take.extras.rotated(rotation) if take.extras else None,
     )

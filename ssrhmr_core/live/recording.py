@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..body.skeleton import TRACKERS
 from ..formats.trackers_csv import Recorder, load_trackers
 from ..streaming.readings import Reading, StreamingError
 from ..tracking.take import Take
@@ -113,8 +112,6 @@ class TakeRecorder:
         """
         if not self._recorder:
             return
-        is_optional = tracker not in TRACKERS
-        has_rotation = reading.has_rotation or not is_optional
         time = reading.time - self._began
         self._first = min(self._first, time)
         self._last = max(self._last, time)
@@ -124,8 +121,8 @@ class TakeRecorder:
                 time,
                 tracker,
                 reading.position if reading.has_position else _MISSING[:3],
-                reading.rotation if has_rotation else _MISSING,
-                reading.valid and (reading.has_position or is_optional),
+                reading.rotation if reading.has_rotation else _MISSING,
+                reading.valid,
                 _escape_formula(reading.device),
             )
         )

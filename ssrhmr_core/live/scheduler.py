@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
 from ..tracking.extra_readings import ExtraReadings
-from ..tracking.reading_buffer import MAX_GAP, SAME_TIME, ReadingBuffer, sample_buffers
+from ..tracking.reading_buffer import MAX_GAP, SAME_TIME, ReadingBuffer, sample_halves
 
 _LEAD = 0.002
 """Seconds by which model frames precede readings: more than the error of their times."""
@@ -119,10 +119,11 @@ class FrameScheduler:
             first = buffer.after(max(self._since, buffer.first))
             begin = max(begin, first.time if first else buffer.newest)
         anchors = [buffers[role] for role in _ANCHORS if role in buffers]
-        if not anchors or not sample_buffers(anchors, np.array([begin]))[2].any():
+        if not anchors or not sample_halves(anchors, np.array([begin]))[2].any():
             # There is nothing to start from. Once started, the body stays where it was seen last.
             valid_readings = [anchor.last_valid for anchor in anchors if anchor.last_valid]
-            if all(reading.time < now - MAX_GAP for reading in valid_readings):
+            placed = [reading for reading in valid_readings if reading.has_position]
+            if all(reading.time < now - MAX_GAP for reading in placed):
                 self.message = NO_ANCHOR
             return False
         self.message = ""
@@ -144,40 +145,33 @@ class FrameScheduler:
 
 def sample_trackers(
     buffers: Mapping[str, ReadingBuffer], times: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sample all six trackers; those without a device are not valid.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sample all six trackers; those without a device have neither position nor rotation.
 
     Args:
         buffers: Readings by role.
         times: (F,) seconds.
 
     Returns:
-        Positions (F, 6, 3), rotations (F, 6, 4) and validity (F, 6).
+        Positions (F, 6, 3), rotations (F, 6, 4), and where there are positions (F, 6) and rotations
+        (F, 6).
     """
-    return sample_buffers([buffers.get(role) for role in TRACKERS], times)
+    return sample_halves([buffers.get(role) for role in TRACKERS], times)
 
 
-def sample_extras(
-    buffers: Mapping[str, ReadingBuffer],
-    times: np.ndarray,
-    positions_only: Collection[str],
-    rotations_only: Collection[str],
-) -> ExtraReadings | None:
+def sample_extras(buffers: Mapping[str, ReadingBuffer], times: np.ndarray) -> ExtraReadings | None:
     """Sample the optional trackers; None if no device is bound to any.
 
     Args:
         buffers: Readings by role.
         times: (F,) seconds.
-        positions_only: Roles of the trackers whose devices have no rotation.
-        rotations_only: Roles of the trackers whose devices have no position.
     """
     roles = [role for role in EXTRA_TRACKERS if role in buffers]
     if not roles:
         return None
     indices = [EXTRA_TRACKERS.index(role) for role in roles]
-    positions, rotations, valid = sample_buffers([buffers[role] for role in roles], times)
+    sampled = sample_halves([buffers[role] for role in roles], times)
     extras = ExtraReadings.empty(len(times))
-    extras.positions[:, indices], extras.rotations[:, indices] = positions, rotations
-    extras.has_position[:, indices] = valid & [role not in rotations_only for role in roles]
-    extras.has_rotation[:, indices] = valid & [role not in positions_only for role in roles]
+    extras.positions[:, indices], extras.rotations[:, indices] = sampled[:2]
+    extras.has_position[:, indices], extras.has_rotation[:, indices] = sampled[2:]
     return extras

@@ -30,7 +30,7 @@ from ..tracking.calibration import (
 from ..tracking.dropout import describe_ignored_extra
 from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
 from ..tracking.roles import name_of_role, segment_from_name
-from ..tracking.subsets import explain_missing, mask_of, rotate_positions_only
+from ..tracking.subsets import explain_missing, mask_of
 from ..tracking.take import Take, TrackerError
 from .recording import RawTake, TakeRecorder
 from .scheduler import MAX_FRAMES, FrameScheduler, sample_extras, sample_trackers
@@ -242,7 +242,7 @@ class LiveSession:
         self._names = {role: name_of_role(role, segment) for role, segment in chosen.items()}
         if self._countdown:
             # Standing in the T-pose shows which device is which, after the countdown has begun.
-            self._message = explain_missing(self._placed_roles())
+            self._message = self._explain_missing()
         self._restart()
 
     def set_props(self, devices: Iterable[str]) -> None:
@@ -356,7 +356,7 @@ class LiveSession:
         if body is None:
             raise TrackerError("choose a character before calibrating")
         # Said at once, while there is time to do something about it.
-        self._message, self._recorder.error = explain_missing(self._placed_roles()), ""
+        self._message, self._recorder.error = self._explain_missing(), ""
         end = self._now + seconds
         self._countdown = _CalibrationCountdown(end, body, options)
 
@@ -473,15 +473,15 @@ class LiveSession:
         role_of = {device: role for role, device in self._roles.items()}
         for reading in readings:
             role = role_of.get(reading.device)
-            # One of the six has a place, or is not there.
-            is_usable = reading.has_position or role not in TRACKERS
             self._buffer_of(reading.device).add(
                 BufferedReading(
                     time=reading.time,
                     position=reading.position,
                     rotation=reading.rotation,
-                    valid=reading.valid and is_usable,
+                    valid=reading.valid,
                     arrival=reading.arrival,
+                    has_position=reading.has_position,
+                    has_rotation=reading.has_rotation,
                 )
             )
             self._note_parts(reading)
@@ -503,13 +503,10 @@ class LiveSession:
             elif without:
                 without.discard(device)
 
-    def _roles_among(self, devices: set[str]) -> set[str]:
-        """Return the roles of those of some devices that are bound."""
-        return {role for role, device in self._roles.items() if device in devices}
-
-    def _placed_roles(self) -> set[str]:
-        """Return the roles whose devices have positions."""
-        return self._roles.keys() - self._roles_among(self._rotations_only)
+    def _explain_missing(self) -> str:
+        """Say what a calibration can do with the devices that are bound."""
+        turned = {role for role, device in self._roles.items() if device in self._rotations_only}
+        return explain_missing(self._roles.keys() - turned, turned)
 
     def _buffer_of(self, device: str) -> ReadingBuffer:
         """Return the readings of a device, bound or not: it may be bound at any time."""
@@ -548,7 +545,7 @@ class LiveSession:
         self._countdown = None
         take = self._sample_take(countdown.sample_times(self._wait))
         try:
-            calibration, speeds = countdown.calibrate(take, mask_of(self._placed_roles()))
+            calibration, speeds = countdown.calibrate(take, mask_of(self._roles))
         except TrackerError as error:
             self._message = f"not calibrated: {error}"
             return
@@ -558,18 +555,18 @@ class LiveSession:
 
     def _sample_take(self, times: np.ndarray) -> Take:
         """Return all six trackers at some times; those without a device are not valid."""
-        positions, rotations, valid = sample_trackers(self._bound, times)
-        positions_only = self._roles_among(self._positions_only)
-        rotations_only = self._roles_among(self._rotations_only)
-        extras = sample_extras(self._bound, times, positions_only, rotations_only)
-        take = Take(
+        positions, rotations, has_position, has_rotation = sample_trackers(self._bound, times)
+        extras = sample_extras(self._bound, times)
+        valid = has_position & has_rotation
+        return Take(
             times,
             positions,
             rotations,
-            valid & ~mask_of(rotations_only),
+            valid,
             replace(extras, lower=self._lower) if extras else None,
+            has_position & ~valid,
+            has_rotation & ~valid,
         )
-        return rotate_positions_only(take, positions_only)
 
     def _take_due_frames(self) -> np.ndarray:
         """Return the times of the model frames that can be computed now."""
@@ -598,6 +595,8 @@ class LiveSession:
                 take.rotations[frame],
                 take.valid[frame],
                 take.extras_at(frame),
+                None if take.placed is None else take.placed[frame],
+                None if take.turned is None else take.turned[frame],
             )
             pose = LivePose(frame_time, rotations, root, take.valid[frame])
             after = self._clock()

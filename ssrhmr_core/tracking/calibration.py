@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.extra_trackers import Segment
+from ..body.extra_trackers import WHOLE_POSES, Measurement, Segment
 from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, TRACKERS, Skeleton
 from .calibration_checks import (
     FLOOR_UNKNOWN,
@@ -68,6 +68,7 @@ _NO_BODY = (
     "the trackers do not look like a standing body at this frame: choose one at which the performer"
     " stands upright, and check the role of each tracker"
 )
+_PELVIS = TRACKERS.index("pelvis")
 _SIZE_SPREAD = 0.1
 """Spread of the logarithm of a size that is estimated about the most probable one."""
 
@@ -98,6 +99,7 @@ def calibrate(
     options: CalibrationOptions = CalibrationOptions(),
     tracked: np.ndarray | None = None,
     extras: ExtraReadings | None = None,
+    measures: Sequence[Measurement] = WHOLE_POSES,
 ) -> Calibration:
     """Calibrate from a frame in which the performer stands still in a reference pose.
 
@@ -114,14 +116,18 @@ def calibrate(
             pelvis will do; :attr:`Calibration.assumed` says what they leave open.
         extras: The optional trackers in that frame. Those that contradict the pose are left out
             with a warning.
+        measures: What each of the six measures: where it is not a position, the place of the
+            tracker does not count, and likewise its rotation.
 
     Raises:
         TrackerError: If there is neither a head nor a pelvis, or if the trackers share one
             position, are not finite, or look nothing like a standing body.
     """
     tracked = all_tracked() if tracked is None else np.asarray(tracked, bool)
-    measured = _check_positions(positions, tracked)
-    frame = _Frame(measured, rotations, tracked, find_front(rotations, tracked), extras)
+    placed, turned = _split_measures(tracked, measures)
+    measured = _check_positions(positions, placed)
+    front = find_front(rotations, turned)
+    frame = _Frame(measured, rotations, placed, front, extras, tuple(measures))
     if options.proportions == "RETARGET":
         return _calibrate_performer(frame, options)
     return _calibrate_body(skeleton, frame, options)
@@ -149,10 +155,17 @@ def calibrate_at_stillest(
             valid for a tenth of a second, or look nothing like a standing body.
     """
     tracked = all_tracked() if tracked is None else np.asarray(tracked, bool)
-    require_anchor(tracked)
+    measures = measures_of(take)
+    require_anchor(_split_measures(tracked, measures)[0])
     stillest = average_stillest(take, tracked)
     calibration = calibrate(
-        skeleton, stillest.positions, stillest.rotations, options, tracked, stillest.extras
+        skeleton,
+        stillest.positions,
+        stillest.rotations,
+        options,
+        tracked,
+        stillest.extras,
+        measures,
     )
     unusable = describe_unusable_extras(take, stillest)
     if unusable:
@@ -160,7 +173,7 @@ def calibrate_at_stillest(
     return calibration, stillest.speeds
 
 
-def calibrate_to_pose(
+def calibrate_to_pose(  # noqa: PLR0913 - two poses, and how the trackers are worn
     joint_positions: np.ndarray,
     joint_rotations: np.ndarray,
     positions: np.ndarray,
@@ -168,6 +181,7 @@ def calibrate_to_pose(
     size: float = ADULT_SIZE,
     tracked: np.ndarray | None = None,
     extras: PosedExtras | None = None,
+    measures: Sequence[Measurement] = WHOLE_POSES,
 ) -> Calibration:
     """Calibrate against a character that was posed where the performer stands.
 
@@ -180,19 +194,23 @@ def calibrate_to_pose(
         tracked: (6,) bool, which trackers the performer wears; all six by default.
         extras: The optional trackers, and the whole character next to them. Those that contradict
             the pose are left out with a warning.
+        measures: What each of the six measures, see :func:`calibrate`.
 
     Raises:
         TrackerError: If a tracker is not finite, or if there is neither a head nor a pelvis.
     """
     tracked = all_tracked() if tracked is None else np.asarray(tracked, bool)
+    tracked, rotates = _split_measures(tracked, measures)
     measured = _require_finite(positions, tracked)
     identity = np.array([1.0, 0.0, 0.0, 0.0])
-    turned = np.where(tracked[:, None], np.asarray(rotations, np.float64), identity)
+    joint_turns = np.asarray(joint_rotations, np.float64)
+    turned = np.where(rotates[:, None], np.asarray(rotations, np.float64), identity)
+    # Those without a rotation are taken to rotate like the pelvis.
+    turned = np.where((tracked & ~rotates)[:, None], joint_turns[_PELVIS], turned)
     inverse = quat.inverse(quat.normalize(turned))
     to_joint = np.where(tracked[:, None], np.asarray(joint_positions, np.float64) - measured, 0.0)
     offsets = quat.mul_vec(inverse, to_joint)
-    mounts = np.asarray(joint_rotations, np.float64)
-    mounts = np.where(tracked[:, None], quat.mul(inverse, mounts), identity)
+    mounts = np.where(rotates[:, None], quat.mul(inverse, joint_turns), identity)
     distances = np.linalg.norm(to_joint, axis=-1)
     extra = ExtraCalibration()
     if extras is not None:
@@ -206,6 +224,7 @@ def calibrate_to_pose(
         tracked=tracked,
         measured=("direction", "floor"),
         extras=extra.mounts,
+        measures=tuple(measures),
     )
 
 
@@ -218,6 +237,7 @@ class _Frame(NamedTuple):
         tracked: (6,) bool, which trackers the performer wears.
         front: Heading that the head or the pelvis shows, radians.
         extras: The optional trackers.
+        measures: What each of the six measures.
     """
 
     positions: np.ndarray
@@ -225,6 +245,7 @@ class _Frame(NamedTuple):
     tracked: np.ndarray
     front: float
     extras: ExtraReadings | None
+    measures: tuple[Measurement, ...]
 
 
 def _calibrate_performer(frame: _Frame, options: CalibrationOptions) -> Calibration:
@@ -286,7 +307,8 @@ def _calibrate_body(
         quat.from_matrix(stance.rotations),
         measured,
         frame.rotations,
-        tracked=frame.tracked,
+        tracked=_worn(frame.tracked, frame.measures),
+        measures=frame.measures,
     )
     scale = 1.0 / stance.size if fit_scale else 1.0
     extra = ExtraCalibration()
@@ -313,6 +335,7 @@ def _calibrate_body(
         measured=known,
         assumed=open_,
         extras=extra.mounts.scaled(scale) if extra.mounts else None,
+        measures=frame.measures,
     )
 
 
@@ -345,6 +368,30 @@ def _place_on_floor(
         rise = stance.size * measure_ankle_height(skeleton) - ankles
         joints = joints + np.array([0.0, rise, 0.0])
     return joints
+
+
+def measures_of(take: Take) -> tuple[Measurement, ...]:
+    """Return what each of the six trackers of a take measures; poses where it has no reading."""
+    whole, placed, turned = (
+        mask.any(0) for mask in (take.valid, take.has_position, take.has_rotation)
+    )
+    half = np.where(placed, "position", np.where(turned, "rotation", "pose"))
+    names: list[Measurement] = np.where(whole, "pose", half).tolist()
+    return tuple(names)
+
+
+def _split_measures(
+    tracked: np.ndarray, measures: Sequence[Measurement]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the trackers (6,) that are worn have a position, and which a rotation."""
+    parts = np.array(measures)
+    return tracked & (parts != "rotation"), tracked & (parts != "position")
+
+
+def _worn(placed: np.ndarray, measures: Sequence[Measurement]) -> np.ndarray:
+    """Return which trackers (6,) are worn, from those that have a position."""
+    worn: np.ndarray = placed | (np.array(measures) == "rotation")
+    return worn
 
 
 def _check_positions(positions: np.ndarray, tracked: np.ndarray) -> np.ndarray:

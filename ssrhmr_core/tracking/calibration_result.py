@@ -10,8 +10,10 @@ from typing import Any, get_args
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.extra_trackers import WHOLE_POSES, Measurement
 from ..body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
 from .extra_mounts import ExtraMounts
+from .part_readings import guess_rotations
 from .subsets import Feature, all_tracked, describe_assumptions, require_anchor
 from .take import Take, TrackerError, has_usable_values
 
@@ -46,10 +48,13 @@ class Calibration:
             trackers; None otherwise.
         floor: Height of the floor at the origin of the trackers' space, and its slopes along X and
             Z: trackers are levelled to it first.
-        tracked: (6,) bool, which trackers the performer wears. The others count as never valid.
+        tracked: (6,) bool, which trackers the performer wears that have a position. The others
+            count as never valid.
         measured: What the reference pose measured, and
         assumed: what it left open, see :func:`ssrhmr_core.tracking.subsets.split_features`.
         extras: How optional trackers are mounted; None if there are none.
+        measures: What each of the six trackers measured when it was calibrated. One that has a
+            position alone is mounted on a body that faces like the pelvis.
     """
 
     mount_rotations: np.ndarray
@@ -64,6 +69,7 @@ class Calibration:
     measured: tuple[Feature, ...] = ()
     assumed: tuple[Feature, ...] = ()
     extras: ExtraMounts | None = None
+    measures: tuple[Measurement, ...] = WHOLE_POSES
 
     @classmethod
     def none(cls) -> Calibration:
@@ -74,7 +80,15 @@ class Calibration:
     @property
     def assumptions(self) -> str:
         """Which trackers are filled in and what is assumed instead; "" if all six are there."""
-        return describe_assumptions(self.tracked, self.assumed)
+        return describe_assumptions(self.tracked, self.assumed, self.measures)
+
+    @property
+    def worn(self) -> np.ndarray:
+        """Which trackers (6,) the performer wears, with or without a position."""
+        return self.tracked | self._measuring("rotation")
+
+    def _measuring(self, part: Measurement) -> np.ndarray:
+        return np.array([measurement == part for measurement in self.measures])
 
     @property
     def mount_distances(self) -> np.ndarray:
@@ -88,16 +102,27 @@ class Calibration:
         """
         if self.floor != _LEVEL:
             take = _level(take, self.floor)
-        rotations = quat.normalize(take.rotations.astype(np.float64))
+        has_position = take.has_position & self.tracked
+        has_rotation = take.has_rotation & self.worn & ~self._measuring("position")
         offsets = np.broadcast_to(self.mount_offsets, take.positions.shape).astype(np.float64)
         mounts = np.broadcast_to(self.mount_rotations, take.rotations.shape).astype(np.float64)
-        positions = self.scale * take.positions + quat.mul_vec(rotations, offsets)
-        joints = Take(
-            take.times,
-            positions.astype(np.float32),
-            quat.mul(rotations, mounts).astype(np.float32),
-            take.valid & self.tracked,
-        )
+        rotations = take.rotations.astype(np.float64)
+        if take.is_partial or self.measures != WHOLE_POSES:
+            rotations = np.where(has_rotation[..., None], rotations, (1.0, 0.0, 0.0, 0.0))
+        rotations = quat.normalize(rotations)
+        joints = replace(
+            take,
+            positions=(self.scale * take.positions).astype(np.float32),
+            rotations=quat.mul(rotations, mounts).astype(np.float32),
+            extras=None,
+        ).with_masks(has_position, has_rotation)
+        placed = joints.placed
+        if placed is not None:
+            joints = guess_rotations(joints)
+            guessed = quat.mul(joints.rotations.astype(np.float64), quat.inverse(mounts))
+            rotations = np.where(placed[..., None], guessed, rotations)
+        carried = self.scale * take.positions + quat.mul_vec(rotations, offsets)
+        joints = replace(joints, positions=carried.astype(np.float32))
         if take.extras is None or self.extras is None:
             return joints
         return replace(joints, extras=self.extras.apply(take.extras, joints, self.scale))
@@ -168,6 +193,7 @@ class Calibration:
                 _read_features(values, "measured"),
                 _read_features(values, "assumed"),
                 ExtraMounts.from_dict(values["extras"]) if values.get("extras") else None,
+                _read_measures(values.get("measures")),
             )
             require_anchor(calibration.tracked)
         except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
@@ -181,6 +207,20 @@ class Calibration:
 def _read_features(values: dict[str, Any], name: str) -> tuple[Feature, ...]:
     """Return the features that a stored calibration lists; earlier versions list none."""
     return tuple(feature for feature in get_args(Feature) if feature in values.get(name, ()))
+
+
+def _read_measures(values: Any) -> tuple[Measurement, ...]:
+    """Return what the six trackers measured; earlier versions had poses only.
+
+    Raises:
+        ValueError: If it is not a measurement of each.
+    """
+    if values is None:
+        return WHOLE_POSES
+    measures = tuple(value for value in values if value in get_args(Measurement))
+    if len(measures) != len(TRACKERS):
+        raise ValueError("not what six trackers measure")
+    return measures
 
 
 def _either(values: dict[str, Any], name: str, former: str) -> Any:
@@ -211,7 +251,7 @@ def _level(take: Take, floor: tuple[float, float, float]) -> Take:
     if extras is not None:
         turned, turned_rotations = _turn(level, height, extras.positions, extras.rotations)
         extras = replace(extras, positions=turned, rotations=turned_rotations)
-    return Take(take.times, positions, rotations, take.valid, extras)
+    return replace(take, positions=positions, rotations=rotations, extras=extras)
 
 
 def _turn(

@@ -90,7 +90,7 @@ def smooth(take: Take, smoothing: Smoothing) -> Take:
         smoothed = smooth(even, smoothing)
         return take if smoothed is even else smoothed
     shared = _SharedNoise.measure(take.positions, take.rotations, take.valid, smoothing)
-    masks = take.valid, take.valid
+    masks = take.has_position, take.has_rotation
     positions, rotations = _smooth_tracks(
         take.positions, take.rotations, masks, rate, smoothing, shared
     )

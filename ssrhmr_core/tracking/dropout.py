@@ -49,7 +49,7 @@ def mark_dropouts(take: Take, body: Skeleton | None = None) -> Take:
         The take with fewer valid readings; the same object if there was nothing to mark.
     """
     cuts = _find_cuts(take)
-    valid = take.valid.copy()
+    valid = take.has_position.copy()
     for tracker in range(valid.shape[1]):
         positions, rotations = take.positions[:, tracker], take.rotations[:, tracker]
         mark_frozen(take.times, positions, rotations, cuts, valid[:, tracker])
@@ -65,7 +65,10 @@ def mark_dropouts(take: Take, body: Skeleton | None = None) -> Take:
             if track.is_suspicious:
                 overreach = measure_overreach(take.positions, tracker, reliable)
                 mark_glitches(track.judged_by_reach(overreach), valid[:, tracker])
-    cleaned = take if (valid == take.valid).all() else replace(take, valid=valid)
+    cleaned = take
+    if not (valid == take.has_position).all():
+        lost = take.has_position & ~valid
+        cleaned = take.with_masks(valid, take.has_rotation & ~lost)
     if take.extras is None:
         return cleaned
     extras = mark_extra_dropouts(cleaned, take.extras, cuts, body)
@@ -98,7 +101,7 @@ def _find_cuts(take: Take) -> np.ndarray:
 
     All trackers of a running body are fast, but none of them leaps from its motion before.
     """
-    needed = count_cut_trackers(int(take.valid.any(0).sum()))
+    needed = count_cut_trackers(int(take.has_position.any(0).sum()))
     cuts = _leap_together(take.positions, LEAP, needed)
     # Between two frames of a scene, its trackers are sampled on their way from one to the other.
     for phase in (0, 1):

@@ -78,6 +78,15 @@ _ONE_PLACE, _ONE_ROTATION = 0.005, 1e-4
 _ON_FLOOR = 0.06
 """Metres on an adult above the soles, below which a tracker lies on the floor."""
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
+_SWAPPED = (
+    "left and right look swapped on the {pair}: exchange the two trackers, then calibrate again."
+    " They are left out until then"
+)
+_UNLIKE = (
+    "left and right do not move like the {pair} they are said to be on: exchange the two trackers"
+    " if they are swapped, or check their straps, then calibrate again. They are left out until"
+    " then"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,15 +300,16 @@ def find_misfits(
     return misfits
 
 
+def find_swapped_pair(warning: str) -> str:
+    """Return the pair that a warning says is swapped, or may be: "elbows"; "" if none."""
+    texts = (_SWAPPED, _UNLIKE)
+    return next((pair for pair in _PAIRS if warning in [t.format(pair=pair) for t in texts]), "")
+
+
 def describe_misfits(misfits: np.ndarray) -> tuple[str, ...]:
     """Return warnings about trackers (9,) that do not move like their limbs."""
     twins = [pair for pair, own in _PAIRS.items() if misfits[list(own)].all()]
-    warnings = [
-        f"left and right do not move like the {pair} they are said to be on: exchange the two"
-        " trackers if they are swapped, or check their straps, then calibrate again. They are left"
-        " out until then"
-        for pair in twins
-    ]
+    warnings = [_UNLIKE.format(pair=pair) for pair in twins]
     for tracker in np.flatnonzero(misfits).tolist():
         name = EXTRA_TRACKERS[tracker]
         if f"{_part_of(name)}s" not in twins:
@@ -515,10 +525,7 @@ def _leave_out_swapped(
         ]
         if (places[left] - places[right]) @ across < 0.0 and all(fits):
             kept[[left, right]] = False
-            warnings.append(
-                f"left and right look swapped on the {pair}: exchange the two trackers, then"
-                " calibrate again. They are left out until then"
-            )
+            warnings.append(_SWAPPED.format(pair=pair))
     return tuple(warnings)
 
 

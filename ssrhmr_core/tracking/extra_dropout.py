@@ -46,7 +46,7 @@ def mark_extra_dropouts(
     overreach = np.zeros(has_position.shape)
     if body is not None:
         overreach = measure_extra_overreach(
-            extras.positions, take.positions, take.valid, measure_extra_reach(body)
+            extras.positions, take.positions, take.has_position, measure_extra_reach(body)
         )
     for tracker, limits in enumerate(EXTRA_LIMITS):
         placed, turned = has_position[:, tracker], has_rotation[:, tracker]

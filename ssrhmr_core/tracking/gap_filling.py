@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gap filling: lost trackers follow the body, and no seam shows at either end.
 
+A tracker of which half is measured keeps that half, and the other one is guessed to fit
+(:mod:`ssrhmr_core.tracking.part_readings`); each half is blended by itself where its source
+changes.
+
 Baking and live use share this code. A lost tracker first continues its motion, then drifts to where
 the model expects it from the other trackers (:mod:`ssrhmr_core.model.tracker_predictor`). When it
 is valid again it is blended back within a quarter of a second, or less than half a second if it is
@@ -13,6 +17,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -26,6 +31,7 @@ from ..geometry.rotations import from_rotvec, heading, rotate, to_rotvec, transp
 from ..model.context import UNKNOWN
 from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
+from .part_readings import PartCompleter, PartReadings
 from .plausibility import TALLEST
 from .take import Take, TrackerError
 
@@ -59,6 +65,7 @@ _KEPT_OUTPUTS = 4
 _CHUNK = 2048
 
 _Pose = tuple[np.ndarray, np.ndarray]
+_Moment = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Positions (..., 3) and rotations (..., 3, 3)."""
 
 
@@ -88,6 +95,7 @@ class GapFiller:
         self._weights, self._offsets = weights, skeleton.offsets
         self._size = np.float32(skeleton.size)
         self._body = solver_skeleton(self._offsets)
+        self._completer = PartCompleter(skeleton)
         self._reach_scale = max(1.0, float(self._size) / (TALLEST * ADULT_SIZE))
         self._tracker_weights = np.clip(np.asarray(tracker_weights, np.float32), 0.0, 1.0)
         self._unaided: GapFiller | None = None
@@ -101,7 +109,10 @@ class GapFiller:
         """Forget the past."""
         if self._unaided:
             self._unaided.reset()
-        self._past: deque[tuple[np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=max(AGO) + 1)
+        self._past: deque[_Moment] = deque(maxlen=max(AGO) + 1)
+        # The same with half readings completed, and the blends of rotations, once there are any.
+        self._completed: deque[_Moment] | None = None
+        self._turn_blends: list[_SourceBlend] | None = None
         self._blends = [_SourceBlend() for _ in TRACKERS]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._is_settled = True
@@ -147,10 +158,14 @@ class GapFiller:
             tracker: Index of the tracker.
         """
         others = np.arange(len(TRACKERS)) != tracker
-        self._past = deque(
-            [(positions, rotations, known & others) for positions, rotations, known in self._past],
-            self._past.maxlen,
-        )
+
+        def forget(past: deque[_Moment]) -> deque[_Moment]:
+            rest = ((positions, rotations, known & others) for positions, rotations, known in past)
+            return deque(rest, past.maxlen)
+
+        self._past = forget(self._past)
+        if self._completed is not None:
+            self._completed = forget(self._completed)
 
     def clip(self, take: Take, context: np.ndarray = UNKNOWN) -> Take:
         """Return the take with all trackers valid.
@@ -162,7 +177,7 @@ class GapFiller:
         if self._unaided is None:
             return self._fill_take(take, context)
         full_weight = self._tracker_weights == 1.0
-        without = replace(take, valid=take.valid & full_weight)
+        without = take.with_masks(take.has_position & full_weight, take.has_rotation & full_weight)
         aided = self._fill_take(take, context)
         unaided = self._unaided.clip(without, context)
         share = self._tracker_weights[:, None]
@@ -182,24 +197,39 @@ class GapFiller:
         """Fill in a take whose valid trackers all count fully."""
         if take.valid.all():
             return take
-        positions, rotations, known = _hold_anchors(
-            take.positions, quat.to_matrix(take.rotations).astype(np.float32), take.valid
-        )
+        matrices = quat.to_matrix(take.rotations).astype(np.float32)
+        read, valid = _split_parts(take.positions, matrices, take.valid, take.placed, take.turned)
+        positions, rotations, known = _hold_anchors(take.positions, matrices, valid)
         filled_positions, filled_rotations = positions.copy(), rotations.copy()
-        rows = np.flatnonzero(~take.valid.all(1))
-        for begin in range(0, len(rows), _CHUNK):
-            part = rows[begin : begin + _CHUNK]
-            past = np.maximum(part[:, None] - np.array(AGO), 0)
-            history = TrackerHistory(
-                positions[past], rotations[past], known[past].astype(np.float32)
+        rows = np.flatnonzero(~valid.all(1))
+        chunks = [rows[begin : begin + _CHUNK] for begin in range(0, len(rows), _CHUNK)]
+
+        def fill(history: _Readings, chosen: np.ndarray) -> None:
+            """Fill in the chosen trackers (F, 6) from a history."""
+            for part in chunks:
+                own = context if context.ndim == 1 else context[part]
+                predicted = self._predict_from(history.before(part), own)
+                lost = chosen[part]
+                filled_positions[part] = np.where(
+                    lost[..., None], predicted[0], filled_positions[part]
+                )
+                filled_rotations[part] = np.where(
+                    lost[..., None, None], predicted[1], filled_rotations[part]
+                )
+
+        real = _Readings(positions, rotations, known)
+        fill(real, ~known)
+        if read is not None:
+            completed = _Readings(
+                *self._completer.complete(filled_positions, filled_rotations, read),
+                known | read.known,
             )
-            own = context if context.ndim == 1 else context[part]
-            predicted = predict_trackers(self._weights, history, self._offsets, self._size, own)
-            lost = ~known[part]
-            filled_positions[part] = np.where(lost[..., None], predicted[0], filled_positions[part])
-            filled_rotations[part] = np.where(
-                lost[..., None, None], predicted[1], filled_rotations[part]
-            )
+            for tracker in np.flatnonzero(read.known.any(0)):
+                fill(
+                    completed.with_own(tracker, real),
+                    read.known & (np.arange(len(TRACKERS)) == tracker),
+                )
+            fill(completed, ~completed.known & read.known.any(1, keepdims=True))
         self.reset()
         for frame in range(len(take)):
             # Copies, because the past is kept while these arrays are overwritten.
@@ -207,7 +237,8 @@ class GapFiller:
                 filled_positions[frame].copy(),
                 filled_rotations[frame].copy(),
                 known[frame],
-                take.valid[frame],
+                valid[frame],
+                None if read is None else read.part(frame),
             )
         self.reset()
         return replace(
@@ -215,6 +246,8 @@ class GapFiller:
             positions=filled_positions,
             rotations=quat.normalize(quat.from_matrix(filled_rotations)).astype(np.float32),
             valid=np.ones_like(take.valid),
+            placed=None,
+            turned=None,
         )
 
     def frame(
@@ -223,6 +256,8 @@ class GapFiller:
         rotations: np.ndarray,
         valid: np.ndarray,
         context: np.ndarray = UNKNOWN,
+        placed: np.ndarray | None = None,
+        turned: np.ndarray | None = None,
     ) -> _Pose:
         """Fill in the next frame.
 
@@ -231,16 +266,24 @@ class GapFiller:
             rotations: (6, 3, 3) rotations.
             valid: (6,) bool.
             context: (64,) context of the performer.
+            placed: (6,) bool, which of the others have a position; None if none has.
+            turned: (6,) bool, which of the others have a rotation; None if none has.
 
         Returns:
             The positions and rotations of all six trackers.
         """
         self._context = context
         if self._unaided is None:
-            return self._fill_frame(positions, rotations, valid)
-        aided = self._fill_frame(positions, rotations, valid)
+            return self._fill_frame(positions, rotations, valid, placed, turned)
+        aided = self._fill_frame(positions, rotations, valid, placed, turned)
+        full_weight = self._tracker_weights == 1.0
         unaided = self._unaided.frame(
-            positions, rotations, valid & (self._tracker_weights == 1.0), context
+            positions,
+            rotations,
+            valid & full_weight,
+            context,
+            None if placed is None else placed & full_weight,
+            None if turned is None else turned & full_weight,
         )
         self._outputs[0] = aided[0]
         share = self._tracker_weights[:, None]
@@ -252,12 +295,20 @@ class GapFiller:
         )
         return unaided[0] + share * (aided[0] - unaided[0]), quat.to_matrix(mixed)
 
-    def _fill_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
+    def _fill_frame(
+        self,
+        positions: np.ndarray,
+        rotations: np.ndarray,
+        valid: np.ndarray,
+        placed: np.ndarray | None,
+        turned: np.ndarray | None,
+    ) -> _Pose:
         """Fill in the next frame, all valid trackers counting fully."""
         if all(valid.tolist()):
             return self._pass_frame(
                 positions.astype(np.float32), rotations.astype(np.float32), valid.copy()
             )
+        read, valid = _split_parts(positions, rotations, valid, placed, turned)
         known = valid.copy()
         positions = np.where(known[:, None], positions, 0.0).astype(np.float32)
         rotations = np.where(known[:, None, None], rotations, 0.0).astype(np.float32)
@@ -269,17 +320,61 @@ class GapFiller:
             # Nothing to judge by: the body stays where it was.
             anchor, positions[anchor], rotations[anchor] = self._anchor
             known[anchor] = True
-        self._past.appendleft((positions, rotations, known))
+        self._note((positions, rotations, known))
         if not known.all():
             predicted = self._predict(np.ones(len(TRACKERS), bool))
             positions = np.where(known[:, None], positions, predicted[0])
             rotations = np.where(known[:, None, None], rotations, predicted[1])
-        return self._settle(positions, rotations, known, valid)
+            if read is not None and self._weights:
+                positions, rotations = self._predict_parts(positions, rotations, known, read)
+        return self._settle(positions, rotations, known, valid, read)
+
+    def _note(self, moment: _Moment) -> None:
+        """Add a moment to the past."""
+        self._past.appendleft(moment)
+        if self._completed is not None:
+            self._completed.appendleft(moment)
+
+    def _predict_parts(
+        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray, read: PartReadings
+    ) -> _Pose:
+        """Predict half measured trackers from all others, and lost ones from them too.
+
+        Args:
+            positions: (6, 3) positions, predicted where they are not known.
+            rotations: (6, 3, 3) the same of rotations.
+            known: (6,) bool, which trackers are known.
+            read: The half readings.
+        """
+        if self._completed is None:
+            self._completed = self._past.copy()
+        completed = self._completer.complete(positions, rotations, read)
+        self._completed[0] = (*completed, known | read.known)
+        real, whole = _Readings.stack(self._past), _Readings.stack(self._completed)
+        positions, rotations = positions.copy(), rotations.copy()
+        for tracker in np.flatnonzero(read.known):
+            own = self._predict_from(whole.with_own(tracker, real), self._context)
+            positions[tracker], rotations[tracker] = own[0][0, tracker], own[1][0, tracker]
+        lost = ~(known | read.known)
+        if lost.any():
+            predicted = self._predict_from(whole, self._context)
+            positions[lost], rotations[lost] = predicted[0][0, lost], predicted[1][0, lost]
+        return positions, rotations
+
+    def _predict_from(self, history: _Readings, context: np.ndarray) -> _Pose:
+        """Predict trackers (F, 6) from what is known of them at all moments of ``AGO``."""
+        return predict_trackers(
+            self._weights,
+            TrackerHistory(history.positions, history.rotations, history.known.astype(np.float32)),
+            self._offsets,
+            self._size,
+            context,
+        )
 
     def _pass_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
         """Take in the next frame, in which nothing is lost: nearly all frames are such ones."""
         self.anchored, self._anchor = True, (PELVIS, positions[PELVIS], rotations[PELVIS])
-        self._past.appendleft((positions, rotations, valid))
+        self._note((positions, rotations, valid))
         return self._settle(positions, rotations, known=valid, valid=valid)
 
     def _predict(self, counted: np.ndarray) -> _Pose:
@@ -289,17 +384,19 @@ class GapFiller:
         """
         if not self._weights:
             return self._before[:2] if self._before else self._past[0][:2]
-        oldest = len(self._past) - 1
-        moments = [self._past[min(ago, oldest)] for ago in AGO]
-        positions, rotations, known = (np.stack(t)[None] for t in zip(*moments, strict=True))
-        history = TrackerHistory(positions, rotations, (known & counted).astype(np.float32))
-        predicted = predict_trackers(
-            self._weights, history, self._offsets, self._size, self._context
+        history = _Readings.stack(self._past)
+        predicted = self._predict_from(
+            history._replace(known=history.known & counted), self._context
         )
         return predicted[0][0], predicted[1][0]
 
     def _settle(
-        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray, valid: np.ndarray
+        self,
+        positions: np.ndarray,
+        rotations: np.ndarray,
+        known: np.ndarray,
+        valid: np.ndarray,
+        read: PartReadings | None = None,
     ) -> _Pose:
         """Calm predicted trackers, and blend where a tracker changes its source.
 
@@ -308,38 +405,64 @@ class GapFiller:
             rotations: (6, 3, 3) measured or predicted rotations.
             known: (6,) bool, False where they are predicted.
             valid: (6,) bool, False where they are predicted, or held for want of pelvis and head.
+            read: What is measured of trackers that are not known.
         """
         all_valid = all(valid.tolist())
         if not all_valid and not known.all():
             self._calm(positions, rotations, known)
-            self._keep_in_reach(positions, rotations, known)
-        self._before = (positions, rotations, known)
+            expected = (positions.copy(), rotations.copy()) if read is not None else None
+            if read is not None:
+                positions, rotations = self._completer.complete(positions, rotations, read)
+            placed = known if read is None else known | read.placed
+            self._keep_in_reach(positions, rotations, placed)
+            self._before = (positions, rotations, known)
+            if expected is not None and read is not None:
+                # Half measured trackers are calmed by what was expected of them.
+                half = read.known[:, None]
+                self._before = (
+                    np.where(half, expected[0], positions),
+                    np.where(half[..., None], expected[1], rotations),
+                    known,
+                )
+        else:
+            self._before = (positions, rotations, known)
         if self._is_settled and all_valid:
             self._settled = [(positions, rotations), *self._settled[: _KEPT_OUTPUTS - 1]]
         else:
             for pose in reversed(self._settled):
                 for blend, position, rotation in zip(self._blends, *pose, strict=True):
                     blend.follow(position, rotation)
+            if self._settled and self._turn_blends is not None:
+                self._turn_blends = deepcopy(self._blends)
             self._settled.clear()
-            positions, rotations = self._blend(positions, rotations, known, valid)
+            positions, rotations = self._blend(positions, rotations, known, valid, read)
             self._is_settled = all_valid and not any(blend.is_open for blend in self._blends)
+            if self._turn_blends is not None and self._is_settled:
+                self._is_settled = not any(blend.is_open for blend in self._turn_blends)
         self._outputs = [positions, *self._outputs[:1]]
         return positions, rotations
 
     def _blend(
-        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray, valid: np.ndarray
+        self,
+        positions: np.ndarray,
+        rotations: np.ndarray,
+        known: np.ndarray,
+        valid: np.ndarray,
+        read: PartReadings | None,
     ) -> _Pose:
         """Blend trackers that changed their sources; see :meth:`_settle`."""
-        sources = _name_sources(known, valid)
-        blended = [
-            blend.frame(position, rotation, source)
-            for blend, position, rotation, source in zip(
-                self._blends, positions, rotations, sources, strict=True
-            )
-        ]
+        if read is not None and self._turn_blends is None:
+            # From now on positions and rotations change their sources apart from each other.
+            self._turn_blends = deepcopy(self._blends)
+        if self._turn_blends is None:
+            return _blend_all(self._blends, positions, rotations, known, valid)
+        nothing = np.zeros(len(TRACKERS), bool)
+        placed, turned = (read.placed, read.turned) if read is not None else (nothing, nothing)
+        placed_now = known | placed, valid | placed
+        turned_now = known | turned, valid | turned
         return (
-            np.stack([position for position, _ in blended]),
-            np.stack([rotation for _, rotation in blended]),
+            _blend_all(self._blends, positions, rotations, *placed_now)[0],
+            _blend_all(self._turn_blends, positions, rotations, *turned_now)[1],
         )
 
     def _calm(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> None:
@@ -384,6 +507,91 @@ class GapFiller:
                 wanted = _STRAIGHT - room * math.exp((_BENT - stretch) / room)
                 shift = (1.0 - wanted / stretch) * leg
                 positions[moved] += shift if moved == PELVIS else -shift
+
+
+class _Readings(NamedTuple):
+    """What is known of all trackers at some moments.
+
+    Attributes:
+        positions: (..., 6, 3) positions.
+        rotations: (..., 6, 3, 3) rotations.
+        known: (..., 6) bool.
+    """
+
+    positions: np.ndarray
+    rotations: np.ndarray
+    known: np.ndarray
+
+    @classmethod
+    def stack(cls, past: Sequence[_Moment]) -> _Readings:
+        """Return the moments of ``AGO`` (1, A, 6, ...) of a past, newest first."""
+        oldest = len(past) - 1
+        moments = [past[min(ago, oldest)] for ago in AGO]
+        return cls(*(np.stack(values)[None] for values in zip(*moments, strict=True)))
+
+    def before(self, frames: np.ndarray) -> _Readings:
+        """Return the moments of ``AGO`` (F, A, 6, ...) before some frames of a take."""
+        past = np.maximum(frames[:, None] - np.array(AGO), 0)
+        return _Readings(*(values[past] for values in self))
+
+    def with_own(self, tracker: int, other: _Readings) -> _Readings:
+        """Return these readings with one tracker as others know it."""
+        result = _Readings(*(values.copy() for values in self))
+        result.positions[..., tracker, :] = other.positions[..., tracker, :]
+        result.rotations[..., tracker, :, :] = other.rotations[..., tracker, :, :]
+        result.known[..., tracker] = other.known[..., tracker]
+        return result
+
+
+def _split_parts(
+    positions: np.ndarray,
+    rotations: np.ndarray,
+    valid: np.ndarray,
+    placed: np.ndarray | None,
+    turned: np.ndarray | None,
+) -> tuple[PartReadings | None, np.ndarray]:
+    """Return half readings of (..., 6) trackers, None without any, and which trackers count whole.
+
+    Where neither pelvis nor head is valid, one that has a position counts whole, with the rotation
+    that was guessed for it: the others are predicted relative to it.
+    """
+    if placed is None and turned is None:
+        return None, valid
+    nothing = np.zeros_like(valid)
+    placed = nothing if placed is None else placed
+    turned = nothing if turned is None else turned
+    valid, placed = valid.copy(), placed.copy()
+    for anchor in ANCHORS:
+        promoted = placed[..., anchor] & ~valid[..., ANCHORS].any(-1)
+        valid[..., anchor] |= promoted
+        placed[..., anchor] &= ~promoted
+    read = PartReadings(
+        np.where(placed[..., None], positions, 0.0).astype(np.float32),
+        np.where(turned[..., None, None], rotations, np.eye(3)).astype(np.float32),
+        placed,
+        turned,
+    )
+    return (read if read.known.any() else None), valid
+
+
+def _blend_all(
+    blends: Sequence[_SourceBlend],
+    positions: np.ndarray,
+    rotations: np.ndarray,
+    known: np.ndarray,
+    valid: np.ndarray,
+) -> _Pose:
+    """Return trackers with their blends, from where they are known (6,) and where valid (6,)."""
+    blended = [
+        blend.frame(position, rotation, source)
+        for blend, position, rotation, source in zip(
+            blends, positions, rotations, _name_sources(known, valid), strict=True
+        )
+    ]
+    return (
+        np.stack([position for position, _ in blended]),
+        np.stack([rotation for _, rotation in blended]),
+    )
 
 
 def _hold_anchors(

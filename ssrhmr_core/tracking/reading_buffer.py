@@ -82,15 +82,29 @@ def _interpolate_rotations(before: np.ndarray, after: np.ndarray, share: np.ndar
 
 
 class BufferedReading(NamedTuple):
-    """One reading of one tracker, as a :class:`ReadingBuffer` keeps it."""
+    """One reading of one tracker, as a :class:`ReadingBuffer` keeps it.
+
+    Attributes:
+        time: Seconds.
+        position: The position; means nothing if there is none.
+        rotation: The rotation; means nothing if there is none.
+        valid: Whether the tracker was seen.
+        arrival: Seconds at which the reading came.
+        has_position: Whether there is a position.
+        has_rotation: Whether there is a rotation.
+    """
 
     time: float
     position: tuple[float, float, float]
     rotation: tuple[float, float, float, float]
     valid: bool
     arrival: float
+    has_position: bool = True
+    has_rotation: bool = True
 
 
+_HAS_POSITION = BufferedReading._fields.index("has_position")
+_HAS_ROTATION = BufferedReading._fields.index("has_rotation")
 _NO_READING = BufferedReading(-np.inf, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), False, -np.inf)
 
 
@@ -106,19 +120,38 @@ def sample_buffers(
     Returns:
         Positions (G, T, 3), rotations (G, T, 4) and validity (G, T).
     """
+    positions, rotations, has_position, has_rotation = sample_halves(buffers, times)
+    return positions, rotations, has_position & has_rotation
+
+
+def sample_halves(
+    buffers: Sequence[ReadingBuffer | None], times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Interpolate several trackers whose readings may have a position or a rotation alone.
+
+    Args:
+        buffers: T buffers; None for a tracker without one.
+        times: (G,) seconds.
+
+    Returns:
+        Positions (G, T, 3), rotations (G, T, 4), and where there are positions (G, T) and rotations
+        (G, T): where the readings before and after a time both have one.
+    """
     missing = (_NO_READING, _NO_READING)
     pairs = [
         buffer.around(time) if buffer else missing for time in times.tolist() for buffer in buffers
     ]
-    before, after = (
-        _Readings(*(np.array(column) for column in list(zip(*side, strict=True))[:4]))
-        for side in zip(*pairs, strict=True)
-    )
+    sides = [list(zip(*side, strict=True)) for side in zip(*pairs, strict=True)]
+    before, after = (_Readings(*(np.array(column) for column in side[:4])) for side in sides)
     with np.errstate(invalid="ignore"):
         flat = _interpolate_between(before, after, np.repeat(times, len(buffers)))
     shape = (len(times), len(buffers))
     positions, rotations, valid = (values.reshape(*shape, *values.shape[1:]) for values in flat)
-    return positions, rotations, valid
+    has_position, has_rotation = (
+        valid & (np.array(sides[0][part]) & np.array(sides[1][part])).reshape(shape)
+        for part in (_HAS_POSITION, _HAS_ROTATION)
+    )
+    return positions, rotations, has_position, has_rotation
 
 
 class ReadingBuffer:

@@ -118,7 +118,7 @@ def find_still_time(
     Raises:
         TrackerError: If the trackers never look like a standing body.
     """
-    tracked = take.valid.any(0)
+    tracked, turned = take.has_position.any(0), take.has_rotation.any(0)
     require_anchor(tracked)
     candidates = _rank_still_frames(skeleton, take, reference, window)
     # Bodies of any size resemble many poses: among the best moments the likelihood decides.
@@ -130,7 +130,7 @@ def find_still_time(
             continue
         tried.append(time)
         positions = keep_tracked(take.positions[frame], tracked)
-        front = find_front(take.rotations[frame], tracked)
+        front = find_front(take.rotations[frame], turned)
         stance = estimate_stance(skeleton, positions, reference, None, front)
         cost = np.inf if stance is None else stance.cost + (speed / _CALM_SPEED) ** 2
         if cost < best:
@@ -150,13 +150,13 @@ def _rank_still_frames(
 ) -> list[tuple[int, float]]:
     """Return frames and their highest speeds, those most like the pose and stillest first."""
     rate = (len(take) - 1) / float(take.times[-1] - take.times[0]) if len(take) > 1 else 1.0
-    tracked = take.valid.any(0)
-    frames = np.flatnonzero(take.valid[:, tracked].all(-1))
+    tracked, turned = take.has_position.any(0), take.has_rotation.any(0)
+    frames = np.flatnonzero(take.has_position[:, tracked].all(-1))
     frames = frames[frames % max(1, round(rate / _CANDIDATES_PER_SECOND)) == 0]
     ranked: list[tuple[float, int, float]] = []
     for frame in frames.tolist():
         positions = keep_tracked(take.positions[frame], tracked)
-        front = find_front(take.rotations[frame], tracked)
+        front = find_front(take.rotations[frame], turned)
         size, distance = compare_with_pose(skeleton, positions, reference, front)
         if np.isfinite(distance):
             peak = measure_peak_speeds(take, float(take.times[frame]), window).max()
@@ -176,13 +176,16 @@ def average_stillest(take: Take, tracked: np.ndarray) -> StillTrackers:
         TrackerError: If a tracker is never valid, or if they are never all valid for a tenth of a
             second.
     """
-    missing = roles_in(tracked & ~take.valid.any(0))
+    has_reading = take.has_position | take.has_rotation
+    missing = roles_in(tracked & ~has_reading.any(0))
     if missing:
         raise TrackerError(
             f"not seen: {', '.join(missing)}: switch on what is worn there, or let no device have"
             " that role to calibrate without it"
         )
-    valid = take.valid | ~tracked
+    # A tracker needs what it measures at any time.
+    valid = take.has_position | ~(tracked & take.has_position.any(0))
+    valid &= take.has_rotation | ~(tracked & take.has_rotation.any(0))
     width = 2 * _AVERAGED + 1
     begins = [b for b in range(len(take) - width + 1) if valid[b : b + width].all()]
     moments = [slice(begin, begin + width) for begin in begins]
@@ -190,7 +193,8 @@ def average_stillest(take: Take, tracked: np.ndarray) -> StillTrackers:
         raise TrackerError(
             "the trackers were not all seen at once: stand where they are, try again"
         )
-    drifts = [_measure_drift(take.times[near], take.positions[near]) * tracked for near in moments]
+    placed = tracked & take.has_position.any(0)
+    drifts = [_measure_drift(take.times[near], take.positions[near]) * placed for near in moments]
     speeds = [
         np.max(drifts[max(moment - _AROUND, 0) : moment + _AROUND + 1], 0)
         for moment in range(len(moments))

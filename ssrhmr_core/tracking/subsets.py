@@ -8,14 +8,14 @@ cannot show is assumed, and said: a calibration names what it measured and what 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from ..body.extra_trackers import WHOLE_POSES, Measurement
 from ..body.skeleton import FOOT_TRACKERS, TRACKERS
-from ..geometry.rotations import Y_AXIS, from_quat, heading, rotation_about, to_quat
-from .take import Take, TrackerError
+from ..geometry.rotations import from_quat
+from .take import TrackerError
 
 Feature = Literal["direction", "floor", "height", "trunk", "arms", "legs"]
 """What a calibration has to know of a performer."""
@@ -25,8 +25,6 @@ ANCHOR_ROLES = ("pelvis", "head")
 
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 _HANDS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
-_MOVES = 0.01
-"""Metres from which on a tracker that never turns has no rotation, rather than stand still."""
 _ASSUMPTIONS: dict[Feature, str] = {
     "direction": "the {anchor} tracker's own front is the performer's",
     "floor": "the floor is at height zero",
@@ -75,9 +73,11 @@ def find_front(rotations: np.ndarray, tracked: np.ndarray) -> float:
 
     Args:
         rotations: (6, 4) quaternions.
-        tracked: (6,) bool, which trackers there are. The head counts before the pelvis: headsets
-            have their front along Z.
+        tracked: (6,) bool, which trackers have a rotation. The head counts before the pelvis:
+            headsets have their front along Z. Without either the performer faces along Z.
     """
+    if not tracked[[_HEAD, _PELVIS]].any():
+        return 0.0
     anchor = _HEAD if tracked[_HEAD] else _PELVIS
     front = from_quat(np.asarray(rotations[anchor], np.float64))[:, 2]
     return float(np.arctan2(front[0], front[2]))
@@ -107,88 +107,59 @@ def split_features(
     return measured, tuple(feature for feature, is_known in known.items() if not is_known)
 
 
-def describe_assumptions(tracked: np.ndarray, assumed: Sequence[Feature]) -> str:
-    """Say which trackers are filled in and what is assumed instead; "" if all six are there."""
-    missing = roles_in(~tracked)
-    if not missing:
-        return ""
+def describe_assumptions(
+    tracked: np.ndarray,
+    assumed: Sequence[Feature],
+    measures: Sequence[Measurement] = WHOLE_POSES,
+) -> str:
+    """Say which trackers are filled in and what is assumed instead; "" if all six are there.
+
+    Args:
+        tracked: (6,) bool, which trackers there are that have a position.
+        assumed: What they leave open.
+        measures: What each of the six trackers measures.
+    """
+    turned = [role for role, part in zip(TRACKERS, measures, strict=True) if part == "rotation"]
+    placed = [role for role, part in zip(TRACKERS, measures, strict=True) if part == "position"]
+    missing = [role for role in roles_in(~tracked) if role not in turned]
+    texts = []
+    if missing:
+        texts.append(f"no tracker on {_listed(missing)}: the model fills in the rest of the body")
+    if turned:
+        texts.append(f"no position of {_listed(turned)}: the model guesses it from the rotation")
+    if placed:
+        texts.append(f"no rotation of {_listed(placed)}: the model guesses it from the position")
     anchor = "head" if tracked[_HEAD] else "pelvis"
     reasons = [_ASSUMPTIONS[feature].format(anchor=anchor) for feature in assumed]
-    text = f"no tracker on {_listed(missing)}: the model fills in the rest of the body"
-    return f"{text}. It assumes that {_listed(reasons)}" if reasons else text
+    if texts and reasons:
+        texts.append(f"It assumes that {_listed(reasons)}")
+    return ". ".join(texts)
 
 
-def explain_missing(roles: Collection[str]) -> str:
-    """Say what a live calibration can do with the roles that are bound, "" if all six are."""
-    missing = roles_in(~mask_of(roles))
-    if not missing:
+def explain_missing(roles: Collection[str], turned: Collection[str] = ()) -> str:
+    """Say what a live calibration can do with the roles that are bound, "" if all six are.
+
+    Args:
+        roles: Roles whose devices have positions.
+        turned: Roles whose devices have rotations alone.
+    """
+    missing = roles_in(~mask_of(roles) & ~mask_of(turned))
+    if not (missing or mask_of(turned).any()):
         return ""
     if not mask_of(ANCHOR_ROLES)[mask_of(roles)].any():
         return (
             "no device is bound to pelvis or head: calibration needs one of them. Switch it on, and"
             " say which device is worn there, or stand in the T-pose to let places decide"
         )
+    if not missing:
+        return (
+            f"no position of {_listed(roles_in(mask_of(turned)))}: the model guesses it from the"
+            " rotation"
+        )
     return (
         f"no device is bound to {_listed(missing)}: the model fills in what nobody tracks. If you"
         " wear one there, switch it on and say which device it is"
     )
-
-
-def find_positions_only(take: Take) -> list[str]:
-    """Return the roles of the trackers of a recording that have a position and no rotation.
-
-    Senders of positions only are recorded with a rotation that never changes.
-    """
-    identity = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
-    same = (take.rotations == identity).all(-1) | ~take.valid
-    positions = np.where(take.valid[..., None], take.positions, np.nan)
-    moves = [
-        bool(valid.any() and np.ptp(places[valid], axis=0).max() > _MOVES)
-        for places, valid in zip(positions.swapaxes(0, 1), take.valid.T, strict=True)
-    ]
-    return roles_in(same.all(0) & np.array(moves))
-
-
-def rotate_positions_only(take: Take, positions_only: Collection[str]) -> Take:
-    """Let trackers that have a position and no rotation rotate with the body.
-
-    The pelvis' rotation serves, or else the heading of the head. Where neither has a rotation, the
-    lines from right to left hands and feet show which way the performer faces.
-
-    Args:
-        take: The trackers, not calibrated yet.
-        positions_only: Roles of the trackers without a rotation.
-    """
-    lacking = mask_of(positions_only)
-    if not lacking.any():
-        return take
-    if not lacking[_PELVIS] and take.valid[:, _PELVIS].any():
-        reference = take.rotations[:, _PELVIS]
-    elif not lacking[_HEAD] and take.valid[:, _HEAD].any():
-        reference = _to_headings(take.rotations[:, _HEAD])
-    else:
-        reference = _find_headings(take)
-    rotations = take.rotations.copy()
-    rotations[:, lacking] = reference[:, None]
-    return replace(take, rotations=rotations)
-
-
-def _to_headings(rotations: np.ndarray) -> np.ndarray:
-    """Return the rotations (F, 4) about the vertical of some rotations (F, 4)."""
-    return to_quat(heading(from_quat(rotations))).astype(np.float32)
-
-
-def _find_headings(take: Take) -> np.ndarray:
-    """Return rotations (F, 4) about the vertical from the places of hands and feet."""
-    across = np.zeros((len(take), 3))
-    for left, right in (FOOT_TRACKERS, _HANDS):
-        both = take.valid[:, left] & take.valid[:, right]
-        line = take.positions[:, left] - take.positions[:, right]
-        across += np.where(both[:, None], line, 0.0)
-    # Facing +Z, the left is +X. Where nothing shows a direction, the performer faces +Z.
-    across[:, 0] += 1e-6
-    angles = np.arctan2(-across[:, 2], across[:, 0])
-    return to_quat(rotation_about(Y_AXIS, angles)).astype(np.float32)
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.extra_trackers import Measurement
 from ..body.interpolation import MODEL_RATE, interpolate, interpolate_rotations, regular_times
 from ..body.motion import Motion
-from ..body.skeleton import TRACKER_JOINTS
+from ..body.skeleton import TRACKER_JOINTS, TRACKERS
 from .extra_readings import ExtraReadings
 
 _ZERO_QUAT = 1e-6
@@ -34,6 +35,9 @@ class Take:
         valid: (F, 6) bool, False where a tracker has no reading. Non-finite values and zero
             quaternions are treated as not valid, whatever the caller passes.
         extras: What optional trackers measure in the same frames; None if there are none.
+        placed: (F, 6) bool, True where a tracker that is not valid has a position all the same;
+            None if there is no such reading.
+        turned: (F, 6) bool, True where one that is not valid has a rotation all the same.
     """
 
     times: np.ndarray
@@ -41,6 +45,8 @@ class Take:
     rotations: np.ndarray
     valid: np.ndarray
     extras: ExtraReadings | None = None
+    placed: np.ndarray | None = None
+    turned: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and times, and mark unusable readings as not valid.
@@ -58,10 +64,55 @@ class Take:
             raise TrackerError("the times of a take must rise from frame to frame: sort its frames")
         valid = self.valid & has_usable_values(self.positions, self.rotations)
         object.__setattr__(self, "valid", valid)
+        if self.placed is not None:
+            placed = self.placed & np.isfinite(self.positions).all(-1) & ~valid
+            object.__setattr__(self, "placed", placed if placed.any() else None)
+        if self.turned is not None:
+            turned = self.turned & has_usable_rotations(self.rotations) & ~valid
+            object.__setattr__(self, "turned", turned if turned.any() else None)
 
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.times)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some readings have a position or a rotation alone."""
+        return self.placed is not None or self.turned is not None
+
+    @property
+    def has_position(self) -> np.ndarray:
+        """Where (F, 6) trackers have a position."""
+        return self.valid if self.placed is None else self.valid | self.placed
+
+    @property
+    def has_rotation(self) -> np.ndarray:
+        """Where (F, 6) trackers have a rotation."""
+        return self.valid if self.turned is None else self.valid | self.turned
+
+    def with_masks(self, has_position: np.ndarray, has_rotation: np.ndarray) -> Take:
+        """Return the same numbers of which others count.
+
+        Args:
+            has_position: (F, 6) bool, where the position counts.
+            has_rotation: (F, 6) bool, where the rotation counts.
+        """
+        valid = has_position & has_rotation
+        return replace(
+            self, valid=valid, placed=has_position & ~valid, turned=has_rotation & ~valid
+        )
+
+    def measuring(self, trackers: Iterable[tuple[str, Measurement]]) -> Take:
+        """Return the take without what some of the six trackers do not measure.
+
+        Args:
+            trackers: Names of trackers, and what each of them measures.
+        """
+        has_position, has_rotation = self.has_position.copy(), self.has_rotation.copy()
+        for name, measurement in trackers:
+            has_position[:, TRACKERS.index(name)] &= measurement != "rotation"
+            has_rotation[:, TRACKERS.index(name)] &= measurement != "position"
+        return self.with_masks(has_position, has_rotation)
 
     @classmethod
     def from_motion(cls, motion: Motion, extras: Iterable[str] = ()) -> Take:
@@ -89,6 +140,8 @@ class Take:
             self.rotations[frames],
             self.valid[frames],
             self.extras.part(frames) if self.extras else None,
+            None if self.placed is None else self.placed[frames],
+            None if self.turned is None else self.turned[frames],
         )
 
     def extras_at(self, frame: int) -> ExtraReadings | None:
@@ -102,31 +155,31 @@ class Take:
             times: (G,) seconds.
 
         Returns:
-            A take of G frames. A tracker is valid at a time if it is valid in both frames around
-            it; elsewhere its values run straight from one end of the gap to the other.
+            A take of G frames. A tracker has a position, or a rotation, at a time if it has one in
+            both frames around it; elsewhere its values run straight from one end of the gap to the
+            other.
         """
         times = np.asarray(times, np.float64)
-        positions = np.empty((len(times), 6, 3), np.float32)
-        rotations = np.empty((len(times), 6, 4), np.float32)
-        valid = np.empty((len(times), 6), bool)
+        positions = np.zeros((len(times), 6, 3), np.float32)
+        rotations = np.tile(np.array([1.0, 0.0, 0.0, 0.0], np.float32), (len(times), 6, 1))
+        masks = np.zeros((2, len(times), 6), bool)
         for tracker in range(6):
-            valid_frames = self.valid[:, tracker]
-            if not valid_frames.any():
-                positions[:, tracker], rotations[:, tracker] = 0.0, (1.0, 0.0, 0.0, 0.0)
-                valid[:, tracker] = False
-                continue
-            valid_times = self.times[valid_frames]
-            positions[:, tracker] = interpolate(
-                valid_times, self.positions[valid_frames, tracker], times
-            )
-            rotations[:, tracker] = interpolate_rotations(
-                valid_times, self.rotations[valid_frames, tracker], times
-            )
-            share = interpolate(self.times, valid_frames.astype(np.float32), times)
-            valid[:, tracker] = share > 0.999
+            placed, turned = self.has_position[:, tracker], self.has_rotation[:, tracker]
+            if placed.any():
+                positions[:, tracker] = interpolate(
+                    self.times[placed], self.positions[placed, tracker], times
+                )
+            if turned.any():
+                rotations[:, tracker] = interpolate_rotations(
+                    self.times[turned], self.rotations[turned, tracker], times
+                )
+            for mask, frames in zip(masks, (placed, turned), strict=True):
+                share = interpolate(self.times, frames.astype(np.float32), times)
+                mask[:, tracker] = share > 0.999
         rotations = quat.normalize(rotations).astype(np.float32)
         extras = self.extras.at(self.times, times) if self.extras else None
-        return Take(times, positions, rotations, valid, extras)
+        valid = masks[0] & masks[1]
+        return Take(times, positions, rotations, valid, extras, *(masks & ~valid))
 
     def resampled(self, rate: float = MODEL_RATE) -> Take:
         """Resample the take to ``rate`` frames per second, starting at its first frame."""
@@ -140,8 +193,12 @@ def has_usable_values(positions: np.ndarray, rotations: np.ndarray) -> np.ndarra
         positions: (..., 3) positions.
         rotations: (..., 4) quaternions.
     """
-    finite = np.isfinite(positions).all(-1) & np.isfinite(rotations).all(-1)
-    return finite & (np.abs(rotations) > _ZERO_QUAT).any(-1)
+    return np.isfinite(positions).all(-1) & has_usable_rotations(rotations)
+
+
+def has_usable_rotations(rotations: np.ndarray) -> np.ndarray:
+    """Return (...) bool: True where quaternions (..., 4) are finite and not zero."""
+    return np.isfinite(rotations).all(-1) & (np.abs(rotations) > _ZERO_QUAT).any(-1)
 
 
 def is_usable(position: Sequence[float], rotation: Sequence[float]) -> bool:

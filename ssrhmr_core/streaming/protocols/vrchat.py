@@ -79,7 +79,8 @@ class _Tracker:
         self.time = math.nan
         self.last_rotation = arrival
         """Seconds when a rotation came last, or the first position if there was none."""
-        self.first = arrival
+        self.last_position = arrival
+        """Seconds when a position came last, or the first rotation if there was none."""
         self.rotations_alone = 0
         self.positions_since = 0
         self.positions_only = False
@@ -96,10 +97,11 @@ class _Tracker:
 
     def lacks_positions(self, arrival: float) -> bool:
         """Note a rotation; return whether the tracker has rotations only."""
-        if self.position is not None:
-            return False
         self.rotations_alone += 1
-        return arrival - self.first > _ROTATION_TIMEOUT and self.rotations_alone >= _MIN_POSITIONS
+        return (
+            arrival - self.last_position > _ROTATION_TIMEOUT
+            and self.rotations_alone >= _MIN_POSITIONS
+        )
 
 
 class VrchatDecoder:
@@ -107,7 +109,7 @@ class VrchatDecoder:
 
     Where one of both was lost, the last one that came is used. A tracker whose rotations do not
     come, or only now and then (SlimeVR's head: whenever its user resets it), has positions only.
-    One that never had a position has rotations only.
+    One whose positions do not come, or no longer, has rotations only.
 
     Attributes:
         malformed: Number of packets and messages that could not be read so far.
@@ -175,6 +177,7 @@ class VrchatDecoder:
             tracker = self._trackers[name] = _Tracker(arrival)
         if part == "position":
             position = mirror_position(_read_vector(arguments))
+            tracker.last_position, tracker.rotations_alone = arrival, 0
             if tracker.lacks_rotations(arrival):
                 tracker.position = position
                 tracker.time, tracker.waiting_since = time, arrival
@@ -182,6 +185,7 @@ class VrchatDecoder:
         else:
             rotation = mirror_rotation(_read_rotation(arguments))
             if tracker.lacks_positions(arrival):
+                tracker.rotation, tracker.waiting = rotation, ""
                 reading = _make_reading(name, ORIGIN, rotation, time, arrival)
                 return [reading._replace(has_position=False)]
             # One rotation after a long time is no stream of rotations.

@@ -600,3 +600,39 @@ def test_damages_of_recordings(
     path.write_text("\n".join(edit(record(path, take, all_readings(take)))))
     with pytest.raises(TrackerFileError, match=message):
         load_trackers(path)
+
+
+def test_halves_of_the_six_are_written_and_read(tmp_path: Path) -> None:
+    take = whole_take().measuring([("head", "rotation"), ("left_foot", "position")])
+    save_trackers(tmp_path / "take.csv", take)
+    loaded = load_trackers(tmp_path / "take.csv")
+    np.testing.assert_array_equal(loaded.has_position, take.has_position)
+    np.testing.assert_array_equal(loaded.has_rotation, take.has_rotation)
+    for values, others, has in (
+        (loaded.positions, take.positions, take.has_position),
+        (loaded.rotations, take.rotations, take.has_rotation),
+    ):
+        np.testing.assert_allclose(values[has], others[has], atol=1e-6)
+
+
+def test_columns_of_a_half_are_enough(tmp_path: Path) -> None:
+    """A head with a quaternion alone, and feet with places alone."""
+    take = whole_take()
+    parts = {"pelvis": "pr", "head": "r", "left_foot": "p", "right_foot": "p"}
+    channels = {"p": "xyz", "r": ("qw", "qx", "qy", "qz")}
+    heads = [
+        f"{role}_{axis}" for role, kinds in parts.items() for k in kinds for axis in channels[k]
+    ]
+    lines = [",".join(["time", *heads])]
+    for frame, time in enumerate(take.times.tolist()):
+        row = [time]
+        for role, kinds in parts.items():
+            tracker = TRACKERS.index(role)
+            for kind in kinds:
+                values = take.positions if kind == "p" else take.rotations
+                row += values[frame, tracker].tolist()
+        lines.append(",".join(f"{x:.7f}" for x in row))
+    loaded = read(tmp_path, "\n".join(lines))
+    assert loaded.has_position.all(0).tolist() == [True, False, False, False, True, True]
+    assert loaded.has_rotation.all(0).tolist() == [True, True, False, False, False, False]
+    assert loaded.turned is not None and loaded.turned[:, 1].all()

@@ -73,7 +73,10 @@ def test_silence() -> None:
 
 
 def test_trackers_without_a_device_are_not_valid() -> None:
-    positions, rotations, valid = sample_trackers({"head": filled(0.0, 1.0)}, np.array([0.5, 3.0]))
+    positions, rotations, valid, turned = sample_trackers(
+        {"head": filled(0.0, 1.0)}, np.array([0.5, 3.0])
+    )
+    np.testing.assert_array_equal(valid, turned)
     assert positions.shape == (2, 6, 3) and rotations.shape == (2, 6, 4)
     assert valid.tolist() == [[False, True, False, False, False, False], [False] * 6]
     assert positions[0, 1, 0] == pytest.approx(0.5, abs=1e-6)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_core.body.extra_trackers import Measurement
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS, Skeleton
 from ssrhmr_core.pipeline import Reconstructor
@@ -26,11 +27,9 @@ from ssrhmr_core.tracking.reference_pose import ReferencePose
 from ssrhmr_core.tracking.subsets import (
     describe_assumptions,
     explain_missing,
-    find_positions_only,
     mask_of,
     require_anchor,
     roles_in,
-    rotate_positions_only,
     shows_direction,
 )
 from ssrhmr_core.tracking.take import Take, TrackerError
@@ -218,49 +217,6 @@ def test_the_stillest_moment_of_three(skeleton: Skeleton) -> None:
         calibrate_at_stillest(skeleton, take, tracked=mask_of(("pelvis", "head", *HANDS)))
 
 
-def test_positions_only_rotate_with_the_body(motion: Motion) -> None:
-    turn = quat.from_angle_axis(np.full((len(motion), 1), 0.7), np.repeat(Y, len(motion), 0))
-    take = Take.from_motion(motion)
-    take.rotations[:, PELVIS] = turn
-    plain = take.rotations.copy()
-    rotated = rotate_positions_only(take, ["head", "left_foot"])
-    for role in ("head", "left_foot"):
-        np.testing.assert_allclose(rotated.rotations[:, TRACKERS.index(role)], turn, atol=1e-6)
-    others = mask_of(("pelvis", *HANDS, "right_foot"))
-    np.testing.assert_array_equal(rotated.rotations[:, others], plain[:, others])
-    assert rotate_positions_only(take, []) is take
-    # Without a pelvis the head's heading serves.
-    take.valid[:, PELVIS] = False
-    rotated = rotate_positions_only(take, ["left_foot"])
-    foot = rotated.rotations[:, TRACKERS.index("left_foot")].astype(float)
-    up = np.repeat(Y, len(take), 0)
-    np.testing.assert_allclose(quat.mul_vec(foot, up), up, atol=1e-6)
-
-
-@pytest.mark.parametrize("yaw", [0.0, 1.2, -2.5])
-def test_a_body_of_positions_faces_where_its_hands_and_feet_say(
-    skeleton: Skeleton, yaw: float
-) -> None:
-    turn = quat.from_angle_axis(np.array([[yaw]]), Y).reshape(4)
-    unit = np.tile(turn, (1, 22, 1)).astype("f4")
-    still = Motion(skeleton, np.zeros(1), unit, np.array([[0.3, 1.0, -0.2]], "f4"))
-    take = Take.from_motion(still)
-    take.rotations[:] = (1.0, 0.0, 0.0, 0.0)
-    rotated = rotate_positions_only(take, TRACKERS)
-    same = np.abs((rotated.rotations * turn).sum(-1))
-    np.testing.assert_allclose(same, 1.0, atol=1e-6)
-
-
-def test_recordings_of_positions_only_are_recognised(motion: Motion) -> None:
-    take = Take.from_motion(motion)
-    assert find_positions_only(take) == []
-    take.rotations[:, HEAD] = (1.0, 0.0, 0.0, 0.0)
-    assert find_positions_only(take) == ["head"]
-    # A prop that stands still may well have no rotation.
-    take.positions[:, HEAD] = take.positions[0, HEAD]
-    assert find_positions_only(take) == []
-
-
 def test_what_is_missing_is_explained() -> None:
     assert explain_missing(TRACKERS) == describe_assumptions(mask_of(TRACKERS), ()) == ""
     assert "no device is bound to left_hand: the model" in explain_missing(
@@ -274,6 +230,13 @@ def test_what_is_missing_is_explained() -> None:
         " It assumes that the floor is at height zero and the legs have the usual length"
     )
     assert roles_in(mask_of(HANDS)) == list(HANDS)
+    bound = [role for role in TRACKERS if role != "head"]
+    assert explain_missing(bound, {"head"}).startswith("no position of head: the model guesses")
+    measures: list[Measurement] = ["position", "rotation", "pose", "pose", "pose", "pose"]
+    assert describe_assumptions(mask_of(bound), (), measures) == (
+        "no position of head: the model guesses it from the rotation. no rotation of pelvis: the"
+        " model guesses it from the position"
+    )
 
 
 @pytest.mark.parametrize("roles", SUBSETS)

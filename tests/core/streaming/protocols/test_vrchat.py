@@ -153,6 +153,16 @@ def test_a_tracker_with_rotations_only_is_listed_as_such() -> None:
             readings += decoder.decode(half("head", part, 0.0, 1.7, 0.0), number / 100.0)
     assert readings[-1].has_position
     assert readings[-1].position == pytest.approx((0.0, 1.7, 0.0))
+    # A place of long ago is not where the head is: it has rotations only again.
+    later: list[Reading] = []
+    for number in range(110, 200):
+        later += decoder.decode(half("head", "rotation", 0.0, 90.0, 0.0), number / 100.0)
+    assert [reading.has_position for reading in later[-60:]] == [False] * 60
+    for number in range(200, 203):
+        for part in ("position", "rotation"):
+            later += decoder.decode(half("head", part, 0.0, 1.6, 0.0), number / 100.0)
+    assert later[-1].has_position
+    assert later[-1].position == pytest.approx((0.0, 1.6, 0.0))
 
 
 def test_poses_of_vrchat_itself() -> None:
