@@ -65,8 +65,9 @@ _KEPT_OUTPUTS = 4
 _CHUNK = 2048
 
 _Pose = tuple[np.ndarray, np.ndarray]
-_Moment = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Positions (..., 3) and rotations (..., 3, 3)."""
+_Moment = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""The same of the six trackers, and (6,) bool, which of them are known."""
 
 
 class GapFiller:
