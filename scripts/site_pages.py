@@ -34,6 +34,8 @@ _LINK = re.compile(r"(\]\()(?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?(\))")
 _IN_ITEM, _ITEM_INDENT = re.compile(r"^ {2,3}(?=\S)", re.MULTILINE), "    "
 """What belongs to an item of a list: MkDocs ends the list unless it is indented by four blanks,
 code hosts let it begin where the text of the item does."""
+_ITEM_END = re.compile(r"(\n\n {4}\S[^\n]*(?:\n {4}\S[^\n]*)*)\n(?=\d+\. |[-*] )")
+"""A paragraph of an item that the next item follows at once: MkDocs takes both for one."""
 _ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):<code>(~?)([\w.]+)")
 """A reference in a docstring, such as ``:class:`~package.module.Name``` after Markdown."""
 _API = {"Python API": "api/index.md"}
@@ -96,7 +98,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         relative = posixpath.relpath(place, posixpath.dirname(path) or ".")
         return f"{start}{relative}{anchor or ''}{end}"
 
-    return outside_of_code(_LINK, rewrite, outside_of_code(_IN_ITEM, _ITEM_INDENT, markdown))
+    indented = outside_of_code(_IN_ITEM, _ITEM_INDENT, markdown)
+    return outside_of_code(_LINK, rewrite, outside_of_code(_ITEM_END, r"\1\n\n", indented))
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -194,6 +194,12 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     del take
     report = yield from _write(plan, motion, contacts, frames, worlds)
     bake_details(plan, path, began + (frames - start) / plan.rate, frames)
+    end, last = bpy.data.scenes[plan.scene].frame_end, int(frames[-1])
+    if last > end:
+        report.notes.append(
+            f"the scene ends at frame {end}, the take at {last}: set End in the timeline to play"
+            " all of it"
+        )
     return report
 
 

@@ -68,13 +68,14 @@ def run(arguments: list[str]) -> int:
         trackers=not chosen.no_trackers,
         extras=chosen.extra,
     )
-    progress = _Progress(len(tasks))
+    jobs = chosen.jobs or os.cpu_count() or 1
+    progress = _Progress(len(tasks), jobs)
     try:
         if chosen.jobs == 1:
             for task in tasks:
                 progress.report(task, *_run_task(task, options))
         else:
-            _run_jobs(tasks, options, chosen.jobs or os.cpu_count() or 1, progress)
+            _run_jobs(tasks, options, jobs, progress)
     except PoolInterruptedError:
         print(f"{NAME}: stopped; start it again to go on", file=sys.stderr, flush=True)
         return 130
@@ -85,8 +86,9 @@ def run(arguments: list[str]) -> int:
 class _Progress:
     """What is printed as tasks end: how many have, and about how long the rest takes."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, jobs: int = 1) -> None:
         self.failed = 0
+        self._jobs = jobs
         self._total, self._ended, self._baked = total, 0, 0
         self._begin = time.monotonic()
 
@@ -98,7 +100,9 @@ class _Progress:
         line = f"[{self._ended}/{self._total}] {task.label}: {text}"
         left = self._total - self._ended
         if succeeded and self._baked and left:
-            seconds = (time.monotonic() - self._begin) / self._baked * left
+            # As the first of several processes ends, the others have done almost as much.
+            baked = max(self._baked, self._jobs)
+            seconds = (time.monotonic() - self._begin) / baked * left
             line += f" ({_duration(seconds)} left)"
         print(line, file=sys.stdout if succeeded else sys.stderr, flush=True)
 

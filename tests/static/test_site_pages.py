@@ -78,7 +78,7 @@ def test_pictures_stay_in_the_items_of_lists() -> None:
 
     page = "1. a\n   b\n\n   c\n2. d\n- e\n\n  f\n\n    code\n```\n   g\n```"
     assert site_pages.on_page_markdown(page, FakePage(), None, None) == (
-        "1. a\n    b\n\n    c\n2. d\n- e\n\n    f\n\n    code\n```\n   g\n```"
+        "1. a\n    b\n\n    c\n\n2. d\n- e\n\n    f\n\n    code\n```\n   g\n```"
     )
 
 

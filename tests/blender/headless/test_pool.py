@@ -125,3 +125,16 @@ def test_numbers_of_jobs_that_are_wrong(files: Path, jobs: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert command._duration(seconds) == text
+
+
+@pytest.mark.parametrize(("jobs", "text"), [(1, "about 48 min"), (2, "about 24 min")])
+def test_the_time_left_knows_of_the_other_processes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], jobs: int, text: str
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(command.time, "monotonic", lambda: now[0])
+    progress = command._Progress(25, jobs)
+    now[0] = 120.0
+    task = BakeTask(Path("walk.bvh"), Path("hero.blend"), Path("hero"))
+    progress.report(task, True, "baked in 120.0 s")
+    assert f"[1/25] walk on hero: baked in 120.0 s ({text} left)" in capsys.readouterr().out

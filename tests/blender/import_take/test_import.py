@@ -95,6 +95,21 @@ def test_baking_a_recorded_take_is_what_the_core_makes_of_it(
     assert np.abs(positions - expected.positions() @ TO_BLENDER.T).max() < 1e-3
 
 
+@pytest.mark.parametrize("more", [0, -1])
+def test_a_bake_says_if_the_scene_ends_before_the_take(
+    recorded: tuple[Path, Take], performance: Motion, more: int
+) -> None:
+    path, take = recorded
+    choose(make_armature("Hero", performance.skeleton), {})
+    scene = bpy.context.scene
+    scene.ssrhmr.calibration = Calibration.none().to_json()
+    last = 11 + int(take.times[-1] * 60.0 + 1e-3)
+    scene.frame_end = last + more
+    assert bpy.ops.ssrhmr.bake_take(filepath=str(path), frame_start=11) == {"FINISHED"}
+    said = f"the scene ends at frame {last - 1}, the take at {last}: set End in the timeline"
+    assert (said in scene.ssrhmr.notes) == (more < 0)
+
+
 def test_a_file_that_is_not_there_is_said_without_the_system_s_numbers(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"none\.csv': No such file or directory\. Check that"):
         bpy.ops.ssrhmr.import_take(filepath=str(tmp_path / "none.csv"))
