@@ -14,10 +14,12 @@ from .progress import Bar
 
 _TITLES = {
     ("frame", "ssrhmr"): "one frame, live",
+    ("frame", "ssrhmr+elbows"): "the same, with elbows",
+    ("frame", "ssrhmr+all"): "the same, all optional",
     ("frame", "ik"): "one frame, ik preset",
     ("frame", "solve"): "one frame, solve alone",
     ("frame", "paper"): "one frame, published",
-    ("frame", "paper-onnx"): "the same, ONNX Runtime",
+    ("frame", "paper-onnx"): "published, ONNX Runtime",
     ("solve", "60"): "solve alone, 60 s",
 }
 

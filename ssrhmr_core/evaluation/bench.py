@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
+from ..body.extra_trackers import EXTRA_GROUPS, EXTRA_TRACKERS
 from ..body.interpolation import MODEL_RATE
 from ..body.motion import Motion
 from ..body.skeleton import JOINTS, MIRROR, TRACKER_JOINTS, Skeleton
 from ..pipeline import ReconstructionOptions, Reconstructor
 from ..solver import solve, solver_skeleton
+from ..tracking.extra_readings import ExtraReadings
 from ..tracking.take import Take
 
 _FRAMES = 1500
@@ -47,7 +49,10 @@ _ADULT = {
     "left_wrist": (0.26, 0.0, 0.0),
 }
 CASES = (
-    *(("frame", model) for model in ("ssrhmr", "ik", "solve", "paper", "paper-onnx")),
+    *(
+        ("frame", model)
+        for model in ("ssrhmr", "ssrhmr+elbows", "ssrhmr+all", "ik", "solve", "paper", "paper-onnx")
+    ),
     *(("characters", count) for count in ("1", "2", "4", "8")),
     ("solve", "60"),
     *(("clip", seconds) for seconds in ("1", "10", "60", "600", "3600")),
@@ -118,12 +123,24 @@ def make_performance(seconds: float) -> Motion:
 
 
 def _frame_function(model: str) -> Callable[[int], object]:
-    """Return a function that computes one frame: with a preset, or with the solve alone."""
+    """Return a function that computes one frame: with a preset, or with the solve alone.
+
+    A preset's name may be followed by + and a group of optional trackers, or all.
+    """
     motion = make_performance((_FRAMES + _WARM_UP) / MODEL_RATE)
     if model == "solve":
         solve_rows = _solver(motion)
         return lambda frame: solve_rows(slice(frame, frame + 1))
+    model, _, worn = model.partition("+")
     take, reconstructor = Take.from_motion(motion), _reconstructor(motion.skeleton, model)
+    if worn:
+        extras = ExtraReadings.from_motion(
+            motion, EXTRA_TRACKERS if worn == "all" else EXTRA_GROUPS[worn]
+        )
+        frames = [extras.part(slice(frame, frame + 1)) for frame in range(len(extras))]
+        return lambda frame: reconstructor.frame(
+            take.positions[frame], take.rotations[frame], take.valid[frame], frames[frame]
+        )
     return lambda frame: reconstructor.frame(
         take.positions[frame], take.rotations[frame], take.valid[frame]
     )

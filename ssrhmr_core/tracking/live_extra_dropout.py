@@ -8,29 +8,21 @@ the six (:mod:`ssrhmr_core.tracking.live_dropout`): a pose can do without option
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
-from .plausibility import (
-    EXTRA_LIMITS,
-    MODEL_STEP,
-    measure_extra_overreach,
-    measure_extra_reach,
-)
+from ..geometry.scalar import Vector, add, scale, subtract
+from .plausibility import EXTRA_LIMITS, MODEL_STEP, MotionLimits, measure_extra_reach
 
-_COUNT = len(EXTRA_TRACKERS)
-_SPEEDS, _GAINS, _GAINS_PER_SPEED = (
-    np.array([getattr(limits, name) for limits in EXTRA_LIMITS])
-    for name in ("speed", "gain", "gain_per_speed")
-)
 _FULL_SPEED = 6.0
 """Speed in metres per second above which a faster body part does not gain speed faster."""
 _SLACK = 0.02
 """Metres that a reading may be off in any case."""
-_LONGEST_STEPS = MODEL_STEP * _SPEEDS + _SLACK
 _NOISE_TIMES, _NOISE_SHARE, _LARGEST_NOISE = 3.0, 1.0 / 60.0, 0.03
 """Largest jolt that noise makes, as a multiple of the usual one; weight of the last frame in the
 estimate of the noise; metres that a frame may add to it."""
@@ -59,29 +51,23 @@ class LiveExtraDropouts:
         Args:
             body: The body that wears the trackers.
         """
-        self._reach = measure_extra_reach(body)
-        self._nearest = self._reach.argmin(-1)
+        reach = measure_extra_reach(body)
+        self._reach: list[list[float]] = reach.tolist()
+        self._nearest: list[int] = reach.argmin(-1).tolist()
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
-        self._raw = np.full((_COUNT, 7), np.nan)
-        self._six = np.full((len(TRACKERS), 3), np.nan)
-        self._equal, self._changes = np.zeros(_COUNT, int), np.zeros(_COUNT, int)
-        self._usual_equal = np.zeros(_COUNT)
-        self._positions = np.full((_COUNT, 3), np.nan)
-        self._carried = np.full((_COUNT, 3), np.nan)
-        self._velocities = np.full((_COUNT, 3), np.nan)
-        self._noise = np.zeros(_COUNT)
-        self._missed, self._steady = np.zeros(_COUNT, int), np.zeros(_COUNT, int)
-        self._lost, self._by_glitch = np.zeros(_COUNT, bool), np.zeros(_COUNT, bool)
-        self._doubt = np.zeros(_COUNT)
-        self._ignored = np.zeros(_COUNT, bool)
+        self._trackers = [
+            _Tracker(limits, reach) for limits, reach in zip(EXTRA_LIMITS, self._reach, strict=True)
+        ]
+        self._six: list[Sequence[float] | None] = [None] * len(TRACKERS)
 
     @property
     def ignored(self) -> tuple[str, ...]:
         """Names of the trackers whose readings have been implausible most of the time."""
-        return tuple(n for n, own in zip(EXTRA_TRACKERS, self._ignored, strict=True) if own)
+        trackers = zip(EXTRA_TRACKERS, self._trackers, strict=True)
+        return tuple(name for name, tracker in trackers if tracker.is_ignored)
 
     def frame(
         self,
@@ -101,124 +87,200 @@ class LiveExtraDropouts:
         Returns:
             (9,) bool each: which positions and which rotations are believed.
         """
-        placed, turned = masks
-        places = np.where(placed[:, None], poses[0], 0.0).astype(np.float64)
-        rotations = np.where(turned[:, None], poses[1], (1.0, 0.0, 0.0, 0.0))
-        shift = self._find_shift(positions, believed)
-        frozen = self._find_frozen(np.concatenate([places, rotations], -1), not shift.any())
-        overreach = measure_extra_overreach(places, positions, believed, self._reach)
-        reading = placed & ~frozen
-        plausible = self._judge_steps(places, reading, shift) & (overreach == 0.0)
-        fine = self._judge(places, reading, plausible, overreach == 0.0)
-        self._follow(places, reading, fine)
-        doubtful = reading & ~fine
-        share = MODEL_STEP / _DOUBT_SECONDS
-        self._doubt += np.where(placed, share * (doubtful - self._doubt), 0.0)
-        limit = np.where(self._ignored, _IGNORED_UNTIL, _IGNORED_FROM)
-        self._ignored = self._doubt > limit
-        fine &= ~self._ignored
-        return fine, turned & ~frozen & np.where(placed, fine, True)
+        six: list[Sequence[float] | None] = [
+            position if own else None
+            for position, own in zip(positions.tolist(), believed.tolist(), strict=True)
+        ]
+        steps = [
+            subtract(now, before) if now and before else None
+            for now, before in zip(six, self._six, strict=True)
+        ]
+        self._six = six
+        shift = _median([step for step in steps if step])
+        decided = [
+            tracker.judge(_Reading(*reading), six, steps[nearest], shift)
+            for tracker, nearest, *reading in zip(
+                self._trackers,
+                self._nearest,
+                *(values.tolist() for values in (*poses, *masks)),
+                strict=True,
+            )
+        ]
+        fine, turned = zip(*decided, strict=True)
+        return np.array(fine), np.array(turned)
 
-    def _find_shift(self, positions: np.ndarray, believed: np.ndarray) -> np.ndarray:
-        """Return how far (3,) most of the six moved; 0 if they stood still to the last digit."""
-        steps = np.where(believed[:, None], positions, np.nan) - self._six
-        self._six = np.where(believed[:, None], positions, np.nan)
-        # A lost tracker moves about like the one of the six that is nearest on the body.
-        carried = steps[self._nearest]
-        self._carried += np.where(np.isfinite(carried), carried, 0.0)
-        steps = steps[np.isfinite(steps).all(-1)]
-        return _median(steps) if len(steps) else np.full(3, 1e-9)
 
-    def _find_frozen(self, raw: np.ndarray, paused: bool) -> np.ndarray:
-        """Return which trackers (9,) have given the same numbers (9, 7) for too long.
+class _Reading(NamedTuple):
+    """A calibrated reading of one tracker, which may lack a position or a rotation."""
+
+    position: Sequence[float]
+    rotation: Sequence[float]
+    has_position: bool
+    has_rotation: bool
+
+
+class _Tracker:
+    """The past of one tracker, in plain floats, which are faster for so few of them."""
+
+    __slots__ = (
+        "_by_glitch",
+        "_carried",
+        "_changes",
+        "_doubt",
+        "_equal",
+        "_is_lost",
+        "_limits",
+        "_longest_step",
+        "_missed",
+        "_noise",
+        "_position",
+        "_raw",
+        "_raw_step",
+        "_reach",
+        "_steady",
+        "_usual_equal",
+        "_velocity",
+        "is_ignored",
+    )
+
+    def __init__(self, limits: MotionLimits, reach: Sequence[float]) -> None:
+        self._limits, self._reach = limits, reach
+        self._longest_step = MODEL_STEP * limits.speed + _SLACK
+        self._raw: tuple[Sequence[float], Sequence[float]] | None = None
+        self._raw_step = math.inf
+        self._equal = self._changes = 0
+        self._usual_equal = 0.0
+        self._position: Sequence[float] | None = None
+        self._carried: Sequence[float] | None = None
+        self._velocity: Vector | None = None
+        self._noise = 0.0
+        self._missed = self._steady = 0
+        self._is_lost = self._by_glitch = False
+        self._doubt = 0.0
+        self.is_ignored = False
+
+    def judge(
+        self,
+        reading: _Reading,
+        six: Sequence[Sequence[float] | None],
+        carried: Vector | None,
+        shift: Vector,
+    ) -> tuple[bool, bool]:
+        """Return whether position and rotation of the next reading are believed.
+
+        Args:
+            reading: The reading.
+            six: Positions of the six trackers, None for those that are not believed.
+            carried: How far the nearest of them moved; None if nobody knows.
+            shift: How far most of them moved; 0 if they stood still to the last digit.
+        """
+        place = reading.position if reading.has_position else (0.0, 0.0, 0.0)
+        rotation = reading.rotation if reading.has_rotation else (1.0, 0.0, 0.0, 0.0)
+        if carried and self._carried:
+            # A lost tracker moves about like the one of the six that is nearest on the body.
+            self._carried = add(self._carried, carried)
+        frozen = self._is_frozen((place, rotation), not any(shift))
+        has_reading = reading.has_position and not frozen
+        reached = not reading.has_position or self._is_in_reach(place, six)
+        plausible = self._goes_on(place, has_reading, shift) and reached
+        fine = has_reading and self._is_fine(place, plausible, reached)
+        self._note(place, has_reading, fine)
+        if reading.has_position:
+            doubtful = has_reading and not fine
+            self._doubt += MODEL_STEP / _DOUBT_SECONDS * (doubtful - self._doubt)
+        self.is_ignored = self._doubt > (_IGNORED_UNTIL if self.is_ignored else _IGNORED_FROM)
+        fine = fine and not self.is_ignored
+        turned = reading.has_rotation and not frozen and (fine or not reading.has_position)
+        return fine, turned
+
+    def _is_frozen(self, raw: tuple[Sequence[float], Sequence[float]], paused: bool) -> bool:
+        """Return whether the tracker has given the same numbers for too long.
 
         Nothing is frozen while the six stand still too: the source has paused.
         """
-        same = (raw == self._raw).all(-1)
-        changed = ~same & np.isfinite(raw).all(-1)
-        runs = np.minimum(self._equal, 8) - self._usual_equal
-        self._usual_equal += np.where(changed, _USUAL_SHARE * runs, 0.0)
-        self._equal = np.where(same, self._equal + (not paused), 0)
-        self._changes += changed
-        self._raw_step = _lengths(raw[:, :3] - self._raw[:, :3])
-        self._raw = raw
-        longest = np.maximum(_FROZEN_FRAMES, 4.0 * self._usual_equal + 1.0)
-        return (self._changes >= _ALIVE_FRAMES) & (self._equal >= longest)
+        before, self._raw = self._raw, raw
+        if before is None:
+            self._changes = 1
+            return False
+        if before == raw:
+            self._equal += not paused
+        else:
+            self._usual_equal += _USUAL_SHARE * (min(self._equal, 8) - self._usual_equal)
+            self._equal = 0
+            self._changes += 1
+        self._raw_step = math.dist(raw[0], before[0])
+        longest = max(_FROZEN_FRAMES, 4.0 * self._usual_equal + 1.0)
+        return self._changes >= _ALIVE_FRAMES and self._equal >= longest
 
-    def _judge_steps(
-        self, places: np.ndarray, reading: np.ndarray, shift: np.ndarray
-    ) -> np.ndarray:
-        """Return which trackers (9,) went on as body parts do, or as all others when a take is cut.
-
-        Args:
-            places: (9, 3) positions.
-            reading: (9,) bool, which trackers have a reading.
-            shift: (3,) how far most of the six moved.
-        """
-        steps = places - self._positions
-        lengths = _lengths(steps)
-        lengths = np.fmin(lengths, _lengths(steps - shift))
-        plausible = lengths <= _LONGEST_STEPS
-        known = np.isfinite(self._velocities).all(-1)
-        speeds = _lengths(np.where(known[:, None], self._velocities, 0.0))
-        jolts = _lengths(steps - MODEL_STEP * self._velocities)
-        gains = MODEL_RATE * lengths > speeds + 0.5
-        changes = _GAINS + np.where(
-            gains, _GAINS_PER_SPEED * np.minimum(speeds, _FULL_SPEED), speeds
+    def _is_in_reach(self, place: Sequence[float], six: Sequence[Sequence[float] | None]) -> bool:
+        """Return whether a position is where the body reaches."""
+        return not any(
+            position and math.dist(place, position) > reach
+            for position, reach in zip(six, self._reach, strict=True)
         )
-        allowed = MODEL_STEP * changes + _SLACK + _NOISE_TIMES * self._noise
-        moved = math.hypot(*shift.tolist())
-        plausible &= ~known | (jolts <= allowed + moved)
-        noisy = reading & plausible & known & ~self._lost
-        self._noise += np.where(
-            noisy, _NOISE_SHARE * (np.fmin(jolts, _LARGEST_NOISE) - self._noise), 0.0
-        )
-        return plausible | np.isnan(lengths)
 
-    def _judge(
-        self, places: np.ndarray, reading: np.ndarray, plausible: np.ndarray, reached: np.ndarray
-    ) -> np.ndarray:
-        """Return which positions (9,) are believed.
+    def _goes_on(self, place: Sequence[float], has_reading: bool, shift: Vector) -> bool:
+        """Return whether a tracker goes on as body parts do, or as all others if a take is cut."""
+        if self._position is None:
+            return True
+        step = subtract(place, self._position)
+        length = min(math.hypot(*step), math.dist(step, shift))
+        plausible, velocity = length <= self._longest_step, self._velocity
+        if velocity is not None:
+            limits, speed = self._limits, math.hypot(*velocity)
+            change = limits.gain
+            if MODEL_RATE * length > speed + 0.5:
+                change += limits.gain_per_speed * min(speed, _FULL_SPEED)
+            else:
+                change += speed
+            allowed = MODEL_STEP * change + _SLACK + _NOISE_TIMES * self._noise
+            jolt = math.dist(step, scale(velocity, MODEL_STEP))
+            plausible = plausible and jolt <= allowed + math.hypot(*shift)
+            if has_reading and plausible and not self._is_lost:
+                self._noise += _NOISE_SHARE * (min(jolt, _LARGEST_NOISE) - self._noise)
+        return plausible
 
-        Args:
-            places: (9, 3) positions.
-            reading: (9,) bool, which trackers have a reading.
-            plausible: (9,) bool, which went on from where they were believed last.
-            reached: (9,) bool, which are where the body reaches.
-        """
-        steady = np.fmin(self._raw_step, np.inf) <= _LONGEST_STEPS
-        self._steady = np.where(reading & steady & reached, self._steady + 1, 0)
-        seconds = self._missed * MODEL_STEP
-        near = np.minimum(_NEAR + _NEAR_SPEED * seconds, _NEAR_LIMIT)
-        away = _lengths(places - self._positions)
-        away = np.fmin(away, _lengths(places - self._carried))
-        is_near = away <= near
-        needed = np.where(is_near, _STEADY_NEAR, _STEADY_ANYWHERE)
-        returns = np.where(self._by_glitch, self._steady >= needed, reached)
-        return reading & np.where(self._lost, returns, plausible)
+    def _is_fine(self, place: Sequence[float], plausible: bool, reached: bool) -> bool:
+        """Return whether a position is believed that went on plausibly, or that is a return."""
+        steady = self._raw_step <= self._longest_step and reached
+        self._steady = self._steady + 1 if steady else 0
+        if not self._is_lost:
+            return plausible
+        if not self._by_glitch:
+            return reached
+        near = min(_NEAR + _NEAR_SPEED * self._missed * MODEL_STEP, _NEAR_LIMIT)
+        known = [known for known in (self._position, self._carried) if known]
+        is_near = any(math.dist(place, last) <= near for last in known)
+        return self._steady >= (_STEADY_NEAR if is_near else _STEADY_ANYWHERE)
 
-    def _follow(self, places: np.ndarray, reading: np.ndarray, fine: np.ndarray) -> None:
-        """Note what was decided about positions (9, 3)."""
-        known = fine & ~self._lost
-        velocities = np.where(known[:, None], MODEL_RATE * (places - self._positions), np.nan)
-        self._velocities = velocities
-        self._positions = np.where(fine[:, None], places, self._positions)
-        self._carried = np.where(fine[:, None], places, self._carried)
-        self._by_glitch = ~fine & (self._by_glitch | (reading & ~self._lost))
-        self._missed = np.where(fine, 0, self._missed + 1)
-        self._lost = ~fine & np.isfinite(self._positions).all(-1)
-
-
-# NumPy's own functions for these two take several times as long for so few numbers.
-
-
-def _lengths(vectors: np.ndarray) -> np.ndarray:
-    """Return the lengths (N,) of vectors (N, 3)."""
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    def _note(self, place: Sequence[float], has_reading: bool, fine: bool) -> None:
+        """Note what was decided about a position."""
+        if not has_reading:
+            self._steady = 0
+        last, was_lost = self._position, self._is_lost
+        self._velocity = None
+        if not fine:
+            self._by_glitch = self._by_glitch or (has_reading and not was_lost)
+            self._missed += 1
+            self._is_lost = last is not None
+            return
+        if last is not None and not was_lost:
+            self._velocity = scale(subtract(place, last), MODEL_RATE)
+        self._position = self._carried = place
+        self._is_lost = self._by_glitch = False
+        self._missed = 0
 
 
-def _median(vectors: np.ndarray) -> np.ndarray:
-    """Return the median (3,) of some vectors (N, 3), each number by itself."""
-    ordered = np.sort(vectors, 0)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else 0.5 * (ordered[middle - 1] + ordered[middle])
+def _median(vectors: Sequence[Vector]) -> Vector:
+    """Return the median of some vectors, each number by itself; about zero if there are none."""
+    if not vectors:
+        return 1e-9, 1e-9, 1e-9
+    middle = len(vectors) // 2
+    x, y, z = (sorted(numbers) for numbers in zip(*vectors, strict=True))
+    if len(vectors) % 2:
+        return x[middle], y[middle], z[middle]
+    return (
+        0.5 * (x[middle - 1] + x[middle]),
+        0.5 * (y[middle - 1] + y[middle]),
+        0.5 * (z[middle - 1] + z[middle]),
+    )

@@ -40,7 +40,7 @@ def test_the_performance_moves_like_a_body() -> None:
     assert 0.05 < speed.max() < 8.0
 
 
-@pytest.mark.parametrize("model", ["ssrhmr", "ik", "solve"])
+@pytest.mark.parametrize("model", ["ssrhmr", "ssrhmr+elbows", "ssrhmr+all", "ik", "solve"])
 def test_each_model_computes_frames(model: str) -> None:
     compute = bench._frame_function(model)
     first, second = compute(0), compute(1)
