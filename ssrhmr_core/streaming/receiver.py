@@ -31,7 +31,7 @@ _BOTH_FAMILIES = {
     ANYWHERE: (ANYWHERE, "::"),
 }
 """Addresses to listen on: many senders take "localhost" for ::1."""
-_DETAILED = 4
+_DETAILED = 2
 """How many times as many readings are kept where fingers and faces come along."""
 _PACKETS_A_TURN = 256
 """Number of packets read from a socket before the others have their turn."""
@@ -58,7 +58,7 @@ class Receiver:
         protocol: ProtocolName = "vmc",
         port: int | None = None,
         host: str = LOCALHOST,
-        capacity: int = 32768,
+        capacity: int = 1 << 17,
         clock: Callable[[], float] = time.perf_counter,
         allowed: Iterable[str] = (),
         announced: Announcement = "none",
@@ -71,7 +71,7 @@ class Receiver:
             host: The address of the interface to listen on. By default only programs on this
                 computer can send; ``ANYWHERE`` also accepts the network. Both include IPv6.
             capacity: The number of readings kept until they are fetched; the oldest are dropped
-                beyond it.
+                beyond it. SlimeVR sends 6,000 a second, and windows stand still while they save.
             clock: Returns the seconds of arrival and of readings. It must never go back; the
                 system's time of day would, and ``time.monotonic`` is coarse on Windows.
             allowed: The addresses and networks of other computers that may send; any if empty.

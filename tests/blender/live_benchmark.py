@@ -3,19 +3,22 @@
 
 ``python tests/blender/live_benchmark.py --seconds 60``: a program of its own sends SlimeVR's VMC at
 250 Hz (``--traffic send``: six trackers at 120 Hz), and a capture ticks every millisecond. Prints
-the times as a clock shows them, which depend on what else the machine does, and how long the
-processor worked for them, which hardly does.
+the times as a clock shows them, which depend on what else the machine does. ``--simulated``: the
+frames are sent from here, each once the one before is through, and the processor's time is
+printed; that hardly depends on anything else.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,11 +28,15 @@ import numpy as np
 import ssrhmr_blender
 from ssrhmr_blender.live import capture
 from ssrhmr_core import Calibration, Take
+from ssrhmr_core import live as core_live
+from ssrhmr_core import streaming as core_streaming
+from ssrhmr_core.body.skeleton import Skeleton
 from ssrhmr_core.formats.trackers_csv import save_trackers
 from ssrhmr_core.streaming import Reading
 from tests.blender.conftest import choose, free_port, make_armature
 from tests.core.conftest import make_motion, make_skeleton
 from tests.core.streaming.emulators.performer import performer
+from tests.core.streaming.emulators.traffic import SENDERS, make_frames
 
 _PAUSE = 0.001
 _WARMED = 60
@@ -38,27 +45,43 @@ _WARMED = 60
 
 def thread_seconds() -> float:
     """Processor time of the thread that receives; nan where the system does not tell."""
-    ids = [t.native_id for t in threading.enumerate() if t.name.startswith("ssrhmr")]
-    try:
-        stat = Path(f"/proc/self/task/{ids[0]}/stat").read_text()
-    except (OSError, IndexError):
+    (ident,) = [t.ident for t in threading.enumerate() if t.name.startswith("ssrhmr")]
+    if sys.platform != "linux" or ident is None:
         return float("nan")
-    # After the name in brackets, which may contain anything.
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.pthread_getcpuclockid(ident))
 
 
-def perform(traffic: str, seconds: float) -> None:
-    """Make the scene, perform, print how long poses took."""
+def open_scene(skeleton: Skeleton) -> capture.Capture:
+    """Make a scene with a character, and start."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     ssrhmr_blender.register()
-    body = make_skeleton() if traffic == "send" else performer(mounted=False).motion.skeleton
-    choose(make_armature("Hero", body), {})
+    choose(make_armature("Hero", skeleton), {})
     bpy.context.scene.ssrhmr.calibration = Calibration.none().to_json()
     bpy.context.scene.ssrhmr_live.port = free_port()
     bpy.ops.ssrhmr.live_start()
     found = capture.running()
     assert found is not None
+    return found
+
+
+def close_scene() -> None:
+    """Stop; the wheel of bpy does not bear what is left."""
+    bpy.ops.ssrhmr.live_stop()
+    ssrhmr_blender.unregister()
+
+
+def print_times(text: str, seconds: list[float]) -> None:
+    """Print median and 99th percentile of all but the first poses."""
+    shown = 1000.0 * np.array(seconds[_WARMED:])
+    middle, worst = np.percentile(shown, (50, 99))
+    print(f"{text}: median {middle:.2f} ms, 99th percentile {worst:.2f} ms, of {len(shown)}")
+
+
+def perform(traffic: str, seconds: float) -> None:
+    """Let a program perform, and print how long poses took."""
+    found = open_scene(
+        make_skeleton() if traffic == "send" else performer(mounted=False).motion.skeleton
+    )
     arrived = 0.0
 
     def drain() -> list[Reading]:
@@ -68,55 +91,82 @@ def perform(traffic: str, seconds: float) -> None:
         return readings
 
     found.session._source = SimpleNamespace(drain=drain)
-    whole, beyond, worked = [], [], []
+    whole, beyond = [], []
     port = ["--port", str(found.receiver.port), "--seconds", str(seconds)]
     with tempfile.TemporaryDirectory() as folder:
         if traffic == "send":
             take = Path(folder) / "take.csv"
-            save_trackers(take, Take.from_motion(make_motion(body, 2400, 120.0)))
+            save_trackers(take, Take.from_motion(make_motion(make_skeleton(), 2400, 120.0)))
             command = [sys.executable, "-m", "ssrhmr_core", "send", str(take), "--loop", *port]
         else:
             module = "tests.core.streaming.emulators.traffic"
             command = [sys.executable, "-m", module, "--sender", traffic, *port]
         sender = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        began = 0.0
         while sender.poll() is None:
-            begun, before, work = time.perf_counter(), found.pose, time.thread_time()
+            begun, before = time.perf_counter(), found.pose
             found.tick()
             ended = time.perf_counter()
             if found.pose is not before:
-                began = began or begun
                 whole.append(ended - arrived)
                 beyond.append(ended - max(arrived, begun))
-                worked.append(time.thread_time() - work)
             time.sleep(max(_PAUSE - (ended - begun), 0.0))
+    print_times("packet to pose set", whole)
+    print_times("beyond the tick", beyond)
     status = found.status
-    print(f"{status.frames} frames computed, {status.frames_lost} lost; {found.session.roles}")
-    spent, thread = time.perf_counter() - began, thread_seconds()
-    for text, values in (
-        ("packet to pose set", whole),
-        ("beyond the tick", beyond),
-        ("beyond the tick, time of the processor", worked),
-    ):
-        shown = 1000.0 * np.array(values[_WARMED:])
-        middle, worst = np.percentile(shown, (50, 99))
-        print(f"{text}: median {middle:.2f} ms, 99th percentile {worst:.2f} ms, of {len(shown)}")
-    packets = found.receiver.counters.datagrams
+    print(f"{status.frames} frames computed, {status.frames_lost} lost; {thread_seconds():.2f} s")
+    close_scene()
+
+
+def simulate(traffic: str, seconds: float) -> None:
+    """Send frame by frame in simulated time, and print how long the processor worked."""
+    now = 100.0
+    for module, name in ((core_streaming, "Receiver"), (core_live, "LiveSession")):
+        setattr(module, name, partial(getattr(module, name), clock=lambda: now))
+    sender = SENDERS[traffic]()
+    frames = make_frames(sender, 0.0)
+    found = open_scene(sender.body.motion.skeleton)
+    poses, others = [], 0.0
+    count = round(seconds * sender.rate)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.connect(("127.0.0.1", found.receiver.port))
+        before, sent = thread_seconds(), 0
+        for number in range(count):
+            now = 100.0 + number / sender.rate
+            # Repeated after its end, as by a sender that was started again.
+            for packet in frames[number % len(frames)]:
+                out.send(packet)
+                sent += 1
+            while found.receiver.counters.datagrams < sent:
+                time.sleep(0.0002)
+            pose, work = found.pose, time.thread_time()
+            found.tick()
+            work = time.thread_time() - work
+            if found.pose is not pose:
+                poses.append(work)
+            else:
+                others += work
+        thread = thread_seconds() - before
+    print_times("a tick with a pose, time of the processor", poses)
     print(
-        f"{packets} packets in {spent:.0f} s; the receiving thread took {thread:.2f} s of the"
-        f" processor: {1e6 * thread / max(packets, 1):.0f} us a packet,"
-        f" {100.0 * thread / spent:.1f} % of a core"
+        f"{sent} packets; receiving {1e6 * thread / sent:.0f} us a packet,"
+        f" {100.0 * thread * sender.rate / count:.1f} % of a core at {sender.rate:.0f} Hz; poses"
+        f" {100.0 * sum(poses) * sender.rate / count:.1f} %, other ticks"
+        f" {100.0 * others * sender.rate / count:.1f} %"
     )
-    bpy.ops.ssrhmr.live_stop()
-    ssrhmr_blender.unregister()
+    print(f"{found.status.frames} frames computed, {found.status.frames_lost} lost")
+    close_scene()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--traffic", choices=("slimevr", "send"), default="slimevr")
+    parser.add_argument("--simulated", action="store_true", help="not with --traffic send")
     chosen = parser.parse_args()
-    perform(chosen.traffic, chosen.seconds)
+    if chosen.simulated:
+        simulate(chosen.traffic, chosen.seconds)
+    else:
+        perform(chosen.traffic, chosen.seconds)
 
 
 if __name__ == "__main__":

@@ -34,25 +34,35 @@ COUNTDOWN = 1.0
 RECORDED = 2.0
 """Seconds of the performance that are recorded."""
 SLACK = 0.1
-"""Metres by which the character's head may go less, or more, far than the performer's."""
+"""Metres by which the character's head may go less far, or farther, than the performer's."""
 THREE_POINTS = ("head", "left_hand", "right_hand")
 
 
 class Player(threading.Thread):
-    """Performs over a real socket, at the sender's own rate."""
+    """Performs over a real socket, at the sender's own rate.
+
+    It is silent between the calibration and the performance, and after it, so that takes are as
+    long on a busy machine as on any other.
+    """
 
     def __init__(self, port: int, make: Callable[[WaitingPerformer], Emulator]) -> None:
         super().__init__(daemon=True)
         self.body = WaitingPerformer()
         self._port, self._sender = port, make(self.body)
         self._began, self._is_over = time.perf_counter(), threading.Event()
+        self._is_silent = False
 
     def now(self) -> float:
         return time.perf_counter() - self._began
 
+    def rest(self) -> None:
+        """Be silent until the performance."""
+        self._is_silent = True
+
     def act(self) -> None:
         """Begin to act, now."""
         self.body.acts_at = self.now()
+        self._is_silent = False
 
     def acted(self) -> float:
         """Seconds since then."""
@@ -69,7 +79,8 @@ class Player(threading.Thread):
             out.connect(("127.0.0.1", self._port))
             due = 0.0
             while not self._is_over.wait(max(due - self.now(), 0.0)):
-                self.send(out, self.now())
+                if not self._is_silent and self.acted() <= RECORDED:
+                    self.send(out, self.now())
                 # A busy machine leaves frames out, as programs do.
                 due = max(due + 1.0 / self._sender.rate, self.now() - 0.1)
 
@@ -194,19 +205,19 @@ def calibrate(window: Window, roles: tuple[str, ...]) -> None:
     assert seen["roles"].keys() >= set(roles), seen["roles"]
 
 
-def check_bake(player: Player, recorded: float) -> None:
+def check_bake(player: Player) -> None:
     """Compare how far the head of the character went with the truth."""
     places = np.array(json.loads((FOLDER / "action.json").read_text())["places"])
-    assert len(places) >= 60 * RECORDED
+    assert len(places) >= 60 * RECORDED - 6
     baked = np.ptp(places[:, JOINTS.index("head")], axis=0)
-    times = STANDING + np.arange(0.0, recorded, 1.0 / 60.0)
-    truth = player.body.motion
-    head = truth.at(np.minimum(times, truth.times[-1])).positions()[:, INDEX["head"]]
+    times = STANDING + np.arange(0.0, RECORDED, 1.0 / 60.0)
+    head = player.body.motion.at(times).positions()[:, INDEX["head"]]
     # Blender's Y is the other way round than the core's Z, which makes no difference here.
-    least = np.ptp(head[times - STANDING < RECORDED], axis=0)[[0, 2, 1]]
-    most = np.ptp(head, axis=0)[[0, 2, 1]]
-    print(f"the head went {baked.round(3)} m, the performer's {least.round(3)}, {most.round(3)}")
-    assert (baked > least - SLACK).all() and (baked < most + SLACK).all()
+    truth = np.ptp(head, axis=0)[[0, 2, 1]]
+    print(
+        f"{len(places)} frames; the head went {baked.round(3)} m, the performer's {truth.round(3)}"
+    )
+    np.testing.assert_allclose(baked, truth, atol=SLACK)
 
 
 def assert_nothing_is_left(window: Window, before: Mapping[str, Any]) -> None:
@@ -239,13 +250,13 @@ def test_start_calibrate_record_bake_stop(name: str, window: Window) -> None:
             window.order("operator", name="live_start")
         window.until(lambda seen: seen.get("counters", 0) > 200, "readings")
         calibrate(window, case.roles)
+        player.rest()
         window.order("operator", name="record")
-        window.until(lambda seen: seen["status"]["recording"] > 0, "the recording")
+        window.until(lambda seen: seen["status"]["recording"] >= 0, "the recording")
         player.act()
         window.until(lambda seen: player.acted() > RECORDED, "the performance")
         window.picture(f"live {name}")
         window.order("operator", name="record")
-        recorded = player.acted()
         window.until(
             lambda seen: seen["action"] not in (None, before["action"]) and not seen["baking"],
             "the bake",
@@ -253,7 +264,7 @@ def test_start_calibrate_record_bake_stop(name: str, window: Window) -> None:
         escape(window)
     window.order("read action")
     window.picture(f"baked {name}")
-    check_bake(player, recorded)
+    check_bake(player)
     assert_nothing_is_left(window, before)
 
 
@@ -275,15 +286,15 @@ def test_two_performers(window: Window) -> None:
             window.order("operator", name="live_start")
             window.until(lambda seen: seen.get("counters", 0) > 200, "readings")
             calibrate(window, TRACKERS)
+            players[number].rest()
         assert window.seen()["captures"] == 2
         window.order("operator", name="record")
-        window.until(lambda seen: seen["status"]["recording"] > 0, "the recording")
+        window.until(lambda seen: seen["status"]["recording"] >= 0, "the recording")
         for player in players:
             player.act()
         window.until(lambda seen: players[0].acted() > RECORDED, "the performance")
         window.picture("live two performers")
         window.order("operator", name="record")
-        recorded = players[0].acted()
         window.until(
             lambda seen: (
                 "Partner" in seen["actions"]
@@ -294,7 +305,7 @@ def test_two_performers(window: Window) -> None:
         )
         escape(window)
     window.order("read action")
-    check_bake(players[0], recorded)
+    check_bake(players[0])
     window.order("remove partner")
     assert_nothing_is_left(window, before)
     # The first character is alone again, with its own settings.
