@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ssrhmr_core.body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
 from ssrhmr_core.evaluation.metrics import FIRST_FRAME
+from ssrhmr_core.evaluation.worn import score
 from ssrhmr_core.evaluation.worn.mounts import Mounts
 from ssrhmr_core.evaluation.worn.score import (
     WornTrackers,
@@ -36,7 +37,10 @@ from ssrhmr_core.formats import find_motions, load_motion
 from ssrhmr_core.pipeline import Reconstructor
 from ssrhmr_core.tracking import movement_calibration, movement_fit
 from ssrhmr_core.tracking.calibration import Calibration
+from ssrhmr_core.tracking.movement_calibration import calibrate_from_movement
 from ssrhmr_core.tracking.movement_evidence import GUIDED
+from ssrhmr_core.tracking.movement_residuals import add_changes
+from ssrhmr_core.tracking.pose_priors import REDUCED_NAMES
 
 _ALL = range(len(TRACKERS))
 _HANDS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
@@ -69,7 +73,7 @@ def _nothing(*_: Any) -> None:
 def _no_changes(equations: Any, *_: Any) -> np.ndarray:
     """Let joints change from frame to frame at no price."""
     frames = len(equations.poses) - 1
-    return np.zeros((frames, movement_fit.REDUCED_UNKNOWNS))
+    return np.zeros((frames, len(REDUCED_NAMES)))
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,24 @@ ROWS: dict[str, Row] = {
 }
 
 
+_fits: dict[tuple[Any, ...], Any] = {}
+"""What the movements of sessions told; rows that only put in true values share it."""
+
+
 @contextmanager
-def changed_fit(row: Row) -> Iterator[None]:
+def changed_fit(row: Row, number: int) -> Iterator[None]:
     """Leave out what a row leaves out."""
+    key = (row.worn, row.left_out, tuple((row.habits or {}).items()), number)
+
+    def calibrate(*arguments: Any) -> Any:
+        if key not in _fits:
+            _fits[key] = calibrate_from_movement(*arguments)
+        return _fits[key]
+
     habits = replace(GUIDED, **(row.habits or {}))
-    name, replacement = row.left_out or ("add_changes", movement_fit.add_changes)
+    name, replacement = row.left_out or ("add_changes", add_changes)
     with (
+        mock.patch.object(score, "calibrate_from_movement", calibrate),
         mock.patch.object(movement_calibration, "GUIDED", habits),
         mock.patch.object(movement_fit, name, replacement),
     ):
@@ -148,7 +164,7 @@ def measure_row(paths: list[Path], every: int, row: Row) -> dict[str, Any]:
         clip = load_motion(paths[number]).resampled()
         if len(clip) <= FIRST_FRAME:
             continue
-        with changed_fit(row):
+        with changed_fit(row, number):
             errors.append(
                 score_worn(
                     clip,

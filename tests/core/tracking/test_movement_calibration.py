@@ -11,7 +11,7 @@ import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import INDEX, TRACKERS, Skeleton
+from ssrhmr_core.body.skeleton import ADULT_SIZE, INDEX, TRACKERS, Skeleton
 from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_mounts
 from ssrhmr_core.evaluation.worn.movement import (
     draw_habits,
@@ -257,6 +257,7 @@ def take_with_shares(
     monkeypatch.setattr(movement_calibration, "UNGUIDED", movement_calibration.GUIDED)
     monkeypatch.setattr(movement_calibration, "_OFFSET_SHARES", np.full((6, 3), offsets))
     monkeypatch.setattr(movement_calibration, "_ROTATION_SHARES", np.full(6, rotations))
+    monkeypatch.setattr(movement_calibration, "_BELT_UNCERTAINTY", 1.0)
     monkeypatch.setattr(movement_calibration, "_LARGEST_STEP", 10.0)
     own = session(0)
     how = MovementOptions(guided=False)
@@ -294,3 +295,24 @@ def test_a_take_moves_no_joint_far(monkeypatch: pytest.MonkeyPatch) -> None:
         moved = result.calibration.mount_offsets - own.calibration.mount_offsets
         farthest.append(np.linalg.norm(moved, axis=-1).max())
     assert farthest[1] < 0.008 < farthest[0] < 0.03
+
+
+def test_a_belt_between_front_and_side_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Belts hold trackers where no kind of mount is; a movement shows where."""
+    errors: dict[float, list[float]] = {1.0: [], movement_calibration._BELT_UNCERTAINTY: []}
+    for seed in range(2):
+        random, body = np.random.default_rng([seed, 11]), make_skeleton()
+        mounts, habits = draw_mounts(body, random), draw_habits(random)
+        mounts.offsets[0] = body.size / ADULT_SIZE * np.array([0.10, 0.03, -0.09])
+        posed = hold_reference(body, habits, 0.0, random)
+        reference = mounts.to_trackers(mounts.find_joints(posed))
+        moved = make_guided_movement(body, habits, random)
+        movement = mounts.to_trackers(mounts.find_joints(moved))
+        calibration, _ = calibrate_at_stillest(body, reference, CalibrationOptions("MATCH"))
+        for factor, own in errors.items():
+            monkeypatch.setattr(movement_calibration, "_BELT_UNCERTAINTY", factor)
+            result = calibrate_from_movement(body, reference, movement, calibration)
+            away = result.calibration.mount_offsets[0] - mounts.mount_offsets()[0]
+            own.append(float(np.linalg.norm(away)))
+    narrow, wide = (np.mean(own) for own in errors.values())
+    assert wide < narrow, errors
