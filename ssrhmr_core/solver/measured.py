@@ -466,6 +466,13 @@ def lower_trust(measured: Measured) -> Array:
     return measured.rotation_trust[..., _LOWERS, :]
 
 
+def limb_trust(measured: Measured) -> np.ndarray:
+    """Return the largest trust (F, 4) in anything that is measured of each limb's two bones."""
+    parts = [measured.position_trust[..., _LOWERS, 0]]
+    parts += [measured.rotation_trust[..., joints, 0] for joints in (_UPPERS, _LOWERS)]
+    return np.max(parts, 0)
+
+
 def _upper_bones(skeleton: SolverSkeleton) -> Array:
     """Return the offsets (..., 4, 3) of knees and elbows."""
     return skeleton.limb_directions[..., 0, :] * skeleton.upper_lengths
