@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from ssrhmr_core.body.interpolation import MODEL_RATE  # noqa: E402
 from ssrhmr_core.body.motion import Motion  # noqa: E402
 from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, TRACKER_JOINTS  # noqa: E402
 from ssrhmr_core.evaluation.metrics import FIRST_FRAME  # noqa: E402
@@ -36,6 +37,9 @@ PICTURES = ROOT / "docs" / "pictures"
 TRUTH_COLOUR = "0.7"
 COLOURS = {"left": "tab:blue", "right": "tab:red"}
 TRUNK_COLOUR = "tab:green"
+_STRIP_FRAMES = 10
+_STRIP_STEP = 1.3
+"""Metres between two frames of a strip."""
 
 
 class Moment(NamedTuple):
@@ -56,9 +60,15 @@ class Moment(NamedTuple):
     error: float = 0.0
 
 
-def draw_pose(axes: Axes, positions: np.ndarray, view: np.ndarray, truth: bool) -> None:
-    """Draw one pose (22, 3) in the axes of a view (3, 3)."""
-    flat = (positions - positions[0]) @ view
+def draw_pose(
+    axes: Axes,
+    positions: np.ndarray,
+    view: np.ndarray,
+    truth: bool,
+    shift: np.ndarray | None = None,
+) -> None:
+    """Draw one pose (22, 3) in the axes of a view (3, 3), with its hips at a point (2,)."""
+    flat = ((positions - positions[0]) @ view)[:, :2] + (0.0 if shift is None else shift)
     for joint, parent in enumerate(PARENTS[1:], 1):
         side = JOINTS[joint].partition("_")[0]
         axes.plot(
@@ -123,6 +133,50 @@ def draw_best_to_worst(clips: str, out: Path) -> None:
     draw_moments(chosen, out)
 
 
+def draw_strips(clips: list[str], out: Path) -> None:
+    """Draw clips as strips of frames, one below the other, seen from the side of the first frame.
+
+    Args:
+        clips: Motion files, each with the seconds from its first frame at which its strip begins
+            and the seconds between frames, as in FILE@2.5@0.4.
+        out: Picture to write.
+    """
+    figure, axes = plt.subplots(len(clips), figsize=(14.0, 2.6 * len(clips)), squeeze=False)
+    for cell, clip in zip(axes[:, 0], clips, strict=True):
+        name, begin, step = clip.rsplit("@", 2)
+        truth = load_motion(Path(name)).resampled()
+        result = Reconstructor(truth.skeleton).clip(Take.from_motion(truth))
+        true_positions, positions = truth.positions(), result.positions()
+        frames = np.arange(_STRIP_FRAMES) * round(float(step) * MODEL_RATE)
+        frames = np.minimum(frames + round(float(begin) * MODEL_RATE), len(truth) - 1)
+        view = _side_view(true_positions[frames])
+        for number, frame in enumerate(frames):
+            shift = np.array([_STRIP_STEP * number, true_positions[frame, 0, 1]])
+            draw_pose(cell, true_positions[frame], view, truth=True, shift=shift)
+            draw_pose(cell, positions[frame], view, truth=False, shift=shift)
+        errors = 1000.0 * np.linalg.norm(positions - true_positions, axis=-1).mean(-1)
+        cell.axhline(0.0, color="0.85", linewidth=1.0, zorder=0)
+        cell.set_title(
+            f"{Path(name).name.split('.')[0]}: {errors[FIRST_FRAME:].mean():.1f} mm", fontsize=9
+        )
+        cell.set_aspect("equal")
+        cell.axis("off")
+    _save(figure, out)
+
+
+def _side_view(positions: np.ndarray) -> np.ndarray:
+    """Return the axes (3, 3) of a view across the direction in which a body points or moves.
+
+    Args:
+        positions: (F, 22, 3) joints.
+    """
+    # From feet to head and from place to place: what is longer than it is wide, lies to the right.
+    flat = (positions - positions[:, :1])[..., [0, 2]].reshape(-1, 2)
+    flat = np.concatenate([flat, 2.0 * (positions[:, 0] - positions[:, 0].mean(0))[:, [0, 2]]])
+    along = np.linalg.eigh(flat.T @ flat)[1][:, 1]
+    return np.array([[along[0], 0.0, -along[1]], [0.0, 1.0, 0.0], [along[1], 0.0, along[0]]])
+
+
 def draw_stress_set(out: Path) -> None:
     """Draw a telling moment of each motion of the stress set."""
     moments = []
@@ -170,16 +224,25 @@ def main() -> None:
     pictures = parser.add_subparsers(dest="picture", required=True)
     moments = pictures.add_parser("moments", help="best, median and worst moments of clips")
     moments.add_argument("clips", metavar="SPLIT.json#KEY", help="clips, as evaluate takes them")
+    strips = pictures.add_parser("strips", help="strips of frames of clips")
+    strips.add_argument("clips", nargs="+", metavar="FILE@BEGIN@STEP", help="clips, and seconds")
     pictures.add_parser("stress", help="a moment of each motion of the stress set")
     log = pictures.add_parser("log", help="the curve of a training run")
     log.add_argument("file", type=Path, metavar="FILE.log.csv", help="log of `train`")
-    for name, file in (("moments", "moments"), ("stress", "stress"), ("log", "training")):
+    for name, file in (
+        ("moments", "moments"),
+        ("strips", "strips"),
+        ("stress", "stress"),
+        ("log", "training"),
+    ):
         pictures.choices[name].add_argument(
             "--out", type=Path, default=PICTURES / f"{file}.png", help="picture to write"
         )
     chosen = parser.parse_args()
     if chosen.picture == "moments":
         draw_best_to_worst(chosen.clips, chosen.out)
+    elif chosen.picture == "strips":
+        draw_strips(chosen.clips, chosen.out)
     elif chosen.picture == "stress":
         draw_stress_set(chosen.out)
     else:

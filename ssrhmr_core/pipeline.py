@@ -21,7 +21,7 @@ from .model.context import UNKNOWN, GrowingContext, encode_take
 from .model.features import body_features
 from .model.posing import Poser, Preset, Stage, TrackedFrames
 from .model.weights import WeightsError, load_weights
-from .solver import Measured
+from .solver import Measured, limb_trust
 from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
 from .tracking.denoising import Smoothing, smooth
 from .tracking.dropout import find_ignored_extras, mark_dropouts
@@ -36,6 +36,7 @@ from .tracking.foot_planting import (
     plant_feet,
 )
 from .tracking.gap_filling import ANCHORS, GapFiller
+from .tracking.limb_contacts import rest_limbs
 from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.live_extras import LiveExtras
 from .tracking.one_euro import OneEuro
@@ -500,6 +501,16 @@ class Reconstructor:
         if contacts:
             release = self.options.contact_options.release
             keep_toes_flat(rotations, contacts, self.options.planting, release)
+            if self.options.contact_options.whole_body:
+                rest_limbs(
+                    rotations,
+                    clock,
+                    contacts,
+                    self._body,
+                    self.options.contact_options,
+                    self.options.planting,
+                    None if tracked.measured is None else 1.0 - limb_trust(tracked.measured),
+                )
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
         self.expected_errors = (

@@ -8,9 +8,9 @@ import numpy as np
 from ..body.motion import Motion
 from ..body.skeleton import ADULT_SIZE, INDEX, Skeleton
 
-LOW_KINDS = ("lying", "floor sit", "crawling", "kneeling", "squatting")
-"""Kinds of low poses, of which the first that applies counts: flat on the floor, hips on the floor,
-trunk level over hands and knees, on a knee, or none of these."""
+LOW_KINDS = ("lying", "crawling", "floor sit", "kneeling", "squatting")
+"""Kinds of low poses, of which the first that applies counts: flat on the floor, trunk level with a
+knee down, hips on the floor, on a knee, or none of these."""
 RESTING_JOINTS = (
     "left_knee",
     "right_knee",
@@ -24,8 +24,10 @@ RESTING_JOINTS = (
 """Joints near the parts of the body that rest on the floor."""
 
 _RESTING = [INDEX[name] for name in RESTING_JOINTS]
-_HIPS_DOWN, _CHEST_DOWN, _KNEE_DOWN = 0.3, 0.35, 0.15
-"""Heights over the lowest joint in lengths of a leg, below which these rest on the floor."""
+_LYING_HIPS, _LYING_CHEST = 0.2, 0.25
+"""Heights of hips and chest over the lowest joint of a body that lies, in lengths of a leg."""
+_HIPS_DOWN, _KNEE_DOWN, _KNEE_LOW = 0.3, 0.15, 0.3
+"""Heights below which hips and knees rest on the floor, and of the knees of a body that crawls."""
 _LEVEL = np.cos(np.radians(50.0))
 """Cosine of the angle of the trunk from the vertical, below which it is level."""
 _THICKNESS = (0.12, 0.12, 0.1, 0.1, 0.1, 0.1, 0.2, 0.22)
@@ -49,9 +51,9 @@ def classify_low(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     trunk = positions[:, INDEX["chest"]] - positions[:, INDEX["hips"]]
     level = trunk[:, 1] < _LEVEL * np.linalg.norm(trunk, axis=-1)
     checks = [
-        level & (chest < _CHEST_DOWN) & (hips < _HIPS_DOWN),
+        level & (chest < _LYING_CHEST) & (hips < _LYING_HIPS),
+        level & (knee < _KNEE_LOW),
         hips < _HIPS_DOWN,
-        level & (knee < _HIPS_DOWN),
         knee < _KNEE_DOWN,
     ]
     return np.select(checks, range(len(checks)), len(checks))

@@ -35,7 +35,7 @@ from .full_body import (
     solve,
     solve_spine,
 )
-from .measured import Measured, attach_ends
+from .measured import Measured, attach_ends, limb_trust
 
 __all__ = [
     "ARMS",
@@ -53,6 +53,7 @@ __all__ = [
     "carry_clavicles",
     "close_limbs",
     "hip_positions",
+    "limb_trust",
     "meet_ends",
     "meet_hands",
     "meet_head",

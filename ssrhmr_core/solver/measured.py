@@ -498,3 +498,10 @@ def upper_trust(measured: Measured) -> Array:
 def lower_trust(measured: Measured) -> Array:
     """Return the trust (..., 4, 1) in the measured rotations of shins and forearms."""
     return measured.rotation_trust[..., LOWER_ROWS, :]
+
+
+def limb_trust(measured: Measured) -> np.ndarray:
+    """Return the largest trust (F, 4) in anything that is measured of each limb's two bones."""
+    parts = [measured.position_trust[..., LOWER_ROWS, 0]]
+    parts += [measured.rotation_trust[..., joints, 0] for joints in (UPPER_ROWS, LOWER_ROWS)]
+    return np.max(parts, 0)

@@ -101,15 +101,15 @@ def detect_contacts(
     if not options.whole_body:
         return contacts
     adult = skeleton.size / ADULT_SIZE
-    floor = _find_floor(take, contacts, skeleton)
+    floor = find_contact_floor(take, contacts, skeleton)
     hands = np.stack(
         [
-            _detect_low(take.positions[:, hand], floor + _HAND_HEIGHT * adult, adult, options)
+            detect_low(take.positions[:, hand], floor + _HAND_HEIGHT * adult, adult, options)
             for hand in HANDS
         ],
         -1,
     )
-    hips = _detect_low(take.positions[:, PELVIS], floor + _HIPS_HEIGHT * adult, adult, options)
+    hips = detect_low(take.positions[:, PELVIS], floor + _HIPS_HEIGHT * adult, adult, options)
     return Contacts(contacts.ball, contacts.flat, hands, hips)
 
 
@@ -155,7 +155,7 @@ def _detect_rest(
     return _drop_short_runs(_close_gaps(resting & low, options.largest_gap))
 
 
-def _detect_low(
+def detect_low(
     positions: np.ndarray, height: float, adult: float, options: ContactOptions
 ) -> np.ndarray:
     """Return (F,) bool, True while positions (F, 3) rest below a height."""
@@ -163,7 +163,7 @@ def _detect_low(
     return _detect_rest(_measure_speed(positions), positions[:, 1] < height, adult, options)
 
 
-def _find_floor(take: Take, contacts: Contacts, skeleton: Skeleton) -> float:
+def find_contact_floor(take: Take, contacts: Contacts, skeleton: Skeleton) -> float:
     """Return the height of the balls of standing feet, or of the lowest one if none stands."""
     heights = np.stack(
         [
@@ -205,7 +205,7 @@ def plant_feet(
     Returns:
         The take with planted feet.
     """
-    hold = _Hold(contacts.stiffness, release)
+    hold = Hold(contacts.stiffness, release)
     positions, rotations = take.positions.copy(), take.rotations.copy()
     for side, (foot, toe) in enumerate(zip(FOOT_TRACKERS, TOES, strict=True)):
         offset = skeleton.offsets[toe]
@@ -225,13 +225,21 @@ def plant_feet(
     for side, hand in enumerate(HANDS):
         if contacts.hands is not None:
             resting = contacts.hands[:, side]
-            positions[:, hand] = hold.blend(positions[:, hand], resting, strength)
+            positions[:, hand] = _rest(hold, positions[:, hand], resting, strength)
             quats = quat.unroll(take.rotations[:, hand].astype(np.float64), 0)
             held = quats + strength * (hold(quats, resting) - quats)
             rotations[:, hand] = quat.normalize(held)
     if contacts.hips is not None:
-        positions[:, PELVIS] = hold.blend(positions[:, PELVIS], contacts.hips, strength)
+        positions[:, PELVIS] = _rest(hold, positions[:, PELVIS], contacts.hips, strength)
     return replace(take, positions=positions, rotations=rotations)
+
+
+def _rest(hold: Hold, positions: np.ndarray, contact: np.ndarray, strength: float) -> np.ndarray:
+    """Return positions (F, 3) that are held, and that do not sink, with some strength, 0 to 1."""
+    held = hold.blend(positions, contact, strength)
+    lift = estimate_floor(positions[:, 1].astype(np.float64), contact) - held[:, 1]
+    held[:, 1] += strength * hold.share(contact) * np.maximum(lift - _SINK, 0.0)
+    return held
 
 
 def keep_toes_flat(
@@ -248,7 +256,7 @@ def keep_toes_flat(
         strength: A share: 0 leaves the rotations as they are, 1 holds toes fully.
         release: Seconds in which toes come to rest and come loose again.
     """
-    hold = _Hold(contacts.stiffness, release)
+    hold = Hold(contacts.stiffness, release)
     for side, toe in enumerate(TOES):
         quats = quat.unroll(rotations[:, toe].astype(np.float64), 0)
         held = hold(quats, contacts.ball[:, side])
@@ -318,12 +326,18 @@ def _drop_short_runs(mask: np.ndarray) -> np.ndarray:
     return kept
 
 
-class _Hold:
+class Hold:
     """Finds the values nearest to given ones that hardly change during contact."""
 
     def __init__(self, stiffness: float, release: float) -> None:
         """Choose the penalty on speed and the seconds in which it rises and falls."""
         self._stiffness, self._edge = stiffness, max(release * MODEL_RATE, 1.0)
+
+    def share(self, contact: np.ndarray) -> np.ndarray:
+        """Return how far a part has come to rest (F,), 0 outside of contacts, 1 deep inside."""
+        depth = np.minimum(count_run(contact), count_run(contact[::-1])[::-1])
+        share = np.minimum(depth / self._edge, 1.0)
+        return np.asarray(share * share * (3.0 - 2.0 * share))
 
     def __call__(self, values: np.ndarray, contact: np.ndarray) -> np.ndarray:
         """Return the values nearest to ``values`` (F, n).
@@ -332,9 +346,9 @@ class _Hold:
         """
         both = contact[1:] & contact[:-1]
         # From the edges of a contact inwards the penalty grows by a factor each frame.
-        depth = np.minimum(_count_run(both), _count_run(both[::-1])[::-1])
+        depth = np.minimum(count_run(both), count_run(both[::-1])[::-1])
         stiffness = self._stiffness ** np.minimum(depth / self._edge, 1.0) - 1.0
-        return _solve_tridiagonal(stiffness, values)
+        return solve_tridiagonal(stiffness, values)
 
     def blend(self, values: np.ndarray, contact: np.ndarray, strength: float) -> np.ndarray:
         """Return values (F, n) that are held with some strength, 0 to 1."""
@@ -342,13 +356,13 @@ class _Hold:
         return np.asarray(measured + strength * (self(measured, contact) - measured))
 
 
-def _count_run(mask: np.ndarray) -> np.ndarray:
+def count_run(mask: np.ndarray) -> np.ndarray:
     """Count the frames (F,) since a run of True began: 1 at its first frame, 0 outside."""
     total = np.cumsum(mask)
     return total - np.maximum.accumulate(np.where(mask, 0, total))
 
 
-def _solve_tridiagonal(stiffness: np.ndarray, values: np.ndarray) -> np.ndarray:
+def solve_tridiagonal(stiffness: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Solve (1 + D' diag(stiffness) D) x = values for (F, n) values (Thomas' algorithm)."""
     edge = np.concatenate([[0.0], stiffness, [0.0]])
     diagonal = 1.0 + edge[:-1] + edge[1:]
