@@ -16,14 +16,14 @@ from .body.motion import Motion
 from .body.retarget import retarget
 from .body.skeleton import JOINTS, TRACKERS, Skeleton, units_per_metre
 from .geometry.rotations import from_quat
-from .model.certainty import seconds_missing
+from .model.certainty import LIVE_NOISE, seconds_missing
 from .model.context import UNKNOWN, GrowingContext, encode_take
 from .model.features import body_features
 from .model.posing import Poser, Preset, Stage, TrackedFrames
 from .model.weights import WeightsError, load_weights
 from .solver import Measured, limb_trust
 from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
-from .tracking.denoising import Smoothing, smooth
+from .tracking.denoising import Smoothing, measure_noise, smooth
 from .tracking.dropout import find_ignored_extras, mark_dropouts
 from .tracking.extra_joints import attach_filled, join, measure_joints
 from .tracking.extra_readings import ExtraReadings
@@ -467,6 +467,8 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
+        measures_noise = self.options.certainty and take.extras is not None
+        noise = measure_noise(take) / self._unit if measures_noise else LIVE_NOISE
         take, raw, context = self._clean(take)
         clock = self._fill_gaps(raw, context)
         seconds = clock.times - clock.times[0]
@@ -486,6 +488,7 @@ class Reconstructor:
             context,
             seconds_missing(raw.has_position, MODEL_RATE),
             self._measure(clock),
+            float(noise),
         )
         # Joining the parts of an hour at the end would take all of them twice.
         rotations = np.empty((len(clock), len(JOINTS), 4), np.float32)

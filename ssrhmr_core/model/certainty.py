@@ -3,6 +3,10 @@
 
 A small net reads what the generator knows of a frame, and which trackers were filled in for how
 long. It was trained to predict the logarithm of the position errors of the finished poses.
+
+It knows little of optional trackers, which leave little to guess. Where there are any, a joint that
+a tracker places is as far off as the tracker's noise and as it was missed by; any other joint is as
+far off as the net expects times factors, one for each tracker, measured on training clips.
 """
 
 from __future__ import annotations
@@ -11,8 +15,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..body.skeleton import JOINTS, TRACKERS
+from ..body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
+from ..body.skeleton import INDEX, JOINTS, TRACKERS
 from ..geometry.arrays import Array, clamp, namespace
+from ..solver import Measured
 from .layers import linear, silu
 
 HIDDEN = 384
@@ -20,8 +26,73 @@ HIDDEN = 384
 _WIDTH = 64
 LONGEST = 0.5
 """Seconds: trackers that are missing for longer count the same."""
+_MOVED_BY = tuple(
+    [INDEX[name] for name in names]
+    for names in (
+        ("hips", "left_hip", "right_hip", "lower_spine"),
+        ("head",),
+        ("left_wrist",),
+        ("right_wrist",),
+        ("left_ankle", "left_toe"),
+        ("right_ankle", "right_toe"),
+    )
+)
+"""Joints that move rigidly with each of the six trackers."""
+_LEAST = 1e-4
+"""Metres: no joint is expected to be nearer."""
+LIVE_NOISE = 0.002
+"""Metres by which trackers are off live, where their noise is not measured."""
+_Shares = dict[str, float]
+_LEFT: dict[str, tuple[_Shares, _Shares, _Shares]] = {
+    "chest": (
+        {"middle_spine": 0.33, "neck": 0.01, "clavicle": 0.01, "shoulder": 0.68},
+        {},
+        {"middle_spine": 0.92, "chest": 0.76, "neck": 0.81, "clavicle": 0.94, "shoulder": 0.86},
+    ),
+    "shoulder": (
+        {"middle_spine": 0.57, "chest": 0.25, "neck": 0.09, "clavicle": 0.02, "elbow": 0.6},
+        {},
+        {},
+    ),
+    "elbow": (
+        {"middle_spine": 0.84, "chest": 0.69, "neck": 0.46, "clavicle": 0.33, "shoulder": 0.01},
+        {"shoulder": 0.84},
+        {"shoulder": 0.79, "elbow": 0.69},
+    ),
+    "knee": ({}, {}, {"knee": 0.05}),
+    "toe": ({}, {}, {}),
+}
+"""By part of the body: which share of the error of other joints optional trackers there leave, with
+positions and rotations, with positions alone, and with rotations alone. Both of a pair are worn.
+Measured on 19 training clips; what is not listed was not measured, or stayed as it was."""
 _TYPICAL = float(np.log(0.006))
 """Logarithm of an error that is about the mean, in sizes of the body."""
+
+
+def _spread(part: str) -> dict[str, np.ndarray]:
+    """Return the logarithms (3, 22) of what a tracker of a part of the body leaves, by its name."""
+    result = {}
+    for name in EXTRA_ROLES:
+        side, _, own = name.rpartition("_")
+        if own != part:
+            continue
+        logs = np.zeros((3, len(JOINTS)), np.float32)
+        for row, shares in enumerate(_LEFT[part]):
+            for number, joint in enumerate(JOINTS):
+                other_side, _, base = joint.partition("_")
+                sided = other_side in ("left", "right")
+                share = shares.get(base if sided else joint, 1.0)
+                if sided and side in ("", other_side):
+                    logs[row, number] = np.log(share)
+                elif not sided:
+                    # Each of a pair does half of what both do to the trunk.
+                    logs[row, number] = np.log(share) * (0.5 if side else 1.0)
+        result[name] = logs
+    return result
+
+
+_LOG_LEFT = {name: logs for part in _LEFT for name, logs in _spread(part).items()}
+"""The logarithms (3, 22) of these shares of all joints, by tracker."""
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -67,3 +138,45 @@ def seconds_missing(valid: np.ndarray, rate: float) -> np.ndarray:
     last = np.maximum.accumulate(np.where(valid, frames, -1), axis=0)
     age = np.where(last < 0, np.inf, (frames - last) / rate)
     return age.astype(np.float32)
+
+
+def settle_errors(
+    errors: np.ndarray,
+    joints: np.ndarray,
+    measured: Measured,
+    missing: np.ndarray,
+    noise: float,
+) -> np.ndarray:
+    """Return expected errors where optional trackers count.
+
+    Args:
+        errors: (F, 22) errors that the net expects, metres.
+        joints: (F, 22, 3) positions of the joints of the finished poses, from the hips.
+        measured: What the optional trackers measure.
+        missing: (F, 6) seconds since each of the six was last valid.
+        noise: Standard deviation of the trackers' positions, metres.
+    """
+    placed, turned = (trust[..., 0] for trust in measured[2:])
+    worn = np.maximum(placed, turned).max(-1, keepdims=True)
+    # What is left of the errors of joints that nothing places.
+    left = np.zeros_like(errors)
+    for name, role in EXTRA_ROLES.items():
+        place = placed[:, EXTRA_INDEX[role.position], None]
+        turn = np.maximum(
+            turned[:, EXTRA_INDEX[role.upper], None], turned[:, EXTRA_INDEX[role.lower], None]
+        )
+        pose, position, rotation = _LOG_LEFT[name]
+        left += place * (turn * pose + (1.0 - turn) * position) + (1.0 - place) * turn * rotation
+    settled = errors * np.exp(left)
+    # What trackers place.
+    trusts, missed = np.zeros_like(errors), np.zeros_like(errors)
+    distances = np.linalg.norm(joints[:, list(EXTRA_JOINTS)] - measured.positions, axis=-1)
+    trusts[:, list(EXTRA_JOINTS)] = placed
+    missed[:, list(EXTRA_JOINTS)] = np.where(placed > 0.0, distances, 0.0)
+    for tracker, moved in enumerate(_MOVED_BY):
+        trusts[:, moved] = np.maximum(trusts[:, moved], worn * (missing[:, [tracker]] <= 0.0))
+    known = np.sqrt(noise * noise + missed * missed)
+    settled = (1.0 - trusts) * settled + trusts * known
+    # Nothing is known better than trackers are; without optional ones, nothing changes.
+    least = worn * np.minimum(max(noise, _LEAST), errors)
+    return np.maximum(settled, least).astype(np.float32)

@@ -14,7 +14,7 @@ from ..body.motion import Motion
 from ..body.skeleton import Skeleton, forward_kinematics, inherit_missing
 from ..geometry.rotations import to_quat
 from ..solver import LIMBS, Measured, solve
-from .certainty import expect_log_errors
+from .certainty import LIVE_NOISE, expect_log_errors, settle_errors
 from .features import (
     FRAME_FEATURES,
     HISTORY,
@@ -46,6 +46,7 @@ class TrackedFrames(NamedTuple):
         context: (64,) context of the performer, or (F, 64) contexts at each frame.
         missing: (F, 6) seconds for which each tracker has been filled in.
         measured: What optional trackers measure; None if there are none.
+        noise: Standard deviation of the trackers' positions, for the expected errors.
     """
 
     positions: np.ndarray
@@ -53,6 +54,7 @@ class TrackedFrames(NamedTuple):
     context: np.ndarray
     missing: np.ndarray
     measured: Measured | None
+    noise: float = LIVE_NOISE
 
     def part(self, frames: np.ndarray) -> TrackedFrames:
         """Return some frames."""
@@ -62,6 +64,7 @@ class TrackedFrames(NamedTuple):
             self.context if self.context.ndim == 1 else self.context[frames],
             self.missing[frames],
             None if self.measured is None else self.measured.part(frames),
+            self.noise,
         )
 
 
@@ -223,7 +226,13 @@ class Poser:
         if not self._certainty:
             return None
         logs = expect_log_errors(self._weights, prediction.hidden, tracked.missing)
-        return np.exp(logs) * np.float32(self._body.size)
+        errors = np.exp(logs) * np.float32(self._body.size)
+        if tracked.measured is None:
+            return errors
+        joints = forward_kinematics(
+            prediction.exact, np.zeros_like(tracked.positions[:, 0]), self._body.offsets
+        )
+        return settle_errors(errors, joints, tracked.measured, tracked.missing, tracked.noise)
 
     def _to_rotations(self, body: np.ndarray) -> np.ndarray:
         """Convert matrices (F, 22, 3, 3) to quaternions; missing joints inherit from parents."""

@@ -228,6 +228,23 @@ def _estimate_shared_noise(values: np.ndarray, valid: np.ndarray) -> float:
     return min(levels) if len(levels) >= _ENOUGH_TRACKERS else 0.0
 
 
+def measure_noise(take: Take) -> float:
+    """Measure the noise of the positions of a take, metres; 0 where it may as well be motion.
+
+    That is the median over the trackers.
+    """
+    steps = np.diff(take.times)
+    if not len(steps) or 1.0 / float(steps.mean()) < _SLOWEST_RATE:
+        return 0.0
+    levels = [
+        estimate_noise(take.positions[frames, tracker].astype(np.float64))
+        for tracker, frames in enumerate(take.has_position.T)
+        if frames.any()
+    ]
+    noise = float(np.median(levels)) if levels else 0.0
+    return float(np.sqrt(max(noise * noise - _CLEAN[0] * _CLEAN[0], 0.0)))
+
+
 def estimate_noise(track: np.ndarray) -> float:
     """Estimate the standard deviation of white noise along each direction of a track.
 

@@ -63,8 +63,8 @@ _OSC_TO_UNIX = 2208988800.0
 """Seconds from 1900, where OSC begins to count, to 1970."""
 
 NO_ROTATIONS = (
-    "the sender sends positions of trackers but no rotations (as ALVR does): all of them rotate"
-    " with the body, which faces as hands and feet stand. Use a program that sends rotations too"
+    "the sender sends positions of trackers but no rotations (as ALVR does): the model guesses"
+    " them, and the body faces as hands and feet stand. Use a program that sends rotations too"
 )
 
 

@@ -7,16 +7,20 @@ import numpy as np
 import pytest
 import torch
 
+from ssrhmr_core.body.extra_trackers import EXTRA_JOINTS, EXTRA_ROLES, EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import TRACKERS
+from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS
 from ssrhmr_core.model.certainty import (
+    _LOG_LEFT,
     HIDDEN,
     expect_log_errors,
     seconds_missing,
+    settle_errors,
     shapes,
 )
 from ssrhmr_core.model.weights import load_weights
 from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
+from ssrhmr_core.solver import Measured
 from ssrhmr_core.tracking.take import Take
 
 PELVIS = TRACKERS.index("pelvis")
@@ -93,3 +97,73 @@ def test_nothing_is_expected_unless_asked(motion: Motion) -> None:
 
 def test_the_shipped_weights_expect_errors() -> None:
     assert all(load_weights()[name].any() for name in shapes())
+
+
+def expect(motion: Motion, take: Take) -> np.ndarray:
+    """Return the errors (22,) expected in a take, means over its frames, mm."""
+    body = Reconstructor(motion.skeleton, ReconstructionOptions(certainty=True))
+    body.clip(take)
+    assert body.expected_errors is not None
+    result: np.ndarray = 1000.0 * body.expected_errors.mean(0)
+    return result
+
+
+ELBOWS = ("left_elbow", "right_elbow")
+
+
+def test_what_is_measured_is_certain(motion: Motion) -> None:
+    """Elbows know where they are, shoulders nearly; knees are as uncertain as they were."""
+    six = expect(motion, Take.from_motion(motion))
+    more = expect(motion, Take.from_motion(motion, ELBOWS))
+    assert more[[INDEX[name] for name in (*ELBOWS, "hips", "left_wrist")]].max() < 1.0
+    assert more[INDEX["left_shoulder"]] < 0.1 * six[INDEX["left_shoulder"]]
+    assert more[INDEX["left_knee"]] > 0.7 * six[INDEX["left_knee"]]
+    assert more[INDEX["neck"]] < six[INDEX["neck"]]
+    one = expect(motion, Take.from_motion(motion, ELBOWS[:1]))
+    assert one[INDEX["left_elbow"]] < 1.0 < one[INDEX["right_elbow"]]
+    assert more[INDEX["neck"]] < one[INDEX["neck"]] < six[INDEX["neck"]]
+
+
+def test_what_is_measured_is_no_more_certain_than_its_noise(motion: Motion) -> None:
+    take = Take.from_motion(motion, ELBOWS)
+    random = np.random.default_rng(4)
+    assert take.extras is not None
+    for positions in (take.positions, take.extras.positions):
+        positions += 0.005 * random.standard_normal(positions.shape).astype(np.float32)
+    noisy = expect(motion, take)
+    assert 3.0 < noisy[INDEX["left_elbow"]] < 20.0 and noisy[INDEX["hips"]] > 3.0
+
+
+def test_a_tracker_that_cannot_be_met_is_not_certain(motion: Motion) -> None:
+    take = Take.from_motion(motion, ELBOWS)
+    assert take.extras is not None
+    take.extras.positions[:, EXTRA_TRACKERS.index("left_elbow"), 1] += 0.12
+    assert expect(motion, take)[INDEX["left_elbow"]] > 10.0
+
+
+def test_trackers_that_do_not_count_change_nothing() -> None:
+    """A weight that fades has no jump at its end."""
+    random = np.random.default_rng(4)
+    errors = random.uniform(0.001, 0.02, (5, 22)).astype(np.float32)
+    joints = random.standard_normal((5, 22, 3)).astype(np.float32)
+    nothing = np.zeros((5, len(EXTRA_JOINTS), 1), np.float32)
+    places = random.standard_normal((5, len(EXTRA_JOINTS), 3)).astype(np.float32)
+    turns = np.tile(np.eye(3, dtype=np.float32), (5, len(EXTRA_JOINTS), 1, 1))
+    missing = np.zeros((5, 6), np.float32)
+    without = settle_errors(errors, joints, Measured(places, turns, nothing, nothing), missing, 0.0)
+    np.testing.assert_array_equal(without, errors)
+    barely = Measured(places, turns, nothing + 1e-4, nothing + 1e-4)
+    np.testing.assert_allclose(
+        settle_errors(errors, joints, barely, missing, 0.002), errors, rtol=0.01, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("part", ["chest", "shoulder", "elbow", "knee", "toe"])
+def test_left_and_right_leave_the_same(part: str) -> None:
+    """And nothing is more uncertain for a tracker."""
+    assert set(_LOG_LEFT) == set(EXTRA_ROLES)
+    for name, logs in _LOG_LEFT.items():
+        if name.endswith(part):
+            assert logs.max() <= 0.0
+            twin = name.replace("left", "x").replace("right", "left").replace("x", "right")
+            np.testing.assert_array_equal(logs, _LOG_LEFT[twin][:, list(MIRROR)])
