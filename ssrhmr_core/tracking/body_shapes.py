@@ -136,6 +136,11 @@ _SHAPES: dict[str, tuple[tuple[int, int, int], ...]] = {
         (119, 0, 0),
     ),
 }
+_TRUNK_CHAINS = (
+    [INDEX[name] for name in ("lower_spine", "middle_spine", "chest")],
+    [INDEX[name] for name in ("neck", "head")],
+)
+"""Joints at the ends of bones that follow each other between two places that trackers show."""
 _SIZE_SPREAD = 0.12
 """Spread of the logarithm of the size about the size that fits the usual body best."""
 
@@ -155,6 +160,31 @@ def free_body_prior(size: float) -> BodyPrior:
     for group, joints in enumerate(bone_group_joints()):
         own[group, joints] = _FREE_BONES * prior.skeleton.offsets[joints]
     return replace(prior, components=np.concatenate([prior.components, own]))
+
+
+def straighten_trunk(skeleton: Skeleton, fitted: Skeleton) -> Skeleton:
+    """Return a fitted body with no bone of spine or neck that runs against that of another body.
+
+    Six trackers show where chest and head are, hardly how the bones up to them share the way: a fit
+    may turn one of them around, and a network that never saw such a body folds its trunk. The bones
+    of that part then share the way as those of the other body do. The lowest bone may run either
+    way: it begins wherever a rig has its hips.
+
+    Args:
+        skeleton: A body of usual build.
+        fitted: The body that was fitted.
+    """
+    offsets = fitted.offsets.astype(np.float64)
+    for chain in _TRUNK_CHAINS:
+        usual = skeleton.offsets[chain].astype(np.float64)
+        along = (offsets[chain] * usual).sum(-1)
+        own = [joint != INDEX["lower_spine"] for joint in chain]
+        if (along[own] >= 0.0).all():
+            continue
+        lengths = np.linalg.norm(usual, axis=-1, keepdims=True)
+        missing = offsets[chain].sum(0) - usual.sum(0)
+        offsets[chain] = usual + lengths / max(lengths.sum(), 1e-9) * missing
+    return Skeleton(offsets.astype(np.float32), fitted.present)
 
 
 def body_prior(size: float = 1.0) -> BodyPrior:

@@ -25,7 +25,7 @@ from ..geometry.rotations import (
     to_rotvec,
     transpose,
 )
-from .body_shapes import free_body_prior
+from .body_shapes import free_body_prior, straighten_trunk
 from .calibration import Calibration
 from .extra_calibration import (
     ExtraCalibration,
@@ -202,6 +202,7 @@ def calibrate_from_movement(
     warning = _find_fault(body, evidence, mounts, fit)
     if warning:
         return keep_calibration(calibration, warning)
+    fit = replace(fit, skeleton=straighten_trunk(body, fit.skeleton))
     trust = 1.0 if options.guided else _TRUST_IN_TAKES
     fit_of_take = fit if options.guided else _hold_back(body, calibration, fit)
     result = _refine(calibration, fit_of_take, _describe_still_trackers(turns), options.guided)

@@ -30,6 +30,7 @@ from ssrhmr_core.tracking.movement_calibration import (
     MovementOptions,
     calibrate_from_movement,
 )
+from ssrhmr_core.tracking.movement_evidence import GUIDED
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion, make_skeleton
 
@@ -254,7 +255,7 @@ def take_with_shares(
     monkeypatch: pytest.MonkeyPatch, offsets: float, rotations: float
 ) -> tuple[Session, Calibration]:
     """Return a session and its calibration from a take that goes some shares of the way."""
-    monkeypatch.setattr(movement_calibration, "UNGUIDED", movement_calibration.GUIDED)
+    monkeypatch.setattr(movement_calibration, "UNGUIDED", GUIDED)
     monkeypatch.setattr(movement_calibration, "_OFFSET_SHARES", np.full((6, 3), offsets))
     monkeypatch.setattr(movement_calibration, "_ROTATION_SHARES", np.full(6, rotations))
     monkeypatch.setattr(movement_calibration, "_BELT_UNCERTAINTY", 1.0)

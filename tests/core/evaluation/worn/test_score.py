@@ -15,7 +15,7 @@ from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, Measurement
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.cli import main
-from ssrhmr_core.evaluation.worn.mounts import draw_extra_mounts, draw_mounts
+from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_extra_mounts, draw_mounts
 from ssrhmr_core.evaluation.worn.score import (
     WornErrors,
     WornTrackers,
@@ -173,3 +173,23 @@ def test_evaluate_without_worn_trackers_has_no_such_figures(
     out = tmp_path / "figures.json"
     assert main(["evaluate", str(tmp_path), "--preset", "ik", "--json", str(out)]) == 0
     assert not [key for key in json.loads(out.read_text())["pooled"] if "worn" in key]
+
+
+def test_what_is_altered_to_the_truth_has_no_error(skeleton: Skeleton) -> None:
+    truth = make_motion(skeleton, frames=90)
+
+    def alter(calibration: Calibration, mounts: Mounts, body: Skeleton) -> Calibration:
+        return replace(
+            calibration, mount_offsets=mounts.mount_offsets().astype("f4"), performer=body
+        )
+
+    errors = score_worn(
+        truth,
+        WornTrackers("pose", "retarget"),
+        0,
+        lambda skeleton, take: Reconstructor(skeleton, IK).clip(take),
+        alter=alter,
+    )
+    np.testing.assert_allclose(errors.mount_offsets, 0.0, atol=1e-3)
+    np.testing.assert_allclose(errors.bones, 0.0, atol=1e-4)
+    assert (errors.mount_rotations > 0.1).all()
