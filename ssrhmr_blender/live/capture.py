@@ -219,7 +219,7 @@ class Capture:
     @property
     def countdown_text(self) -> str:
         """Seconds until the calibration or the recording, as one counts; "" if none is due."""
-        seconds = self.status.countdown or self.pre_roll
+        seconds = self.session.countdown or self.pre_roll
         return str(math.ceil(seconds)) if seconds else ""
 
     @property
@@ -337,7 +337,7 @@ class Capture:
             self._follow_calibration(setup)
         if pose is not None:
             self.pose = pose
-        if pose is not None or (self.session.details and not self.status.paused):
+        if pose is not None or (self.session.details and not self.session.paused):
             self.show_again()
         self._picture, self._overlaid = None, live.overlay
         return pose is not None or live.overlay or self.guide is not None
@@ -386,7 +386,7 @@ class Capture:
         new = [device.name for device in devices if device.name not in live.devices]
         taken = _roles(live)
         # In the T-pose of a calibration, positions show which device is which.
-        standing = self.status.countdown > 0.0 and not taken.keys() >= set(TRACKERS)
+        standing = self.session.countdown > 0.0 and not taken.keys() >= set(TRACKERS)
         if not new and not standing:
             return
         _forget_rows(live, set(self.heard), MAX_DEVICES - len(new))

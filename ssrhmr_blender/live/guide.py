@@ -86,7 +86,7 @@ class Guide:
         self.calibration.tick()
         phase, step = self.calibration.phase, self.number
         if phase == "POSE":
-            step = math.ceil(self._session.status.countdown)
+            step = math.ceil(self._session.countdown)
         if (phase, step) == self._heard:
             return
         self._heard = (phase, step)
@@ -101,7 +101,7 @@ class Guide:
         figure, seconds = Figure(), self.calibration.seconds
         add_body(figure, self._body, seconds, self._reference)
         if self.calibration.phase == "POSE":
-            add_ring(figure, 1.0 - self._session.status.countdown / self._countdown)
+            add_ring(figure, 1.0 - self._session.countdown / self._countdown)
         else:
             add_ring(figure, exercise_progress(seconds))
         performed = self.calibration.performed

@@ -183,7 +183,7 @@ class SSRHMR_OT_live_calibrate(_WhileRunning, bpy.types.Operator):
         try:
             if current.guide is not None:
                 current.guide.calibration.cancel()
-            elif current.status.countdown > 0.0:
+            elif current.session.countdown > 0.0:
                 current.session.cancel_calibration()
             else:
                 self._begin(scene_of(context), current)
@@ -271,7 +271,7 @@ class SSRHMR_OT_live_pause(_WhileRunning, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Pause, or resume."""
         current = capture.require_running()
-        if current.status.paused:
+        if current.session.paused:
             current.session.resume()
         else:
             current.session.pause()

@@ -315,6 +315,16 @@ class LiveSession:
         return self._devices.find_shaken(self._now)
 
     @property
+    def countdown(self) -> float:
+        """Seconds until the calibration, 0 when none is running; much cheaper than the status."""
+        return self._countdown.remaining(self._now) if self._countdown else 0.0
+
+    @property
+    def paused(self) -> bool:
+        """Whether the model is paused."""
+        return self._paused
+
+    @property
     def status(self) -> LiveStatus:
         """The state of the session, as of the last tick."""
         bound = set(self._roles.values())
@@ -326,7 +336,7 @@ class LiveSession:
             frames=self._statistics.frames,
             frames_lost=self._statistics.frames_lost,
             frames_waited=self._statistics.frames_waited,
-            countdown=self._countdown.remaining(self._now) if self._countdown else 0.0,
+            countdown=self.countdown,
             paused=self._paused,
             recording=self._recorder.readings,
             recorded_seconds=self._recorder.seconds,

@@ -22,6 +22,8 @@ _HAND_LEVELS, _HANDS_APART, _HANDS_LEVEL = (0.60, 0.97), 0.6, 0.15
 _CHEST_LEVELS, _KNEE_LEVELS, _KNEE_LEVEL = (0.68, 0.90), (0.13, 0.42), 0.27
 _ELBOWS_APART, _ELBOWS_WITHOUT_HANDS = 0.3, 0.72
 _OFF_CENTRE = 0.2
+# Metres, of controllers beside a headset whose height above the floor nobody knows:
+_HELD_APART, _HELD_OFF_CENTRE, _HELD_LEVEL, _HELD_BELOW = 0.8, 0.35, 0.3, (-0.1, 0.5)
 _ASIDE = 0.03
 """Metres from the middle of the body from which on a single device is on one side of it."""
 _PARALLEL = math.cos(math.radians(40.0))
@@ -47,12 +49,12 @@ def find_roles_of_standing(poses: Mapping[str, Pose], known: Mapping[str, str]) 
         like a standing person; no left and right where the person's front is unknown.
     """
     positions = {name: np.array(pose[0], np.float64) for name, pose in poses.items()}
-    if not 4 <= len(positions) <= _MAX_DEVICES:
-        return dict(known)
     controllers = {name for name, (_, _, kind) in poses.items() if kind == "controller"}
-    body = _Standing.find(positions, known, controllers)
+    body = None
+    if 4 <= len(positions) <= _MAX_DEVICES:
+        body = _Standing.find(positions, known, controllers)
     if body is None:
-        return dict(known)
+        return {**_find_held(poses, positions, known, controllers), **known}
     roles = {**body.find_centre(), **known}
     left = _left_direction(poses, positions, known)
     if left is None:
@@ -195,6 +197,34 @@ class _Standing:
     def _distance(self, pair: tuple[str, str]) -> float:
         one, other = (self._positions[name][[0, 2]] for name in pair)
         return float(np.linalg.norm(one - other))
+
+
+def _find_held(
+    poses: Mapping[str, Pose],
+    positions: Mapping[str, np.ndarray],
+    known: Mapping[str, str],
+    controllers: set[str],
+) -> dict[str, str]:
+    """Return the hands that hold two controllers out to the sides of a headset, where no feet are.
+
+    No hands if there are other numbers of either, or they are held another way.
+    """
+    headsets = [name for name, (_, _, kind) in poses.items() if kind == "hmd"]
+    hands = {"left_hand", "right_hand"}
+    if len(headsets) != 1 or len(controllers) != 2 or not hands.isdisjoint(known):
+        return {}
+    left = _left_direction(poses, positions, known)
+    head, (one, other) = positions[headsets[0]], [positions[name] for name in sorted(controllers)]
+    is_out = (
+        np.linalg.norm((one - other)[[0, 2]]) >= _HELD_APART
+        and np.linalg.norm((0.5 * (one + other) - head)[[0, 2]]) <= _HELD_OFF_CENTRE
+        and abs(one[1] - other[1]) <= _HELD_LEVEL
+        and _HELD_BELOW[0] <= head[1] - 0.5 * (one[1] + other[1]) <= _HELD_BELOW[1]
+    )
+    if left is None or not is_out:
+        return {}
+    sides = _sort_sides(sorted(controllers), positions, left, head[[0, 2]])
+    return {f"{side}_hand": name for side, name in sides.items() if name not in known.values()}
 
 
 def _sort_sides(

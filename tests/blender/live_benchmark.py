@@ -74,7 +74,10 @@ def print_times(text: str, seconds: list[float]) -> None:
     """Print median and 99th percentile of all but the first poses."""
     shown = 1000.0 * np.array(seconds[_WARMED:])
     middle, worst = np.percentile(shown, (50, 99))
-    print(f"{text}: median {middle:.2f} ms, 99th percentile {worst:.2f} ms, of {len(shown)}")
+    print(
+        f"{text}: median {middle:.2f} ms, 99th percentile {worst:.2f} ms, least"
+        f" {shown.min():.2f} ms, of {len(shown)}"
+    )
 
 
 def perform(traffic: str, seconds: float) -> None:

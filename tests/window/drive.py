@@ -327,6 +327,7 @@ def look() -> None:
         status = found.status
         seen["status"] = {key: getattr(status, key) for key in STATUS}
         seen["counters"] = found.receiver.counters.readings
+        seen["calibrations"] = found.session.calibrations
         seen["roles"] = dict(found.session.roles)
         seen["live message"] = found.message
         if hero and found.pose is not None and not found.status.paused:

@@ -34,7 +34,7 @@ COUNTDOWN = 1.0
 RECORDED = 2.0
 """Seconds of the performance that are recorded."""
 SLACK = 0.1
-"""Metres by which the character's head may go less far, or farther, than the performer's."""
+"""Metres by which a wrist of the character may go less far, or farther, than the performer's."""
 THREE_POINTS = ("head", "left_hand", "right_hand")
 
 
@@ -166,17 +166,19 @@ def performing(port: int, case: Case) -> Iterator[Player]:
         player.stop()
 
 
-def browse(name: str) -> int:
+def browse(wanted: str) -> int:
     """Return the port that a browser of multicast DNS on this computer finds."""
     found: list[int] = []
 
-    def note(zeroconf: Zeroconf, service_type: str, name: str, state: ServiceStateChange) -> None:
-        if state is ServiceStateChange.Added and wanted in name:
+    # Called with these names.
+    def note(
+        zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
+    ) -> None:
+        if state_change is ServiceStateChange.Added and wanted in name:
             info = zeroconf.get_service_info(service_type, name)
             if info is not None and info.port is not None:
                 found.append(info.port)
 
-    wanted = name
     browser = Zeroconf(interfaces=["127.0.0.1"])
     try:
         ServiceBrowser(browser, "_osc._udp.local.", handlers=[note])
@@ -199,25 +201,26 @@ def stopped(window: Window) -> Iterator[None]:
 
 def calibrate(window: Window, roles: tuple[str, ...]) -> None:
     """Press the button, as somebody who stands in the T-pose; places may decide the roles."""
-    before = window.seen()["calibration"]
+    before = window.seen()["calibrations"]
     window.order("operator", name="live_calibrate")
-    seen = window.until(lambda seen: seen["calibration"] != before, "a calibration")
+    seen = window.until(lambda seen: seen["calibrations"] > before, "a calibration")
     assert seen["roles"].keys() >= set(roles), seen["roles"]
 
 
-def check_bake(player: Player) -> None:
-    """Compare how far the head of the character went with the truth."""
+def check_bake(player: Player, has_hands: bool = True) -> None:
+    """Compare how far the left wrist of the character went with the truth."""
     places = np.array(json.loads((FOLDER / "action.json").read_text())["places"])
     assert len(places) >= 60 * RECORDED - 6
-    baked = np.ptp(places[:, JOINTS.index("head")], axis=0)
+    baked = np.ptp(places[:, JOINTS.index("left_wrist")], axis=0)
     times = STANDING + np.arange(0.0, RECORDED, 1.0 / 60.0)
-    head = player.body.motion.at(times).positions()[:, INDEX["head"]]
+    wrist = player.body.motion.at(times).positions()[:, INDEX["left_wrist"]]
     # Blender's Y is the other way round than the core's Z, which makes no difference here.
-    truth = np.ptp(head, axis=0)[[0, 2, 1]]
-    print(
-        f"{len(places)} frames; the head went {baked.round(3)} m, the performer's {truth.round(3)}"
-    )
-    np.testing.assert_allclose(baked, truth, atol=SLACK)
+    truth = np.ptp(wrist, axis=0)[[0, 2, 1]]
+    print(f"{len(places)} frames; the wrist went {baked.round(3)} m, truly {truth.round(3)}")
+    # Otherwise a character that stands still would do.
+    assert truth.max() > 4.0 * SLACK
+    if has_hands:
+        np.testing.assert_allclose(baked, truth, atol=SLACK)
 
 
 def assert_nothing_is_left(window: Window, before: Mapping[str, Any]) -> None:
@@ -264,7 +267,7 @@ def test_start_calibrate_record_bake_stop(name: str, window: Window) -> None:
         escape(window)
     window.order("read action")
     window.picture(f"baked {name}")
-    check_bake(player)
+    check_bake(player, "left_hand" in case.roles)
     assert_nothing_is_left(window, before)
 
 

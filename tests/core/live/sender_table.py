@@ -65,6 +65,9 @@ class SenderCase:
     message: str = ""
 
 
+_THREE_POINTS = ("head", "left_hand", "right_hand")
+
+
 def _lost_foot(time: float) -> tuple[str, ...]:
     return ("left_foot",) if 7.0 < time < 8.5 else ()
 
@@ -97,6 +100,16 @@ CASES = (
         lambda body: senders.VirtualMotionCapture(body, bones=False, lost=_lost_foot),
         senders.SERIALS,
         18.0,
+    ),
+    SenderCase(
+        "VMC, a headset and two controllers",
+        "vmc",
+        lambda body: senders.VirtualMotionCapture(
+            body, bones=False, serials={role: senders.SERIALS[role] for role in _THREE_POINTS}
+        ),
+        {role: senders.SERIALS[role] for role in _THREE_POINTS},
+        40.0,
+        message="the model fills in what nobody tracks",
     ),
     SenderCase(
         "VMC with a state of three numbers",

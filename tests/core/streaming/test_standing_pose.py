@@ -126,6 +126,36 @@ def test_optional_trackers_in_the_t_pose(heading: float, hands: bool, below: boo
         assert find_roles_of_standing(poses, {}) == expected
 
 
+POINTS = {"head": "hmd", "left_hand": "controller", "right_hand": "controller"}
+
+
+@pytest.mark.parametrize("heading", [0.0, 1.0, 2.5, -2.0])
+@pytest.mark.parametrize("size", [0.7, 1.0, 1.2])
+@pytest.mark.parametrize("more", [(), ("pelvis",)])
+def test_two_controllers_beside_a_headset(
+    heading: float, size: float, more: tuple[str, ...]
+) -> None:
+    for seed in range(5):
+        poses = worn(heading, size, seed)
+        poses = {
+            NAMES[role]: (*poses[NAMES[role]][:2], POINTS.get(role, "tracker"))
+            for role in (*POINTS, *more)
+        }
+        known = {"head": NAMES["head"]}
+        wanted = {role: NAMES[role] for role in POINTS}
+        assert find_roles_of_standing(poses, known) == wanted
+        # Not from what hangs at the sides, or lies somewhere.
+        for drop, shift in ((0.7, 0.0), (0.0, 1.0)):
+            moved = dict(poses)
+            for role in ("left_hand", "right_hand"):
+                (x, y, z), turn, kind = moved[NAMES[role]]
+                moved[NAMES[role]] = (x + shift, y - drop * size, z), turn, kind
+            assert find_roles_of_standing(moved, known) == known
+        # One that has a role already is not asked again.
+        taken = {**known, "left_hand": NAMES["right_hand"]}
+        assert find_roles_of_standing(poses, taken) == taken
+
+
 def test_other_poses_and_other_things_tell_nothing() -> None:
     arms_down = BODY.t_pose()[list(TRACKER_JOINTS)]
     hands = [TRACKERS.index("left_hand"), TRACKERS.index("right_hand")]
