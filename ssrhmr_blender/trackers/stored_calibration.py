@@ -128,9 +128,8 @@ def store_calibration(
     for number, warning in enumerate(warnings):
         line = setup.warnings.add()
         line.name = readable(warning)
-        line.pair = find_swapped_pair(warning)
-        if number == 0 and calibration.swapped:
-            line.pair = ",".join(calibration.swapped)
+        swapped = calibration.swapped if number == 0 else ()
+        line.pair = ",".join(swapped) or find_swapped_pair(warning)
 
 
 def _store_extra_fits(setup: SSRHMR_Setup, calibration: Calibration, centimetres: float) -> None:

@@ -174,8 +174,8 @@ def evaluate(
         "unreadable": {"path", "reason"} of each file that could not be read}.
 
     Raises:
-        ValueError: No file can be read, no clip was long enough, or fewer than six worn trackers
-            were to be refined.
+        ValueError: No file can be read, no clip was long enough, fewer than six worn trackers
+            were to be refined, or worn ones were to measure half of their poses.
     """
     model = model or ScoredModel()
     if worn and worn.evidence != "pose" and disturbance and not disturbance.tracked.all():
@@ -183,6 +183,8 @@ def evaluate(
             "a movement or a take refines the calibration of six trackers only: use --worn pose"
             " with --only"
         )
+    if worn and disturbance and disturbance.measures:
+        raise ValueError("worn trackers measure whole poses: leave out --worn or --measures")
     clips: list[tuple[Path, Errors]] = []
     worn_clips: list[tuple[Path, WornErrors]] = []
     seconds: list[float] = []

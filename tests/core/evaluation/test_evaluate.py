@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, Measurement
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS, Skeleton
+from ssrhmr_core.cli.arguments import halves
 from ssrhmr_core.evaluation.evaluate import Disturbance, ScoredModel, evaluate, random_body
 from ssrhmr_core.evaluation.worn.score import WornTrackers
 from ssrhmr_core.formats.bvh import save_bvh
@@ -159,3 +161,30 @@ def test_expected_errors_are_scored(tmp_path: Path, motion: Motion) -> None:
     assert 0.1 < pooled["certainty_ratio"] < 10.0
     without = evaluate([path], ScoredModel("ik"))["pooled"]
     assert without["certainty_spearman"] is None
+
+
+def test_trackers_that_measure_half_of_their_pose(tmp_path: Path, motion: Motion) -> None:
+    path = tmp_path / "clip.bvh"
+    save_bvh(path, motion)
+    measures: tuple[tuple[str, Measurement], ...] = (
+        ("head", "rotation"),
+        ("left_hand", "position"),
+    )
+    disturbance = Disturbance(measures=measures)
+    take = disturbance.apply(Take.from_motion(motion), 0)
+    assert take.has_rotation[:, 1].all() and take.has_position[:, 2].all()
+    assert not take.valid[:, 1:3].any() and take.valid[:, [0, 3, 4, 5]].all()
+    joints = evaluate([path], disturbance=disturbance)["joints"]
+    assert joints["left_wrist"] < 1.0 < joints["head"]
+    with pytest.raises(ValueError, match="leave out --worn or --measures"):
+        evaluate([path], disturbance=disturbance, worn=WornTrackers("pose"))
+
+
+def test_halves_are_named() -> None:
+    assert halves("head:rotation, left_foot:position") == (
+        ("head", "rotation"),
+        ("left_foot", "position"),
+    )
+    for wrong in ("head", "head:half", "left_elbow:rotation"):
+        with pytest.raises(ArgumentTypeError, match="each followed by :position or :rotation"):
+            halves(wrong)
