@@ -482,12 +482,13 @@ class Reconstructor:
                 self.options.planting,
                 self.options.contact_options.release,
             )
+        measured = self._measure(clock)
         tracked = TrackedFrames(
             clock.positions,
             quat.to_matrix(clock.rotations).astype(np.float32),
             context,
             seconds_missing(raw.has_position, MODEL_RATE),
-            self._measure(clock),
+            measured,
             float(noise),
         )
         # Joining the parts of an hour at the end would take all of them twice.
@@ -512,7 +513,7 @@ class Reconstructor:
                     self._body,
                     self.options.contact_options,
                     self.options.planting,
-                    None if tracked.measured is None else 1.0 - limb_trust(tracked.measured),
+                    None if measured is None else 1.0 - limb_trust(measured),
                 )
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
