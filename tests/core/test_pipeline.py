@@ -14,6 +14,7 @@ from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, TRACKERS, Skeleton
 from ssrhmr_core.pipeline import Preset, ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.denoising import Smoothing
+from ssrhmr_core.tracking.foot_planting import ContactOptions
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 
@@ -319,3 +320,19 @@ def test_a_guessed_hand_hangs_on_a_measured_elbow(motion: Motion, live: bool) ->
     result = reconstructor.replay(take)[0] if live else reconstructor.clip(take)
     errors = np.linalg.norm(result.positions() - motion.positions(), axis=-1)
     assert np.percentile(errors[:, [INDEX["left_elbow"], INDEX["right_knee"]]], 95) < 0.002
+
+
+@pytest.mark.parametrize("extras", [(), ("chest", "left_elbow")])
+def test_hands_and_hips_rest_with_and_without_optional_trackers(
+    motion: Motion, extras: tuple[str, ...]
+) -> None:
+    """Nothing of this take rests on them, so that it stays as it is without the option."""
+    take = Take.from_motion(motion, extras)
+    results = [
+        Reconstructor(
+            motion.skeleton,
+            ReconstructionOptions(planting=0.7, contact_options=ContactOptions(whole_body=whole)),
+        ).clip(take)
+        for whole in (False, True)
+    ]
+    np.testing.assert_allclose(results[0].positions(), results[1].positions(), atol=1e-5)
