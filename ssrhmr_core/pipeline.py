@@ -500,7 +500,9 @@ class Reconstructor:
             if posed.errors is not None:
                 errors.append(posed.errors * self._unit)
             yield done / len(clock)
-        del tracked
+        measured = tracked.measured
+        free = None if measured is None else 1.0 - limb_trust(measured)
+        del tracked, measured
         if contacts:
             release = self.options.contact_options.release
             keep_toes_flat(rotations, contacts, self.options.planting, release)
@@ -512,7 +514,7 @@ class Reconstructor:
                     self._body,
                     self.options.contact_options,
                     self.options.planting,
-                    None if tracked.measured is None else 1.0 - limb_trust(tracked.measured),
+                    free,
                 )
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
