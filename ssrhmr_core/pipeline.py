@@ -482,13 +482,12 @@ class Reconstructor:
                 self.options.planting,
                 self.options.contact_options.release,
             )
-        measured = self._measure(clock)
         tracked = TrackedFrames(
             clock.positions,
             quat.to_matrix(clock.rotations).astype(np.float32),
             context,
             seconds_missing(raw.has_position, MODEL_RATE),
-            measured,
+            self._measure(clock),
             float(noise),
         )
         # Joining the parts of an hour at the end would take all of them twice.
@@ -501,6 +500,7 @@ class Reconstructor:
             if posed.errors is not None:
                 errors.append(posed.errors * self._unit)
             yield done / len(clock)
+        free = None if tracked.measured is None else 1.0 - limb_trust(tracked.measured)
         del tracked
         if contacts:
             release = self.options.contact_options.release
@@ -513,7 +513,7 @@ class Reconstructor:
                     self._body,
                     self.options.contact_options,
                     self.options.planting,
-                    None if measured is None else 1.0 - limb_trust(measured),
+                    free,
                 )
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)

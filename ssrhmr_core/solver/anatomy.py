@@ -48,8 +48,17 @@ class _Range(NamedTuple):
     slope: float
 
 
-_HINGE = _Range(*map(math.radians, (80.0, 89.0, 106.0, 180.0, 0.0)), -1.8)
-_TWIST = _Range(*map(math.radians, (78.0, 90.0, 114.0, 150.0, 150.0)), 1.0)
+_HINGE = _Range(
+    math.radians(80.0), math.radians(89.0), math.radians(106.0), math.radians(180.0), 0.0, -1.8
+)
+_TWIST = _Range(
+    math.radians(78.0),
+    math.radians(90.0),
+    math.radians(114.0),
+    math.radians(150.0),
+    math.radians(150.0),
+    1.0,
+)
 _AXES = np.stack([HINGES[limb.lower] for limb in LIMBS])
 _FEW = 1e-3
 """Cosine by which the test of a single frame is stricter than the angles that it stands for."""

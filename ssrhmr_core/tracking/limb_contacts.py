@@ -10,9 +10,10 @@ limited, grows from nothing as a contact begins and ends so.
 from __future__ import annotations
 
 import numpy as np
+from pymotion.rotations import quat_np as quat
 
 from ..body.skeleton import ADULT_SIZE, INDEX, Skeleton, forward_kinematics
-from ..geometry.rotations import from_quat, from_rotvec, to_quat
+from ..geometry.rotations import from_quat
 from ..solver import LIMBS
 from .foot_planting import (
     ContactOptions,
@@ -30,13 +31,17 @@ _HEIGHT = 0.13
 _THICKNESS = (0.02, 0.02, 0.04, 0.04)
 """Metres on an adult of knees and elbows between joint and floor, at least: few of the resting
 joints of the training corpus are lower."""
-_GIVES = 0.015
+_GIVES = 0.01
 """Metres on an adult by which a resting joint may be lower than most of the time."""
 _LOW_HIPS = 0.62
 """Height of the hips over the floor, in lengths of a leg, below which a body is low."""
 _LARGEST_LIFT, _DAMPING = 0.05, 0.03
 """Metres on an adult by which a joint is lifted at most, and the rise per radian below which
 turning a limb does little for that."""
+_TRACKER_HEIGHTS = (0.08, 0.1, 0.01, 0.01, 0.03, 0.03)
+"""Metres on an adult of the six tracked joints over a floor on which they rest, at least."""
+_LOWEST_PERCENT = 1.0
+"""Percentage of frames in which a tracker may be lower, as single ones of captures are."""
 _SMOOTHING = 8.0
 """Penalty on the speed of a turn, in frames squared."""
 
@@ -62,7 +67,7 @@ def rest_limbs(
         free: (F, 4) shares of the limbs, as ``LIMBS``, that may turn; None if all may.
     """
     adult = skeleton.size / ADULT_SIZE
-    floor = find_contact_floor(clock, contacts, skeleton) - skeleton.sole_height
+    floor = _find_floor(clock, contacts, skeleton)
     lengths = np.linalg.norm(skeleton.offsets, axis=-1)
     leg = float(lengths[[INDEX["left_knee"], INDEX["left_ankle"]]].sum())
     low = clock.positions[:, 0, 1] < floor + _LOW_HIPS * leg
@@ -87,9 +92,21 @@ def rest_limbs(
         turn = _find_turns(start, middle, end, lift, adult) * share
         turn = solve_tridiagonal(np.full(len(turn) - 1, _SMOOTHING), turn[:, None])
         along = (end - start) / np.linalg.norm(end - start, axis=-1, keepdims=True)
-        change = from_rotvec((turn * along).astype(np.float32))
+        change = quat.from_scaled_angle_axis(turn * along)
         for joint in (limb.upper, limb.lower):
-            rotations[:, joint] = to_quat(change @ matrices[:, joint])
+            rotations[:, joint] = quat.mul(change, rotations[:, joint].astype(np.float64))
+
+
+def _find_floor(clock: Take, contacts: Contacts, skeleton: Skeleton) -> float:
+    """Return the height of the floor, rather too low than too high, metres.
+
+    Feet that stand show it, but toes that point upwards rest too while a body lies on its back:
+    no other part of the body is below the floor.
+    """
+    adult = skeleton.size / ADULT_SIZE
+    heights = clock.positions[..., 1] - np.array(_TRACKER_HEIGHTS, np.float32) * adult
+    lowest = float(np.percentile(heights.min(-1), _LOWEST_PERCENT))
+    return min(find_contact_floor(clock, contacts, skeleton) - skeleton.sole_height, lowest)
 
 
 def _find_turns(

@@ -70,7 +70,7 @@ def test_each_kind_is_scored_by_itself(skeleton: Skeleton) -> None:
 @pytest.mark.parametrize("lower", [30.0, 12.0, -15.0])
 def test_resting_joints_that_sink_or_float(skeleton: Skeleton, lower: float) -> None:
     motion = posed(skeleton, "kneeling")
-    moved = motion.root - np.array([0.0, 0.001 * lower, 0.0], np.float32)
+    moved: np.ndarray = motion.root - np.array([0.0, 0.001 * lower, 0.0], np.float32)
     result = Motion(skeleton, motion.times, motion.rotations, moved)
     resting = detail_errors(measure_errors(result, motion))["resting"]
     assert set(resting) == {"left_knee", "right_knee"} < set(RESTING_JOINTS)

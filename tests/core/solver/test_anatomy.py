@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.body.anatomy import FOREARM_TWIST
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.evaluation.anatomy import forearm_twists, limb_bends
-from ssrhmr_core.solver import LIMBS, Measured, assemble, solver_skeleton
+from ssrhmr_core.solver import LIMBS, Measured, SolverSkeleton, assemble, solver_skeleton
 from ssrhmr_core.solver.anatomy import keep_in_range
 
 LEFT_ARM = 2
@@ -52,6 +54,11 @@ def random_limbs(frames: int) -> tuple[np.ndarray, ...]:
     return tuple(quat.to_matrix(part).astype(np.float32) for part in (uppers, lowers, ends))
 
 
+def kept_limbs(limbs: Any, body: SolverSkeleton) -> tuple[Any, Any]:
+    uppers, lowers, ends = limbs
+    return keep_in_range(uppers, lowers, ends, body)
+
+
 def posed(uppers: np.ndarray, lowers: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Return bodies (F, 22, 3, 3) with these limbs, all else as in the T-pose."""
     frames = len(uppers)
@@ -66,7 +73,7 @@ def test_what_people_do_is_left_alone(skeleton: Skeleton) -> None:
     uppers, lowers, ends = straight(1.0)
     many = [np.repeat(part, 2, 0) for part in (uppers, lowers, ends)]
     for limbs in ((uppers, lowers, ends), tuple(many)):
-        kept = keep_in_range(*limbs, body)
+        kept = kept_limbs(limbs, body)
         np.testing.assert_array_equal(kept[0], limbs[0])
         np.testing.assert_array_equal(kept[1], limbs[1])
 
@@ -78,7 +85,7 @@ def test_nothing_bends_backwards(skeleton: Skeleton, frames: int) -> None:
     before = limb_bends(posed(*limbs), skeleton)
     assert (before < -5.0).mean() > 0.3
     rows = [
-        keep_in_range(*(part[begin : begin + frames] for part in limbs), body)
+        kept_limbs([part[begin : begin + frames] for part in limbs], body)
         for begin in range(0, 400, frames)
     ]
     uppers, lowers = (np.concatenate(part) for part in zip(*rows, strict=True))
@@ -154,12 +161,12 @@ def test_measured_rotations_are_kept(skeleton: Skeleton) -> None:
 def test_torch_and_single_frames_give_the_same(skeleton: Skeleton) -> None:
     body = solver_skeleton(skeleton.offsets)
     limbs = random_limbs(200)
-    many = keep_in_range(*limbs, body)
+    many = kept_limbs(limbs, body)
     tensors = [torch.tensor(part, requires_grad=True) for part in limbs]
-    learned = keep_in_range(*tensors, solver_skeleton(torch.tensor(skeleton.offsets)))
-    singles = [keep_in_range(*(part[row] for part in limbs), body) for row in range(200)]
+    learned = kept_limbs(tensors, solver_skeleton(torch.tensor(skeleton.offsets)))
+    singles = [kept_limbs([part[row] for part in limbs], body) for row in range(200)]
     for bone in range(2):
         np.testing.assert_allclose(learned[bone].detach().numpy(), many[bone], atol=1e-5)
         np.testing.assert_allclose(np.stack([s[bone] for s in singles]), many[bone], atol=1e-5)
     (learned[0].sum() + learned[1].sum()).backward()
-    assert all(torch.isfinite(tensor.grad).all() for tensor in tensors)
+    assert all(tensor.grad is not None and torch.isfinite(tensor.grad).all() for tensor in tensors)
