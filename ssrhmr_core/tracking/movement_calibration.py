@@ -69,8 +69,9 @@ _LARGEST_SHAPE = 4.5
 _KIND_UNCERTAINTY = 1.3
 """Factor of the spread of a kind of mount: the nearest kind may be another than the real one."""
 _BELT_UNCERTAINTY = 3.0
-"""Another factor for the pelvis in a guided movement, which shows its place: belts hold trackers
-anywhere round the waist, between the kinds too."""
+"""Another factor for the pelvis in a guided movement on a body that is known, which show its place:
+belts hold trackers anywhere round the waist, between the kinds too. Bones that are measured along
+would trade with it."""
 _SITTING = np.radians(60.0)
 """Median bend of both knees beyond which the performer sits."""
 _OFFSET_SCALE, _ROTATION_SCALE = 1.5, 2.0
@@ -196,7 +197,8 @@ def calibrate_from_movement(
     posed = _sample_reference(reference)
     evidence = _gather(calibration, posed, frames, consecutive, options)
     mounts = _to_tracker_mounts(calibration)
-    usual, spreads = _usual_mounts(body, mounts, options.guided)
+    shows_belt = options.guided and calibration.performer is None
+    usual, spreads = _usual_mounts(body, mounts, shows_belt)
     prior = free_body_prior(body.size / ADULT_SIZE) if calibration.performer else None
     fit = fit_movement(body, evidence, mounts, usual, spreads, prior)
     warning = _find_fault(body, evidence, mounts, fit)
@@ -315,7 +317,7 @@ def _to_tracker_mounts(calibration: Calibration) -> TrackerMounts:
 
 
 def _usual_mounts(
-    body: Skeleton, mounts: TrackerMounts, guided: bool
+    body: Skeleton, mounts: TrackerMounts, shows_belt: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return means and spreads (6, 3) of the ways to wear trackers nearest to the mounts."""
     adult = body.size / ADULT_SIZE
@@ -331,7 +333,7 @@ def _usual_mounts(
 
         kinds = [place_kind(role, kind) for kind in role.kinds]
         means[own], spreads[own] = min(kinds, key=cost)
-    if guided:
+    if shows_belt:
         spreads[_PELVIS] *= _BELT_UNCERTAINTY
     return adult * means, adult * _KIND_UNCERTAINTY * spreads
 
