@@ -500,6 +500,7 @@ class Reconstructor:
             if posed.errors is not None:
                 errors.append(posed.errors * self._unit)
             yield done / len(clock)
+        measured = tracked.measured
         del tracked
         if contacts:
             release = self.options.contact_options.release
@@ -512,7 +513,7 @@ class Reconstructor:
                     self._body,
                     self.options.contact_options,
                     self.options.planting,
-                    None if tracked.measured is None else 1.0 - limb_trust(tracked.measured),
+                    None if measured is None else 1.0 - limb_trust(measured),
                 )
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
