@@ -319,3 +319,17 @@ def test_a_guessed_hand_hangs_on_a_measured_elbow(motion: Motion, live: bool) ->
     result = reconstructor.replay(take)[0] if live else reconstructor.clip(take)
     errors = np.linalg.norm(result.positions() - motion.positions(), axis=-1)
     assert np.percentile(errors[:, [INDEX["left_elbow"], INDEX["right_knee"]]], 95) < 0.002
+
+
+def test_limbs_rest_where_trackers_measure_some_of_them(skeleton: Skeleton) -> None:
+    """What was measured is needed until the end of a bake."""
+    motion = make_motion(skeleton, 120)
+    still = Motion(
+        skeleton, motion.times, np.repeat(motion.rotations[:1], 120, 0), motion.root[[0] * 120]
+    )
+    default = ReconstructionOptions()
+    contacts = replace(default.contact_options, whole_body=True)
+    options = replace(default, planting=1.0, contact_options=contacts)
+    for extras in ((), ("left_knee", "right_knee")):
+        baked = Reconstructor(skeleton, options).clip(Take.from_motion(still, extras))
+        assert len(baked) == 120 and np.isfinite(baked.rotations).all()
