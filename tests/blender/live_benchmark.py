@@ -163,7 +163,7 @@ def simulate(traffic: str, seconds: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--traffic", choices=("slimevr", "send"), default="slimevr")
+    parser.add_argument("--traffic", choices=("slimevr", "slimevr-six", "send"), default="slimevr")
     parser.add_argument("--simulated", action="store_true", help="not with --traffic send")
     chosen = parser.parse_args()
     if chosen.simulated:

@@ -11,12 +11,21 @@ import argparse
 import socket
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 from tests.core.streaming.emulators import senders
 from tests.core.streaming.emulators.performer import performer
 
+
+class SlimeVrSix(senders.SlimeVrVmc):
+    """SlimeVR without trackers at chest, elbows and knees."""
+
+    _EXTRA: ClassVar = {}
+
+
 SENDERS: dict[str, Callable[[], senders.Emulator]] = {
     "slimevr": lambda: senders.SlimeVrVmc(performer(mounted=False)),
+    "slimevr-six": lambda: SlimeVrSix(performer(mounted=False)),
     "slimevr-vrchat": lambda: senders.SlimeVrVrchat(performer(mounted=False)),
 }
 
