@@ -39,6 +39,8 @@ from .statistics import FrameStatistics, LiveStatus
 _DEFAULT_OPTIONS = CalibrationOptions()
 _STILL_WINDOW = 1.0
 """Seconds before the end of a countdown in which the stillest moment is searched."""
+_LATEST_FINISH = 1.0
+"""Seconds after the end of a countdown from which on it ends when somebody looks."""
 _BUFFERED = MAX_FRAMES / MODEL_RATE + 0.5
 """Seconds of readings that are kept: what frames that are due need, and a gap before them."""
 _MAX_BUFFERS = MAX_DEVICES + len(TRACKERS)
@@ -128,14 +130,16 @@ class _CalibrationCountdown:
         """Return the seconds until the end, 0 after it."""
         return max(self.end - now, 0.0)
 
-    def sample_times(self, wait: float) -> np.ndarray:
+    def sample_times(self, wait: float, now: float) -> np.ndarray:
         """Return the times of the frames that the calibration chooses from.
 
         Args:
             wait: Seconds that readings may be late: younger ones may still be on their way.
+            now: Seconds on the session's clock. A caller that comes back seconds after the end
+                would find no readings of then any more, and takes the latest.
         """
         steps = np.arange(round(_STILL_WINDOW * MODEL_RATE) + 1) / MODEL_RATE
-        return self.end - wait - steps[::-1]
+        return max(self.end, now - _LATEST_FINISH) - wait - steps[::-1]
 
     def calibrate(self, take: Take, tracked: np.ndarray) -> tuple[Calibration, np.ndarray]:
         """Calibrate from the stillest moment; see :func:`calibrate_at_stillest`."""
@@ -553,7 +557,7 @@ class LiveSession:
 
     def _finish_countdown(self, countdown: _CalibrationCountdown) -> None:
         self._countdown = None
-        take = self._sample_take(countdown.sample_times(self._wait))
+        take = self._sample_take(countdown.sample_times(self._wait, self._now))
         try:
             calibration, speeds = countdown.calibrate(take, mask_of(self._roles))
         except TrackerError as error:

@@ -35,7 +35,7 @@ _AHEAD = 60
 """Frames that are looked at ahead."""
 _LEAD = 6
 """A step begins so long before its foot is wanted elsewhere."""
-_OFF, _FAR_OFF = 0.12, 0.45
+_OFF, _FAR_OFF = 0.23, 0.45
 """A foot steps that is so far from where it is wanted; far off, it does whatever the other does."""
 _TURNED = math.radians(35.0)
 _LIFTED = 0.12

@@ -394,6 +394,16 @@ def test_calibrating_after_a_countdown() -> None:
     assert poses and poses[0].time >= 2.9
 
 
+def test_a_countdown_that_ends_unseen_ends_when_somebody_looks() -> None:
+    """A window that stood still for seconds has none of the readings of then."""
+    stage = Stage(Take.from_motion(make_motion(BODY, 900, 60.0)))
+    session = session_on(stage, None)
+    stage.run(session, every(1.0 / 60.0, 1.0))
+    session.begin_calibration(0.5)
+    stage.run(session, [14.0])
+    assert session.calibrations == 1, session.status.message
+
+
 def test_calibrating_while_moving_warns() -> None:
     stage = Stage(standing(moves=0.3, begin=9.0))
     session = session_on(stage, None)
