@@ -18,8 +18,8 @@ from ssrhmr_core.body.skeleton import INDEX, JOINTS, TRACKER_JOINTS, TRACKERS
 from ssrhmr_core.formats.trackers_csv import save_trackers
 from ssrhmr_core.streaming import ProtocolName
 from ssrhmr_core.streaming.sender import device_names
-from tests.window.conftest import FOLDER, ROOT, Window
-from tests.window.test_live import TO_BLENDER, assert_free, escape, send, sending
+from tests.window.conftest import FOLDER, ROOT, Window, assert_free, escape
+from tests.window.test_live import TO_BLENDER, send, sending
 
 EXTRAS = ("chest", "left_elbow", "right_elbow", "left_knee", "right_knee")
 _SECONDS = 3.0
