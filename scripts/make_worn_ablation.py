@@ -35,11 +35,12 @@ from ssrhmr_core.evaluation.worn.score import (
 from ssrhmr_core.files import atomic_write
 from ssrhmr_core.formats import find_motions, load_motion
 from ssrhmr_core.pipeline import Reconstructor
-from ssrhmr_core.tracking import movement_calibration, movement_fit
 from ssrhmr_core.tracking.calibration import Calibration
-from ssrhmr_core.tracking.movement_calibration import calibrate_from_movement
-from ssrhmr_core.tracking.movement_evidence import GUIDED
-from ssrhmr_core.tracking.movement_residuals import add_changes
+from ssrhmr_core.tracking.movement import calibration as movement_calibration
+from ssrhmr_core.tracking.movement import fit as movement_fit
+from ssrhmr_core.tracking.movement.calibration import calibrate_from_movement
+from ssrhmr_core.tracking.movement.evidence import GUIDED
+from ssrhmr_core.tracking.movement.residuals import add_changes
 from ssrhmr_core.tracking.pose_priors import REDUCED_NAMES
 
 _ALL = range(len(TRACKERS))

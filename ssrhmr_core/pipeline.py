@@ -25,9 +25,10 @@ from .solver import Measured, limb_trust
 from .tracking.contacts import ContactRange, contacts_from_ranges, ranges_of
 from .tracking.denoising import Smoothing, measure_noise, smooth
 from .tracking.dropout import find_ignored_extras, mark_dropouts
-from .tracking.extra_joints import attach_filled, join, measure_joints
-from .tracking.extra_readings import ExtraReadings
-from .tracking.extra_trust import FADE_SECONDS, bridge_gaps, trust
+from .tracking.extras.joints import attach_filled, join, measure_joints
+from .tracking.extras.live_cleaning import LiveExtras
+from .tracking.extras.readings import ExtraReadings
+from .tracking.extras.trust import FADE_SECONDS, bridge_gaps, trust
 from .tracking.foot_planting import (
     ContactOptions,
     Contacts,
@@ -38,7 +39,6 @@ from .tracking.foot_planting import (
 from .tracking.gap_filling import ANCHORS, GapFiller
 from .tracking.limb_contacts import rest_limbs
 from .tracking.live_dropout import LiveDropoutDetector
-from .tracking.live_extras import LiveExtras
 from .tracking.one_euro import OneEuro
 from .tracking.part_readings import guess_rotations
 from .tracking.take import Take, TrackerError

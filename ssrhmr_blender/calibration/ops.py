@@ -27,8 +27,8 @@ from ..translations import CONTEXT
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.tracking.extra_calibration import PosedExtras
-    from ssrhmr_core.tracking.extra_readings import ExtraReadings
+    from ssrhmr_core.tracking.extras.calibration import PosedExtras
+    from ssrhmr_core.tracking.extras.readings import ExtraReadings
     from ssrhmr_core.tracking.take import Take
 
     from ..properties.setup import SSRHMR_Setup
@@ -237,7 +237,7 @@ def _pose_extras(
     scene: bpy.types.Scene, setup: SSRHMR_Setup, character: Character, extras: ExtraReadings
 ) -> PosedExtras:
     """Return optional trackers next to the character's evaluated pose at the calibration frame."""
-    from ssrhmr_core.tracking.extra_calibration import PosedExtras
+    from ssrhmr_core.tracking.extras.calibration import PosedExtras
 
     steps = read_body(scene, check_character(setup), character, setup.calibration_frame)
     return PosedExtras(extras, run_steps(steps), chosen_segments(setup))

@@ -22,7 +22,7 @@ from ..trackers.stored_calibration import check_calibrated, store_calibration
 from ..trackers.take import read_wearing, take_from_samples
 
 if TYPE_CHECKING:
-    from ssrhmr_core.tracking.movement_calibration import MovementCalibration
+    from ssrhmr_core.tracking.movement.calibration import MovementCalibration
 
     from ..properties.setup import SSRHMR_Setup
 
@@ -81,7 +81,7 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
 
     from ssrhmr_core.tracking.calibration import Calibration
     from ssrhmr_core.tracking.floor import add_floor
-    from ssrhmr_core.tracking.movement_calibration import MovementOptions, calibrate_from_movement
+    from ssrhmr_core.tracking.movement.calibration import MovementOptions, calibrate_from_movement
     from ssrhmr_core.tracking.reference_pose import ReferencePose
     from ssrhmr_core.tracking.slips import describe_slips, find_slips
 

@@ -79,7 +79,7 @@ def add_body(figure: Figure, skeleton: Skeleton, seconds: float, reference: Refe
     import numpy as np
 
     from ssrhmr_core.body.skeleton import ADULT_SIZE, INDEX, JOINTS, PARENTS
-    from ssrhmr_core.tracking.guided_movement import EXERCISES, find_exercise, pose_figure
+    from ssrhmr_core.tracking.movement.guided import EXERCISES, find_exercise, pose_figure
     from ssrhmr_core.tracking.proportions import measure_height
 
     positions, rotations = pose_figure(skeleton, seconds, reference)

@@ -63,14 +63,14 @@ class Guide:
     @property
     def number(self) -> int:
         """The number of the exercise that is shown, from 1; 0 before the first."""
-        from ssrhmr_core.tracking.guided_movement import find_exercise
+        from ssrhmr_core.tracking.movement.guided import find_exercise
 
         return find_exercise(self.calibration.seconds) + 1
 
     @property
     def share(self) -> float:
         """How much of the whole is done, 0 to 1; the countdown does not count."""
-        from ssrhmr_core.tracking.guided_movement import MOVEMENT_SECONDS
+        from ssrhmr_core.tracking.movement.guided import MOVEMENT_SECONDS
 
         return self.calibration.seconds / MOVEMENT_SECONDS
 
@@ -96,7 +96,7 @@ class Guide:
 
     def figure(self) -> Figure:
         """Return what the performer sees."""
-        from ssrhmr_core.tracking.guided_movement import EXERCISES, exercise_progress
+        from ssrhmr_core.tracking.movement.guided import EXERCISES, exercise_progress
 
         figure, seconds = Figure(), self.calibration.seconds
         add_body(figure, self._body, seconds, self._reference)

@@ -19,7 +19,7 @@ from .take import take_from_samples
 if TYPE_CHECKING:
     import numpy as np
 
-    from ssrhmr_core.tracking.extra_calibration import ReferenceBody
+    from ssrhmr_core.tracking.extras.calibration import ReferenceBody
     from ssrhmr_core.tracking.take import Take
 
 
@@ -80,7 +80,7 @@ def read_body(
     from pymotion.rotations import quat_np as quat
 
     from ssrhmr_core.body.skeleton import PARENTS
-    from ssrhmr_core.tracking.extra_calibration import ReferenceBody
+    from ssrhmr_core.tracking.extras.calibration import ReferenceBody
 
     joints = [joint for joint, bone in enumerate(character.bones) if bone]
     names = [character.bones[joint] for joint in joints]

@@ -100,7 +100,7 @@ def store_calibration(
     from ssrhmr_core.body.skeleton import units_per_metre
     from ssrhmr_core.tracking.body_measures import measure_body
     from ssrhmr_core.tracking.calibration import rate_trackers
-    from ssrhmr_core.tracking.extra_calibration import find_swapped_pair
+    from ssrhmr_core.tracking.extras.calibration import find_swapped_pair
 
     setup.calibration = calibration.to_json()
     setup.fits.clear()

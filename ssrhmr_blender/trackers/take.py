@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ssrhmr_core.body.extra_trackers import Measurement, Segment
-    from ssrhmr_core.tracking.extra_readings import ExtraReadings
+    from ssrhmr_core.tracking.extras.readings import ExtraReadings
     from ssrhmr_core.tracking.take import Take
 
     from ..properties.setup import SSRHMR_Setup
@@ -172,7 +172,7 @@ def _read_extras(
         roles: Roles of the n trackers.
         wearing: How they are worn.
     """
-    from ssrhmr_core.tracking.extra_readings import ExtraReadings
+    from ssrhmr_core.tracking.extras.readings import ExtraReadings
 
     worn = {role: column for column, role in enumerate(roles) if role in EXTRA_TRACKERS}
     if not worn:

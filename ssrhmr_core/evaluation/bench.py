@@ -24,7 +24,7 @@ from ..body.motion import Motion
 from ..body.skeleton import JOINTS, MIRROR, TRACKER_JOINTS, Skeleton
 from ..pipeline import ReconstructionOptions, Reconstructor
 from ..solver import solve, solver_skeleton
-from ..tracking.extra_readings import ExtraReadings
+from ..tracking.extras.readings import ExtraReadings
 from ..tracking.take import Take
 
 _FRAMES = 1500

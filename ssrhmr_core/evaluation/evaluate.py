@@ -18,7 +18,7 @@ from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
 from ..pipeline import Preset, ReconstructionOptions, Reconstructor, Stage
-from ..tracking.extra_readings import ExtraReadings
+from ..tracking.extras.readings import ExtraReadings
 from ..tracking.subsets import mask_of
 from ..tracking.take import Take
 from .metrics import (

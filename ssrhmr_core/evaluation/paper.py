@@ -16,7 +16,7 @@ from ..body.skeleton import Skeleton, forward_kinematics, inherit_missing
 from ..model.weights import load_weights
 from ..pipeline import Stage
 from ..solver import LIMBS, solve, solver_skeleton
-from ..tracking.extra_readings import ExtraReadings
+from ..tracking.extras.readings import ExtraReadings
 from ..tracking.take import Take, TrackerError
 from ..training.paper import WINDOW, Published
 

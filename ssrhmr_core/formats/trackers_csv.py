@@ -32,7 +32,7 @@ import numpy as np
 from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import TRACKERS
 from ..files import atomic_write
-from ..tracking.extra_readings import ExtraReadings
+from ..tracking.extras.readings import ExtraReadings
 from ..tracking.roles import name_of_role
 from ..tracking.take import Take
 from .columns import ColumnMapping

@@ -13,7 +13,7 @@ from pymotion.rotations import quat_np as quat
 from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import FOOT_TRACKERS, TRACKERS
 from ..geometry.rotations import rotate
-from ..tracking.extra_readings import ExtraReadings
+from ..tracking.extras.readings import ExtraReadings
 from ..tracking.reading_buffer import sample
 from ..tracking.roles import assign, role_from_name, segment_from_name
 from ..tracking.take import Take, has_usable_rotations, has_usable_values

@@ -2,7 +2,7 @@
 """Calibration from a reference pose and the guided movement, while a session runs.
 
 The countdown of :class:`~ssrhmr_core.live.LiveSession` calibrates from the pose; the performer then
-copies the figure of :mod:`ssrhmr_core.tracking.guided_movement`. A thread computes the result from
+copies the figure of :mod:`ssrhmr_core.tracking.movement.guided`. A thread computes the result from
 arrays, so that the session goes on meanwhile.
 """
 
@@ -17,16 +17,16 @@ import numpy as np
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS, Skeleton
 from ..tracking.calibration import Calibration, CalibrationOptions, measure_peak_speeds
-from ..tracking.extra_readings import ExtraReadings
+from ..tracking.extras.readings import ExtraReadings
 from ..tracking.floor import add_floor
-from ..tracking.guided_movement import EXERCISES, MOVEMENT_SECONDS, find_exercise, find_performed
-from ..tracking.movement_calibration import (
+from ..tracking.movement.calibration import (
     UNLIKE_A_BODY,
     MovementCalibration,
     MovementOptions,
     calibrate_from_movement,
     keep_calibration,
 )
+from ..tracking.movement.guided import EXERCISES, MOVEMENT_SECONDS, find_exercise, find_performed
 from ..tracking.take import Take, TrackerError
 from .session import LiveSession
 

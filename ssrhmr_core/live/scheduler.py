@@ -10,7 +10,7 @@ import numpy as np
 from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
-from ..tracking.extra_readings import ExtraReadings
+from ..tracking.extras.readings import ExtraReadings
 from ..tracking.reading_buffer import MAX_GAP, SAME_TIME, ReadingBuffer, sample_halves
 
 _LEAD = 0.002

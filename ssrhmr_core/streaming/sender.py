@@ -15,7 +15,7 @@ import numpy as np
 from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import TRACKERS
 from ..geometry.scalar import IDENTITY_QUAT
-from ..tracking.extra_readings import ExtraReadings
+from ..tracking.extras.readings import ExtraReadings
 from ..tracking.roles import name_of_role
 from ..tracking.take import Take
 from .decoding import ProtocolName

@@ -20,13 +20,13 @@ from .calibration_checks import (
     rate_trackers,
 )
 from .calibration_result import Calibration
-from .extra_calibration import (
+from .extras.calibration import (
     ExtraCalibration,
     PosedExtras,
     calibrate_extras,
     pose_reference_body,
 )
-from .extra_readings import ExtraReadings
+from .extras.readings import ExtraReadings
 from .proportions import estimate_performer
 from .reference_pose import (
     ReferencePose,

@@ -12,7 +12,7 @@ from pymotion.rotations import quat_np as quat
 
 from ..body.extra_trackers import WHOLE_POSES, Measurement
 from ..body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
-from .extra_mounts import ExtraMounts
+from .extras.mounts import ExtraMounts
 from .part_readings import guess_rotations
 from .subsets import Feature, all_tracked, describe_assumptions, require_anchor
 from .take import Take, TrackerError, has_usable_values

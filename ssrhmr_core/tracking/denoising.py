@@ -20,7 +20,7 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import MODEL_RATE, find_runs
-from .extra_readings import ExtraReadings
+from .extras.readings import ExtraReadings
 from .take import Take
 
 _WIDTHS = np.geomspace(0.004, 0.16, 12)

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..body.skeleton import Skeleton
-from .extra_dropout import mark_extra_dropouts
+from .extras.dropout import mark_extra_dropouts
 from .glitch_paths import LEAP, Track, mark_frozen, mark_glitches
 from .plausibility import limits_of, measure_overreach
 from .take import Take
@@ -38,7 +38,7 @@ def mark_dropouts(take: Take, body: Skeleton | None = None) -> Take:
     rest without that. A tracker that jumps and stays elsewhere for some seconds is believed after
     the jump. Nothing is marked where most trackers leap at once, because the take was cut there.
 
-    Optional trackers are judged too, see :mod:`ssrhmr_core.tracking.extra_dropout`.
+    Optional trackers are judged too, see :mod:`ssrhmr_core.tracking.extras.dropout`.
 
     Args:
         take: Trackers at any rate, calibrated if there are optional ones.

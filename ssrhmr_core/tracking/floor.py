@@ -10,7 +10,7 @@ import numpy as np
 
 from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, Skeleton, units_per_metre
 from ..geometry.rotations import Y_AXIS, from_quat
-from .movement_calibration import MovementCalibration
+from .movement.calibration import MovementCalibration
 from .reference_pose import measure_ankle_height
 from .take import Take
 

@@ -10,7 +10,7 @@ from pymotion.rotations import quat_np as quat
 
 from ..body.extra_trackers import EXTRA_TRACKERS
 from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
-from .extra_readings import ExtraReadings
+from .extras.readings import ExtraReadings
 from .reference_pose import ReferencePose, compare_with_pose, estimate_stance, keep_tracked
 from .subsets import find_front, require_anchor, roles_in
 from .take import Take, TrackerError

@@ -14,7 +14,7 @@ from ..body.extra_trackers import Measurement
 from ..body.interpolation import MODEL_RATE, interpolate, interpolate_rotations, regular_times
 from ..body.motion import Motion
 from ..body.skeleton import TRACKER_JOINTS, TRACKERS
-from .extra_readings import ExtraReadings
+from .extras.readings import ExtraReadings
 
 _ZERO_QUAT = 1e-6
 """Quaternions shorter than this do not describe a rotation."""

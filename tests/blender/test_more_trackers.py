@@ -33,7 +33,7 @@ from ssrhmr_core import Calibration, Motion, Take
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS
 from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.formats.trackers_csv import save_trackers
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from tests.blender.conftest import (
     TO_BLENDER,
     choose,

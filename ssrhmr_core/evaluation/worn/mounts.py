@@ -17,7 +17,7 @@ from pymotion.rotations import quat_np as quat
 from ...body.extra_trackers import EXTRA_TRACKERS, SEGMENTED_TRACKERS, Measurement, Segment
 from ...body.motion import Motion
 from ...body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
-from ...tracking.extra_readings import ExtraReadings
+from ...tracking.extras.readings import ExtraReadings
 from ...tracking.take import Take
 
 _HEADS = {

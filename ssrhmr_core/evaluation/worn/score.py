@@ -18,7 +18,7 @@ from ...body.motion import Motion
 from ...body.skeleton import INDEX, TRACKERS, Skeleton, inherit_missing
 from ...geometry.rotations import from_quat, rotation_angle, transpose
 from ...tracking.calibration import Calibration, CalibrationOptions, calibrate_at_stillest
-from ...tracking.movement_calibration import MovementOptions, calibrate_from_movement
+from ...tracking.movement.calibration import MovementOptions, calibrate_from_movement
 from ...tracking.subsets import roles_in
 from ...tracking.take import Take
 from ..metrics import measure_errors

@@ -15,7 +15,7 @@ from ssrhmr_core import Calibration, Motion, Take
 from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_mounts
 from ssrhmr_core.evaluation.worn.movement import draw_habits, hold_reference, make_guided_movement
-from ssrhmr_core.tracking.guided_movement import MOVEMENT_SECONDS
+from ssrhmr_core.tracking.movement.guided import MOVEMENT_SECONDS
 from ssrhmr_core.tracking.proportions import make_adult, measure_height
 from ssrhmr_core.tracking.reference_pose import ReferencePose
 from tests.blender.conftest import choose, make_armature

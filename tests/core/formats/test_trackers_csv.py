@@ -24,7 +24,7 @@ from ssrhmr_core.formats.trackers_csv import (
     load_trackers,
     save_trackers,
 )
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion, make_skeleton
 from tests.core.drawn import seeds, takes

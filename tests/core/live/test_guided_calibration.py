@@ -18,10 +18,10 @@ from ssrhmr_core.live.guided_calibration import GuidedCalibration, Phase
 from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.streaming import Reading
 from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions
-from ssrhmr_core.tracking.guided_movement import EXERCISES, MOVEMENT_SECONDS
+from ssrhmr_core.tracking.movement.guided import EXERCISES, MOVEMENT_SECONDS
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_skeleton
-from tests.core.tracking.test_movement_calibration import FEET, HANDS, sit
+from tests.core.tracking.movement.test_calibration import FEET, HANDS, sit
 
 HOLD = 2.0
 """Seconds of the reference pose before the movement."""

@@ -30,8 +30,8 @@ from ssrhmr_core.streaming.decoding import ReadingQueue
 from ssrhmr_core.streaming.sender import Conditions, device_names, packets, play
 from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions, calibrate
 from ssrhmr_core.tracking.denoising import Smoothing
-from ssrhmr_core.tracking.extra_mounts import ExtraMounts
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.mounts import ExtraMounts
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_motion, make_skeleton
 

@@ -12,8 +12,8 @@ from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX, TRACKER_JOINTS, forward_kinematics
 from ssrhmr_core.geometry.rotations import rotation_angle, transpose
 from ssrhmr_core.solver import Measured, solve, solver_skeleton
-from ssrhmr_core.tracking.extra_joints import measure_joints
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.joints import measure_joints
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from tests.core.solver.test_full_body import disturbed, trackers, true_poles
 
 ENDS = list(TRACKER_JOINTS)

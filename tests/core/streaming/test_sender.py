@@ -21,7 +21,7 @@ from ssrhmr_core.streaming.decoding import ReadingQueue
 from ssrhmr_core.streaming.protocols.json_lines import JsonDecoder
 from ssrhmr_core.streaming.protocols.vmc import VmcDecoder
 from ssrhmr_core.streaming.sender import Conditions, device_names, packets, play
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.streaming.conftest import turn_between
 

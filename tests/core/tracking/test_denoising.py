@@ -12,7 +12,7 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import Skeleton
 from ssrhmr_core.tracking.denoising import Smoothing, estimate_noise, smooth
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.one_euro import OneEuro
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion

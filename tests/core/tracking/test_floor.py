@@ -12,8 +12,8 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS
 from ssrhmr_core.tracking.calibration import Calibration
 from ssrhmr_core.tracking.floor import Floor, add_floor, describe_floor, find_floor
-from ssrhmr_core.tracking.guided_movement import MOVEMENT_SECONDS, pose_figure
-from ssrhmr_core.tracking.movement_calibration import MovementCalibration, keep_calibration
+from ssrhmr_core.tracking.movement.calibration import MovementCalibration, keep_calibration
+from ssrhmr_core.tracking.movement.guided import MOVEMENT_SECONDS, pose_figure
 from ssrhmr_core.tracking.reference_pose import measure_ankle_height
 from ssrhmr_core.tracking.take import Take, TrackerError
 from tests.core.conftest import make_skeleton

@@ -26,7 +26,7 @@ from ssrhmr_core.evaluation.worn.score import (
 from ssrhmr_core.formats.bvh import save_bvh
 from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.tracking.calibration import Calibration
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 

@@ -18,19 +18,19 @@ from ssrhmr_core.evaluation.worn.movement import (
     hold_reference,
     make_guided_movement,
 )
-from ssrhmr_core.tracking import movement_calibration
 from ssrhmr_core.tracking.calibration import (
     Calibration,
     CalibrationOptions,
     Proportions,
     calibrate_at_stillest,
 )
-from ssrhmr_core.tracking.movement_calibration import (
+from ssrhmr_core.tracking.movement import calibration as movement_calibration
+from ssrhmr_core.tracking.movement.calibration import (
     MovementCalibration,
     MovementOptions,
     calibrate_from_movement,
 )
-from ssrhmr_core.tracking.movement_evidence import GUIDED
+from ssrhmr_core.tracking.movement.evidence import GUIDED
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion, make_skeleton
 

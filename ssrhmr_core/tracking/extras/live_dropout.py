@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dropouts of optional trackers, found as frames come.
 
-The causal counterpart of :mod:`ssrhmr_core.tracking.extra_dropout`, and simpler than what judges
+The causal counterpart of :mod:`ssrhmr_core.tracking.extras.dropout`, and simpler than what judges
 the six (:mod:`ssrhmr_core.tracking.live_dropout`): a pose can do without optional trackers.
 """
 
@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..body.extra_trackers import EXTRA_TRACKERS
-from ..body.interpolation import MODEL_RATE
-from ..body.skeleton import TRACKERS, Skeleton
-from ..geometry.scalar import Vector, add, scale, subtract
-from .plausibility import EXTRA_LIMITS, MODEL_STEP, MotionLimits, measure_extra_reach
+from ...body.extra_trackers import EXTRA_TRACKERS
+from ...body.interpolation import MODEL_RATE
+from ...body.skeleton import TRACKERS, Skeleton
+from ...geometry.scalar import Vector, add, scale, subtract
+from ..plausibility import EXTRA_LIMITS, MODEL_STEP, MotionLimits, measure_extra_reach
 
 _FULL_SPEED = 6.0
 """Speed in metres per second above which a faster body part does not gain speed faster."""

@@ -16,9 +16,9 @@ from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKERS, Skeleton
 from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_extra_mounts, draw_mounts
 from ssrhmr_core.tracking.calibration import Calibration, calibrate_to_pose
-from ssrhmr_core.tracking.extra_calibration import PosedExtras, ReferenceBody, measure_mounts
-from ssrhmr_core.tracking.extra_mounts import ExtraMounts
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.calibration import PosedExtras, ReferenceBody, measure_mounts
+from ssrhmr_core.tracking.extras.mounts import ExtraMounts
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take, TrackerError
 
 SEGMENTS: dict[str, Segment] = {"left_elbow": "lower", "right_knee": "lower"}

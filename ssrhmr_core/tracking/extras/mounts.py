@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.extra_trackers import EXTRA_TRACKERS
-from ..body.skeleton import TRACKERS
-from ..geometry.arrays import normalize
-from ..geometry.rotations import (
+from ...body.extra_trackers import EXTRA_TRACKERS
+from ...body.skeleton import TRACKERS
+from ...geometry.arrays import normalize
+from ...geometry.rotations import (
     from_quat,
     heading,
     rotate,
@@ -23,8 +23,8 @@ from ..geometry.rotations import (
     to_quat,
     transpose,
 )
-from .extra_readings import ExtraReadings
-from .take import Take, has_usable_values
+from ..take import Take, has_usable_values
+from .readings import ExtraReadings
 
 _COUNT = len(EXTRA_TRACKERS)
 _HEAD = TRACKERS.index("head")

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..body.skeleton import FOOT_TRACKERS, PARENTS, TRACKER_JOINTS, Skeleton
-from ..geometry.rotations import rotate, to_rotvec, transpose
-from .movement_evidence import Evidence, TrackerMounts
-from .pose_equations import POSE_UNKNOWNS, REDUCED_UNKNOWNS, NormalEquations
-from .pose_model import (
+from ...body.skeleton import FOOT_TRACKERS, PARENTS, TRACKER_JOINTS, Skeleton
+from ...geometry.rotations import rotate, to_rotvec, transpose
+from ..pose_equations import POSE_UNKNOWNS, REDUCED_UNKNOWNS, NormalEquations
+from ..pose_model import (
     DEGREE_INDEX,
     DEGREE_JOINTS,
     DEGREES,
@@ -24,15 +23,16 @@ from .pose_model import (
     Poses,
     joints_up_to_root,
 )
-from .pose_priors import (
+from ..pose_priors import (
     GROUP_OF_DEGREE,
     REDUCED_NAMES,
     SUM_OF_SPINE,
     AngleDistribution,
     change_scales,
 )
-from .reference_pose import measure_ankle_height
-from .stance_average import BodyPrior
+from ..reference_pose import measure_ankle_height
+from ..stance_average import BodyPrior
+from .evidence import Evidence, TrackerMounts
 
 _POSITION_SPREAD, _ROTATION_SPREAD = 0.003, np.radians(1.5)
 """How far the model may miss trackers: metres and radians. It stands for soft tissue and for all

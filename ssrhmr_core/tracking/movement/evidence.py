@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..body.skeleton import FOOT_TRACKERS
-from .pose_priors import (
+from ...body.skeleton import FOOT_TRACKERS
+from ..pose_priors import (
     AngleDistribution,
     moving_angles,
     personal_spreads,

@@ -13,8 +13,8 @@ import pytest
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import Skeleton
 from ssrhmr_core.formats import load_motion
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
-from ssrhmr_core.tracking.live_extra_dropout import LiveExtraDropouts
+from ssrhmr_core.tracking.extras.live_dropout import LiveExtraDropouts
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 

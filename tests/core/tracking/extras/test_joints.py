@@ -10,8 +10,8 @@ from ssrhmr_core.body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROL
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import INDEX
 from ssrhmr_core.solver import Measured
-from ssrhmr_core.tracking.extra_joints import join, measure_joints
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.joints import join, measure_joints
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 
 
 def measure(motion: Motion, name: str, segment: Segment = "upper") -> Measured:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body.extra_trackers import EXTRA_TRACKERS
-from ..body.skeleton import Skeleton
-from .extra_readings import ExtraReadings
-from .extra_trust import LiveTrust, TrustedReadings
-from .live_extra_dropout import LiveExtraDropouts
-from .one_euro import OneEuro
+from ...body.extra_trackers import EXTRA_TRACKERS
+from ...body.skeleton import Skeleton
+from ..one_euro import OneEuro
+from .live_dropout import LiveExtraDropouts
+from .readings import ExtraReadings
+from .trust import LiveTrust, TrustedReadings
 
 
 class LiveExtras:

@@ -21,10 +21,10 @@ from ssrhmr_core.tracking.calibration import (
     Proportions,
     calibrate_at_stillest,
 )
-from ssrhmr_core.tracking.extra_calibration import pose_reference_body
-from ssrhmr_core.tracking.extra_mounts import ExtraMounts
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
-from ssrhmr_core.tracking.movement_calibration import calibrate_from_movement
+from ssrhmr_core.tracking.extras.calibration import pose_reference_body
+from ssrhmr_core.tracking.extras.mounts import ExtraMounts
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
+from ssrhmr_core.tracking.movement.calibration import calibrate_from_movement
 from ssrhmr_core.tracking.reference_pose import ReferencePose, estimate_stance
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_skeleton

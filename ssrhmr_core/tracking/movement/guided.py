@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..body.skeleton import (
+from ...body.skeleton import (
     ADULT_SIZE,
     FOOT_TRACKERS,
     INDEX,
@@ -20,10 +20,10 @@ from ..body.skeleton import (
     Skeleton,
     forward_kinematics,
 )
-from ..geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, from_quat, rotation_about
-from .movement_calibration import LEAST_TURN, measure_turns
-from .reference_pose import ReferencePose, measure_ankle_height
-from .take import Take
+from ...geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, from_quat, rotation_about
+from ..reference_pose import ReferencePose, measure_ankle_height
+from ..take import Take
+from .calibration import LEAST_TURN, measure_turns
 
 SIDES = (("left", 1.0), ("right", -1.0))
 """Both sides, and the sign of X on each."""

@@ -11,8 +11,8 @@ from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
-from ssrhmr_core.tracking.extra_trust import FADE_SECONDS, LiveTrust, bridge_gaps, trust
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
+from ssrhmr_core.tracking.extras.trust import FADE_SECONDS, LiveTrust, bridge_gaps, trust
 
 CHEST, LEFT_ELBOW = EXTRA_TRACKERS.index("chest"), EXTRA_TRACKERS.index("left_elbow")
 STEEPEST = 1.5 / (60.0 * FADE_SECONDS) + 1e-6

@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS, SEGMENTED_TRACKERS, Segment
-from ..body.skeleton import (
+from ...body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS, SEGMENTED_TRACKERS, Segment
+from ...body.skeleton import (
     ADULT_SIZE,
     FOOT_TRACKERS,
     INDEX,
@@ -28,12 +28,12 @@ from ..body.skeleton import (
     forward_kinematics,
     units_per_metre,
 )
-from ..geometry.arrays import normalize
-from ..geometry.rotations import rotate, rotation_between, transpose
-from .extra_mounts import ExtraMounts, find_anchor_axes, find_carriers
-from .extra_readings import ExtraReadings
-from .reference_pose import measure_ankle_height
-from .take import Take
+from ...geometry.arrays import normalize
+from ...geometry.rotations import rotate, rotation_between, transpose
+from ..reference_pose import measure_ankle_height
+from ..take import Take
+from .mounts import ExtraMounts, find_anchor_axes, find_carriers
+from .readings import ExtraReadings
 
 _COUNT = len(EXTRA_TRACKERS)
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")

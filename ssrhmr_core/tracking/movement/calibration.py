@@ -3,7 +3,7 @@
 
 A reference pose leaves mounts uncertain by some centimetres, since nobody stands exactly as asked.
 When the performer moves, joints show where they are: a wrist stays while its hand circles, an ankle
-while its toes lift. :mod:`ssrhmr_core.tracking.movement_fit` finds what is most probable; this
+while its toes lift. :mod:`ssrhmr_core.tracking.movement.fit` finds what is most probable; this
 module chooses frames, checks the result, and keeps the reference pose's calibration where the
 movement cannot be trusted.
 """
@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..body.extra_trackers import EXTRA_TRACKERS
-from ..body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
-from ..geometry.rotations import (
+from ...body.extra_trackers import EXTRA_TRACKERS
+from ...body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
+from ...geometry.rotations import (
     from_quat,
     from_rotvec,
     rotate,
@@ -25,20 +25,20 @@ from ..geometry.rotations import (
     to_rotvec,
     transpose,
 )
-from .body_shapes import free_body_prior, straighten_trunk
-from .calibration import Calibration
-from .extra_calibration import (
+from ..body_shapes import free_body_prior, straighten_trunk
+from ..calibration import Calibration
+from ..extras.calibration import (
     ExtraCalibration,
     describe_misfits,
     find_misfits,
     measure_mounts,
 )
-from .mount_kinds import MOUNT_ROLES, place_kind
-from .movement_evidence import GUIDED, UNGUIDED, Evidence, TrackerMounts
-from .movement_fit import MovementFit, fit_movement
-from .pose_model import DEGREE_INDEX, pose_body
-from .reference_pose import ReferencePose
-from .take import Take
+from ..mount_kinds import MOUNT_ROLES, place_kind
+from ..pose_model import DEGREE_INDEX, pose_body
+from ..reference_pose import ReferencePose
+from ..take import Take
+from .evidence import GUIDED, UNGUIDED, Evidence, TrackerMounts
+from .fit import MovementFit, fit_movement
 
 _REFERENCE_FRAMES = 3
 """Number of frames of the reference pose: they are all alike."""

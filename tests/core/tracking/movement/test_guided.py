@@ -8,7 +8,7 @@ import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.skeleton import INDEX, PARENTS, TRACKER_JOINTS, TRACKERS
-from ssrhmr_core.tracking.guided_movement import (
+from ssrhmr_core.tracking.movement.guided import (
     EXERCISES,
     MOVEMENT_SECONDS,
     exercise_progress,

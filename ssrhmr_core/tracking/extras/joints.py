@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..body.extra_trackers import EXTRA_GROUPS, EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
-from ..geometry.rotations import IDENTITY_MATRIX, from_quat
-from ..solver import LIMBS, Measured, SolverSkeleton, attach_ends
-from .extra_readings import ExtraReadings
+from ...body.extra_trackers import EXTRA_GROUPS, EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
+from ...geometry.rotations import IDENTITY_MATRIX, from_quat
+from ...solver import LIMBS, Measured, SolverSkeleton, attach_ends
+from .readings import ExtraReadings
 
 _COUNT = len(EXTRA_JOINTS)
 _POSITIONS = np.array([EXTRA_INDEX[role.position] for role in EXTRA_ROLES.values()])

@@ -10,7 +10,7 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.formats.orientation import rotation_to_y_up
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 
 WORN = ("chest", "left_elbow", "right_knee")
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..body.extra_trackers import EXTRA_TRACKERS
-from ..body.interpolation import MODEL_RATE, find_runs
-from ..geometry.arrays import dot, normalize
-from .extra_readings import ExtraReadings
+from ...body.extra_trackers import EXTRA_TRACKERS
+from ...body.interpolation import MODEL_RATE, find_runs
+from ...geometry.arrays import dot, normalize
+from .readings import ExtraReadings
 
 FADE_SECONDS = 0.15
 """Seconds in which the weight of a tracker falls from 1 to 0, or rises."""

@@ -3,7 +3,7 @@
 
 They are judged like the six, and by the bones between their joints and those of the six: an elbow
 is never farther from its wrist than the forearm is long. The causal counterpart is
-:mod:`ssrhmr_core.tracking.live_extra_dropout`.
+:mod:`ssrhmr_core.tracking.extras.live_dropout`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.skeleton import Skeleton
-from .extra_readings import ExtraReadings
-from .glitch_paths import Track, mark_frozen, mark_glitches
-from .plausibility import EXTRA_LIMITS, measure_extra_overreach, measure_extra_reach
-from .take import Take
+from ...body.skeleton import Skeleton
+from ..glitch_paths import Track, mark_frozen, mark_glitches
+from ..plausibility import EXTRA_LIMITS, measure_extra_overreach, measure_extra_reach
+from ..take import Take
+from .readings import ExtraReadings
 
 _MOSTLY_WRONG = 0.5
 """Share of its readings that are not plausible, above which a tracker is ignored."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssrhmr_core.tracking.movement_evidence import GUIDED, UNGUIDED, Evidence, usual_angles
+from ssrhmr_core.tracking.movement.evidence import GUIDED, UNGUIDED, Evidence, usual_angles
 from ssrhmr_core.tracking.pose_model import DEGREE_INDEX, DEGREES
 from ssrhmr_core.tracking.pose_priors import moving_angles, personal_spreads
 

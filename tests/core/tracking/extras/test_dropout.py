@@ -18,7 +18,7 @@ from ssrhmr_core.tracking.dropout import (
     find_ignored_extras,
     mark_dropouts,
 )
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 

@@ -4,7 +4,7 @@
 The unknowns of each frame are one pose; those of all frames are the mounts, the height of the floor
 and, if asked, bone lengths. Gauss-Newton steps solve for all of them at once
 (:mod:`ssrhmr_core.tracking.pose_equations`) from what each kind of evidence tells
-(:mod:`ssrhmr_core.tracking.movement_residuals`). Changes of joint angles from frame to frame have a
+(:mod:`ssrhmr_core.tracking.movement.residuals`). Changes of joint angles from frame to frame have a
 Cauchy price, which starts wide and narrows (graduated non-convexity).
 """
 
@@ -14,12 +14,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..body.skeleton import Skeleton
-from ..geometry.rotations import from_rotvec, rotate, to_quat, transpose
-from ..model.ik_baseline import predict_without_network
-from ..solver import solve, solver_skeleton
-from .movement_evidence import Evidence, TrackerMounts, find_standing, usual_angles
-from .movement_residuals import (
+from ...body.skeleton import Skeleton
+from ...geometry.rotations import from_rotvec, rotate, to_quat, transpose
+from ...model.ik_baseline import predict_without_network
+from ...solver import solve, solver_skeleton
+from ..pose_equations import (
+    REDUCED_UNKNOWNS,
+    REDUCTION,
+    NormalEquations,
+    Solution,
+    solve_equations,
+)
+from ..pose_model import PosedBody, Poses, decompose, pose_body
+from ..stance_average import BodyPrior
+from .evidence import Evidence, TrackerMounts, find_standing, usual_angles
+from .residuals import (
     FLOOR,
     OFFSETS,
     ROTATIONS,
@@ -33,15 +42,6 @@ from .movement_residuals import (
     add_usual_shared,
     tracker_positions,
 )
-from .pose_equations import (
-    REDUCED_UNKNOWNS,
-    REDUCTION,
-    NormalEquations,
-    Solution,
-    solve_equations,
-)
-from .pose_model import PosedBody, Poses, decompose, pose_body
-from .stance_average import BodyPrior
 
 _WIDEST, _NARROWING_STEPS = 8.0, 12
 """Factor of the price's width in the first step, and the number of steps in which it falls to 1."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS, Measurement, Segment
-from ..body.interpolation import interpolate, interpolate_rotations
-from ..body.motion import Motion
-from ..geometry.rotations import rotate
+from ...body.extra_trackers import EXTRA_ROLES, EXTRA_TRACKERS, Measurement, Segment
+from ...body.interpolation import interpolate, interpolate_rotations
+from ...body.motion import Motion
+from ...geometry.rotations import rotate
 
 _ZERO_QUAT = 1e-6
 """Quaternions shorter than this do not describe a rotation."""

@@ -10,8 +10,8 @@ import pytest
 
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import Skeleton
-from ssrhmr_core.tracking.extra_readings import ExtraReadings
-from ssrhmr_core.tracking.live_extras import LiveExtras
+from ssrhmr_core.tracking.extras.live_cleaning import LiveExtras
+from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 
