@@ -84,6 +84,8 @@ def prepare() -> None:
     bpy.context.preferences.view.show_splash = False
     bpy.ops.preferences.addon_enable(module=MODULE)
     if "bones" in JOB:
+        # A software renderer draws each sample of the view once more.
+        bpy.context.preferences.system.viewport_aa = "OFF"
         build_character()
         scene.render.fps = 60
         scene.frame_start, scene.frame_end = 1, 600

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from zeroconf import ServiceBrowser, ServiceStateChange, Zeroconf
 
+from ssrhmr_core import Motion
 from ssrhmr_core.body.skeleton import INDEX, JOINTS, TRACKERS
 from ssrhmr_core.geometry.scalar import to_matrix
 from tests.core.streaming.emulators.performer import STANDING, WaitingPerformer
@@ -33,7 +34,7 @@ from tests.window.conftest import FOLDER, LEFT, Window, escape, free_port
 COUNTDOWN = 1.0
 RECORDED = 2.0
 """Seconds of the performance that are recorded."""
-SLACK = 0.1
+SLACK = 0.05
 """Metres by which a wrist of the character may go less far, or farther, than the performer's."""
 THREE_POINTS = ("head", "left_hand", "right_hand")
 
@@ -154,6 +155,12 @@ CASES = {
     ),
     "steamvr": Case("STEAMVR", six_serials, player=SteamVrPlayer),
 }
+
+
+@pytest.fixture(scope="module")
+def performance() -> Motion:
+    """The window's character has the performer's proportions, so that its wrists go as far."""
+    return WaitingPerformer().motion
 
 
 @contextlib.contextmanager
