@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""More and fewer points than six in a real window: calibrated, recorded, baked, stopped."""
+"""More points than six in a real window: calibrated, recorded, baked, stopped.
+
+VMC with eleven points, and three points, are among the senders.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -22,8 +26,7 @@ from tests.window.conftest import FOLDER, ROOT, Window, assert_free, escape
 from tests.window.test_live import TO_BLENDER, send, sending
 
 EXTRAS = ("chest", "left_elbow", "right_elbow", "left_knee", "right_knee")
-_SECONDS = 3.0
-_TRIES = 8
+_SECONDS = 2.0
 
 
 class Case(NamedTuple):
@@ -43,13 +46,11 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "VMC's points": Case("vmc", "VMC", TRACKERS, EXTRAS),
     "JSON's points": Case("json", "JSON", TRACKERS, EXTRAS),
     # SlimeVR has no hands, and its points are numbered.
     "SlimeVR's points": Case(
         "vrchat", "VRCHAT", ("pelvis", "head", "left_foot", "right_foot"), EXTRAS
     ),
-    "three points": Case("json", "JSON", ("head", "left_hand", "right_hand"), ()),
 }
 
 
@@ -64,18 +65,22 @@ def standing(performance: Motion, extras: tuple[str, ...]) -> Take:
     return Take.from_motion(Motion(performance.skeleton, times, identity, root), extras)
 
 
-def calibrated(window: Window, before: str) -> dict[str, Any]:
-    """Calibrate, again where a window that stood still for seconds has missed the moment."""
-    for _ in range(_TRIES):
-        window.order("operator", name="live_calibrate")
-        limit = time.monotonic() + 20.0
-        while time.monotonic() < limit:
-            seen = window.seen()
-            if seen["calibration"] != before:
-                return seen
-            time.sleep(0.2)
-    window.picture("points, not calibrated")
-    raise AssertionError(f"not calibrated: {window.seen()['message']}")
+@contextmanager
+def looping(command: list[str]) -> Iterator[None]:
+    """Send over and over; a test that fails ends it too."""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(autouse=True)
+def stopped(window: Window) -> Iterator[None]:
+    """A test that fails leaves nothing to the next one."""
+    yield
+    if window.seen()["captures"]:
+        escape(window)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -101,14 +106,14 @@ def test_points_from_the_sender_to_the_keys(
     window.order("look")
     # The splash screen goes away with a click.
     window.click(300, 400)
-    before = window.seen()["calibration"]
     window.order("operator", name="live_start")
-    command = sending(tmp_path / "stands.csv", case.protocol, window.port, "--loop")
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+    with looping(sending(tmp_path / "stands.csv", case.protocol, window.port, "--loop")):
         window.until(lambda seen: seen["status"]["rate"] > 0, "readings")
-        seen = calibrated(window, before)
+        # The same performer in the same trackers gives the same calibration: they are counted.
+        before = window.seen()["calibrations"]
+        window.order("operator", name="live_calibrate")
+        seen = window.until(lambda seen: seen["calibrations"] > before, "a calibration")
         window.picture(f"points, calibrated, {name}")
-        process.terminate()
     calibration = json.loads(seen["calibration"])
     tracked = [role for role, is_on in zip(TRACKERS, calibration["tracked"], strict=True) if is_on]
     # Wrists are hands by their names, whatever is worn.
@@ -143,4 +148,4 @@ def test_points_from_the_sender_to_the_keys(
         f" {np.median(away[:, joints]):.1f} mm, all by {away.mean():.1f} mm on average"
     )
     assert np.median(away[:, joints]) < 60.0
-    assert np.isfinite(places).all() and away.mean() < 250.0
+    assert np.isfinite(places).all() and away.mean() < 100.0
