@@ -231,6 +231,9 @@ def test_former_presets_hold_what_the_former_file_holds(file: str) -> None:
         stored.get("settings", stored).pop(name, None)
     for role in EXTRA_TRACKERS:
         stored.get("trackers", {}).pop(role, None)
+    for tracker in stored.get("trackers", {}).values():
+        # Every tracker measured both.
+        assert tracker.pop("measures", "BOTH") == "BOTH"
     for fit in stored.get("settings", stored).get("fits", ()):
         fit.pop("deviation", None)
         fit.pop("optional", None)

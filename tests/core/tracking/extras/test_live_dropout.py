@@ -18,7 +18,7 @@ from ssrhmr_core.tracking.extras.readings import ExtraReadings
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion
 
-SAMPLE = Path(__file__).parents[3] / "examples" / "sample_take.bvh"
+SAMPLE = Path(__file__).parents[4] / "examples" / "sample_take.bvh"
 INDICES = {name: index for index, name in enumerate(EXTRA_TRACKERS)}
 FRAMES = 420
 
