@@ -82,8 +82,8 @@ class Player(threading.Thread):
             while not self._is_over.wait(max(due - self.now(), 0.0)):
                 if not self._is_silent and self.acted() <= RECORDED:
                     self.send(out, self.now())
-                # A busy machine leaves frames out, as programs do.
-                due = max(due + 1.0 / self._sender.rate, self.now() - 0.1)
+                # A busy machine leaves frames out, as programs do: they never send several at once.
+                due = max(due + 1.0 / self._sender.rate, self.now())
 
     def stop(self) -> None:
         self._is_over.set()
