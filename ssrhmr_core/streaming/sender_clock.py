@@ -26,6 +26,9 @@ _REPEAT_WEIGHT = 0.05
 _COARSE = 0.6
 """Share of readings with a time that came before, from which a clock is too coarse to be used."""
 
+_PROVEN = 30
+"""Readings with new times after which a clock is known to advance."""
+
 
 class SenderClock:
     """Maps times of one sender onto the local clock.
@@ -41,7 +44,7 @@ class SenderClock:
         """Create the clock of a new sender."""
         self._offset = math.nan
         self._newest, self._last_arrival = -math.inf, -math.inf
-        self._repeats = 0.0
+        self._repeats, self._new = 0.0, 0
         self._slow_spans = 0
         self._count, self._least = 0, math.inf
         self._begin_span(-math.inf, -math.inf)
@@ -51,6 +54,11 @@ class SenderClock:
         """Whether most readings come with a time that came before."""
         return self._repeats > _COARSE
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether it was seen to advance, and most readings come with new times."""
+        return self._new >= _PROVEN and not self.is_coarse
+
     def note_times(self, new: int, repeated: int) -> None:
         """Note how many devices of a packet came with a new time, and how many with an old one.
 
@@ -58,6 +66,7 @@ class SenderClock:
             new: Number of readings with a time that their device has not had before.
             repeated: Number of readings with a time that it has had before.
         """
+        self._new += new
         if repeated or self._repeats:
             self._repeats *= (1.0 - _REPEAT_WEIGHT) ** new
             self._repeats = 1.0 - (1.0 - self._repeats) * (1.0 - _REPEAT_WEIGHT) ** repeated

@@ -28,6 +28,8 @@ _RIVAL_LOCK = 10.0
 another performer in."""
 _IGNORED = 0.25
 """Seconds for which a sender is ignored that sends a device of another one."""
+_LONGEST_BURST = 0.25
+"""Seconds for which packets are held back together, at most, and then come at once."""
 _NEW_PORTS = 8
 """Packets in a row from new ports of one computer after which the port tells nothing."""
 
@@ -44,6 +46,13 @@ class DeviceClock:
         """Create the state of a new device."""
         self.newest = -math.inf
         self.past: dict[float, tuple[object, ...]] = {}
+
+    def remember(self, sent: float, values: tuple[object, ...]) -> None:
+        """Keep a reading to be compared with later ones, and forget the oldest of many."""
+        self.past[sent] = values
+        if len(self.past) > _MAX_REMEMBERED:
+            # An OrderedDict takes twice the time.
+            del self.past[next(iter(self.past))]
 
 
 class Sender:
@@ -101,21 +110,22 @@ class Sender:
             time = came
             # Neither infinite nor not a number.
             if sent - sent == 0.0:
-                past, values = device.past, (position, rotation, valid)
-                known = past.get(sent)
+                values = (position, rotation, valid)
+                known = device.past.get(sent)
                 if known is None:
                     new += 1
-                    past[sent] = values
-                    if len(past) > _MAX_REMEMBERED:
-                        # The oldest one; an OrderedDict takes twice the time.
-                        del past[next(iter(past))]
-                    if sent != mapped_sent or came != mapped_came:
-                        mapped_sent, mapped_came, mapped = sent, came, clock.local(sent, came)
-                    time = mapped
+                    device.remember(sent, values)
                 else:
                     repeated += 1
                     if known == values and not clock.is_coarse:
                         continue
+                # A time that came before, with other values: in a burst the neighbours have the
+                # sender's clock, and a time of arrival would be among later ones.
+                if known is None or clock.is_proven:
+                    if sent != mapped_sent or came != mapped_came:
+                        mapped_sent, mapped_came, mapped = sent, came, clock.local(sent, came)
+                    if known is None or came - mapped <= _LONGEST_BURST:
+                        time = mapped
             if time < device.newest:
                 late += 1
             else:

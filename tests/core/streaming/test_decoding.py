@@ -67,6 +67,21 @@ def test_a_clock_that_stands_still_is_not_believed() -> None:
     assert queue.counters.duplicate == 0
 
 
+def test_a_time_that_came_before_is_not_placed_among_later_ones() -> None:
+    """Some programs send twice within a tick of their clock, and networks hold packets back."""
+    queue = ReadingQueue("json", 100)
+    even = [(1.0 + number / 60.0, 5.0 + number / 60.0) for number in range(60)]
+    packets = [*even, (2.0, 6.0), (2.0, 6.07), (2.02, 6.075), (2.04, 6.08)]
+    for number, (sent, arrival) in enumerate(packets):
+        queue.add_packet(line(sent, x=number), "s", arrival)
+    readings = queue.drain()
+    assert [reading.time for reading in readings[60:]] == pytest.approx(
+        [6.0, 6.0, 6.02, 6.04], abs=1e-3
+    )
+    assert [reading.position[0] for reading in readings] == list(range(64))
+    assert queue.counters.late == 0
+
+
 def test_the_oldest_are_dropped_when_nobody_fetches_them() -> None:
     queue = ReadingQueue("json", 10)
     for number in range(25):
