@@ -124,6 +124,8 @@ def test_points_from_the_sender_to_the_keys(
         case.extras
     )
 
+    # A program that sends the same devices is another performer until the former one is silent.
+    window.until(lambda seen: seen["status"]["rate"] == 0.0, "silence")
     action = window.seen()["action"]
     window.order("operator", name="record")
     window.until(lambda seen: seen["status"]["recording"] >= 0, "recording")
