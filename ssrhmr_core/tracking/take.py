@@ -14,7 +14,7 @@ from ..body.extra_trackers import Measurement
 from ..body.interpolation import MODEL_RATE, interpolate, interpolate_rotations, regular_times
 from ..body.motion import Motion
 from ..body.skeleton import TRACKER_JOINTS, TRACKERS
-from .extras.readings import ExtraReadings
+from .extras.readings import ExtraReadings, measured_parts
 
 _ZERO_QUAT = 1e-6
 """Quaternions shorter than this do not describe a rotation."""
@@ -108,11 +108,8 @@ class Take:
         Args:
             trackers: Names of trackers, and what each of them measures.
         """
-        has_position, has_rotation = self.has_position.copy(), self.has_rotation.copy()
-        for name, measurement in trackers:
-            has_position[:, TRACKERS.index(name)] &= measurement != "rotation"
-            has_rotation[:, TRACKERS.index(name)] &= measurement != "position"
-        return self.with_masks(has_position, has_rotation)
+        placed, turned = measured_parts(TRACKERS, trackers)
+        return self.with_masks(self.has_position & placed, self.has_rotation & turned)
 
     @classmethod
     def from_motion(cls, motion: Motion, extras: Iterable[str] = ()) -> Take:

@@ -165,11 +165,10 @@ class ExtraReadings:
         Args:
             trackers: Names of trackers, and what each of them measures.
         """
-        has_position, has_rotation = self.has_position.copy(), self.has_rotation.copy()
-        for name, measurement in trackers:
-            has_position[:, EXTRA_TRACKERS.index(name)] &= measurement != "rotation"
-            has_rotation[:, EXTRA_TRACKERS.index(name)] &= measurement != "position"
-        return replace(self, has_position=has_position, has_rotation=has_rotation)
+        placed, turned = measured_parts(EXTRA_TRACKERS, trackers)
+        return replace(
+            self, has_position=self.has_position & placed, has_rotation=self.has_rotation & turned
+        )
 
     @classmethod
     def concatenate(cls, parts: Sequence[ExtraReadings]) -> ExtraReadings:
@@ -198,3 +197,19 @@ class ExtraReadings:
     def scaled(self, factor: float) -> ExtraReadings:
         """Return the readings with positions ``factor`` times as far from the origin."""
         return replace(self, positions=(self.positions * factor).astype(np.float32))
+
+
+def measured_parts(
+    names: Sequence[str], trackers: Iterable[tuple[str, Measurement]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of N trackers measure their positions (N,) and which their rotations (N,).
+
+    Args:
+        names: Names of all N trackers.
+        trackers: Names of some of them, and what each measures; the others measure both.
+    """
+    placed, turned = np.ones(len(names), bool), np.ones(len(names), bool)
+    for name, measurement in trackers:
+        placed[names.index(name)] &= measurement != "rotation"
+        turned[names.index(name)] &= measurement != "position"
+    return placed, turned
