@@ -48,7 +48,8 @@ class SSRHMR_OT_refine_calibration(ModalJob, bpy.types.Operator):
                 "GUIDED",
                 "Guided Movement",
                 "Nod, lift and turn the arms, bend the elbows, circle the hands, squat, swing each"
-                " leg and circle its foot, twist the trunk: 13 to 20 seconds",
+                " leg and circle its foot, twist, bow, lay one hand on the other, put the palms"
+                " together: 17 to 26 seconds",
             ),
             ("TAKE", "Whole Take", "Anything: the take itself. Less exact"),
         ),

@@ -17,8 +17,10 @@ _PAUSE = 0.3
 """Seconds before the first exercise and after the last."""
 _HANGING = -60.0
 """Degrees of the arms over the horizontal between the exercises."""
-_SECONDS = np.array([1.9, 3.4, 1.5, 1.9, 2.2, 3.2, 3.2, 1.6])
+_SECONDS = np.array([1.9, 3.4, 1.5, 1.9, 2.2, 3.2, 3.2, 2.4, 2.6, 2.6])
 """How long each exercise takes slow performers."""
+_HELD = (0.35, 0.95)
+"""Shares of the last two exercises between which a pose is held."""
 
 
 def perform_guided_movement(
@@ -31,7 +33,10 @@ def perform_guided_movement(
         swept: (2,) degrees by which the arms are habitually in front of the body.
         random: The generator of pace, amplitudes and what is left out.
     """
-    exercises = (_nod, _move_arms, _curl, _circle_hands, _squat, _lift_left, _lift_right, _twist)
+    exercises = (
+        *(_nod, _move_arms, _curl, _circle_hands, _squat, _lift_left, _lift_right, _twist),
+        *(_stack_hands, _put_palms_together),
+    )
     lengths = _SECONDS * random.uniform(0.75, 0.98)
     lengths *= random.uniform(0.85, 1.15, len(lengths))
     begins = _PAUSE + np.concatenate([[0.0], np.cumsum(lengths)])
@@ -41,6 +46,7 @@ def perform_guided_movement(
     for exercise, begin, length in zip(exercises, begins, lengths, strict=False):
         if random.random() >= _SKIPPED:
             exercise(channels, begin, length, random)
+    _put_feet_together(channels, begins[-3], random)
     return channels
 
 
@@ -196,6 +202,33 @@ def _twist(channels: Channels, begin: float, length: float, random: np.random.Ge
     at = _steps(begin, length, (0.0, 0.2, 0.45, 0.6, 0.8, 1.0))
     channels.move("trunk_yaw", at, (0.0, 35.0 * a, -35.0 * a, 0.0, 0.0, 0.0))
     channels.move("pelvis_yaw", at, (0.0, 12.0 * a, -12.0 * a, 0.0, 0.0, 0.0))
-    channels.move("trunk_pitch", at, (0.0, 0.0, 0.0, 0.0, 30.0 * a, 0.0))
-    channels.move("pelvis_pitch", at, (0.0, 0.0, 0.0, 0.0, 18.0 * a, 0.0))
-    channels.move("root_z", at, (0.0, 0.0, 0.0, 0.0, -0.05 * a, 0.0))
+    channels.move("trunk_pitch", at, (0.0, 0.0, 0.0, 0.0, 15.0 * a, 0.0))
+    channels.move("pelvis_pitch", at, (0.0, 0.0, 0.0, 0.0, 42.0 * a, 0.0))
+    channels.move("root_z", at, (0.0, 0.0, 0.0, 0.0, -0.09 * a, 0.0))
+    channels.move("root_y", at, (0.0, 0.0, 0.0, 0.0, -0.012 * a, 0.0))
+
+
+def _stack_hands(
+    channels: Channels, begin: float, length: float, random: np.random.Generator
+) -> None:
+    """Lay one hand on the other."""
+    at = _steps(begin, length, (0.0, _HELD[0], _HELD[1], 1.15))
+    channels.move("stacked", at, (0.0, 1.0, 1.0, 0.0))
+
+
+def _put_palms_together(
+    channels: Channels, begin: float, length: float, random: np.random.Generator
+) -> None:
+    """Press the palms together, and stay like that."""
+    at = [*_steps(begin, length, (0.0, _HELD[0])), channels.times[-1]]
+    channels.move("together", at, (0.0, 1.0, 1.0))
+
+
+def _put_feet_together(channels: Channels, begin: float, random: np.random.Generator) -> None:
+    """Step together, left foot first, and look ahead until the end; some forget one of both."""
+    for parts in ((("left_feet", 0.0), ("right_feet", 0.4)), (("look", 0.2),)):
+        if random.random() < _SKIPPED:
+            continue
+        for name, late in parts:
+            at = (begin + late, begin + late + 0.45, channels.times[-1])
+            channels.move(name, at, (0.0, 1.0, 1.0))

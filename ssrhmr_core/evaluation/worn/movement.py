@@ -20,6 +20,7 @@ from ...body.skeleton import (
     INDEX,
     PARENTS,
     TRACKER_JOINTS,
+    TRACKERS,
     Skeleton,
     forward_kinematics,
 )
@@ -27,11 +28,17 @@ from ...geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, rotation_about
 from ...solver import LIMBS, solve, solver_skeleton
 from .channels import Channels
 from .exercises import SIDES, perform_guided_movement, reach_out, stand
+from .holds import HeldPoses, draw_held_poses, hold_hands, look_ahead
 
 _ANKLE_HEIGHT = 0.022
 """Thickness of the sole under the ball of the foot, metres on an adult."""
 _HOLD = 2.0
 """Seconds that a reference pose is held."""
+_STEP = 0.03
+"""Height of a step to the side, metres on an adult."""
+_HANDS = [TRACKERS.index("left_hand"), TRACKERS.index("right_hand")]
+_WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
+_SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +117,12 @@ def hold_reference(
 
 
 def make_guided_movement(body: Skeleton, habits: Habits, random: np.random.Generator) -> Motion:
-    """Return a performer who makes the guided movement, 13 to 20 seconds at 60 Hz.
+    """Return a performer who makes the guided movement, 17 to 25 seconds at 60 Hz.
 
     Performers nod and shake the head; move straight arms out, up and forwards while the palms turn;
     bend the elbows; circle the hands; squat twice; lift each leg, swing it, turn the toes out and
-    in and circle the foot; twist and bend the trunk.
+    in and circle the foot; twist the trunk and bow. With feet side by side they lay one hand on the
+    other, then the palms together, and look ahead.
 
     Args:
         body: The performer's body.
@@ -122,7 +130,10 @@ def make_guided_movement(body: Skeleton, habits: Habits, random: np.random.Gener
         random: The generator of all else.
     """
     channels = perform_guided_movement(habits.raised, habits.swept, random)
-    return _animate(body, habits, channels, random)
+    posture = habits.pelvis + habits.trunk + habits.head
+    held = draw_held_poses(posture, habits.toes_out, random)
+    look_ahead(channels, held, posture)
+    return _animate(body, habits, channels, random, held)
 
 
 def _about(axis: int, degrees: np.ndarray | float) -> np.ndarray:
@@ -135,7 +146,11 @@ def _upright(pitch: np.ndarray, yaw: np.ndarray, roll: np.ndarray) -> np.ndarray
 
 
 def _animate(
-    body: Skeleton, habits: Habits, channels: Channels, random: np.random.Generator
+    body: Skeleton,
+    habits: Habits,
+    channels: Channels,
+    random: np.random.Generator,
+    held: HeldPoses | None = None,
 ) -> Motion:
     """Turn channels into the motion of a body; feet are where the legs' channels want them."""
     local = _local_rotations(habits, channels)
@@ -147,14 +162,19 @@ def _animate(
     adult = body.size / ADULT_SIZE
     spot = np.array([random.uniform(-2.0, 2.0), 0.0, random.uniform(-2.0, 2.0)])
     shift = np.stack([channels[f"root_{axis}"] for axis in "xyz"], -1) * adult
-    feet, measured = _feet(body, habits, channels, heading[0])
+    feet, measured = _feet(body, habits, channels, heading[0], held)
     standing = _standing_height(body, habits)
     root = spot + [0.0, standing, 0.0] + (heading[0] @ shift[..., None])[..., 0]
-    return _close_legs(
+    positions = forward_kinematics(rotations, root, body.offsets.astype(np.float64))
+    hands = positions[:, _WRISTS], rotations[:, _WRISTS], _bend_directions(positions)
+    if held:
+        shoulders = positions[:, _SHOULDERS].mean(1)
+        hands = hold_hands(held, channels, shoulders, heading[0], adult, hands)
+    return _close_limbs(
         Motion(body, channels.times, quat.from_matrix(rotations), root),
         habits,
-        feet + spot,
-        measured,
+        (feet + spot, measured),
+        hands,
     )
 
 
@@ -210,7 +230,11 @@ def _ankle_over_floor(body: Skeleton, adult: float) -> float:
 
 
 def _feet(
-    body: Skeleton, habits: Habits, channels: Channels, heading: np.ndarray
+    body: Skeleton,
+    habits: Habits,
+    channels: Channels,
+    heading: np.ndarray,
+    held: HeldPoses | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return positions (F, 2, 3) and rotations (F, 2, 3, 3) of the ankles."""
     adult = body.size / ADULT_SIZE
@@ -222,6 +246,14 @@ def _feet(
         leg = np.linalg.norm(ankle - hip)
         apart = np.sin(np.radians(habits.spread[number])) * leg
         stands = np.array([ankle[0] + sign * apart, _ankle_over_floor(body, adult), ankle[2]])
+        toes_out = np.full(len(channels.times), habits.toes_out[number])
+        if held:
+            # A step to the side, with the feet together at its end.
+            share = channels[f"{side}_feet"]
+            beside = np.array([sign * adult * held.apart[number], stands[1], stands[2]])
+            stands = stands + share[:, None] * (beside - stands)
+            stands[:, 1] += 4.0 * _STEP * adult * share * (1.0 - share)
+            toes_out += share * (held.toes_out[number] - toes_out)
         front, out = channels[f"{side}_swing_front"], channels[f"{side}_swing_side"]
         lifted = np.clip((front + out) / 8.0, 0.0, 1.0)
         direction = _about(X_AXIS, -front) @ _about(Z_AXIS, sign * (out + habits.spread[number]))
@@ -233,37 +265,47 @@ def _feet(
         positions.append((stands + share * (swung - stands)) @ heading.T)
         pitched = _about(X_AXIS, -0.8 * front + channels[f"{side}_foot_pitch"])
         tilted = pitched @ _about(Z_AXIS, sign * channels[f"{side}_foot_roll"])
-        toes = sign * (habits.toes_out[number] + channels[f"{side}_foot_yaw"])
+        toes = sign * (toes_out + channels[f"{side}_foot_yaw"])
         rotations.append(heading @ _about(Y_AXIS, toes) @ tilted)
     return np.stack(positions, 1), np.stack(rotations, 1)
 
 
-def _close_legs(
-    animated: Motion, habits: Habits, feet: np.ndarray, feet_rotations: np.ndarray
+def _bend_directions(positions: np.ndarray) -> np.ndarray:
+    """Return the directions (F, 2, 3) in which both elbows of joints (F, 22, 3) are bent."""
+    poles = []
+    for limb in LIMBS[2:]:
+        middle = positions[:, limb.lower]
+        poles.append(middle - 0.5 * (positions[:, limb.upper] + positions[:, limb.end]))
+    return np.stack(poles, 1)
+
+
+def _close_limbs(
+    animated: Motion,
+    habits: Habits,
+    feet: tuple[np.ndarray, np.ndarray],
+    hands: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> Motion:
-    """Close the legs onto the feet; everything else stays as it was animated.
+    """Close legs and arms onto feet and hands; everything else stays as it was animated.
 
     Args:
-        animated: The motion with any legs.
+        animated: The motion with any limbs.
         habits: The performer's posture.
-        feet: (F, 2, 3) positions of the ankles.
-        feet_rotations: (F, 2, 3, 3) rotations of the ankles.
+        feet: Positions (F, 2, 3) and rotations (F, 2, 3, 3) of the ankles.
+        hands: The same of the wrists, and the directions (F, 2, 3) in which elbows are bent.
     """
     body, rotations = animated.skeleton, quat.to_matrix(animated.rotations)
     positions = forward_kinematics(rotations, animated.root, body.offsets.astype(np.float64))
     tracked = positions[:, list(TRACKER_JOINTS)]
     measured = rotations[:, list(TRACKER_JOINTS)]
-    tracked[:, FOOT_TRACKERS], measured[:, FOOT_TRACKERS] = feet, feet_rotations
+    tracked[:, FOOT_TRACKERS], measured[:, FOOT_TRACKERS] = feet
+    tracked[:, _HANDS], measured[:, _HANDS] = hands[:2]
     poles = []
     for number, (_, sign) in enumerate(SIDES):
         out = _about(Y_AXIS, sign * habits.knees_out[number])
-        poles.append((feet_rotations[:, number] @ out)[..., 2])
-    for limb in LIMBS[2:]:
-        middle = positions[:, limb.lower]
-        poles.append(middle - 0.5 * (positions[:, limb.upper] + positions[:, limb.end]))
+        poles.append((feet[1][:, number] @ out)[..., 2])
     solved = solve(
         rotations.astype(np.float32),
-        np.stack(poles, 1).astype(np.float32),
+        np.concatenate([np.stack(poles, 1), hands[2]], 1).astype(np.float32),
         tracked.astype(np.float32),
         measured.astype(np.float32),
         solver_skeleton(body.offsets),

@@ -39,6 +39,7 @@ from ..reference_pose import ReferencePose
 from ..take import Take
 from .evidence import GUIDED, UNGUIDED, Evidence, TrackerMounts
 from .fit import MovementFit, fit_movement
+from .holds import Holds, find_holds
 
 _REFERENCE_FRAMES = 3
 """Number of frames of the reference pose: they are all alike."""
@@ -47,6 +48,9 @@ _REFERENCE_SHARES = (0.4, 0.6)
 _BURST = 20
 """Number of frames in a row that are taken from long takes: changes from frame to frame tell much,
 so bursts spread over the take are worth more than single frames."""
+_MOST_FRAMES, _MOST_FRAMES_OF_TAKES = 180, 120
+"""The largest numbers of frames of guided movements, which would last half a minute, and of takes,
+which show less."""
 _FEWEST_FRAMES = 24
 """Number of frames with all trackers, below which a movement is not used: 4 seconds at 6 Hz."""
 LEAST_TURN = np.radians(6.0)
@@ -124,13 +128,19 @@ class MovementOptions:
         guided: Whether the performer made the guided movement; False for takes.
         rate: Frames per second that are looked at.
         most_frames: The largest number of frames that are looked at; the time needed is
-            proportional to it.
+            proportional to it. None for the usual number, that of a guided movement or of takes.
     """
 
     reference: ReferencePose = ReferencePose.T_POSE
     guided: bool = True
     rate: float = 6.0
-    most_frames: int = 120
+    most_frames: int | None = None
+
+    @property
+    def frames(self) -> int:
+        """The largest number of frames that are looked at."""
+        usual = _MOST_FRAMES if self.guided else _MOST_FRAMES_OF_TAKES
+        return self.most_frames or usual
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +205,12 @@ def calibrate_from_movement(
             calibration, "hardly any movement was made: move as shown, then calibrate"
         )
     posed = _sample_reference(reference)
+    holds = Holds.none(len(frames))
+    if options.guided:
+        # Whoever performs freely may bring hands and feet together in any way.
+        holds = find_holds(body, joints, consecutive)
     evidence = _gather(calibration, posed, frames, consecutive, options)
+    evidence = replace(evidence, holds=holds.after(len(posed)))
     mounts = _to_tracker_mounts(calibration)
     shows_belt = options.guided and calibration.performer is None
     usual, spreads = _usual_mounts(body, mounts, shows_belt)
@@ -207,7 +222,8 @@ def calibrate_from_movement(
     fit = replace(fit, skeleton=straighten_trunk(body, fit.skeleton))
     trust = 1.0 if options.guided else _TRUST_IN_TAKES
     fit_of_take = fit if options.guided else _hold_back(body, calibration, fit)
-    result = _refine(calibration, fit_of_take, _describe_still_trackers(turns), options.guided)
+    warnings = (*_describe_still_trackers(turns), *holds.warnings)
+    result = _refine(calibration, fit_of_take, warnings, options.guided)
     if calibration.extras is None or posed.extras is None:
         return result
     extra = _refine_extras(calibration, (posed, frames), fit, trust)
@@ -232,8 +248,8 @@ def _sample(movement: Take, options: MovementOptions) -> tuple[Take, np.ndarray]
     """
     clock = movement.resampled(options.rate)
     numbers = np.arange(len(clock))
-    if len(numbers) > options.most_frames:
-        bursts = options.most_frames // _BURST
+    if len(numbers) > options.frames:
+        bursts = options.frames // _BURST
         begins = np.linspace(0, len(numbers) - _BURST, bursts).round().astype(int)
         numbers = np.unique(begins[:, None] + np.arange(_BURST))
     numbers = numbers[clock.valid[numbers].all(-1)]

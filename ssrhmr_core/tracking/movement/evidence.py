@@ -14,6 +14,7 @@ from ..pose_priors import (
     personal_spreads,
     standing_angles,
 )
+from .holds import Holds
 
 _STILL_STEP, _LOW_PERCENT, _LOW_MARGIN = 0.012, 15.0, 0.04
 """A foot stands where its tracker moves less than the step from frame to frame, and lies less than
@@ -61,6 +62,7 @@ class Evidence:
         consecutive: (F - 1,) bool, True where a frame follows the one before on the even clock.
         elevation: Angle of the arms over the horizontal in the reference pose, radians.
         habits: What the movement is like.
+        holds: Poses that are held; None if nobody was asked to hold any.
     """
 
     positions: np.ndarray
@@ -69,6 +71,7 @@ class Evidence:
     consecutive: np.ndarray
     elevation: float
     habits: MovementHabits
+    holds: Holds | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ from ..pose_equations import (
 from ..pose_model import PosedBody, Poses, decompose, pose_body
 from ..stance_average import BodyPrior
 from .evidence import Evidence, TrackerMounts, find_standing, usual_angles
+from .hold_residuals import add_holds
 from .residuals import (
     FLOOR,
     OFFSETS,
@@ -156,6 +157,7 @@ def _step(problem: Problem, estimate: Estimate, body: PosedBody, width: float) -
     add_usual_angles(equations, problem, estimate.poses.values())
     for side in range(2):
         add_standing_foot(equations, problem, estimate, body, side)
+    add_holds(equations, problem, body)
     add_usual_shared(equations, problem, estimate)
     equations.reduce()
     weights = add_changes(equations, problem, estimate, width)

@@ -24,6 +24,7 @@ from ...geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, from_quat, rotation_ab
 from ..reference_pose import ReferencePose, measure_ankle_height
 from ..take import Take
 from .calibration import LEAST_TURN, measure_turns
+from .holds import HANDS
 
 SIDES = (("left", 1.0), ("right", -1.0))
 """Both sides, and the sign of X on each."""
@@ -35,6 +36,9 @@ _DELAY = 0.6
 """Seconds by which people may follow the figure late."""
 _LEAST_SQUAT = 0.06
 """Metres by which the pelvis of an adult sinks in a squat at least."""
+_TOUCHING = 0.4
+"""Metres to which the trackers of an adult's touching hands come near at least: both may sit on
+forearms."""
 _FEWEST_FRAMES = 4
 _PELVIS = TRACKERS.index("pelvis")
 _ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
@@ -53,6 +57,7 @@ class Exercise:
             then. Names that begin with "side_" hold for both sides.
         trackers: The trackers that must turn; empty for a squat, in which the pelvis sinks.
         joints: The joints at the lower ends of the bones that move.
+        touching: Whether both hands must come near each other.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Exercise:
     channels: dict[str, Keys]
     trackers: tuple[str, ...]
     joints: tuple[str, ...]
+    touching: bool = False
 
 
 _ARM = ("left_elbow", "left_wrist", "right_elbow", "right_wrist")
@@ -92,6 +98,41 @@ def _lift(side: str) -> Exercise:
         (f"{side}_foot",),
         (f"{side}_knee", f"{side}_ankle", f"{side}_toe"),
     )
+
+
+_STACKED = {
+    **{"left_raise": 33.0, "left_sweep": 54.0, "left_elbow": 103.0, "left_palm": 53.0},
+    **{"left_wrist_up": 12.0, "left_wrist_front": -1.0},
+    **{"right_raise": 28.0, "right_sweep": 54.0, "right_elbow": 97.0, "right_palm": 60.0},
+    **{"right_wrist_up": 16.0, "right_wrist_front": 1.0},
+}
+"""Angles of arms that hold one hand on the other in front of the chest, palms down."""
+_TOGETHER = {
+    **{"side_raise": -10.0, "side_sweep": 56.0, "side_elbow": 96.0, "side_palm": -15.0},
+    **{"side_wrist_up": 52.0, "side_wrist_front": 47.0},
+}
+"""Angles of arms that hold the palms together in front of the chest, fingers up."""
+_FEET_BESIDE: dict[str, Keys] = {
+    "side_aside": ((0.0, 0.25, 1.0), (0.0, -3.0, -3.0)),
+    "side_foot_roll": ((0.0, 0.25, 1.0), (0.0, 3.0, 3.0)),
+}
+
+
+def _hold(before: dict[str, float], angles: dict[str, float]) -> dict[str, Keys]:
+    """Return channels that move from one pose to another and hold it."""
+    both = {}
+    for name, value in angles.items():
+        for own in _sides_of(name):
+            begin = before.get(own, before.get(name, 0.0))
+            both[own] = ((0.0, 0.35, 1.0), (begin, value, value))
+    return both
+
+
+def _sides_of(name: str) -> list[str]:
+    """Return the channels of both sides for a name that holds for both, or the name itself."""
+    if not name.startswith("side_"):
+        return [name]
+    return [name.replace("side", side, 1) for side, _ in SIDES]
 
 
 EXERCISES = (
@@ -154,15 +195,32 @@ EXERCISES = (
     _lift("left"),
     _lift("right"),
     Exercise(
-        "twist and bend of the trunk",
-        1.8,
+        "twist of the trunk and bow",
+        2.6,
         {
-            "trunk_yaw": ((0.0, 0.2, 0.45, 0.6), (0.0, 38.0, -38.0, 0.0)),
-            "trunk_pitch": ((0.6, 0.8, 1.0), (0.0, 35.0, 0.0)),
-            "pelvis_pitch": ((0.6, 0.8, 1.0), (0.0, 15.0, 0.0)),
+            "trunk_yaw": ((0.0, 0.14, 0.32, 0.42), (0.0, 38.0, -38.0, 0.0)),
+            "trunk_pitch": ((0.45, 0.7, 0.95), (0.0, 15.0, 0.0)),
+            "pelvis_pitch": ((0.45, 0.7, 0.95), (0.0, 45.0, 0.0)),
         },
         ("head",),
         ("lower_spine", "middle_spine", "chest", "neck", "head"),
+    ),
+    Exercise(
+        "one hand on the other",
+        2.3,
+        _hold({}, _STACKED) | _FEET_BESIDE,
+        ("left_hand", "right_hand"),
+        (*_ARM, "left_toe", "right_toe"),
+        touching=True,
+    ),
+    Exercise(
+        "palms together",
+        2.3,
+        _hold(_STACKED, _TOGETHER)
+        | {name: ((0.0, 1.0), (keys[1][-1],) * 2) for name, keys in _FEET_BESIDE.items()},
+        ("left_hand", "right_hand"),
+        _ARM,
+        touching=True,
     ),
 )
 """The guided movement, in order."""
@@ -236,7 +294,11 @@ def find_performed(skeleton: Skeleton, frames: Take, number: int) -> bool:
         sunk = np.ptp(heights[:, _PELVIS] - heights[:, FOOT_TRACKERS].mean(-1))
         return bool(sunk > _LEAST_SQUAT * skeleton.size / ADULT_SIZE)
     turns = measure_turns(from_quat(frames.rotations[inside].astype(np.float64)))
-    return bool((turns[trackers] > LEAST_TURN).all())
+    if not (turns[trackers] > LEAST_TURN).all():
+        return False
+    hands = frames.positions[inside][:, HANDS]
+    nearest = np.linalg.norm(hands[:, 0] - hands[:, 1], axis=-1).min()
+    return not exercise.touching or bool(nearest < _TOUCHING * skeleton.size / ADULT_SIZE)
 
 
 def _channels_at(seconds: float) -> dict[str, float]:
@@ -246,10 +308,7 @@ def _channels_at(seconds: float) -> dict[str, float]:
         return {}
     share, values = exercise_progress(seconds), {}
     for name, keys in EXERCISES[number].channels.items():
-        names = [name]
-        if name.startswith("side_"):
-            names = [name.replace("side", side, 1) for side, _ in SIDES]
-        values.update(dict.fromkeys(names, _interpolate(share, *keys)))
+        values.update(dict.fromkeys(_sides_of(name), _interpolate(share, *keys)))
     return values
 
 

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
 from ssrhmr_core.body.skeleton import INDEX, PARENTS, TRACKER_JOINTS, TRACKERS
+from ssrhmr_core.geometry.rotations import transpose
 from ssrhmr_core.tracking.movement.guided import (
     EXERCISES,
     MOVEMENT_SECONDS,
@@ -55,12 +58,15 @@ def test_the_figure_keeps_its_bones_and_stands_on_the_floor() -> None:
 
 def test_the_figure_moves_without_jumps() -> None:
     """At most 5 m/s, which a hand has that is lifted quickly."""
-    positions = np.array([pose_figure(BODY, time)[0] for time in np.arange(0.0, 20.0, 0.02)])
+    positions = np.array(
+        [pose_figure(BODY, time)[0] for time in np.arange(0.0, MOVEMENT_SECONDS, 0.02)]
+    )
     assert np.linalg.norm(np.diff(positions, axis=0), axis=-1).max() < 0.02 * 5.0
 
 
 def test_the_movement_takes_as_long_as_promised() -> None:
-    assert 13.0 <= MOVEMENT_SECONDS < 20.01
+    """With three seconds of the reference pose before it, less than half a minute."""
+    assert 17.0 <= MOVEMENT_SECONDS < 26.0
     numbers = [find_exercise(time) for time in TIMES]
     assert numbers == sorted(numbers) and numbers[0] == -1
     assert set(numbers) == {-1, *range(len(EXERCISES))}
@@ -77,6 +83,43 @@ def test_whoever_stands_is_not() -> None:
     still = np.zeros(len(take), int)
     take = Take(take.times, take.positions[still], take.rotations[still], take.valid)
     assert not any(find_performed(BODY, take, number) for number in range(len(EXERCISES)))
+
+
+def pose_at_end(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return joints (22, 3) and rotations (22, 3, 3) of the figure when an exercise ends."""
+    numbers = [e.name for e in EXERCISES]
+    end = MOVEMENT_SECONDS - sum(e.seconds for e in EXERCISES[numbers.index(name) + 1 :])
+    return pose_figure(BODY, end - 0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "relative"),
+    (("one hand on the other", (1.0, 1.0, 1.0)), ("palms together", (-1.0, -1.0, 1.0))),
+)
+def test_the_figure_shows_how_hands_touch(name: str, relative: tuple[float, ...]) -> None:
+    """Backs of both hands upwards and fingers crossing, or palms that face each other."""
+    positions, rotations = pose_at_end(name)
+    left, right = (INDEX[f"{side}_wrist"] for side in ("left", "right"))
+    away = transpose(rotations[left]) @ rotations[right] @ np.diag(relative)
+    assert away[1, 1] == pytest.approx(1.0, abs=0.01)
+    assert np.degrees(np.arccos(away[0, 0])) < 35.0
+    assert np.linalg.norm(positions[left] - positions[right]) < 0.2
+    hips, ahead = positions[INDEX["hips"]], np.array([0.0, 0.0, 1.0])
+    assert min((positions[wrist] - hips) @ ahead for wrist in (left, right)) > 0.15
+    feet = positions[ANKLES]
+    standing = pose_figure(BODY, 0.0)[0][ANKLES]
+    assert np.linalg.norm(feet[0] - feet[1]) < 0.75 * np.linalg.norm(standing[0] - standing[1])
+    for ankle in ANKLES:
+        np.testing.assert_allclose(rotations[ankle], np.eye(3), atol=0.01)
+
+
+def test_hands_that_turn_apart_are_not_seen_to_touch() -> None:
+    take = figure_take()
+    away = take.positions.copy()
+    away[:, TRACKERS.index("left_hand"), 0] += 0.5
+    take = replace(take, positions=away)
+    unseen = {e.name for n, e in enumerate(EXERCISES) if not find_performed(BODY, take, n)}
+    assert unseen == {"one hand on the other", "palms together"}
 
 
 def test_an_exercise_with_a_lost_tracker_is_not_seen() -> None:
