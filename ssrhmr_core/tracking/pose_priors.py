@@ -166,13 +166,15 @@ _GROUPS = tuple(dict.fromkeys(_price_group(name) for name in REDUCED_NAMES))
 GROUP_OF_DEGREE = np.array([_GROUPS.index(_price_group(name)) for name in REDUCED_NAMES])
 """(R,) the group in which each reduced degree of freedom pays for its changes."""
 _DISTAL = np.array([group.endswith(("hand", "ankle", "head", "neck")) for group in _GROUPS])
+_LEGS = np.array([group.endswith(("hip", "knee")) for group in _GROUPS])
 
 
-def change_scales(distal: float, proximal: float) -> np.ndarray:
+def change_scales(distal: float, legs: float, proximal: float) -> np.ndarray:
     """Return the change of each group (groups,) beyond which more costs hardly more, radians.
 
     Args:
         distal: The change of hands, ankles, head and neck from frame to frame, radians.
+        legs: The change of hips and knees.
         proximal: The change of all other joints.
     """
-    return np.where(_DISTAL, distal, proximal)
+    return np.where(_DISTAL, distal, np.where(_LEGS, legs, proximal))

@@ -2,7 +2,7 @@
 """Poses that end the guided movement, held about as well as people hold them.
 
 Feet stand side by side and the eyes look ahead while one hand lies flat on the other, then while
-the palms are pressed together. Nobody has measured how exactly people do this with trackers on, so
+the palms are pressed together with the fingers pointing ahead. Nobody has measured how exactly people do this with trackers on, so
 that the errors are drawn as large as related measurements have them, rather larger:
 
 - Feet that touch are still turned outwards, by a share of the habit and by their shape: preferred
@@ -37,7 +37,9 @@ _CLUMSY, _CLUMSINESS = 0.1, 2.5
 _HAND_ERRORS = np.array([2.8, 3.5, 3.5])
 """Spread of a hand against the other: rolled, turned in the plane of the palm, bent; degrees."""
 _PLANE_ERRORS = np.array([5.0, 5.0])
-"""Spread of the plane between both palms about its two axes, degrees."""
+"""Spread of the plane between hands on each other, degrees."""
+_POINTING_ERRORS = np.array([5.0, 5.0, 6.0])
+"""The same for palms that point ahead: tilted, turned to a side, and fingers lowered."""
 _PALM_MIDDLE, _PALM_DEPTH = 0.08, 0.025
 """From the wrist to the middle of the palm and to its skin, metres on an adult."""
 _LOOK_ERRORS = np.array([3.0, 2.5, 1.5])
@@ -128,13 +130,12 @@ def _draw_errors(random: np.random.Generator) -> np.ndarray:
 
 
 def _draw_together(random: np.random.Generator) -> HeldHands:
-    tilt, turn = _PLANE_ERRORS * random.standard_normal(2)
-    fingers_up = random.uniform(35.0, 85.0)
-    plane = _about(Y_AXIS, turn) @ _about(Z_AXIS, tilt) @ _about(X_AXIS, -fingers_up)
+    tilt, turn, lowered = _POINTING_ERRORS * random.standard_normal(3)
+    plane = _about(Y_AXIS, turn) @ _about(Z_AXIS, tilt) @ _about(X_AXIS, lowered)
     rotations = plane @ _TOGETHER @ _draw_errors(random)
     along = np.array([[-_PALM_MIDDLE], [_PALM_MIDDLE]])
     return HeldHands(
-        np.array([0.0, -0.16, 0.26]) + [0.015, 0.05, 0.04] * random.standard_normal(3),
+        np.array([0.0, -0.05, 0.46]) + [0.015, 0.05, 0.04] * random.standard_normal(3),
         rotations,
         along * rotations[..., 0] + _PALM_DEPTH * rotations[..., 1],
         np.array([[0.6, -0.7, -0.4], [-0.6, -0.7, -0.4]]),

@@ -100,18 +100,20 @@ def _lift(side: str) -> Exercise:
     )
 
 
-_STACKED = {
-    **{"left_raise": 33.0, "left_sweep": 54.0, "left_elbow": 103.0, "left_palm": 53.0},
-    **{"left_wrist_up": 12.0, "left_wrist_front": -1.0},
-    **{"right_raise": 28.0, "right_sweep": 54.0, "right_elbow": 97.0, "right_palm": 60.0},
-    **{"right_wrist_up": 16.0, "right_wrist_front": 1.0},
-}
-"""Angles of arms that hold one hand on the other in front of the chest, palms down."""
-_TOGETHER = {
-    **{"side_raise": -10.0, "side_sweep": 56.0, "side_elbow": 96.0, "side_palm": -15.0},
-    **{"side_wrist_up": 52.0, "side_wrist_front": 47.0},
-}
-"""Angles of arms that hold the palms together in front of the chest, fingers up."""
+_ARM_ANGLES = ("raise", "sweep", "elbow", "palm", "wrist_up", "wrist_front")
+
+
+def _arm(side: str, *degrees: float) -> dict[str, float]:
+    """Return the angles of an arm by channel."""
+    return {f"{side}_{name}": angle for name, angle in zip(_ARM_ANGLES, degrees, strict=True)}
+
+
+_STACKED = _arm("left", 33.0, 54.0, 103.0, 53.0, 12.0, -1.0) | _arm(
+    "right", 28.0, 54.0, 97.0, 60.0, 16.0, 1.0
+)
+"""Arms that hold one hand on the other in front of the chest, palms down."""
+_TOGETHER = _arm("side", 37.0, 78.0, 76.0, -63.0, 52.0, -27.0)
+"""Arms that point ahead with the palms together."""
 _FEET_BESIDE: dict[str, Keys] = {
     "side_aside": ((0.0, 0.25, 1.0), (0.0, -3.0, -3.0)),
     "side_foot_roll": ((0.0, 0.25, 1.0), (0.0, 3.0, 3.0)),

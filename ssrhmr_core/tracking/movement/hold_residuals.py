@@ -24,6 +24,8 @@ _ROLL, _BEND, _SIDE = np.radians(4.0), np.radians(5.0), np.radians(5.0)
 the palms; radians."""
 _PLANE = np.radians(5.0)
 """Spread of the plane between both palms about each of its axes."""
+_POINTING = np.radians(6.0)
+"""Spread of fingers that point ahead about the horizontal."""
 _FOOT, _FEET = np.radians(2.5), np.radians(3.0)
 """Spread of each foot beside the other, and of both against the pelvis."""
 _TOES_OUT = np.radians(2.5)
@@ -114,10 +116,9 @@ def _add(
 
 
 def _palms_together(directions: _Directions) -> list[tuple[_Dot, float, float]]:
-    """Backs face away from each other and fingers are parallel; the plane between is upright."""
-    (x, y, z), (other_x, other_y, other_z) = (
-        [directions.axis(hand, axis) for axis in range(3)] for hand in HANDS
-    )
+    """Palms face each other, fingers are parallel, the plane between points ahead."""
+    x, y = (directions.axis(HANDS[0], axis) for axis in range(2))
+    other_x, other_y, other_z = (directions.axis(HANDS[1], axis) for axis in range(3))
     ahead, up = directions.axis(_PELVIS, 2), directions.up()
     sideways = [_dot(y, across).plus(_dot(other_y, across), -1.0) for across in (up, ahead)]
     return [
@@ -126,16 +127,18 @@ def _palms_together(directions: _Directions) -> list[tuple[_Dot, float, float]]:
         (_dot(y, other_x), 0.0, _BEND),
         (_dot(x, other_z), 0.0, _SIDE),
         *((across, 0.0, 2.0 * _PLANE) for across in sideways),
+        (_dot(x, up).plus(_dot(other_x, up), -1.0), 0.0, 2.0 * _POINTING),
     ]
 
 
 def _stacked_hands(directions: _Directions) -> list[tuple[_Dot, float, float]]:
     """Backs face upwards alike."""
-    (x, y, z), (other_x, other_y, other_z) = (
-        [directions.axis(hand, axis) for axis in range(3)] for hand in HANDS
-    )
-    up, ahead, left = directions.up(), directions.axis(_PELVIS, 2), directions.axis(_PELVIS, 0)
-    level = [_dot(y, across).plus(_dot(other_y, across)) for across in (ahead, left)]
+    y = directions.axis(HANDS[0], 1)
+    other_x, other_y, other_z = (directions.axis(HANDS[1], axis) for axis in range(3))
+    level = [
+        _dot(y, across).plus(_dot(other_y, across))
+        for across in (directions.axis(_PELVIS, 2), directions.axis(_PELVIS, 0))
+    ]
     return [
         (_dot(y, other_z), 0.0, _ROLL),
         (_dot(y, other_x), 0.0, _BEND),
