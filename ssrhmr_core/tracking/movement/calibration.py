@@ -37,7 +37,7 @@ from ..mount_kinds import MOUNT_ROLES, place_kind
 from ..pose_model import DEGREE_INDEX, pose_body
 from ..reference_pose import ReferencePose
 from ..take import Take
-from .evidence import GUIDED, UNGUIDED, Evidence, TrackerMounts
+from .evidence import GUIDED, GUIDED_UNKNOWN, UNGUIDED, Evidence, TrackerMounts
 from .fit import MovementFit, fit_movement
 from .holds import Holds, find_holds
 
@@ -316,13 +316,14 @@ def _gather(
     rotations = np.concatenate([reference.rotations, frames.rotations]).astype(np.float64)
     standing = np.arange(len(positions)) < len(reference)
     together = np.concatenate([np.ones(len(reference) - 1, bool), [False], consecutive])
+    habits = GUIDED_UNKNOWN if calibration.performer else GUIDED
     return Evidence(
         calibration.scale * positions,
         from_quat(rotations / np.linalg.norm(rotations, axis=-1, keepdims=True)),
         standing,
         together,
         np.radians(options.reference.arm_elevation),
-        GUIDED if options.guided else UNGUIDED,
+        habits if options.guided else UNGUIDED,
     )
 
 
