@@ -62,7 +62,7 @@ class Layout:
     def __init__(self, context: Any, texts: list[str]) -> None:
         self.context, self.texts = context, texts
 
-    def part(self, **_: object) -> Layout:
+    def part(self, **_: Any) -> Layout:
         return Layout(self.context, self.texts)
 
     row = column = box = split = part
@@ -71,17 +71,17 @@ class Layout:
         assert icon in ICONS, icon
         self.texts.append(text)
 
-    def prop(self, data: Any, name: str, icon: str = "NONE", **_: object) -> None:
+    def prop(self, data: Any, name: str, icon: str = "NONE", **_: Any) -> None:
         assert name in data.bl_rna.properties and icon in ICONS, (name, icon)
 
     def prop_enum(self, data: Any, name: str, value: str, text: str = "") -> None:
         assert value in data.bl_rna.properties[name].enum_items, (name, value)
         self.texts.append(text)
 
-    def prop_search(self, data: Any, name: str, where: Any, inside: str, **_: object) -> None:
+    def prop_search(self, data: Any, name: str, where: Any, inside: str, **_: Any) -> None:
         assert name in data.bl_rna.properties and inside in where.bl_rna.properties, name
 
-    def operator(self, name: str, text: str = "", icon: str = "NONE", **_: object) -> Properties:
+    def operator(self, name: str, text: str = "", icon: str = "NONE", **_: Any) -> Properties:
         assert icon in ICONS, icon
         self.texts.append(text)
         return Properties(name)
@@ -93,7 +93,7 @@ class Layout:
         self.texts.append(text)
 
     def template_list(
-        self, cls: str, _: str, data: Any, name: str, active: Any, active_name: str, **__: int
+        self, cls: str, key: str, data: Any, name: str, active: Any, active_name: str, **_: Any
     ) -> None:
         assert active_name in active.bl_rna.properties
         for item in getattr(data, name)[:ROWS]:
@@ -128,21 +128,21 @@ class Measured(Layout):
             return self.width * self.shares.pop(0)
         return self.width
 
-    def row(self, **_: object) -> Measured:
+    def row(self, **_: Any) -> Measured:
         part = self._part(self._inner())
         part.beside = True
         return part
 
-    def column(self, heading: str = "", **_: object) -> Measured:
+    def column(self, heading: str = "", **_: Any) -> Measured:
         part = self._part(self._inner())
         if heading:
             part._need(heading, BARE, part._columns()[0])
         return part
 
-    def box(self, **_: object) -> Measured:
+    def box(self, **_: Any) -> Measured:
         return self._part(self._inner() - BOX)
 
-    def split(self, factor: float = 0.5, **_: object) -> Measured:
+    def split(self, factor: float = 0.5, **_: Any) -> Measured:
         part = self._part(self._inner())
         part.beside, part.shares = True, [factor, 1.0 - factor]
         return part
@@ -176,7 +176,7 @@ class Measured(Layout):
             self._need(text or " ", WITH_ICON if icon != "NONE" else BARE)
 
     def prop(
-        self, data: Any, name: str, icon: str = "NONE", text: str | None = None, **more: object
+        self, data: Any, name: str, icon: str = "NONE", text: str | None = None, **more: Any
     ) -> None:
         super().prop(data, name, icon, **more)
         if self.in_list:
@@ -220,7 +220,7 @@ class Measured(Layout):
         self._need(text, BUTTON)
 
     def template_list(
-        self, cls: str, key: str, data: Any, name: str, active: Any, active_name: str, **more: int
+        self, cls: str, key: str, data: Any, name: str, active: Any, active_name: str, **more: Any
     ) -> None:
         part = self._part(self.width)
         part.in_list = True

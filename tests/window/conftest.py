@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from ssrhmr_core.body.skeleton import JOINTS, PARENTS
 from ssrhmr_core.formats import load_motion
 from ssrhmr_core.streaming import Receiver
 from tests.core.conftest import CORPUS
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "window"
@@ -53,12 +53,6 @@ def bone_of(joint: str) -> str:
     side, _, part = joint.partition("_")
     sided = side in ("left", "right")
     return f"mixamorig:{side.title()}{BONES[part]}" if sided else f"mixamorig:{BONES[joint]}"
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

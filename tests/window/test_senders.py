@@ -29,7 +29,8 @@ from tests.core.streaming.emulators.senders import (
     VirtualMotionCapture,
 )
 from tests.core.streaming.steamvr.test_steamvr import STAND_IN, device
-from tests.window.conftest import FOLDER, LEFT, Window, escape, free_port
+from tests.ports import free_port
+from tests.window.conftest import FOLDER, LEFT, Window, escape
 
 COUNTDOWN = 1.0
 RECORDED = 2.0

@@ -18,8 +18,8 @@ from ssrhmr_blender.live import capture
 from ssrhmr_blender.properties.tracker import EXTRA_TRACKERS
 from ssrhmr_core.live import LiveStatus
 from ssrhmr_core.streaming import Device
-from tests.blender.conftest import free_port
 from tests.blender.drawing import Measured, draw
+from tests.ports import free_port
 
 STATES: dict[str, tuple[str, dict[str, Any]]] = {
     "custom range": ("", {"range": "CUSTOM"}),
