@@ -26,7 +26,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         def randrange(self, *_: int) -> int:  # type: ignore[override]
             return numbers.pop()
 
-    monkeypatch.setattr(ports.random, "Random", Drawn)
+    monkeypatch.setattr(random, "Random", Drawn)
     return numbers
 
 
