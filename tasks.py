@@ -25,8 +25,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -84,11 +85,17 @@ _STAGE = threading.local()
 """Where a stage that runs beside others collects its output: ``_STAGE.output``, a file."""
 
 
-def run(*command: str | Path) -> None:
-    """Run a command in the checkout; its output is shown, its failure raises."""
+def run(*command: str | Path, more: Mapping[str, str] | None = None) -> None:
+    """Run a command in the checkout; its output is shown, its failure raises.
+
+    Args:
+        command: Program and arguments.
+        more: Environment variables that it gets besides those of this process.
+    """
     output = getattr(_STAGE, "output", None)
     errors = subprocess.STDOUT if output else None
-    subprocess.run(command, cwd=ROOT, check=True, stdout=output, stderr=errors)
+    variables = {**os.environ, **(more or {})}
+    subprocess.run(command, cwd=ROOT, check=True, stdout=output, stderr=errors, env=variables)
 
 
 def interpreter(name: str) -> Path:
@@ -218,9 +225,21 @@ def has_window() -> bool:
     return bool(os.environ.get("SSRHMR_BLENDER") or shutil.which("blender"))
 
 
-def window_test() -> None:
+def window_test(more: Mapping[str, str] | None = None) -> None:
     """Use the built zip in a real Blender window, with mouse and keys, on a display of its own."""
-    run(interpreter(".venv"), "-m", "pytest", "-s", "tests/window")
+    run(interpreter(".venv"), "-m", "pytest", "-s", "tests/window", more=more)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other run uses a folder that all checkouts of this machine share."""
+    if sys.platform == "win32":
+        raise NotImplementedError("Linux alone shares folders")
+    import fcntl
+
+    with folder.with_name(f"{folder.name}.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed, or this process ends
+        yield
 
 
 def debian_window_test(release: str) -> None:
@@ -237,22 +256,23 @@ def debian_window_test(release: str) -> None:
         raise MissingRequirementError(
             "needs Blender with a window: put it on the path, or into SSRHMR_BLENDER"
         )
-    try:
-        run(setup, release, blender)
-    except (subprocess.CalledProcessError, OSError) as error:
-        raise MissingRequirementError("Blender with a window could not be set up here") from error
-    os.environ.update(SSRHMR_BLENDER=f"{start} {blender} blender", BIND=str(ROOT))
-    try:
-        window_test()
-    finally:
-        del os.environ["SSRHMR_BLENDER"]
-        # What has just ended may hold a mounted folder for a moment longer.
-        for _ in range(_LEAVE_TRIES):
-            if subprocess.run([leave, blender]).returncode == 0:
-                break
-            time.sleep(1.0)
-        else:
-            raise subprocess.CalledProcessError(1, str(leave))
+    with alone(blender):
+        try:
+            run(setup, release, blender)
+        except (subprocess.CalledProcessError, OSError) as error:
+            raise MissingRequirementError(
+                "Blender with a window could not be set up here"
+            ) from error
+        try:
+            window_test({"SSRHMR_BLENDER": f"{start} {blender} blender", "BIND": str(ROOT)})
+        finally:
+            # What has just ended may hold a mounted folder for a moment longer.
+            for _ in range(_LEAVE_TRIES):
+                if subprocess.run([leave, blender]).returncode == 0:
+                    break
+                time.sleep(1.0)
+            else:
+                raise subprocess.CalledProcessError(1, str(leave))
 
 
 def demo() -> None:
@@ -333,15 +353,32 @@ class Stages:
         print(f"\n=== {name} ===", flush=True)
         return self._note(name, *_try(action))
 
-    def run_side_by_side(self, stages: dict[str, Callable[[], object]]) -> None:
-        """Run stages that need one core each on all cores; show the output of each at its end."""
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            running = {pool.submit(_collect, action): name for name, action in stages.items()}
-            print(f"\n=== side by side: {', '.join(stages)} ===", flush=True)
-            for done in as_completed(running):
-                output, result, seconds = done.result()
-                print(f"\n=== {running[done]} ===\n{output}", flush=True)
-                self._note(running[done], result, seconds)
+    def run_side_by_side(
+        self,
+        stages: Mapping[str, Callable[[], object]],
+        after: Mapping[str, tuple[str, ...]],
+        workers: int,
+    ) -> None:
+        """Run stages that need one core each on all cores; show the output of each at its end.
+
+        Args:
+            stages: What to run, by name. Those at the top begin first.
+            after: Stages that have to be over, passed or not, before one begins, by its name.
+            workers: How many run at once.
+        """
+        print(f"\n=== side by side: {', '.join(stages)} ===", flush=True)
+        waiting, running = dict(stages), dict[Future[tuple[str, str, float]], str]()
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            while waiting or running:
+                open_ones = {*waiting, *running.values()}
+                ready = [name for name in waiting if not open_ones & {*after.get(name, ())}]
+                for name in ready[: workers - len(running)]:
+                    running[pool.submit(_collect, waiting.pop(name))] = name
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    name = running.pop(done)
+                    output, result, seconds = done.result()
+                    print(f"\n=== {name} ===\n{output}", flush=True)
+                    self._note(name, result, seconds)
 
     def _note(self, name: str, result: str, seconds: float) -> bool:
         self.rows.append((name, result, seconds))
@@ -361,6 +398,41 @@ class Stages:
         return not failed
 
 
+def side_by_side(
+    python: Path, types: list[str | Path], blenders: list[str]
+) -> tuple[dict[str, Callable[[], object]], dict[str, tuple[str, ...]]]:
+    """Return the stages that run beside each other, and which of them wait for which.
+
+    The longest begin first, and what depends on the zip has it early: so no core is idle at the
+    end.
+    """
+    checks: dict[str, Callable[[], object]] = {
+        "zip": partial(run, python, "build_addon.py"),
+        "core": partial(run, python, "-m", "pytest", "tests/core"),
+        "types": partial(run, *types),
+        "static": partial(run, python, "-m", "pytest", "tests/static"),
+    }
+    if has_window():
+        windows: dict[str, Callable[[], object]] = {"window": window_test}
+    else:
+        windows = {
+            f"window-{blender}": partial(debian_window_test, release)
+            for blender, release in WINDOW_BLENDERS.items()
+        }
+    checks |= windows
+    checks |= {f"blender-{blender}": partial(blender_test, blender) for blender in blenders}
+    checks["docs"] = build_docs
+    checks["package"] = partial(run, python, "-m", "pytest", "tests/package")
+    checks["release"] = release_test
+    checks |= {f"install-{blender}": partial(install_test, blender) for blender in blenders}
+    after: dict[str, tuple[str, ...]] = {"package": ("zip",)}
+    # Each makes the environment of its Blender if there is none yet.
+    after |= {f"install-{blender}": ("zip", f"blender-{blender}") for blender in blenders}
+    # They write into one folder.
+    after |= {name: ("zip", *list(windows)[:number]) for number, name in enumerate(windows)}
+    return checks, after
+
+
 def test(blenders: list[str]) -> bool:
     """Run every stage, in some Blenders, and print a summary; return whether none failed."""
     find_python(MAIN_PYTHON)  # the only one whose absence is an error: the rest would be skipped
@@ -369,23 +441,12 @@ def test(blenders: list[str]) -> bool:
     stages = Stages()
     if stages.run("setup", make_test_environment):
         python = interpreter(".venv")
-        for name, command in lint_stages(python).items():
+        lints = lint_stages(python)
+        types = lints.pop("types")  # the only slow one
+        for name, command in lints.items():
             stages.run(name, partial(run, *command))
-        stages.run("docs", build_docs)
-        stages.run("static", partial(run, python, "-m", "pytest", "tests/static"))
-        core: Callable[[], object] = partial(run, python, "-m", "pytest", "tests/core")
-        inside = {f"blender-{blender}": partial(blender_test, blender) for blender in blenders}
-        stages.run_side_by_side({"core": core, **inside})
-        stages.run("zip", partial(run, python, "build_addon.py"))
-        stages.run("package", partial(run, python, "-m", "pytest", "tests/package"))
-        stages.run("release", release_test)
-        for blender in blenders:
-            stages.run(f"install-{blender}", partial(install_test, blender))
-        if has_window():
-            stages.run("window", window_test)
-        else:
-            for blender, release in WINDOW_BLENDERS.items():
-                stages.run(f"window-{blender}", partial(debian_window_test, release))
+        checks, after = side_by_side(python, types, blenders)
+        stages.run_side_by_side(checks, after, os.cpu_count() or 1)
     return stages.summarize()
 
 

@@ -27,7 +27,7 @@ def draw_tracker_fits(layout: bpy.types.UILayout, setup: SSRHMR_Setup) -> None:
         if fit.deviation > 0.0:
             text = iface_("known to {error:.1f} cm").format(error=fit.deviation)
         elif fit.optional:
-            text = iface_("{error:.1f} cm from its joint") if fit.mount_distance else ""
+            text = iface_("{error:.1f} cm to joint") if fit.mount_distance else ""
             text = text.format(error=fit.error)
         else:
             text = iface_("{error:.1f} cm off").format(error=fit.error)
@@ -54,7 +54,7 @@ def draw_measures(layout: bpy.types.UILayout, setup: SSRHMR_Setup, unit: float) 
         split = layout.split(factor=0.4)
         name = names.get(measure.name, measure.name)
         split.label(text=name, icon="CHECKMARK" if usual else "QUESTION", translate=False)
-        text = iface_("{length:.0f} cm (typical {low:.0f} to {high:.0f})").format(
+        text = iface_("{length:.0f} cm (typical {low:.0f}–{high:.0f})").format(
             length=100.0 * measure.length / unit,
             low=100.0 * measure.low / unit,
             high=100.0 * measure.high / unit,

@@ -529,7 +529,7 @@ def check_online_access() -> None:
     if not bpy.app.online_access:
         raise CaptureError(
             "Blender may not use the network: enable Allow Online Access under Preferences > System"
-            " > Network, or disable From Other Computers"
+            " > Network, or disable Other Computers"
         )
 
 

@@ -44,7 +44,7 @@ class SSRHMR_Keys(bpy.types.PropertyGroup):
         precision=2,
     )
     end_error: bpy.props.FloatProperty(
-        name="Head, Hands, Feet (mm)",
+        name="Limb Ends (mm)",
         description="Distance in millimetres by which head, hands and feet may move",
         default=1.0,
         min=0.01,

@@ -82,7 +82,7 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
             (
                 "MOCOPI",
                 "mocopi",
-                "What mocopi's app sends to a computer. Needs From Other Computers",
+                "What mocopi's app sends to a computer. Needs Other Computers",
             ),
             (
                 "JSON",
@@ -100,12 +100,12 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         max=65535,
     )
     everywhere: bpy.props.BoolProperty(
-        name="From Other Computers",
+        name="Other Computers",
         description="Also receive from other computers on the network. If off, only software on"
         " this computer is heard. Needs Allow Online Access in Blender's preferences",
     )
     allowed: bpy.props.StringProperty(
-        name="Allowed Addresses",
+        name="Allowed IPs",
         description="Addresses of the computers that may send, such as 192.168.1.20, or networks"
         " such as 192.168.1.0/24. If empty: all computers on the network",
     )
@@ -115,7 +115,7 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         " as 192.168.1.20 or 192.168.1.20:5000. If empty: whoever sends a device first keeps it",
     )
     announce: bpy.props.BoolProperty(
-        name="Let Senders Find Blender",
+        name="Announce Blender",
         description="Announce the port (OSCQuery), so that SlimeVR, Amethyst and others send to it"
         " by themselves. Without Allow Online Access only on this computer's internal network",
         default=True,
@@ -175,7 +175,7 @@ class SSRHMR_Live(bpy.types.PropertyGroup):
         " and other characters",
     )
     bake: bpy.props.BoolProperty(
-        name="Bake After Recording",
+        name="Bake Afterwards",
         description="Turn each take into keyframes as soon as it is recorded",
         default=True,
     )

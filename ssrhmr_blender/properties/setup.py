@@ -122,7 +122,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
             ),
             _item(
                 "JOINTS",
-                "Joints of the Performer",
+                "Performer's Joints",
                 "The trackers are the performer's joints themselves, as imported from a whole-body"
                 " file or made from an armature; needs no pose",
                 4,
@@ -150,7 +150,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
             ),
             _item(
                 "FIT",
-                "Match Hands and Feet",
+                "Match Hands & Feet",
                 "Scale the whole performance to the character's size: hands and feet reach the"
                 " scaled trackers",
                 1,
@@ -159,7 +159,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         update=_clear_calibration,
     )
     height: bpy.props.FloatProperty(
-        name="Performer's Height",
+        name="Body Height",
         description="Height of the performer; 0 estimates it from the trackers",
         unit="LENGTH",
         min=0.0,
@@ -212,7 +212,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         update=_use_custom_range,
     )
     between_frames: bpy.props.BoolProperty(
-        name="Sample Between Frames",
+        name="Sample Subframes",
         description="Read the trackers at least 60 times per second, even if the scene has fewer"
         " frames",
         default=True,

@@ -133,7 +133,7 @@ class SSRHMR_Tracker(bpy.types.PropertyGroup):
         name="Measures",
         description="What the tracker measures; what it does not measure is left to the model",
         items=(
-            ("BOTH", "Position and Rotation", "Where the tracker is, and how it is rotated"),
+            ("BOTH", "Position & Rotation", "Where the tracker is, and how it is rotated"),
             ("ROTATION", "Rotation Only", "How it is rotated, as inertial trackers do"),
             ("POSITION", "Position Only", "Where it is, as markers and points do"),
         ),

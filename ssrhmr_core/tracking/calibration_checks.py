@@ -177,7 +177,7 @@ def _describe_size(size: float) -> tuple[str, ...]:
         return ()
     return (
         f"the character is {1.0 / size:.2f} times the performer's size: choose the proportions"
-        " Retarget, or Match Hands and Feet",
+        " Retarget, or Match Hands & Feet",
     )
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,12 +43,6 @@ def mixamo_name(joint: str) -> str:
     if side in ("left", "right"):
         return f"mixamorig:{side.title()}{MIXAMO[part]}"
     return f"mixamorig:{MIXAMO[joint]}"
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(autouse=True)

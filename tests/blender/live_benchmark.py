@@ -33,10 +33,11 @@ from ssrhmr_core import streaming as core_streaming
 from ssrhmr_core.body.skeleton import Skeleton
 from ssrhmr_core.formats.trackers_csv import save_trackers
 from ssrhmr_core.streaming import Reading
-from tests.blender.conftest import choose, free_port, make_armature
+from tests.blender.conftest import choose, make_armature
 from tests.core.conftest import make_motion, make_skeleton
 from tests.core.streaming.emulators.performer import performer
 from tests.core.streaming.emulators.traffic import SENDERS, make_frames
+from tests.ports import free_port
 
 _PAUSE = 0.001
 _WARMED = 60

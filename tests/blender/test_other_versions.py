@@ -83,7 +83,7 @@ def test_settings_of_a_later_version(tmp_path: Path) -> None:
     live = read_values(bpy.context.scene.ssrhmr_live)
     scene = opened("LATER", tmp_path / "later.blend")
     setup = scene.ssrhmr
-    for name in ("Smoothing", "Cutoff", "Performer's Height", "Proportions"):
+    for name in ("Smoothing", "Cutoff", "Body Height", "Proportions"):
         assert name in setup.message
     for again in range(2):
         setup = scene.ssrhmr

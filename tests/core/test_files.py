@@ -105,11 +105,11 @@ def test_compression_without_a_limit_is_refused(tmp_path: Path, method: int) -> 
     lying = data.replace(len(bomb.getvalue()).to_bytes(4, "little"), (928).to_bytes(4, "little"))
     assert lying != data
     path.write_bytes(lying)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ArchiveError, match="compressed in a way that NumPy does not write"):
         read_arrays(path)
     # Milliseconds; unpacking it would take minutes.
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 2.0
 
 
 def test_one_array_that_shrinks_too_well_is_refused(tmp_path: Path) -> None:

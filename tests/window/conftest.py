@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -22,11 +21,12 @@ from ssrhmr_core.body.skeleton import JOINTS, PARENTS
 from ssrhmr_core.formats import load_motion
 from ssrhmr_core.streaming import Receiver
 from tests.core.conftest import CORPUS
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "window"
 """Inside the checkout, so that a Blender in a container sees it under the same name."""
-PATIENCE = 180.0
+PATIENCE = 600.0
 """Seconds; generous, as other work may keep all cores busy."""
 _DRAG_STEPS = 4
 _ROUNDS = 4
@@ -53,12 +53,6 @@ def bone_of(joint: str) -> str:
     side, _, part = joint.partition("_")
     sided = side in ("left", "right")
     return f"mixamorig:{side.title()}{BONES[part]}" if sided else f"mixamorig:{BONES[joint]}"
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +113,7 @@ class Window:
         """Let Blender quit, and see that it does so without an error."""
         if self._process.poll() is None:
             self.order("quit")
-        assert self._process.wait(20.0) == 0, (FOLDER / "blender.log").read_text()[-3000:]
+        assert self._process.wait(PATIENCE) == 0, (FOLDER / "blender.log").read_text()[-3000:]
 
     def move(self, x: float, y: float) -> None:
         """Move the real pointer to a place."""
@@ -219,12 +213,16 @@ def opened(job: dict[str, object]) -> Iterator[Window]:
     port = free_port()
     job = {**job, "port": port, "takes": str(FOLDER / "takes")}
     (FOLDER / "job.json").write_text(json.dumps(job))
-    display = f":{90 + os.getpid() % 100}"
+    # The server takes a display that is free, and tells which one when it is ready.
     screen = ["-screen", "0", "1280x800x24", "+extension", "GLX", "-nolisten", "tcp"]
+    command_of_server = ["Xvfb", "-displayfd", "1", *screen]
     with (FOLDER / "xvfb.log").open("w") as quiet, (FOLDER / "blender.log").open("w") as log:
-        server = subprocess.Popen(["Xvfb", display, *screen], stdout=quiet, stderr=quiet)
+        server = subprocess.Popen(
+            command_of_server, stdout=subprocess.PIPE, stderr=quiet, text=True
+        )
         try:
-            time.sleep(1.5)
+            assert server.stdout is not None
+            display = f":{int(server.stdout.readline())}"
             blender = subprocess.Popen(
                 [
                     *(*command, "--factory-startup", "--window-geometry", "0", "0", "1280", "800"),
@@ -246,7 +244,7 @@ def opened(job: dict[str, object]) -> Iterator[Window]:
                 blender.kill()
         finally:
             server.terminate()
-            server.wait(10.0)
+            server.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -63,12 +63,11 @@ def click_start(window: Window) -> None:
     left, top, width, _ = window.seen()["sidebar"]
     for down in range(150, 60, -8):
         window.click(left + 0.5 * width - 10, top + down)
-        # Blender may be drawing just then.
-        limit = time.monotonic() + 2.0
-        while time.monotonic() < limit:
+        # Blender may be drawing just then, and draws the button anew before it runs.
+        for _ in range(2):
+            window.settle()
             if window.seen()["running"]:
                 return
-            time.sleep(0.1)
     window.picture("no start button")
     raise AssertionError("the mouse did not find Start Live")
 

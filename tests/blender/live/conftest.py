@@ -21,7 +21,8 @@ from ssrhmr_core import live as core_live
 from ssrhmr_core import streaming as core_streaming
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.skeleton import TRACKERS
-from tests.blender.conftest import choose, free_port, make_armature
+from tests.blender.conftest import choose, make_armature
+from tests.ports import free_port
 
 
 class Clock:

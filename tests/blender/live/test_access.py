@@ -16,7 +16,7 @@ import bpy
 import pytest
 
 from ssrhmr_blender.live import capture, recording, takes
-from tests.blender.conftest import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from ssrhmr_blender.live import capture
 from ssrhmr_blender.properties.characters import add_setup, characters_of
 from ssrhmr_blender.properties.live import live_of
 from ssrhmr_core import Calibration, Motion, Take
-from tests.blender.conftest import TO_BLENDER, choose, free_port, make_armature
+from tests.blender.conftest import TO_BLENDER, choose, make_armature
 from tests.blender.live.conftest import (
     Clock,
     Sender,
@@ -24,6 +24,7 @@ from tests.blender.live.conftest import (
     start,
     wait_for,
 )
+from tests.ports import free_port
 
 _AWAY = np.array([2.0, 0.0, 1.0], np.float32)
 """Metres by which the second performer stands elsewhere."""

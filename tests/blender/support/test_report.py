@@ -17,7 +17,8 @@ from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.live import capture
 from ssrhmr_blender.support.report import make_report
 from ssrhmr_core import Motion, Take
-from tests.blender.conftest import choose, free_port, make_armature, make_trackers
+from tests.blender.conftest import choose, make_armature, make_trackers
+from tests.ports import free_port
 
 SECRETS = ("Alice", "Zoë", "Wonder", "LHR", "mixamorig", "Tracker ", "Motion", "/", "\\")
 

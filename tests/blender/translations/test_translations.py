@@ -131,7 +131,7 @@ def test_blender_shows_the_language_of_its_preferences(locale: str) -> None:
     view.language = locale
     try:
         known = LANGUAGES[locale]
-        for text in ("Plant Feet", "Match Hands and Feet", "{error:.1f} cm off"):
+        for text in ("Plant Feet", "Match Hands & Feet", "{error:.1f} cm off"):
             assert shown(text) == known[text] != text
         assert shown("Detect Bones", "Operator") == known["Detect Bones"]
         # Blender has other meanings for these.

@@ -122,8 +122,8 @@ def test_poses_kinds_and_roles(steam_vr: SteamVr) -> None:
     }
     assert steam_vr.receiver.notice == ""
     before = steam_vr.receiver.counters.datagrams
-    time.sleep(1.0)
-    assert steam_vr.receiver.counters.datagrams - before > 20
+    # It goes on without being asked.
+    steam_vr.wait_for(lambda: steam_vr.receiver.counters.datagrams - before > 20)
     assert steam_vr.receiver.counters.malformed == 0
 
 
@@ -166,8 +166,11 @@ def test_a_driver_without_numbers_costs_its_own_device(steam_vr: SteamVr, number
 
 def test_devices_that_are_switched_off_are_not_sent(steam_vr: SteamVr) -> None:
     steam_vr.wait_for(lambda: len(steam_vr.newest) == 6)
+    # What was on its way when another device moved is older than that move.
     steam_vr.change(6, connected=False)
-    time.sleep(0.3)
+    first = DEVICES[0]["matrix"]
+    steam_vr.change(0, matrix=[[*row[:3], row[3] + 1.0] for row in first])
+    steam_vr.wait_for(lambda: steam_vr.newest["LHR-HMD"].position[0] > 1.0)
     steam_vr.receiver.drain()
     steam_vr.newest.clear()
     steam_vr.wait_for(lambda: len(steam_vr.newest) == 5)
