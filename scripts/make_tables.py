@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure the model card's table of disturbances.
+"""Measure the model card's table of disturbances, or the table of any number of trackers.
 
 Each row is one run of `python -m ssrhmr_core evaluate` with the arguments that the table prints
-with it. Rows that the JSON file already has are not measured again, so an interrupted run resumes.
+with it, or two of them in the table of trackers. Rows that the JSON file already has are not
+measured again, so an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -49,6 +50,41 @@ ROWS: dict[str, list[str]] = {
         for seconds in (0.1, 0.5, 2, 10)
     },
 }
+POINTS: dict[str, list[str]] = {
+    "six": [],
+    "and elbows": ["--extra", "elbows"],
+    "and knees": ["--extra", "knees"],
+    "and elbows, knees": ["--extra", "elbows,knees"],
+    "and elbows, knees, chest": ["--extra", "elbows,knees,chest"],
+    "and elbows' rotations": ["--extra", "elbows:rotation"],
+    "and knees' rotations": ["--extra", "knees:rotation"],
+    "and rotations of elbows, knees": ["--extra", "elbows:rotation,knees:rotation"],
+    "and rotations of elbows, knees, chest": [
+        "--extra",
+        "elbows:rotation,knees:rotation,chest:rotation",
+    ],
+    "five, no pelvis": ["--only", "head,left_hand,right_hand,left_foot,right_foot"],
+    "four, no feet": ["--only", "pelvis,head,left_hand,right_hand"],
+    "three, head and hands": ["--only", "head,left_hand,right_hand"],
+}
+"""The trackers that performers wear, by the names of the table's rows."""
+NOISY, WORN = ["--noise", "5,1"], ["--worn", "pose"]
+POINT_RUNS = {
+    **{name: [*arguments, *WORN] for name, arguments in POINTS.items()},
+    **{f"{name}; noisy": [*arguments, *NOISY] for name, arguments in POINTS.items()},
+}
+POINT_COLUMNS = (
+    "mpjpe_mm",
+    "mpjre_deg",
+    "noisy mpjpe_mm",
+    "noisy mpjre_deg",
+    "worn_mpjpe_mm",
+    "worn_mpjre_deg",
+    "foot_skate_cm_s",
+    "certainty_spearman",
+    "certainty_worst_tenth_share",
+    "certainty_ratio",
+)
 COLUMNS = (
     "mpjpe_mm",
     "mpeepe_mm",
@@ -78,33 +114,55 @@ def run_evaluation(clips: str, arguments: list[str]) -> dict:
         return json.loads(out.read_text(encoding="utf-8"))
 
 
-def measure_rows(clips: str, out: Path, words: str) -> dict[str, dict]:
-    """Measure the rows whose names contain ``words`` and that ``out`` lacks; return all."""
+def measure_rows(
+    clips: str, out: Path, rows: dict[str, list[str]], jobs: int | None = None
+) -> dict[str, dict]:
+    """Measure the rows that ``out`` lacks, some at a time, and return all that it has."""
     figures = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     lock = Lock()
 
     def run(name: str) -> None:
-        row = run_evaluation(clips, ROWS[name])
+        row = run_evaluation(clips, rows[name])
         with lock:
             figures[name] = row
             atomic_write(out, json.dumps(figures, indent=1) + "\n")
         print(f"measured: {name}", file=sys.stderr)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(run, [name for name in ROWS if words in name and name not in figures]))
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+        list(pool.map(run, [name for name in rows if name not in figures]))
     return figures
 
 
 def print_table(figures: dict[str, dict]) -> None:
-    """Print the measured rows as Markdown."""
-    print("| trackers |", " | ".join(COLUMNS), "| command |")
-    print("|---|" + "---|" * (len(COLUMNS) + 1))
+    """Print the measured rows of disturbances as Markdown."""
+    _print_head(COLUMNS)
     for name, arguments in ROWS.items():
-        if name not in figures:
+        if name in figures:
+            _print_row(name, [figures[name]["pooled"][column] for column in COLUMNS], arguments)
+
+
+def print_points(figures: dict[str, dict]) -> None:
+    """Print the measured rows of trackers as Markdown: ideal ones, noisy ones, worn ones."""
+    _print_head(POINT_COLUMNS)
+    for name, arguments in POINTS.items():
+        if name not in figures or f"{name}; noisy" not in figures:
             continue
-        values = (figures[name]["pooled"][column] for column in COLUMNS)
-        cells = ("-" if value is None else f"{value:.2f}" for value in values)
-        print(f"| {name} |", " | ".join(cells), f"| `{' '.join(arguments)}` |")
+        row = figures[name]["pooled"]
+        noisy = {
+            f"noisy {column}": value
+            for column, value in figures[f"{name}; noisy"]["pooled"].items()
+        }
+        _print_row(name, [(row | noisy)[column] for column in POINT_COLUMNS], arguments)
+
+
+def _print_head(columns: tuple[str, ...]) -> None:
+    print("| trackers |", " | ".join(columns), "| command |")
+    print("|---|" + "---|" * (len(columns) + 1))
+
+
+def _print_row(name: str, values: list[float | None], arguments: list[str]) -> None:
+    cells = ("-" if value is None else f"{value:.2f}" for value in values)
+    print(f"| {name} |", " | ".join(cells), f"| `{' '.join(arguments)}` |")
 
 
 def main() -> None:
@@ -117,8 +175,18 @@ def main() -> None:
     parser.add_argument(
         "words", nargs="*", help="measure only rows whose names contain these words"
     )
-    chosen = parser.parse_args()
-    print_table(measure_rows(chosen.clips, chosen.out, " ".join(chosen.words)))
+    parser.add_argument(
+        "--points",
+        action="store_true",
+        help="the table of any number of trackers: ideal, noisy, and as worn",
+    )
+    parser.add_argument("--jobs", type=int, help="rows at a time; by default one for each core")
+    chosen = parser.parse_intermixed_args()
+    words = " ".join(chosen.words)
+    rows = POINT_RUNS if chosen.points else ROWS
+    rows = {name: arguments for name, arguments in rows.items() if words in name}
+    figures = measure_rows(chosen.clips, chosen.out, rows, chosen.jobs)
+    (print_points if chosen.points else print_table)(figures)
 
 
 if __name__ == "__main__":

@@ -138,8 +138,10 @@ class Mounts:
         extras = joints.extras
         if extras is not None and self.extras is not None:
             devices = self.extras.mounts.attach(extras.positions, extras.rotations, times)
-            # Which bone a device sits on is for the calibration to infer.
-            extras = ExtraReadings(*devices, extras.has_position, extras.has_rotation)
+            # Which bone a device sits on is for the calibration to infer from its place. Of one
+            # that has no place, performers say it.
+            said = extras.lower & ~extras.has_position.any(0)
+            extras = ExtraReadings(*devices, extras.has_position, extras.has_rotation, said)
         return Take(joints.times, positions, rotations, joints.valid, extras)
 
     def find_joints(self, motion: Motion) -> Take:

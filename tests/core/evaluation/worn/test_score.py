@@ -144,6 +144,26 @@ def test_evaluate_wears_what_is_chosen(
     assert bool(devices.has_rotation.any()) == kinds[1]
 
 
+@pytest.mark.parametrize("measures", ("rotation", "pose"))
+def test_performers_say_where_a_tracker_sits_that_has_no_place(
+    skeleton: Skeleton, measures: Measurement
+) -> None:
+    """On a forearm, one without a place would count as worn on the upper arm."""
+    motion, wears = make_motion(skeleton, frames=20), (("left_elbow", measures),)
+    elbow = EXTRA_TRACKERS.index("left_elbow")
+    worn = draw_mounts(skeleton, np.random.default_rng(1))
+    for seed in range(10):
+        own = draw_extra_mounts(skeleton, wears, np.random.default_rng(seed))
+        worn = replace(worn, extras=own)
+        devices = worn.to_trackers(worn.find_joints(motion)).extras
+        assert devices is not None
+        is_lower = own.segments["left_elbow"] == "lower"
+        assert devices.lower[elbow] == (is_lower and measures == "rotation")
+        if is_lower:
+            return
+    pytest.fail("no tracker was worn below the elbow")
+
+
 @pytest.mark.parametrize("proportions", ("match", "retarget"))
 def test_evaluate_writes_the_figures(tmp_path: Path, skeleton: Skeleton, proportions: str) -> None:
     for number in range(2):
