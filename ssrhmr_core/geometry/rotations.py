@@ -75,10 +75,7 @@ def axes_6d(matrix: Array) -> Array:
 def from_6d(six: Array) -> Array:
     """Return rotations by Gram-Schmidt: (..., 6) -> (..., 3, 3), the inverse of :func:`to_6d`."""
     if isinstance(six, np.ndarray) and six.size <= _FEW:
-        numbers: list[float] = []
-        for row in six.reshape(-1, 6).tolist():
-            a, b, c, d, e, f = scalar.orthonormalize(row)
-            numbers += (a, d, b * f - c * e, b, e, c * d - a * f, c, f, a * e - b * d)
+        numbers = [scalar.from_6d(row) for row in six.reshape(-1, 6).tolist()]
         return np.array(numbers, six.dtype).reshape(*six.shape[:-1], 3, 3)
     x, y = _orthonormalize(six)
     columns = [x[..., None], y[..., None], cross(x, y)[..., None]]

@@ -122,6 +122,23 @@ def rotate_by_matrix(matrix: Sequence[float], vector: Sequence[float]) -> Vector
     return a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z
 
 
+def multiply_matrices(a: Sequence[float], b: Sequence[float]) -> Matrix:
+    """Return the product of two matrices, row by row: the rotation by ``b``, then by ``a``."""
+    p, q, r, s, t, u, v, w, x = a
+    c, d, e, f, g, h, i, j, k = b
+    return (
+        p * c + q * f + r * i,
+        p * d + q * g + r * j,
+        p * e + q * h + r * k,
+        s * c + t * f + u * i,
+        s * d + t * g + u * j,
+        s * e + t * h + u * k,
+        v * c + w * f + x * i,
+        v * d + w * g + x * j,
+        v * e + w * h + x * k,
+    )
+
+
 def from_rotvec(rotvec: Sequence[float]) -> Quaternion:
     """Return the unit quaternion of a rotation vector, axis times angle in radians."""
     angle = norm(rotvec)
@@ -191,6 +208,15 @@ def orthonormalize(
     d, e, f = d - along * a, e - along * b, f - along * c
     share = 1.0 / math.sqrt(d * d + e * e + f * f + _TINY)
     return a, b, c, share * d, share * e, share * f
+
+
+def from_6d(six: Sequence[float]) -> Matrix:
+    """Return the rotation matrix, row by row, of six numbers.
+
+    See :func:`ssrhmr_core.geometry.rotations.from_6d`.
+    """
+    a, b, c, d, e, f = orthonormalize(six)
+    return a, d, b * f - c * e, b, e, c * d - a * f, c, f, a * e - b * d
 
 
 def rotation_between(a: Sequence[float], b: Sequence[float]) -> Matrix:

@@ -76,7 +76,7 @@ _BONES_BEGIN = 3 + 6 + 3
 """Index of a limb's offsets among its inputs."""
 _LIMB_INPUTS = _BONES_BEGIN + 12 + 18 + LIMB_LATENT
 _LIMB_OUTPUTS = 3 + 6 * 3
-_POLES = np.array([(0.0, 0.0, 1.0)] * 2 + [(0.0, -0.5, -0.9)] * 2, np.float32)
+POLES = np.array([(0.0, 0.0, 1.0)] * 2 + [(0.0, -0.5, -0.9)] * 2, np.float32)
 """Bend directions in the frame of hips or chest to which the net adds its own."""
 
 _HEAD = TRACKERS.index("head") - 1
@@ -85,12 +85,12 @@ _ENDS = np.array([limb.tracker - 1 for limb in LIMBS])
 """Indices among the trackers after the pelvis."""
 _LIMB_TRACKERS = np.array([limb.tracker for limb in LIMBS])
 _CHEST = SPINE.index(INDEX["chest"])
-_FREE_TORSO = (slice(6, 11), slice(13, 14))
-_FREE_LIMBS = (slice(0, 6), slice(10, 16))
+FREE_TORSO = (slice(6, 11), slice(13, 14))
+FREE_LIMBS = (slice(0, 6), slice(10, 16))
 """Where the joints of :data:`TORSO` are among those of :data:`FREE`, and those of the limbs as the
 limb stage reads them, three of each. NumPy takes slices several times as fast as lists."""
 _FREE_ORDER = [(*FREE, *TRACKER_JOINTS).index(joint) for joint in range(len(JOINTS))]
-_MIRROR_STEPS = np.concatenate(
+MIRROR_STEPS = np.concatenate(
     [MIRROR_VECTORS[:, None], np.tile(MIRROR_SIXES.reshape(4, 2, 3), (1, 4, 1))], 1
 )
 """Factors (4, 9, 3) that mirror what the limb stage reads: a step, then the axes of four joints."""
@@ -300,7 +300,7 @@ def _torso_stage(
         extras: (..., 143) features of optional trackers.
     """
     lead = features.shape[:-1]
-    sixes = _choose(sixes, _FREE_TORSO)
+    sixes = _choose(sixes, FREE_TORSO)
     joined = _join(lead, features, bones, sixes.reshape(*lead, 6 * len(TORSO)), latent)
     change = _stage(weights, "torso", joined, extras)
     return hips[..., None, :, :] @ from_6d(sixes + change.reshape(*lead, len(TORSO), 6))
@@ -315,7 +315,7 @@ def _limb_axes(hips: Array, sixes: Array, clavicles: Array) -> Array:
         clavicles: (..., 2, 3, 3) rotations of the clavicles after the solve.
     """
     lead = sixes.shape[:-2]
-    axes = orthonormalize(_choose(sixes, _FREE_LIMBS))
+    axes = orthonormalize(_choose(sixes, FREE_LIMBS))
     axes = axes.reshape(*lead, 6 * len(LIMBS), 3) @ transpose(hips)
     axes = axes.reshape(*lead, len(LIMBS), 3, 2, 3)
     axes[..., len(LEGS) :, 0, :, :] = clavicles[..., :2].swapaxes(-1, -2)
@@ -355,7 +355,7 @@ def _limb_stage(weights: Weights, limbs: _LimbInputs) -> LimbRotations:
         limbs.axes.reshape(*lead, 4, 6, 3),
     ]
     # The rows of a product with a rotation are turned by its inverse.
-    local = (xp.concatenate(steps, -2) @ carriers) * constant(_MIRROR_STEPS, aims)
+    local = (xp.concatenate(steps, -2) @ carriers) * constant(MIRROR_STEPS, aims)
     local = local.reshape(*lead, 4, 27)
     sixes = local[..., 9:]
     up = carriers[..., 1, :] * vector
@@ -364,7 +364,7 @@ def _limb_stage(weights: Weights, limbs: _LimbInputs) -> LimbRotations:
     sixes = (sixes + change[..., 3:]).reshape(*lead, 4, 3, 6) * six[:, None]
     rewritten = carriers[..., None, :, :] @ from_6d(sixes)
     legs, arms = rewritten[..., :2, :, :, :], rewritten[..., 2:, :, :, :]
-    poles = (change[..., :3] + constant(_POLES, aims)) * vector
+    poles = (change[..., :3] + constant(POLES, aims)) * vector
     return LimbRotations(
         # The first joints of arms are the clavicles, which are the torso stage's.
         uppers=xp.concatenate([legs[..., 0, :, :], arms[..., 1, :, :]], -3),

@@ -23,7 +23,8 @@ from .features import (
     step_features,
 )
 from .ik_baseline import predict_without_network
-from .network import NetworkInputs, Prediction, fold_body, predict
+from .network import NetworkInputs, fold_body, predict
+from .single_frame import PAST_FEATURES, SingleFrame
 
 Preset = Literal["ssrhmr", "ik"]
 Stage = Literal["network", "exact"]
@@ -35,6 +36,8 @@ _CHUNK = 1024
 _AGES = np.array([0, *HISTORY])
 """Ages of the frames that the network reads."""
 _PAST_FRAMES = max(HISTORY) + 1
+_MOMENTS = (np.arange(_PAST_FRAMES)[:, None] - _AGES) % _PAST_FRAMES
+"""Where these frames are among those that are kept, by where the current one is."""
 
 
 class TrackedFrames(NamedTuple):
@@ -120,29 +123,46 @@ class Poser:
             self._weights, self._proportions = fold_body(weights, proportions)
         self._has_all_joints = bool(body.present.all())
         self._is_exact, self._certainty = stage == "exact", certainty
+        self._single = (
+            SingleFrame(self._weights, self._proportions.size, self._proportions.skeleton)
+            if weights and self._is_exact
+            else None
+        )
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
-        # One row for each of the last frames: features, position and rotation of the pelvis.
-        self._past = np.zeros((_PAST_FRAMES, FRAME_FEATURES + 12), np.float32)
+        # One row for each of the last frames: features, position of the pelvis and its axes.
+        self._past = np.zeros((_PAST_FRAMES, PAST_FEATURES), np.float32)
         self._frames = 0
 
     def frame(self, tracked: TrackedFrames) -> PosedFrames:
         """Pose the next frame, the only one of ``tracked``."""
-        features = frame_features(tracked.positions, tracked.matrices, self._proportions.size)
-        hips = tracked.matrices[:, 0].reshape(1, 9)
         newest = self._frames
-        self._past[newest % _PAST_FRAMES] = np.concatenate(
-            [features, tracked.positions[:, 0], hips], -1
-        )
         self._frames += 1
-        ages = _AGES if newest >= _PAST_FRAMES else np.minimum(_AGES, newest)
-        past = self._past.take((newest - ages) % _PAST_FRAMES, 0)[None]
+        if newest < _PAST_FRAMES:
+            moments = newest - np.minimum(_AGES, newest)
+        else:
+            moments = _MOMENTS[newest % _PAST_FRAMES]
+        row = self._past[newest % _PAST_FRAMES]
+        positions, matrices = tracked.positions[0], tracked.matrices[0]
+        if self._single is None:
+            row[:FRAME_FEATURES] = frame_features(positions, matrices, self._proportions.size)
+            row[FRAME_FEATURES : FRAME_FEATURES + 3] = positions[0]
+            row[FRAME_FEATURES + 3 :] = matrices[0].T.ravel()
+        else:
+            self._single.read(positions, matrices, row)
+            if tracked.measured is None:
+                body, hidden = self._single.pose(
+                    positions, matrices, self._past, moments[1:], tracked.context
+                )
+                errors = self._expect_errors(hidden, body, tracked)
+                return PosedFrames(self._to_rotations(body), errors)
+        past = self._past.take(moments, 0)[None]
         history = _History(
             past[..., :FRAME_FEATURES],
             past[..., FRAME_FEATURES : FRAME_FEATURES + 3],
-            past[..., FRAME_FEATURES + 3 :].reshape(1, len(_AGES), 3, 3),
+            past[..., FRAME_FEATURES + 3 :].reshape(1, len(_AGES), 3, 3).swapaxes(-1, -2),
         )
         return self._pose(history, tracked)
 
@@ -205,8 +225,10 @@ class Poser:
         prediction = predict(
             self._weights, inputs, tracked.positions, tracked.matrices, self._proportions
         )
-        body = prediction.exact if self._is_exact else prediction.learned
-        return PosedFrames(self._to_rotations(body), self._expect_errors(prediction, tracked))
+        exact = prediction.exact
+        body = exact if self._is_exact else prediction.learned
+        errors = self._expect_errors(prediction.hidden, exact, tracked)
+        return PosedFrames(self._to_rotations(body), errors)
 
     def _pose_without_network(self, tracked: TrackedFrames) -> np.ndarray:
         guess, poles = predict_without_network(quat.from_matrix(tracked.matrices))
@@ -221,17 +243,24 @@ class Poser:
             )
         return self._to_rotations(guess)
 
-    def _expect_errors(self, prediction: Prediction, tracked: TrackedFrames) -> np.ndarray | None:
-        """Return the expected position errors (F, 22), None if nobody asks for them."""
+    def _expect_errors(
+        self, hidden: np.ndarray, body: np.ndarray, tracked: TrackedFrames
+    ) -> np.ndarray | None:
+        """Return the expected position errors (F, 22), None if nobody asks for them.
+
+        Args:
+            hidden: (F, 384) what the generator knows of the frames.
+            body: (F, 22, 3, 3) rotations after the exact solve.
+            tracked: The trackers.
+        """
         if not self._certainty:
             return None
-        logs = expect_log_errors(self._weights, prediction.hidden, tracked.missing)
+        logs = expect_log_errors(self._weights, hidden, tracked.missing)
         errors = np.exp(logs) * np.float32(self._body.size)
         if tracked.measured is None:
             return errors
-        joints = forward_kinematics(
-            prediction.exact, np.zeros_like(tracked.positions[:, 0]), self._body.offsets
-        )
+        root = np.zeros_like(tracked.positions[:, 0])
+        joints = forward_kinematics(body, root, self._body.offsets)
         return settle_errors(errors, joints, tracked.measured, tracked.missing, tracked.noise)
 
     def _to_rotations(self, body: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ is left alone: a source or a mount has it the other way round, and no forearm co
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def keep_in_range(
         The new rotations of both.
     """
     if isinstance(uppers, np.ndarray) and math.prod(uppers.shape[:-3]) == 1:
-        if _is_in_range(uppers, lowers, ends):
+        if are_in_range(*(part.reshape(-1, 9).tolist() for part in (uppers, lowers, ends))):
             return uppers, lowers
     elif not _exceeds(uppers, lowers, ends, skeleton):
         return uppers, lowers
@@ -195,51 +196,45 @@ def _cubic(share: Array, end: float, slope: float, end_slope: float) -> Array:
     return share * (slope + share * (square + share * (slope + end_slope - 2.0 * end)))
 
 
-def _is_in_range(uppers: np.ndarray, lowers: np.ndarray, ends: np.ndarray) -> bool:
+def are_in_range(
+    uppers: Sequence[Sequence[float]],
+    lowers: Sequence[Sequence[float]],
+    ends: Sequence[Sequence[float]],
+) -> bool:
     """Return whether all joints of a single frame are surely within what is left alone.
 
     In plain floats, as the rest of a single frame: nearly all frames are. Bones lie along the axes
     of the T-pose, so that columns of their rotations are what the joints need.
+
+    Args:
+        uppers: Rotations of the four thighs and upper arms, nine numbers each, row by row.
+        lowers: Rotations of the shins and forearms.
+        ends: Measured rotations of ankles and wrists.
     """
-    upper, lower, end = (_columns(part) for part in (uppers, lowers, ends))
-    for leg in range(len(LEGS)):
-        bent = _cross(upper[leg][1], lower[leg][1])
-        least = _LEAST_COSINE * math.sqrt(_dot(bent, bent))
-        if _dot(bent, upper[leg][0]) < least or _dot(bent, lower[leg][0]) < least:
+    legs = len(LEGS)
+    for upper, lower in zip(uppers[:legs], lowers[:legs], strict=True):
+        a, x, _, b, y, _, c, z, _ = upper
+        d, i, _, e, j, _, f, k, _ = lower
+        # The second columns are the bones, and these turn about what is at right angles to both.
+        u, v, w = y * k - z * j, z * i - x * k, x * j - y * i
+        least = _LEAST_COSINE * math.sqrt(u * u + v * v + w * w)
+        if u * a + v * b + w * c < least or u * d + v * e + w * f < least:
             return False
     _, down, forwards = _ELBOW_AXIS
-    for arm, sign in enumerate(_ARM_SIGNS, len(LEGS)):
-        (x, y, z), bones, hand = upper[arm], lower[arm], end[arm]
-        bent = _cross(x, bones[0])
-        least = _LEAST_COSINE * math.sqrt(_dot(bent, bent))
-        if sign * (down * _dot(bent, y) + forwards * _dot(bent, z)) < least:
+    arms = zip(_ARM_SIGNS, uppers[legs:], lowers[legs:], ends[legs:], strict=True)
+    for sign, upper, lower, end in arms:
+        # The first columns are the bones here.
+        x, a, d, y, b, e, z, c, f = upper
+        i, j, k = lower[0], lower[3], lower[6]
+        u, v, w = y * k - z * j, z * i - x * k, x * j - y * i
+        least = _LEAST_COSINE * math.sqrt(u * u + v * v + w * w)
+        across = down * (u * a + v * b + w * c) + forwards * (u * d + v * e + w * f)
+        if sign * across < least:
             return False
-        half_cosine = 1.0 + sum(map(_dot, bones, hand))
-        half_sine = _dot(bones[2], hand[1]) - _dot(bones[1], hand[2])
+        a, b, c, d, e, f, x, y, z = lower
+        i, j, k, u, v, w, p, q, r = end
+        half_cosine = 1.0 + a * i + b * j + c * k + d * u + e * v + f * w + x * p + y * q + z * r
+        half_sine = c * j + f * v + z * q - b * k - e * w - y * r
         if abs(half_sine) > _LARGEST_TANGENT * half_cosine:
             return False
     return True
-
-
-_Three = tuple[float, float, float]
-
-
-def _columns(rotations: np.ndarray) -> list[tuple[_Three, _Three, _Three]]:
-    """Return the columns of the rotations (..., 4, 3, 3) of a single frame."""
-    flat = rotations.ravel().tolist()
-    return [
-        (
-            (flat[i], flat[i + 3], flat[i + 6]),
-            (flat[i + 1], flat[i + 4], flat[i + 7]),
-            (flat[i + 2], flat[i + 5], flat[i + 8]),
-        )
-        for i in range(0, len(flat), 9)
-    ]
-
-
-def _dot(a: _Three, b: _Three) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-def _cross(a: _Three, b: _Three) -> _Three:
-    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])

@@ -16,6 +16,7 @@ import numpy as np
 from ..geometry.scalar import (
     IDENTITY_QUAT,
     Matrix,
+    Quaternion,
     Vector,
     add,
     clamp,
@@ -40,6 +41,7 @@ from .body import (
     MAX_SPINE_ROTATION,
     REACH,
     REACH_SOFTNESS,
+    SPINE_STEPS,
     SPINE_TOLERANCE,
     SolverSkeleton,
 )
@@ -51,10 +53,40 @@ def solve_spine(
     rotations: np.ndarray, skeleton: SolverSkeleton, hips: np.ndarray, head: np.ndarray, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """See :func:`ssrhmr_core.solver.solve_spine`; (..., 4, 3, 3) of one frame."""
-    bones: list[_Vector] = _rows(rotations @ skeleton.spine_offsets[..., None])
+    bones = _rows(rotations @ skeleton.spine_offsets[..., None])
     base = rotate_by_matrix(_numbers(hips), _numbers(skeleton.spine_base))
-    length, reach = skeleton.spine_length.item(), skeleton.spine_reach.item()
     aim = subtract(_numbers(head), base)
+    quats, bones = bend_spine(
+        bones, aim, skeleton.spine_length.item(), skeleton.spine_reach.item(), steps
+    )
+    joints = [base]
+    for bone in bones[:3]:
+        joints.append(add(joints[-1], bone))
+    changes = np.array([to_matrix(quat) for quat in quats], rotations.dtype).reshape(4, 3, 3)
+    positions = np.array(joints, rotations.dtype).reshape(*rotations.shape[:-2], 3)
+    return changes @ rotations, positions
+
+
+def bend_spine(
+    bones: Sequence[Sequence[float]],
+    aim: Sequence[float],
+    length: float,
+    reach: float,
+    steps: int = SPINE_STEPS,
+) -> tuple[list[Quaternion], list[Sequence[float]]]:
+    """Find the turns of the joints of the spine that bring the head to its tracker.
+
+    Args:
+        bones: The four bones of the spine and the neck, each from its joint to the next.
+        aim: Step from the first joint to the head's tracker.
+        length: Distance from the hips to the head in the T-pose.
+        reach: Length of the part that bends.
+        steps: The largest number of steps.
+
+    Returns:
+        A quaternion for each joint, and the bones as these turn them.
+    """
+    bones = list(bones)
     distance = norm(aim)
     aim = scale(aim, _within_reach(distance, reach) / distance)
     quats = [IDENTITY_QUAT] * 4
@@ -71,12 +103,7 @@ def solve_spine(
         rotvecs = _spine_step((lower, middle, chest, neck), missing, length)
         for joint, rotvec in enumerate(rotvecs):
             quats[joint], bones[joint] = turn(rotvec, quats[joint], bones[joint])
-    joints = [base]
-    for bone in bones[:3]:
-        joints.append(add(joints[-1], bone))
-    changes = np.array([to_matrix(quat) for quat in quats], rotations.dtype).reshape(4, 3, 3)
-    positions = np.array(joints, rotations.dtype).reshape(*rotations.shape[:-2], 3)
-    return changes @ rotations, positions
+    return quats, bones
 
 
 def _spine_step(levers: Sequence[_Vector], missing: _Vector, length: float) -> list[Vector]:
@@ -86,10 +113,14 @@ def _spine_step(levers: Sequence[_Vector], missing: _Vector, length: float) -> l
     rotvecs = []
     for x, y, z in levers:
         # A rotation of a joint rotates all that it carries.
-        a, b, c = a + x, b + y, c + z
+        a += x
+        b += y
+        c += z
         p, q, r = b * k - c * j, c * i - a * k, a * j - b * i
         rotvecs.append((p, q, r))
-        largest = max(largest, p * p + q * q + r * r)
+        square = p * p + q * q + r * r
+        if square > largest:
+            largest = square
     if largest <= MAX_SPINE_ROTATION**2:
         return rotvecs
     share = MAX_SPINE_ROTATION / math.sqrt(largest)
@@ -116,15 +147,16 @@ def reach_with_clavicles(
     targets = _rows(hands)
     shoulders, quats = [], []
     for side in range(2):
-        clavicle, bone = add(base, rotate_by_matrix(chest, offsets[side])), bones[side]
-        shoulder, whole = add(clavicle, bone), reaches[side]
-        over = norm(subtract(targets[side], shoulder)) / whole - reach[side]
-        quat = IDENTITY_QUAT
-        if over > -softness[side]:
-            aim = subtract(targets[side], clavicle)
-            kept = whole * (reach[side] + _kept(over, softness[side]))
-            quat = from_rotvec(_turn_clavicle(bone, aim, lengths[side], kept))
-            shoulder = add(clavicle, rotate(quat, bone))
+        clavicle = add(base, rotate_by_matrix(chest, offsets[side]))
+        quat, shoulder = turn_clavicle(
+            clavicle,
+            bones[side],
+            lengths[side],
+            reaches[side],
+            targets[side],
+            reach[side],
+            softness[side],
+        )
         shoulders.append(shoulder)
         quats.append(quat)
     positions = np.array(shoulders, rotations.dtype).reshape(*rotations.shape[:-2], 3)
@@ -132,6 +164,39 @@ def reach_with_clavicles(
         return rotations, positions
     changes = np.array([to_matrix(quat) for quat in quats], rotations.dtype).reshape(2, 3, 3)
     return changes @ rotations, positions
+
+
+def turn_clavicle(
+    clavicle: Sequence[float],
+    bone: Sequence[float],
+    length: float,
+    arm: float,
+    target: Sequence[float],
+    reach: float = ARM_REACH,
+    softness: float = ARM_SOFTNESS,
+) -> tuple[Quaternion, Vector]:
+    """Find the turn of a clavicle towards a hand that is out of reach.
+
+    Args:
+        clavicle: Position of the clavicle joint.
+        bone: Step from there to the shoulder joint.
+        length: Length of the clavicle.
+        arm: Length of the straight arm.
+        target: Position of the hand's tracker.
+        reach: Share of the arm's length to which it stretches,
+        softness: and how far before that the clavicle begins.
+
+    Returns:
+        A quaternion, which is the identity where the hand is within reach, and the position of the
+        shoulder joint.
+    """
+    shoulder = add(clavicle, bone)
+    over = norm(subtract(target, shoulder)) / arm - reach
+    if over <= -softness:
+        return IDENTITY_QUAT, shoulder
+    kept = arm * (reach + _kept(over, softness))
+    quat = from_rotvec(_turn_clavicle(bone, subtract(target, clavicle), length, kept))
+    return quat, add(clavicle, rotate(quat, bone))
 
 
 def _kept(over: float, softness: float) -> float:
@@ -175,12 +240,44 @@ def close_limbs(
     axes = _rows(both @ skeleton.limb_directions[..., None])
     changes: list[Matrix] = []
     for limb in range(4):
-        a, b = upper_lengths[limb], lower_lengths[limb]
-        upper, lower = _limb_bones(subtract(ends[limb], begins[limb]), a, b, sides[limb])
-        changes.append(rotation_between(axes[2 * limb], scale(upper, 1.0 / a)))
-        changes.append(rotation_between(axes[2 * limb + 1], scale(lower, 1.0 / b)))
+        changes += close_limb(
+            axes[2 * limb],
+            axes[2 * limb + 1],
+            upper_lengths[limb],
+            lower_lengths[limb],
+            subtract(ends[limb], begins[limb]),
+            sides[limb],
+        )
     aimed = np.array(changes, both.dtype).reshape(4, 2, 3, 3) @ both
     return aimed[..., 0, :, :], aimed[..., 1, :, :]
+
+
+def close_limb(
+    upper: Sequence[float],
+    lower: Sequence[float],
+    upper_length: float,
+    lower_length: float,
+    aim: Sequence[float],
+    pole: Sequence[float],
+) -> tuple[Matrix, Matrix]:
+    """Find the turns of both bones of a limb that close it onto its tracker.
+
+    Args:
+        upper: Unit vector along the thigh or upper arm.
+        lower: Unit vector along the shin or forearm.
+        upper_length: Length of the first,
+        lower_length: and of the second.
+        aim: Step from the first joint to the tracker.
+        pole: Direction towards which the limb bends, of any length.
+
+    Returns:
+        The matrices that turn both.
+    """
+    to_lower, to_end = _limb_bones(aim, upper_length, lower_length, pole)
+    return (
+        rotation_between(upper, scale(to_lower, 1.0 / upper_length)),
+        rotation_between(lower, scale(to_end, 1.0 / lower_length)),
+    )
 
 
 def _limb_bones(aim: _Vector, a: float, b: float, pole: _Vector) -> tuple[Vector, Vector]:
