@@ -45,14 +45,18 @@ class MovementHabits:
     sole_tilt: float
 
 
-GUIDED = MovementHabits(8.0, *np.radians([3.0, 1.5, 0.7]).tolist(), 0.015, np.radians(3.0))
+GUIDED = MovementHabits(
+    8.0, np.radians(3.0), np.radians(1.5), np.radians(0.7), 0.015, np.radians(3.0)
+)
 """Habits of a guided movement, which asks for one joint at a time: hands, feet, head and neck move
 at will, other joints when it is their turn. Were changes alike for all, the circle of a hand would
 be explained by a shoulder that circles, and mounts would absorb the difference. A leg in the air is
 less still than an arm."""
 GUIDED_UNKNOWN = replace(GUIDED, leg_change=GUIDED.proximal_change)
 """The same on a body that is measured along: legs of other lengths would explain their changes."""
-UNGUIDED = MovementHabits(1.0, *np.radians([1.0, 3.0, 3.0]).tolist(), 0.03, np.radians(8.0))
+UNGUIDED = MovementHabits(
+    1.0, np.radians(1.0), np.radians(3.0), np.radians(3.0), 0.03, np.radians(8.0)
+)
 """Habits of a take: whole limbs move while wrists and ankles follow, and feet roll."""
 
 

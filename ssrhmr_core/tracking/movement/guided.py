@@ -122,7 +122,7 @@ _FEET_BESIDE: dict[str, Keys] = {
 
 def _hold(before: dict[str, float], angles: dict[str, float]) -> dict[str, Keys]:
     """Return channels that move from one pose to another and hold it."""
-    both = {}
+    both: dict[str, Keys] = {}
     for name, value in angles.items():
         for own in _sides_of(name):
             begin = before.get(own, before.get(name, 0.0))
