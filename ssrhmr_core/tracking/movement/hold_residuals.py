@@ -109,7 +109,7 @@ def _add(
         errors = (wanted - dot.value) / spread
         # One weight for all frames: what a person does wrong is wrong throughout.
         away = np.sqrt((errors[frames] ** 2).mean()) / _ROBUST
-        own = weight * frames / np.sqrt(1.0 + away**2)
+        own = weight * frames / (1.0 + away**2)
         residuals[:, number] = own * errors
         by_pose[:, number, 3:] = own[:, None] * dot.derivative / spread
     equations.add(residuals, by_pose, np.zeros((len(frames), len(rows), unknowns)))
