@@ -125,7 +125,9 @@ ROWS: dict[str, Row] = {
     ),
     "match, movement, all joints equally free to change": Row(
         _MOVEMENT,
-        habits=dict.fromkeys(("leg_change", "proximal_change"), GUIDED.distal_change),
+        habits=dict.fromkeys(
+            ("neck_change", "leg_change", "proximal_change"), GUIDED.distal_change
+        ),
     ),
     "retarget, pose": Row(_MEASURED_POSE),
     "retarget, pose; true bones": Row(_MEASURED_POSE, true_bones),
