@@ -115,6 +115,7 @@ ROWS: dict[str, Row] = {
     "match, movement without standing feet": Row(
         _MOVEMENT, left_out=("add_standing_foot", _nothing)
     ),
+    "match, movement without held poses": Row(_MOVEMENT, left_out=("add_holds", _nothing)),
     "match, movement without usual mounts, floor": Row(
         _MOVEMENT, left_out=("add_usual_shared", _nothing)
     ),
@@ -123,7 +124,10 @@ ROWS: dict[str, Row] = {
         _MOVEMENT, left_out=("add_changes", _no_changes)
     ),
     "match, movement, all joints equally free to change": Row(
-        _MOVEMENT, habits={"proximal_change": GUIDED.distal_change}
+        _MOVEMENT,
+        habits=dict.fromkeys(
+            ("neck_change", "leg_change", "proximal_change"), GUIDED.distal_change
+        ),
     ),
     "retarget, pose": Row(_MEASURED_POSE),
     "retarget, pose; true bones": Row(_MEASURED_POSE, true_bones),

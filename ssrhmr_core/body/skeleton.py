@@ -53,6 +53,7 @@ TRACKER_JOINTS = tuple(
 )
 """The joint that each tracker sits on, in the order of :data:`TRACKERS`."""
 FOOT_TRACKERS = (TRACKERS.index("left_foot"), TRACKERS.index("right_foot"))
+HAND_TRACKERS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
 
 REQUIRED_JOINTS = tuple(
     INDEX[name]

@@ -165,16 +165,18 @@ def _price_group(name: str) -> str:
 _GROUPS = tuple(dict.fromkeys(_price_group(name) for name in REDUCED_NAMES))
 GROUP_OF_DEGREE = np.array([_GROUPS.index(_price_group(name)) for name in REDUCED_NAMES])
 """(R,) the group in which each reduced degree of freedom pays for its changes."""
-_DISTAL = np.array([group.endswith(("hand", "ankle", "head", "neck")) for group in _GROUPS])
+_DISTAL = np.array([group.endswith(("hand", "ankle", "head")) for group in _GROUPS])
+_NECK = np.array([group == "neck" for group in _GROUPS])
 _LEGS = np.array([group.endswith(("hip", "knee")) for group in _GROUPS])
 
 
-def change_scales(distal: float, legs: float, proximal: float) -> np.ndarray:
+def change_scales(distal: float, neck: float, legs: float, proximal: float) -> np.ndarray:
     """Return the change of each group (groups,) beyond which more costs hardly more, radians.
 
     Args:
-        distal: The change of hands, ankles, head and neck from frame to frame, radians.
+        distal: The change of hands, ankles and head from frame to frame, radians.
+        neck: The change of the neck.
         legs: The change of hips and knees.
         proximal: The change of all other joints.
     """
-    return np.where(_DISTAL, distal, np.where(_LEGS, legs, proximal))
+    return np.select([_DISTAL, _NECK, _LEGS], [distal, neck, legs], proximal)

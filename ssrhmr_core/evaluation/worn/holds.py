@@ -2,8 +2,9 @@
 """Poses that end the guided movement, held about as well as people hold them.
 
 Feet stand side by side and the eyes look ahead while one hand lies flat on the other, then while
-the palms are pressed together with the fingers pointing ahead. Nobody has measured how exactly people do this with trackers on, so
-that the errors are drawn as large as related measurements have them, rather larger:
+the palms are pressed together with the fingers pointing ahead. Nobody has measured how exactly
+people do this with trackers on, so that the errors are drawn as large as related measurements have
+them, rather larger:
 
 - Feet that touch are still turned outwards, by a share of the habit and by their shape: preferred
   stances differ by some 7 degrees between people, inner edges of feet by 2 to 4.
@@ -42,12 +43,14 @@ _POINTING_ERRORS = np.array([5.0, 5.0, 6.0])
 """The same for palms that point ahead: tilted, turned to a side, and fingers lowered."""
 _PALM_MIDDLE, _PALM_DEPTH = 0.08, 0.025
 """From the wrist to the middle of the palm and to its skin, metres on an adult."""
-_LOOK_ERRORS = np.array([3.0, 2.5, 1.5])
+_LOOK_ERRORS = np.array([3.0, 2.7, 1.8])
 """Spread of pitch, yaw and roll of a head that looks ahead, degrees."""
 _HABIT_OF_HEAD, _HABIT_OF_FEET = 0.4, 0.25
 """Shares of the habits that remain."""
 _TOES_OUT, _TOES_OUT_SPREAD = 1.0, 2.5
 """Degrees by which feet that touch are turned outwards, by their shape."""
+_FEET_TURNED = 2.5
+"""Spread of both feet against the pelvis, degrees."""
 _FEET_APART = 0.095
 """Distance of the ankles when feet touch, metres on an adult."""
 
@@ -113,7 +116,10 @@ def draw_held_poses(
     return HeldPoses(
         _draw_stacked(random),
         _draw_together(random),
-        _HABIT_OF_FEET * toes_out + _TOES_OUT + _TOES_OUT_SPREAD * normal(2),
+        _HABIT_OF_FEET * toes_out
+        + _TOES_OUT
+        + _TOES_OUT_SPREAD * normal(2)
+        + _FEET_TURNED * normal() * np.array([1.0, -1.0]),
         0.5 * _FEET_APART + 0.006 * np.abs(normal(2)),
         _HABIT_OF_HEAD * posture + _LOOK_ERRORS * normal(3),
     )

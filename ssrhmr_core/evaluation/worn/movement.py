@@ -17,10 +17,10 @@ from ...body.motion import Motion
 from ...body.skeleton import (
     ADULT_SIZE,
     FOOT_TRACKERS,
+    HAND_TRACKERS,
     INDEX,
     PARENTS,
     TRACKER_JOINTS,
-    TRACKERS,
     Skeleton,
     forward_kinematics,
 )
@@ -36,7 +36,6 @@ _HOLD = 2.0
 """Seconds that a reference pose is held."""
 _STEP = 0.03
 """Height of a step to the side, metres on an adult."""
-_HANDS = [TRACKERS.index("left_hand"), TRACKERS.index("right_hand")]
 _WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
 _SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
 
@@ -298,7 +297,7 @@ def _close_limbs(
     tracked = positions[:, list(TRACKER_JOINTS)]
     measured = rotations[:, list(TRACKER_JOINTS)]
     tracked[:, FOOT_TRACKERS], measured[:, FOOT_TRACKERS] = feet
-    tracked[:, _HANDS], measured[:, _HANDS] = hands[:2]
+    tracked[:, HAND_TRACKERS], measured[:, HAND_TRACKERS] = hands[:2]
     poles = []
     for number, (_, sign) in enumerate(SIDES):
         out = _about(Y_AXIS, sign * habits.knees_out[number])

@@ -29,8 +29,9 @@ class MovementHabits:
         independent_frames: The number of independent frames that a movement is worth for what is
             usual of poses. Frames of one movement are alike: if each counted, what is usual would
             outweigh what the trackers show.
-        distal_change: Radians by which hands, ankles, head and neck change from frame to frame
-            without much of a price.
+        distal_change: Radians by which hands, ankles and head change from frame to frame without
+            much of a price.
+        neck_change: The same for the neck.
         leg_change: The same for hips and knees.
         proximal_change: The same for all other joints.
         sole_spread: Spread of standing ankles about their height over the floor, metres.
@@ -39,20 +40,25 @@ class MovementHabits:
 
     independent_frames: float
     distal_change: float
+    neck_change: float
     leg_change: float
     proximal_change: float
     sole_spread: float
     sole_tilt: float
 
 
-GUIDED = MovementHabits(8.0, *np.radians([3.0, 1.5, 0.7]).tolist(), 0.015, np.radians(3.0))
+GUIDED = MovementHabits(
+    8.0, np.radians(3.0), np.radians(3.0), np.radians(1.5), np.radians(0.7), 0.015, np.radians(3.0)
+)
 """Habits of a guided movement, which asks for one joint at a time: hands, feet, head and neck move
 at will, other joints when it is their turn. Were changes alike for all, the circle of a hand would
 be explained by a shoulder that circles, and mounts would absorb the difference. A leg in the air is
 less still than an arm."""
 GUIDED_UNKNOWN = replace(GUIDED, leg_change=GUIDED.proximal_change)
 """The same on a body that is measured along: legs of other lengths would explain their changes."""
-UNGUIDED = MovementHabits(1.0, *np.radians([1.0, 3.0, 3.0]).tolist(), 0.03, np.radians(8.0))
+UNGUIDED = MovementHabits(
+    1.0, np.radians(1.0), np.radians(3.0), np.radians(3.0), np.radians(3.0), 0.03, np.radians(8.0)
+)
 """Habits of a take: whole limbs move while wrists and ankles follow, and feet roll."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ...body.skeleton import (
     ADULT_SIZE,
     FOOT_TRACKERS,
+    HAND_TRACKERS,
     INDEX,
     PARENTS,
     TRACKERS,
@@ -24,7 +25,6 @@ from ...geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, from_quat, rotation_ab
 from ..reference_pose import ReferencePose, measure_ankle_height
 from ..take import Take
 from .calibration import LEAST_TURN, measure_turns
-from .holds import HANDS
 
 SIDES = (("left", 1.0), ("right", -1.0))
 """Both sides, and the sign of X on each."""
@@ -122,7 +122,7 @@ _FEET_BESIDE: dict[str, Keys] = {
 
 def _hold(before: dict[str, float], angles: dict[str, float]) -> dict[str, Keys]:
     """Return channels that move from one pose to another and hold it."""
-    both = {}
+    both: dict[str, Keys] = {}
     for name, value in angles.items():
         for own in _sides_of(name):
             begin = before.get(own, before.get(name, 0.0))
@@ -298,7 +298,7 @@ def find_performed(skeleton: Skeleton, frames: Take, number: int) -> bool:
     turns = measure_turns(from_quat(frames.rotations[inside].astype(np.float64)))
     if not (turns[trackers] > LEAST_TURN).all():
         return False
-    hands = frames.positions[inside][:, HANDS]
+    hands = frames.positions[inside][:, HAND_TRACKERS]
     nearest = np.linalg.norm(hands[:, 0] - hands[:, 1], axis=-1).min()
     return not exercise.touching or bool(nearest < _TOUCHING * skeleton.size / ADULT_SIZE)
 

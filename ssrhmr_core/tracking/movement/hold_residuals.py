@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...body.skeleton import FOOT_TRACKERS, TRACKER_JOINTS, TRACKERS
+from ...body.skeleton import FOOT_TRACKERS, HAND_TRACKERS, TRACKER_JOINTS, TRACKERS
 from ..pose_equations import POSE_UNKNOWNS, NormalEquations
 from ..pose_model import MOVES_TRACKER, PosedBody
-from .holds import HANDS
 from .residuals import Problem
 
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
@@ -109,7 +108,7 @@ def _add(
         errors = (wanted - dot.value) / spread
         # One weight for all frames: what a person does wrong is wrong throughout.
         away = np.sqrt((errors[frames] ** 2).mean()) / _ROBUST
-        own = weight * frames / np.sqrt(1.0 + away**2)
+        own = weight * frames / (1.0 + away**2)
         residuals[:, number] = own * errors
         by_pose[:, number, 3:] = own[:, None] * dot.derivative / spread
     equations.add(residuals, by_pose, np.zeros((len(frames), len(rows), unknowns)))
@@ -117,8 +116,8 @@ def _add(
 
 def _palms_together(directions: _Directions) -> list[tuple[_Dot, float, float]]:
     """Palms face each other, fingers are parallel, the plane between points ahead."""
-    x, y = (directions.axis(HANDS[0], axis) for axis in range(2))
-    other_x, other_y, other_z = (directions.axis(HANDS[1], axis) for axis in range(3))
+    x, y = (directions.axis(HAND_TRACKERS[0], axis) for axis in range(2))
+    other_x, other_y, other_z = (directions.axis(HAND_TRACKERS[1], axis) for axis in range(3))
     ahead, up = directions.axis(_PELVIS, 2), directions.up()
     sideways = [_dot(y, across).plus(_dot(other_y, across), -1.0) for across in (up, ahead)]
     return [
@@ -133,8 +132,8 @@ def _palms_together(directions: _Directions) -> list[tuple[_Dot, float, float]]:
 
 def _stacked_hands(directions: _Directions) -> list[tuple[_Dot, float, float]]:
     """Backs face upwards alike."""
-    y = directions.axis(HANDS[0], 1)
-    other_x, other_y, other_z = (directions.axis(HANDS[1], axis) for axis in range(3))
+    y = directions.axis(HAND_TRACKERS[0], 1)
+    other_x, other_y, other_z = (directions.axis(HAND_TRACKERS[1], axis) for axis in range(3))
     level = [
         _dot(y, across).plus(_dot(other_y, across))
         for across in (directions.axis(_PELVIS, 2), directions.axis(_PELVIS, 0))

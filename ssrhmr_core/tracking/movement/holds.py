@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...body.skeleton import ADULT_SIZE, FOOT_TRACKERS, TRACKERS, Skeleton
+from ...body.skeleton import ADULT_SIZE, FOOT_TRACKERS, HAND_TRACKERS, Skeleton
 from ...geometry.rotations import from_quat
 from ..take import Take
 
-HANDS = (TRACKERS.index("left_hand"), TRACKERS.index("right_hand"))
 _NEAR, _OVER = 0.16, 0.26
 """Largest distances of the wrists of an adult whose palms touch, and of hands on each other."""
 _BESIDE, _CLOSER = 0.16, 0.8
@@ -83,10 +82,12 @@ def find_holds(skeleton: Skeleton, joints: Take, consecutive: np.ndarray) -> Hol
         consecutive: (F - 1,) bool, True where a frame follows the one before.
     """
     adult = skeleton.size / ADULT_SIZE
-    left, right = (from_quat(joints.rotations[:, hand].astype(np.float64)) for hand in HANDS)
+    left, right = (
+        from_quat(joints.rotations[:, hand].astype(np.float64)) for hand in HAND_TRACKERS
+    )
     wrists, ankles = (
         np.linalg.norm(joints.positions[:, pair[0]] - joints.positions[:, pair[1]], axis=-1) / adult
-        for pair in (HANDS, FOOT_TRACKERS)
+        for pair in (HAND_TRACKERS, FOOT_TRACKERS)
     )
 
     def angle(axis: int, sign: float) -> np.ndarray:
@@ -97,7 +98,7 @@ def find_holds(skeleton: Skeleton, joints: Take, consecutive: np.ndarray) -> Hol
     level = np.cos(_LARGEST_ANGLE)
     down = (left[:, 1, 1] > level) & (right[:, 1, 1] > level)
     stacked = down & (angle(1, 1.0) < _LARGEST_ANGLE) & (angle(0, 1.0) < _LARGEST_CROSSING)
-    hands_still = _find_still(joints, HANDS, adult, consecutive)
+    hands_still = _find_still(joints, HAND_TRACKERS, adult, consecutive)
     beside = (ankles < _BESIDE) & (ankles < _CLOSER * np.median(ankles))
     facing &= (wrists < _NEAR) & hands_still
     stacked &= (wrists < _OVER) & hands_still

@@ -217,7 +217,9 @@ def add_changes(
     free = [name.startswith("hips.") for name in REDUCED_NAMES]
     changes[:, free] = 0.0
     habits = problem.evidence.habits
-    scales = change_scales(habits.distal_change, habits.leg_change, habits.proximal_change)
+    scales = change_scales(
+        habits.distal_change, habits.neck_change, habits.leg_change, habits.proximal_change
+    )
     squares = np.zeros((len(changes), len(scales)))
     for degree, group in enumerate(GROUP_OF_DEGREE):
         squares[:, group] += changes[:, degree] ** 2

@@ -56,6 +56,11 @@ class Session:
         away = calibration.mount_offsets - self.mounts.mount_offsets()
         return float(np.linalg.norm(away, axis=-1).mean())
 
+    def turns(self, calibration: Calibration) -> np.ndarray:
+        """Return the angles (6,) between calibrated and true mounts, degrees."""
+        same = (calibration.mount_rotations * self.mounts.mount_rotations()).sum(-1)
+        return np.degrees(2.0 * np.arccos(np.clip(np.abs(same), 0.0, 1.0)))
+
 
 @cache
 def session(seed: int, proportions: Proportions = "MATCH") -> Session:
@@ -202,6 +207,79 @@ def test_who_sits_is_told() -> None:
     result = own.refine(own.mounts.to_trackers(Take.from_motion(motion)))
     assert not result.refined and result.calibration is own.calibration
     assert result.warnings
+
+
+def find_held_time(own: Session) -> float:
+    """Return when the hands of the movement come near each other for the first time, seconds."""
+    left, right = (own.movement.positions[:, hand] for hand in HANDS)
+    near = np.linalg.norm(left - right, axis=-1) < 0.35
+    return float(own.movement.times[np.flatnonzero(near)[0]])
+
+
+def without_held_poses(own: Session) -> Take:
+    """Return the movement as it was before poses were held in it."""
+    begin = np.searchsorted(own.movement.times, find_held_time(own) - 0.8)
+    return own.movement.part(slice(0, int(begin)))
+
+
+def test_held_poses_show_how_hands_are_turned() -> None:
+    """The pose leaves 9 degrees; no other exercise shows more than 2 of them."""
+    before, after = [], []
+    for seed in range(3):
+        own = session(seed)
+        result = own.refine(without_held_poses(own))
+        assert result.refined and not result.warnings
+        before.append(own.turns(result.calibration))
+        after.append(own.turns(refined(seed).calibration))
+    assert np.mean(after) < 0.85 * np.mean(before)
+    assert np.mean(after, 0)[HANDS].mean() < 0.75 * np.mean(before, 0)[HANDS].mean()
+
+
+@pytest.mark.parametrize("seed", (0, 1, 2))
+def test_a_movement_without_held_poses_still_beats_the_pose(seed: int) -> None:
+    own = session(seed)
+    result = own.refine(without_held_poses(own))
+    before, after = (own.offset_error(c) for c in (own.calibration, result.calibration))
+    assert after < 0.018 and after < 0.75 * before
+    before, after = (own.turns(c).mean() for c in (own.calibration, result.calibration))
+    assert after < before
+
+
+def hold_wrongly(own: Session, degrees: float) -> Take:
+    """Return the movement with the left hand turned about its fingers in the held poses."""
+    begin = find_held_time(own) - 0.8
+    share = np.clip(2.0 * (own.movement.times - begin), 0.0, 1.0)
+    own_turn = quat.from_scaled_angle_axis(
+        np.radians(degrees) * share[:, None] * np.array([1.0, 0.0, 0.0])
+    )
+    mount = own.mounts.rotations[HANDS[0]].astype(np.float64)
+    joint = quat.mul(
+        own.movement.rotations[:, HANDS[0]].astype(np.float64),
+        np.broadcast_to(quat.inverse(mount), own_turn.shape),
+    )
+    turned = quat.mul(quat.mul(joint, own_turn), np.broadcast_to(mount, own_turn.shape))
+    offset = own.mounts.offsets[HANDS[0]]
+    wrist = own.movement.positions[:, HANDS[0]] - quat.mul_vec(joint, offset[None])
+    rotations, positions = own.movement.rotations.copy(), own.movement.positions.copy()
+    rotations[:, HANDS[0]] = turned
+    positions[:, HANDS[0]] = wrist + quat.mul_vec(quat.mul(joint, own_turn), offset[None])
+    return replace(own.movement, rotations=rotations, positions=positions)
+
+
+@pytest.mark.parametrize("degrees", (30.0, -30.0, 75.0))
+def test_hands_that_are_held_wrongly_make_nothing_worse_than_the_pose(degrees: float) -> None:
+    before, after, told = [], [], []
+    for seed in range(3):
+        own = session(seed)
+        result = own.refine(hold_wrongly(own, degrees))
+        assert result.refined
+        before.append(own.turns(own.calibration))
+        after.append(own.turns(result.calibration))
+        told.append(any("hands came together" in warning for warning in result.warnings))
+        assert own.offset_error(result.calibration) < own.offset_error(own.calibration)
+    assert np.mean(after) < np.mean(before)
+    assert np.mean(after, 0)[HANDS].mean() < np.mean(before, 0)[HANDS].mean() + 1.0
+    assert all(told) == (degrees > 45.0)
 
 
 def test_a_limb_that_was_not_moved_is_named() -> None:

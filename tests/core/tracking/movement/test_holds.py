@@ -85,7 +85,8 @@ def test_feet_that_always_stand_close_tell_nothing() -> None:
     take = figure()
     feet = [TRACKERS.index("left_foot"), TRACKERS.index("right_foot")]
     middle = take.positions[:, feet].mean(1, keepdims=True)
-    take.positions[:, feet] = middle + [[[0.06, 0.0, 0.0], [-0.06, 0.0, 0.0]]]
+    beside = np.array([[0.06, 0.0, 0.0], [-0.06, 0.0, 0.0]])
+    take.positions[:, feet] = middle + beside
     assert not find(take).feet.any()
 
 
