@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -50,7 +51,8 @@ def publish(archive: Path, folder: Path, tool: Path) -> None:
     done = subprocess.run(
         [sys.executable, tool, "server-generate", "--repo-dir", folder],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
     if done.returncode != 0:
         raise RepositoryError(f"Blender's tool fails: {done.stdout}{done.stderr}")

@@ -73,7 +73,8 @@ def _used_height(window: Window) -> int:
     size = f"{width - _TABS - 2 * _BORDER:.0f}x{height - 2 * _BORDER:.0f}"
     panels = f"{size}+{left + _BORDER:.0f}+{top + _BORDER:.0f}"
     command = ["convert", str(screen), "-crop", panels, "+repage", "-fuzz", "2%", "-format", "%@"]
-    box = subprocess.run([*command, "info:"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([*command, "info:"], check=True, capture_output=True, encoding="utf-8")
+    box = said.stdout
     _, used, _, above = map(int, re.split(r"[x+]", box.strip()))
     return above + used + int(_BORDER)
 

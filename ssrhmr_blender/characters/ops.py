@@ -7,9 +7,10 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from ..common.modal_job import is_running
-from ..common.typed import OperatorMixin, OperatorResult, scene_of, view_layer_of
+from ..common.typed import OperatorMixin, OperatorResult, scene_of
 from ..properties import characters
 from ..properties.setup import setup_of
+from ..rig.selection import selected_armature
 
 
 class _ListOperator(OperatorMixin):
@@ -33,7 +34,7 @@ class SSRHMR_OT_setup_add(_ListOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Append a setup."""
-        armature = _selected(context)
+        armature = selected_armature(context)
         if armature is not None and characters.find_setup(scene_of(context), armature) >= 0:
             armature = None
         setup = characters.add_setup(scene_of(context), armature.name if armature else "")
@@ -76,7 +77,7 @@ class SSRHMR_OT_setup_of_selected(_ListOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Find the selected armature, or the one that deforms the selected mesh."""
-        armature = _selected(context)
+        armature = selected_armature(context)
         if armature is None:
             self.report(
                 {"ERROR"},
@@ -92,14 +93,6 @@ class SSRHMR_OT_setup_of_selected(_ListOperator, bpy.types.Operator):
                 setup = characters.add_setup(scene_of(context), armature.name)
             setup.armature = armature
         return {"FINISHED"}
-
-
-def _selected(context: bpy.types.Context) -> bpy.types.Object | None:
-    """Return the armature of the active object if that is selected."""
-    obj = view_layer_of(context).objects.active
-    if obj is None or not obj.select_get():
-        return None
-    return obj if obj.type == "ARMATURE" else obj.find_armature()
 
 
 CLASSES = (

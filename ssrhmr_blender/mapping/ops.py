@@ -17,6 +17,7 @@ from ..properties.setup import setup_of
 from ..properties.tracker import EXTRA_TRACKERS, TRACKER_LABELS
 from ..rig.detection import detect_bones
 from ..rig.obstacles import active_constraints, keyed_bones, store_obstacles
+from ..rig.selection import meant_armature
 
 if TYPE_CHECKING:
     from ssrhmr_core.rigs.bone_mapping import BoneMapping
@@ -39,7 +40,10 @@ class SSRHMR_OT_detect_bones(bpy.types.Operator):
         """Fill the table of bones."""
         setup = setup_of(scene_of(context))
         if setup.armature is None:
-            self.report({"ERROR"}, "No character is chosen: choose an armature first")
+            # A character that was just imported need not be chosen by hand as well.
+            setup.armature = meant_armature(context)
+        if setup.armature is None:
+            self.report({"ERROR"}, "No character is chosen: choose or select an armature first")
             return {"CANCELLED"}
         mapping = detect_bones(setup.armature)
         _fill_slots(setup, mapping, setup.armature)

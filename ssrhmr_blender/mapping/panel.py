@@ -68,7 +68,6 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
         if setup.armature is None:
             layout.operator("ssrhmr.load_example", icon="IMPORT")
         column = layout.column()
-        column.enabled = setup.armature is not None
         column.operator("ssrhmr.detect_bones", icon="BONE_DATA")
         if setup.bones:
             column.label(text=iface_("{family} names").format(family=setup.family))

@@ -79,9 +79,9 @@ def measure_speed(progress: Callable[[float, str], None]) -> list[dict]:
         progress(number / len(CASES), f"{case} {argument}")
         done = subprocess.run(
             [sys.executable, "-m", __spec__.name, case, argument],
-            env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
+            env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
         )
         if done.returncode == _NOT_INSTALLED:
             continue

@@ -45,10 +45,47 @@ def mixamo_name(joint: str) -> str:
     return f"mixamorig:{MIXAMO[joint]}"
 
 
+_PLAIN = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
+_factory: dict[str, object] = {}
+"""The preferences of a new Blender, once they were read."""
+
+
+def preferences() -> dict[str, object]:
+    """All settings of the preferences that a test may have changed, and the enabled add-ons."""
+    found: dict[str, object] = {}
+    whole = bpy.context.preferences
+    for part in whole.bl_rna.properties:
+        if part.type != "POINTER" or part.identifier == "rna_type":
+            continue
+        group = getattr(whole, part.identifier)
+        for prop in group.bl_rna.properties if group else ():
+            if prop.type in _PLAIN and not prop.is_readonly:
+                value = getattr(group, prop.identifier)
+                plain = isinstance(value, (bool, int, float, str, set))
+                found[f"{part.identifier}.{prop.identifier}"] = value if plain else [*value]
+    repositories = getattr(getattr(whole, "extensions", None), "repos", ())
+    found["repositories"] = [(each.module, each.enabled) for each in repositories]
+    found["add-ons"] = sorted(addon.module for addon in whole.addons)
+    return found
+
+
+def start_anew() -> None:
+    """Open an empty file; in Blender as it is when new, if a test has left other preferences.
+
+    To load those too, and all of Blender's own add-ons, takes five times as long.
+    """
+    if _factory and preferences() == _factory:
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        return
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    if not _factory:
+        _factory.update(preferences())
+
+
 @pytest.fixture(autouse=True)
 def scene() -> Iterator[bpy.types.Scene]:
     """An empty scene at 60 frames a second, with the add-on registered."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    start_anew()
     # Since Blender 5.0 Rigify, when disabled, leaves one behind that fails at every file.
     handlers = bpy.app.handlers.load_post
     handlers[:] = [handler for handler in handlers if not handler.__module__.startswith("rigify")]

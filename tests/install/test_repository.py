@@ -142,6 +142,7 @@ def test_updates_and_keeps_settings(
     scene.ssrhmr.planting, scene.ssrhmr.proportions = 0.25, "FIT"
     scene.ssrhmr_live.port = 40001
     bpy.ops.ssrhmr.preset_save(kind="live", name="Mine")
+    bpy.context.preferences.addons[MODULE].preferences.log_level = "DEBUG"
     blend = tmp_path / "scene.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
 
@@ -161,13 +162,20 @@ def test_updates_and_keeps_settings(
         assert scene.ssrhmr.planting == pytest.approx(0.25)
         assert scene.ssrhmr.proportions == "FIT" and scene.ssrhmr_live.port == 40001
         bpy.ops.wm.open_mainfile(filepath=str(blend))
+    assert bpy.context.preferences.addons[MODULE].preferences.log_level == "DEBUG"
     presets = list(state["user"].rglob("Mine.json"))
     assert len(presets) == 1 and json.loads(presets[0].read_text(encoding="utf-8"))
 
 
 def test_uninstalling_leaves_nothing(state: dict[str, Any]) -> None:
+    # A recording of a file that was never saved, as a live session leaves it.
+    takes = Path(bpy.utils.extension_path_user(MODULE, path="takes", create=True))
+    (takes / "take_001.csv").write_text("time,tracker\n", encoding="utf-8")
     added = files_below(state["user"]) - state["files"]
-    assert any("/ssrhmr/" in name for name in added)
+    kinds = {Path(name).suffix for name in added}
+    print(f"\n{len(added)} files were added: {', '.join(sorted(kinds))}")
+    for part in ("/ssrhmr/blender_manifest.toml", "/ssrhmr_core/", "Mine.json", "take_001.csv"):
+        assert any(part in name for name in added), part
     bpy.ops.extensions.package_uninstall(repo_index=repository()[0], pkg_id="ssrhmr")
     assert addon_utils.check(MODULE) == (False, False)
     assert files_below(state["user"]) == state["files"]

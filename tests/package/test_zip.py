@@ -53,6 +53,23 @@ def metadata(wheel: zipfile.ZipFile) -> email.message.Message:
     return email.message_from_bytes(wheel.read(name))
 
 
+def test_installed_paths_are_short_enough_for_windows(archive: zipfile.ZipFile) -> None:
+    """A user's name of 64 letters, Blender's folder of extensions, and byte code beside sources."""
+    home = r"C:\Users\\" + 64 * "n" + r"\AppData\Roaming\Blender Foundation\Blender\5.2\extensions"
+    inside = [rf"{home}\user_default\ssrhmr\{name}" for name in archive.namelist()]
+    for wheel in wheels(archive).values():
+        packages = rf"{home}\.local\lib\python3.13\site-packages"
+        inside += [rf"{packages}\{name}" for name in wheel.namelist()]
+    inside += [
+        f"{folder}\\__pycache__\\{name.removesuffix('.py')}.cpython-313.pyc"
+        for folder, _, name in (re.sub("/", r"\\", path).rpartition("\\") for path in inside)
+        if name.endswith(".py")
+    ]
+    assert len(inside) > 400
+    longest = max(inside, key=len)
+    assert len(longest) < 260, longest
+
+
 def test_the_manifest_is_complete(archive: zipfile.ZipFile) -> None:
     manifest = tomllib.loads(archive.read("blender_manifest.toml").decode())
     oldest = min(tasks.BLENDERS, key=lambda version: tuple(map(int, version.split("."))))

@@ -131,7 +131,13 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], st
     """Codes of mypy's errors in a copy with all faults, by file and line."""
     copy = tmp_path_factory.mktemp("planted")
     for package in ("ssrhmr_core", "ssrhmr_blender"):
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("*.pyc"))
+        # Byte code comes and goes while other tests run.
+        shutil.copytree(
+            ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    if (ROOT / ".mypy_cache").is_dir():
+        # What mypy knows of files that are the same: it looks at their contents.
+        shutil.copytree(ROOT / ".mypy_cache", copy / "cache")
     (copy / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "mypy_bpy.py", copy / "scripts")
     shutil.copy(ROOT / "pyproject.toml", copy)

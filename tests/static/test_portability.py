@@ -78,6 +78,11 @@ def find_default_encodings(source: str) -> list[int]:
         opens_text &= not re.match(r"(os|archive|packed|tarfile|Image)\.", ast.unparse(node.func))
         named = any(word.arg == "encoding" for word in node.keywords)
         method = isinstance(node.func, ast.Attribute) and name in ("read_text", "write_text")
+        # What a program says, as text.
+        method |= any(
+            word.arg in ("text", "universal_newlines") and ast.unparse(word.value) == "True"
+            for word in node.keywords
+        )
         if (opens_text or method) and not named:
             lines.append(node.lineno)
     return lines
@@ -95,8 +100,13 @@ def test_text_has_a_named_encoding() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["open(path)", "path.open('w')", "path.read_text()", "path.write_text(text)"]
+    "line",
+    [
+        *("open(path)", "path.open('w')", "path.read_text()", "path.write_text(text)"),
+        *("subprocess.run(words, text=True)", "Popen(words, universal_newlines=True)"),
+    ],
 )
 def test_a_default_encoding_is_found(line: str) -> None:
     assert find_default_encodings(line) == [1]
     assert find_default_encodings("path.open('rb')\nopen(path, 'xb')") == []
+    assert find_default_encodings("run(words, text=True, encoding='utf-8')") == []

@@ -105,6 +105,13 @@ def test_variables_reach_one_command_alone(tmp_path: Path) -> None:
         tasks.run(sys.executable, "-c", ask)
 
 
+def test_answers_of_interpreters_may_have_any_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home folder on Windows has those of its user, and its output those of a region."""
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252:backslashreplace")
+    said = tasks.ask([sys.executable], "print('C:\\\\Jörg 工程')")
+    assert said.stdout.strip() == r"C:\Jörg 工程"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no chroot")
 def test_a_shared_folder_is_used_by_one_run_at_a_time(tmp_path: Path) -> None:
     hold = (
