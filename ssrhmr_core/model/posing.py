@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import slices
 from ..body.motion import Motion
-from ..body.skeleton import Skeleton, forward_kinematics, inherit_missing
+from ..body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing
 from ..geometry.rotations import to_quat
 from ..solver import LIMBS, Measured, solve
 from .certainty import LIVE_NOISE, expect_log_errors, settle_errors
@@ -105,6 +105,7 @@ class Poser:
         *,
         stage: Stage = "exact",
         certainty: bool = False,
+        tracker_weights: Sequence[float] = (1.0,) * len(TRACKERS),
     ) -> None:
         """Prepare a body without a past.
 
@@ -114,7 +115,9 @@ class Poser:
             proportions: Its features.
             stage: "network" leaves out the exact solve.
             certainty: Whether to predict errors too.
+            tracker_weights: How much each of the six trackers holds its joint, 0 to 1.
         """
+        self._tracker_weights = np.asarray(tracker_weights, np.float32)
         self._weights, self._body, self._proportions = weights, body, proportions
         if weights:
             self._weights, self._proportions = fold_body(weights, proportions)
@@ -227,12 +230,13 @@ class Poser:
             return None
         logs = expect_log_errors(self._weights, prediction.hidden, tracked.missing)
         errors = np.exp(logs) * np.float32(self._body.size)
-        if tracked.measured is None:
-            return errors
-        joints = forward_kinematics(
-            prediction.exact, np.zeros_like(tracked.positions[:, 0]), self._body.offsets
+        body = prediction.exact if self._is_exact else prediction.learned
+        roots = tracked.positions[:, :1]
+        joints = forward_kinematics(body, np.zeros_like(roots[:, 0]), self._body.offsets)
+        held = self._tracker_weights * (tracked.missing <= 0.0)
+        return settle_errors(
+            errors, joints, tracked.positions - roots, held, tracked.measured, tracked.noise
         )
-        return settle_errors(errors, joints, tracked.measured, tracked.missing, tracked.noise)
 
     def _to_rotations(self, body: np.ndarray) -> np.ndarray:
         """Convert matrices (F, 22, 3, 3) to quaternions; missing joints inherit from parents."""
