@@ -154,6 +154,7 @@ class Reconstructor:
             self._proportions,
             stage=self.options.stage,
             certainty=self.options.certainty,
+            tracker_weights=self.options.tracker_weights,
         )
         self._gap_filler = GapFiller(self._weights, self._body, self.options.tracker_weights)
         self._foot_stepper = FootStepper(self._body)
@@ -467,8 +468,7 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
-        measures_noise = self.options.certainty and take.extras is not None
-        noise = measure_noise(take) / self._unit if measures_noise else LIVE_NOISE
+        noise = measure_noise(take) / self._unit if self.options.certainty else LIVE_NOISE
         take, raw, context = self._clean(take)
         clock = self._fill_gaps(raw, context)
         seconds = clock.times - clock.times[0]

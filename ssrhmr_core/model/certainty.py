@@ -4,9 +4,10 @@
 A small net reads what the generator knows of a frame, and which trackers were filled in for how
 long. It was trained to predict the logarithm of the position errors of the finished poses.
 
-It knows little of optional trackers, which leave little to guess. Where there are any, a joint that
-a tracker places is as far off as the tracker's noise and as it was missed by; any other joint is as
-far off as the net expects times factors, one for each tracker, measured on training clips.
+It does not know how good the trackers of a take are: a joint that a tracker places is as far off as
+the tracker's noise and as it was missed by. Nor does it know of optional trackers, which leave
+little to guess: where there are any, any other joint is as far off as the net expects times
+factors, one for each tracker, measured on training clips.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..body.extra_trackers import EXTRA_INDEX, EXTRA_JOINTS, EXTRA_ROLES
-from ..body.skeleton import INDEX, JOINTS, TRACKERS
+from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS, TRACKERS
 from ..geometry.arrays import Array, clamp, namespace
 from ..solver import Measured
 from .layers import linear, silu
@@ -143,22 +144,43 @@ def seconds_missing(valid: np.ndarray, rate: float) -> np.ndarray:
 def settle_errors(
     errors: np.ndarray,
     joints: np.ndarray,
-    measured: Measured,
-    missing: np.ndarray,
+    trackers: np.ndarray,
+    held: np.ndarray,
+    measured: Measured | None,
     noise: float,
 ) -> np.ndarray:
-    """Return expected errors where optional trackers count.
+    """Return expected errors of joints that trackers hold, and of those near optional trackers.
 
     Args:
         errors: (F, 22) errors that the net expects, metres.
         joints: (F, 22, 3) positions of the joints of the finished poses, from the hips.
-        measured: What the optional trackers measure.
-        missing: (F, 6) seconds since each of the six was last valid.
+        trackers: (F, 6, 3) positions of the six trackers, from the hips.
+        held: (F, 6) how much each of them holds its joint, 0 to 1: 0 if it was filled in.
+        measured: What the optional trackers measure; None if there are none.
         noise: Standard deviation of the trackers' positions, metres.
     """
+    noise = max(noise, _LEAST)
+    settled, trusts, missed = errors, np.zeros_like(errors), np.zeros_like(errors)
+    if measured is not None:
+        settled = _leave_errors(errors, measured)
+        worn = np.maximum(measured.position_trust, measured.rotation_trust).max(1)
+        # Nothing is known better than trackers are; without optional ones, nothing changes.
+        settled = np.maximum(settled, worn * np.minimum(noise, errors))
+        distances = np.linalg.norm(joints[:, list(EXTRA_JOINTS)] - measured.positions, axis=-1)
+        trusts[:, list(EXTRA_JOINTS)] = placed = measured.position_trust[..., 0]
+        missed[:, list(EXTRA_JOINTS)] = np.where(placed > 0.0, distances, 0.0)
+    distances = np.linalg.norm(joints[:, list(TRACKER_JOINTS)] - trackers, axis=-1)
+    for tracker, moved in enumerate(_MOVED_BY):
+        own = held[:, [tracker]]
+        trusts[:, moved] = np.maximum(trusts[:, moved], own)
+        missed[:, moved] = np.maximum(missed[:, moved], (own > 0.0) * distances[:, [tracker]])
+    known = np.sqrt(noise * noise + missed * missed)
+    return ((1.0 - trusts) * settled + trusts * known).astype(np.float32)
+
+
+def _leave_errors(errors: np.ndarray, measured: Measured) -> np.ndarray:
+    """Return what optional trackers leave of errors (F, 22) of joints that nothing places."""
     placed, turned = (trust[..., 0] for trust in measured[2:])
-    worn = np.maximum(placed, turned).max(-1, keepdims=True)
-    # What is left of the errors of joints that nothing places.
     left = np.zeros_like(errors)
     for name, role in EXTRA_ROLES.items():
         place = placed[:, EXTRA_INDEX[role.position], None]
@@ -167,16 +189,5 @@ def settle_errors(
         )
         pose, position, rotation = _LOG_LEFT[name]
         left += place * (turn * pose + (1.0 - turn) * position) + (1.0 - place) * turn * rotation
-    settled = errors * np.exp(left)
-    # What trackers place.
-    trusts, missed = np.zeros_like(errors), np.zeros_like(errors)
-    distances = np.linalg.norm(joints[:, list(EXTRA_JOINTS)] - measured.positions, axis=-1)
-    trusts[:, list(EXTRA_JOINTS)] = placed
-    missed[:, list(EXTRA_JOINTS)] = np.where(placed > 0.0, distances, 0.0)
-    for tracker, moved in enumerate(_MOVED_BY):
-        trusts[:, moved] = np.maximum(trusts[:, moved], worn * (missing[:, [tracker]] <= 0.0))
-    known = np.sqrt(noise * noise + missed * missed)
-    settled = (1.0 - trusts) * settled + trusts * known
-    # Nothing is known better than trackers are; without optional ones, nothing changes.
-    least = worn * np.minimum(max(noise, _LEAST), errors)
-    return np.maximum(settled, least).astype(np.float32)
+    shrunk: np.ndarray = errors * np.exp(left)
+    return shrunk

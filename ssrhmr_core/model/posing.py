@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import slices
 from ..body.motion import Motion
-from ..body.skeleton import Skeleton, forward_kinematics, inherit_missing
+from ..body.skeleton import TRACKERS, Skeleton, forward_kinematics, inherit_missing
 from ..geometry.rotations import to_quat
 from ..solver import LIMBS, Measured, solve
 from .certainty import LIVE_NOISE, expect_log_errors, settle_errors
@@ -108,6 +108,7 @@ class Poser:
         *,
         stage: Stage = "exact",
         certainty: bool = False,
+        tracker_weights: Sequence[float] = (1.0,) * len(TRACKERS),
     ) -> None:
         """Prepare a body without a past.
 
@@ -117,7 +118,9 @@ class Poser:
             proportions: Its features.
             stage: "network" leaves out the exact solve.
             certainty: Whether to predict errors too.
+            tracker_weights: How much each of the six trackers holds its joint, 0 to 1.
         """
+        self._tracker_weights = np.asarray(tracker_weights, np.float32)
         self._weights, self._body, self._proportions = weights, body, proportions
         if weights:
             self._weights, self._proportions = fold_body(weights, proportions)
@@ -225,9 +228,8 @@ class Poser:
         prediction = predict(
             self._weights, inputs, tracked.positions, tracked.matrices, self._proportions
         )
-        exact = prediction.exact
-        body = exact if self._is_exact else prediction.learned
-        errors = self._expect_errors(prediction.hidden, exact, tracked)
+        body = prediction.exact if self._is_exact else prediction.learned
+        errors = self._expect_errors(prediction.hidden, body, tracked)
         return PosedFrames(self._to_rotations(body), errors)
 
     def _pose_without_network(self, tracked: TrackedFrames) -> np.ndarray:
@@ -250,18 +252,19 @@ class Poser:
 
         Args:
             hidden: (F, 384) what the generator knows of the frames.
-            body: (F, 22, 3, 3) rotations after the exact solve.
+            body: (F, 22, 3, 3) rotations of the finished poses.
             tracked: The trackers.
         """
         if not self._certainty:
             return None
         logs = expect_log_errors(self._weights, hidden, tracked.missing)
         errors = np.exp(logs) * np.float32(self._body.size)
-        if tracked.measured is None:
-            return errors
-        root = np.zeros_like(tracked.positions[:, 0])
-        joints = forward_kinematics(body, root, self._body.offsets)
-        return settle_errors(errors, joints, tracked.measured, tracked.missing, tracked.noise)
+        roots = tracked.positions[:, :1]
+        joints = forward_kinematics(body, np.zeros_like(roots[:, 0]), self._body.offsets)
+        held = self._tracker_weights * (tracked.missing <= 0.0)
+        return settle_errors(
+            errors, joints, tracked.positions - roots, held, tracked.measured, tracked.noise
+        )
 
     def _to_rotations(self, body: np.ndarray) -> np.ndarray:
         """Convert matrices (F, 22, 3, 3) to quaternions; missing joints inherit from parents."""

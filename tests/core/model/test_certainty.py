@@ -13,6 +13,7 @@ from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS
 from ssrhmr_core.model.certainty import (
     _LOG_LEFT,
     HIDDEN,
+    LIVE_NOISE,
     expect_log_errors,
     seconds_missing,
     settle_errors,
@@ -86,7 +87,11 @@ def test_frames_expect_what_whole_takes_expect(motion: Motion) -> None:
     for frame in range(40):
         body.frame(take.positions[frame], take.rotations[frame])
     assert whole is not None and body.expected_errors is not None
-    np.testing.assert_allclose(body.expected_errors, whole[39], rtol=0.02)
+    free = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("elbow", "knee")]
+    np.testing.assert_allclose(body.expected_errors[free], whole[39, free], rtol=0.02)
+    # How good trackers are is measured in whole takes only.
+    assert whole[39, INDEX["head"]] < 2e-4
+    assert body.expected_errors[INDEX["head"]] == pytest.approx(LIVE_NOISE, rel=0.02)
 
 
 def test_nothing_is_expected_unless_asked(motion: Motion) -> None:
@@ -141,20 +146,67 @@ def test_a_tracker_that_cannot_be_met_is_not_certain(motion: Motion) -> None:
     assert expect(motion, take)[INDEX["left_elbow"]] > 10.0
 
 
+def test_what_the_six_hold_is_as_certain_as_they_are(motion: Motion) -> None:
+    """The net would expect some millimetres of joints that ideal trackers meet exactly."""
+    held = [INDEX[name] for name in ("hips", "left_hip", "head", "left_wrist", "right_toe")]
+    take = Take.from_motion(motion)
+    ideal = expect(motion, take)
+    assert ideal[held].max() < 0.2 and ideal[INDEX["left_elbow"]] > 1.0
+    noise = np.random.default_rng(4).standard_normal(take.positions.shape)
+    take.positions[:] += (0.005 * noise).astype(np.float32)
+    noisy = expect(motion, take)
+    assert (noisy[held] > 3.0).all() and (noisy[held] < 8.0).all()
+
+
+def test_a_tracker_out_of_reach_is_not_certain(motion: Motion) -> None:
+    take = Take.from_motion(motion)
+    hand = TRACKERS.index("left_hand")
+    take.positions[:, hand, 0] += 0.6
+    body = Reconstructor(motion.skeleton, ReconstructionOptions(certainty=True))
+    result = body.clip(take)
+    true = np.linalg.norm(
+        result.positions()[:, INDEX["left_wrist"]] - take.positions[:, hand], axis=1
+    )
+    assert body.expected_errors is not None and true.min() > 0.1
+    np.testing.assert_allclose(body.expected_errors[:, INDEX["left_wrist"]], true, rtol=0.01)
+
+
+def test_a_tracker_that_counts_half_is_half_as_certain(motion: Motion) -> None:
+    """And one that does not count at all is not certain."""
+    take, wrist = Take.from_motion(motion), INDEX["left_wrist"]
+
+    def expected(weight: float) -> float:
+        weights = tuple(weight if role == "left_hand" else 1.0 for role in TRACKERS)
+        options = ReconstructionOptions(certainty=True, tracker_weights=weights)
+        body = Reconstructor(motion.skeleton, options)
+        body.clip(take)
+        assert body.expected_errors is not None
+        return float(body.expected_errors[:, wrist].mean())
+
+    assert expected(1.0) < expected(0.5) < expected(0.0)
+
+
 def test_trackers_that_do_not_count_change_nothing() -> None:
     """A weight that fades has no jump at its end."""
     random = np.random.default_rng(4)
     errors = random.uniform(0.001, 0.02, (5, 22)).astype(np.float32)
-    joints = random.standard_normal((5, 22, 3)).astype(np.float32)
+    joints, trackers, places = (
+        random.standard_normal((5, count, 3)).astype(np.float32)
+        for count in (22, 6, len(EXTRA_JOINTS))
+    )
     nothing = np.zeros((5, len(EXTRA_JOINTS), 1), np.float32)
-    places = random.standard_normal((5, len(EXTRA_JOINTS), 3)).astype(np.float32)
     turns = np.tile(np.eye(3, dtype=np.float32), (5, len(EXTRA_JOINTS), 1, 1))
-    missing = np.zeros((5, 6), np.float32)
-    without = settle_errors(errors, joints, Measured(places, turns, nothing, nothing), missing, 0.0)
-    np.testing.assert_array_equal(without, errors)
+    held = np.zeros((5, 6), np.float32)
+    no_trust = Measured(places, turns, nothing, nothing)
+    for measured in (None, no_trust):
+        without = settle_errors(errors, joints, trackers, held, measured, 0.0)
+        np.testing.assert_array_equal(without, errors)
     barely = Measured(places, turns, nothing + 1e-4, nothing + 1e-4)
     np.testing.assert_allclose(
-        settle_errors(errors, joints, barely, missing, 0.002), errors, rtol=0.01, atol=1e-3
+        settle_errors(errors, joints, trackers, held + 1e-4, barely, 0.002),
+        errors,
+        rtol=0.01,
+        atol=1e-3,
     )
 
 
