@@ -37,7 +37,7 @@ from .tracking.foot_planting import (
     plant_feet,
 )
 from .tracking.gap_filling import ANCHORS, GapFiller
-from .tracking.limb_contacts import rest_limbs
+from .tracking.limb_contacts import lift_limbs
 from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
 from .tracking.part_readings import guess_rotations
@@ -505,16 +505,8 @@ class Reconstructor:
         if contacts:
             release = self.options.contact_options.release
             keep_toes_flat(rotations, contacts, self.options.planting, release)
-            if self.options.contact_options.whole_body:
-                rest_limbs(
-                    rotations,
-                    clock,
-                    contacts,
-                    self._body,
-                    self.options.contact_options,
-                    self.options.planting,
-                    free,
-                )
+        if self._lifts_limbs:
+            lift_limbs(rotations, clock, self._body, free)
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
         self.expected_errors = (
@@ -523,6 +515,13 @@ class Reconstructor:
         result = self._resample(motion, _transfer_changes(take, raw, clock, times))
         motion = self._to_skeleton(result.times, result.rotations, result.root)
         return motion, None if contacts is None else ranges_of(contacts, seconds)
+
+    @property
+    def _lifts_limbs(self) -> bool:
+        """Whether knees and elbows are kept above the floor, which only a whole take shows."""
+        options = self.options
+        learned = options.preset == "ssrhmr" and options.stage == "exact"
+        return learned and options.contact_options.above_floor and not options.causal
 
     def _to_skeleton(self, times: np.ndarray, rotations: np.ndarray, root: np.ndarray) -> Motion:
         """Return a motion of the body, which has a human's size, as one of the skeleton."""
