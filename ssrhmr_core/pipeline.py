@@ -92,10 +92,11 @@ class Reconstructor:
     Use :meth:`clip` (or :meth:`steps`) for a whole take, or :meth:`frame` for one frame of the
     model's 60 Hz clock at a time. The same model computes both. They differ in what only a whole
     take allows: ``clip`` knows the performer from all of the take, looks ahead to smooth trackers
-    without lag and to leave out glitches from where they begin, plants feet, and resamples any
-    rate. ``frame`` never looks ahead: it knows the performer from the frames so far, smooths with
-    lag if asked to, notices a glitch only when it becomes implausible, and plants nothing. From
-    clean trackers, ``clip`` with the option ``causal`` gives the same poses as ``frame``.
+    without lag and to leave out glitches from where they begin, plants feet, keeps knees and elbows
+    above the floor, and resamples any rate. ``frame`` never looks ahead: it knows the performer
+    from the frames so far, smooths with lag if asked to, notices a glitch only when it becomes
+    implausible, and plants and lifts nothing. From clean trackers, ``clip`` with the option
+    ``causal`` gives the same poses as ``frame``.
     """
 
     def __init__(
@@ -429,7 +430,8 @@ class Reconstructor:
         """Reconstruct a whole take in slices.
 
         Unlike :meth:`frame` this looks ahead: noise is removed without lag, glitches are left out
-        from where they begin, and feet are planted if the options say so.
+        from where they begin, knees and elbows are kept above the floor, and feet are planted if
+        the options say so.
 
         Args:
             take: Calibrated trackers at any rate.
