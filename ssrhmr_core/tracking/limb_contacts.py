@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from pymotion.rotations import quat_np as quat
 
-from ..body.interpolation import find_runs
+from ..body.interpolation import find_runs, slices
 from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, Skeleton, forward_kinematics
 from ..geometry.rotations import from_quat, to_quat
 from ..solver import LIMBS, solver_skeleton
@@ -92,11 +92,9 @@ def lift_limbs(
     """
     adult = skeleton.size / ADULT_SIZE
     floor = _find_floor(clock, skeleton)
-    joints = forward_kinematics(from_quat(rotations), clock.positions[:, 0], skeleton.offsets)
+    limbs = _place_limbs(rotations, clock.positions[:, 0], skeleton)
     for number, limb in enumerate(LIMBS):
-        start, middle, end = (
-            joints[:, joint].astype(np.float64) for joint in (limb.upper, limb.lower, limb.end)
-        )
+        start, middle, end = limbs[:, number].astype(np.float64).swapaxes(0, 1)
         along = end - start
         along /= np.linalg.norm(along, axis=-1, keepdims=True)
         circles = _draw_circles(
@@ -113,6 +111,23 @@ def lift_limbs(
             turned = quat.mul(change, rotations[rows, joint].astype(np.float64))
             rotations[rows, joint] = turned
         _roll_in_range(rotations, rows, number, skeleton)
+
+
+def _place_limbs(rotations: np.ndarray, roots: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Return the positions (F, 4, 3, 3) of the first, middle and end joints of all limbs.
+
+    Args:
+        rotations: (F, 22, 4) global rotations.
+        roots: (F, 3) positions of the hips.
+        skeleton: The skeleton of the body.
+    """
+    joints = np.array([(limb.upper, limb.lower, limb.end) for limb in LIMBS])
+    placed = np.empty((len(rotations), *joints.shape, 3), np.float32)
+    # Matrices of all joints of an hour would take more memory than the rest of a bake.
+    for part in slices(len(rotations)):
+        whole = forward_kinematics(from_quat(rotations[part]), roots[part], skeleton.offsets)
+        placed[part] = whole[:, joints]
+    return placed
 
 
 def _find_floor(clock: Take, skeleton: Skeleton) -> float:
