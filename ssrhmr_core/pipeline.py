@@ -37,7 +37,7 @@ from .tracking.foot_planting import (
     plant_feet,
 )
 from .tracking.gap_filling import ANCHORS, GapFiller
-from .tracking.limb_contacts import rest_limbs
+from .tracking.limb_contacts import lift_limbs
 from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
 from .tracking.part_readings import guess_rotations
@@ -92,10 +92,11 @@ class Reconstructor:
     Use :meth:`clip` (or :meth:`steps`) for a whole take, or :meth:`frame` for one frame of the
     model's 60 Hz clock at a time. The same model computes both. They differ in what only a whole
     take allows: ``clip`` knows the performer from all of the take, looks ahead to smooth trackers
-    without lag and to leave out glitches from where they begin, plants feet, and resamples any
-    rate. ``frame`` never looks ahead: it knows the performer from the frames so far, smooths with
-    lag if asked to, notices a glitch only when it becomes implausible, and plants nothing. From
-    clean trackers, ``clip`` with the option ``causal`` gives the same poses as ``frame``.
+    without lag and to leave out glitches from where they begin, plants feet, keeps knees and elbows
+    above the floor, and resamples any rate. ``frame`` never looks ahead: it knows the performer
+    from the frames so far, smooths with lag if asked to, notices a glitch only when it becomes
+    implausible, and plants and lifts nothing. From clean trackers, ``clip`` with the option
+    ``causal`` gives the same poses as ``frame``.
     """
 
     def __init__(
@@ -430,7 +431,8 @@ class Reconstructor:
         """Reconstruct a whole take in slices.
 
         Unlike :meth:`frame` this looks ahead: noise is removed without lag, glitches are left out
-        from where they begin, and feet are planted if the options say so.
+        from where they begin, knees and elbows are kept above the floor, and feet are planted if
+        the options say so.
 
         Args:
             take: Calibrated trackers at any rate.
@@ -505,16 +507,8 @@ class Reconstructor:
         if contacts:
             release = self.options.contact_options.release
             keep_toes_flat(rotations, contacts, self.options.planting, release)
-            if self.options.contact_options.whole_body:
-                rest_limbs(
-                    rotations,
-                    clock,
-                    contacts,
-                    self._body,
-                    self.options.contact_options,
-                    self.options.planting,
-                    free,
-                )
+        if self._lifts_limbs:
+            lift_limbs(rotations, clock, self._body, free)
         motion = Motion(self._body, clock.times, rotations, clock.positions[:, 0].copy())
         times = take.times if times is None else np.asarray(times)
         self.expected_errors = (
@@ -523,6 +517,13 @@ class Reconstructor:
         result = self._resample(motion, _transfer_changes(take, raw, clock, times))
         motion = self._to_skeleton(result.times, result.rotations, result.root)
         return motion, None if contacts is None else ranges_of(contacts, seconds)
+
+    @property
+    def _lifts_limbs(self) -> bool:
+        """Whether knees and elbows are kept above the floor, which only a whole take shows."""
+        options = self.options
+        learned = options.preset == "ssrhmr" and options.stage == "exact"
+        return learned and options.contact_options.above_floor and not options.causal
 
     def _to_skeleton(self, times: np.ndarray, rotations: np.ndarray, root: np.ndarray) -> Motion:
         """Return a motion of the body, which has a human's size, as one of the skeleton."""

@@ -117,7 +117,7 @@ class SSRHMR_PT_contacts(BakeSubPanel, bpy.types.Panel):
         layout.prop(setup, "planting", slider=True)
         layout.prop(contacts, "release")
         column = layout.column(align=True)
-        for name in ("sensitivity", "gap", "whole_body"):
+        for name in ("sensitivity", "gap", "whole_body", "above_floor"):
             column.prop(contacts, name)
         layout.prop(contacts, "source")
         layout.operator("ssrhmr.find_contacts")

@@ -28,6 +28,7 @@ def read_contact_options(contacts: SSRHMR_Contacts) -> ContactOptions:
         largest_gap=contacts.gap,
         release=contacts.release,
         whole_body=contacts.whole_body,
+        above_floor=contacts.above_floor,
     )
 
 

@@ -22,7 +22,7 @@ _CLEANUP = (
     *("smoothing", "cutoff", "planting", "between_frames"),
     *("contacts", "keyframes", "root_motion"),
 )
-_CONTACTS = ("sensitivity", "gap", "release", "whole_body")
+_CONTACTS = ("sensitivity", "gap", "release", "whole_body", "above_floor")
 """How contacts are found; where they are belongs to one take."""
 _WEARING = ("weight", "measures")
 _WEARING_EXTRA = ("weight", "segment", "measures")

@@ -75,6 +75,12 @@ class SSRHMR_Contacts(bpy.types.PropertyGroup):
         description="Also find hands and hips that rest near the height of the standing feet, and"
         " plant them",
     )
+    above_floor: bpy.props.BoolProperty(
+        name="Above Floor",
+        description="Turn arms and legs about their ends where elbows and knees would sink below"
+        " the lowest place of feet, hands, hips and head in the take",
+        default=True,
+    )
 
 
 CLASSES = (SSRHMR_Contact, SSRHMR_Contacts)

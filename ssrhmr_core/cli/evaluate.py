@@ -84,6 +84,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--planting", type=float, default=0.0, metavar="0..1", help="hold standing feet"
     )
     parser.add_argument(
+        "--below-floor",
+        action="store_true",
+        help="leave knees and elbows that sink into the floor where they are",
+    )
+    parser.add_argument(
         "--worn",
         choices=("pose", "movement", "take"),
         help="also score trackers that drawn performers wear as people do, calibrated from the"
@@ -144,7 +149,14 @@ def run(chosen: argparse.Namespace) -> int:
     )
     figures = evaluate(
         find_motions(chosen.paths),
-        ScoredModel(chosen.preset, chosen.stage, chosen.weights, chosen.planting, chosen.causal),
+        ScoredModel(
+            chosen.preset,
+            chosen.stage,
+            chosen.weights,
+            chosen.planting,
+            chosen.causal,
+            above_floor=not chosen.below_floor,
+        ),
         disturbance,
         chosen.bodies,
         progress=lambda done, total: bar.show(done / total),
@@ -197,6 +209,15 @@ def _print_low_kinds(figures: dict[str, Any]) -> None:
             for name, kind in figures["low_kinds"].items()
         )
         print(f"MPJPE mm of low poses: {', '.join(kinds)}.")
+    resting = (
+        f"{name.replace('_', ' ')} {_shown(joint['sunk_p99_mm'])}"
+        f" ({_shown(joint['sunk_over_20_percent'])} % over 20), floating"
+        f" {_shown(joint['floating_p99_mm'])}"
+        for name, joint in figures["resting"].items()
+        if name.endswith(("knee", "elbow"))
+    )
+    if figures["resting"]:
+        print(f"Lower than the true ones that rest, 99th percentile, mm: {', '.join(resting)}.")
 
 
 def _print_table(figures: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from ..body.skeleton import INDEX, JOINTS, MIRROR, TRACKERS, Skeleton
 from ..formats import load_motion
 from ..pipeline import Preset, ReconstructionOptions, Reconstructor, Stage
 from ..tracking.extras.readings import ExtraReadings
+from ..tracking.foot_planting import ContactOptions
 from ..tracking.subsets import mask_of
 from ..tracking.take import Take
 from .metrics import (
@@ -55,6 +56,7 @@ class ScoredModel:
         weights: A weights file instead of the one that comes with the package.
         planting: How firmly standing feet are held, 0 to 1.
         causal: Let the network know of the performer only what earlier frames show, as live.
+        above_floor: Keep knees and elbows above the floor, unless it is causal.
     """
 
     preset: Preset | Literal["paper"] = "ssrhmr"
@@ -62,6 +64,7 @@ class ScoredModel:
     weights: Path | None = None
     planting: float = 0.0
     causal: bool = False
+    above_floor: bool = True
 
     def reconstructor(
         self, skeleton: Skeleton, *, certainty: bool = False
@@ -81,6 +84,7 @@ class ScoredModel:
                 self.preset,
                 self.stage,
                 planting=self.planting,
+                contact_options=ContactOptions(above_floor=self.above_floor),
                 causal=self.causal,
                 certainty=certainty,
             )

@@ -55,12 +55,15 @@ class ContactOptions:
         largest_gap: Seconds; contacts of one part that are no farther apart become one.
         release: Seconds in which a planted part comes to rest and comes loose again.
         whole_body: Whether hands and hips are detected too.
+        above_floor: Whether knees and elbows of whole takes are kept above the floor, planted or
+            not.
     """
 
     sensitivity: float = 1.0
     largest_gap: float = 0.0
     release: float = _EDGE / MODEL_RATE
     whole_body: bool = False
+    above_floor: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +118,7 @@ def detect_contacts(
 
 def _detect_feet(take: Take, skeleton: Skeleton, options: ContactOptions) -> Contacts:
     feet = [
-        _foot_positions(take, foot, skeleton.offsets[toe])
+        foot_positions(take, foot, skeleton.offsets[toe])
         for foot, toe in zip(FOOT_TRACKERS, TOES, strict=True)
     ]
     return detect_foot_contacts(feet, skeleton.size, options)
@@ -167,7 +170,7 @@ def find_contact_floor(take: Take, contacts: Contacts, skeleton: Skeleton) -> fl
     """Return the height of the balls of standing feet, or of the lowest one if none stands."""
     heights = np.stack(
         [
-            _foot_positions(take, foot, skeleton.offsets[toe])[1][:, 1]
+            foot_positions(take, foot, skeleton.offsets[toe])[1][:, 1]
             for foot, toe in zip(FOOT_TRACKERS, TOES, strict=True)
         ],
         -1,
@@ -209,7 +212,7 @@ def plant_feet(
     positions, rotations = take.positions.copy(), take.rotations.copy()
     for side, (foot, toe) in enumerate(zip(FOOT_TRACKERS, TOES, strict=True)):
         offset = skeleton.offsets[toe]
-        measured, balls = _foot_positions(take, foot, offset)
+        measured, balls = foot_positions(take, foot, offset)
         quats = quat.unroll(take.rotations[:, foot].astype(np.float64), 0)
         planted = quats + strength * (hold(quats, contacts.flat[:, side]) - quats)
         planted = quat.normalize(planted)
@@ -285,7 +288,7 @@ def estimate_floor(heights: np.ndarray, contact: np.ndarray) -> np.ndarray:
     return floor
 
 
-def _foot_positions(take: Take, foot: int, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def foot_positions(take: Take, foot: int, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions (F, 3) of the ankle and the ball of a foot."""
     ankles = take.positions[:, foot].astype(np.float64)
     quats = take.rotations[:, foot].astype(np.float64)

@@ -91,7 +91,8 @@ def test_settings_reach_the_core(performance: Motion) -> None:
     assert usual == ContactOptions(release=usual.release) and abs(usual.release - 0.13) < 1e-6
     contacts.sensitivity, contacts.gap, contacts.release = 2.0, 0.25, 0.5
     contacts.whole_body = True
-    assert read_contact_options(contacts) == ContactOptions(2.0, 0.25, 0.5, True)
+    contacts.above_floor = False
+    assert read_contact_options(contacts) == ContactOptions(2.0, 0.25, 0.5, True, False)
 
 
 def test_contacts_of_an_animated_character_are_those_of_its_trackers(performance: Motion) -> None:
