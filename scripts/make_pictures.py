@@ -39,6 +39,7 @@ _BORDER = 4.0
 _LEAST = 300.0
 """Least height of a picture, so that the character fits in."""
 _PULLS = 5
+_SIDES = ("left", "right")
 _COLOURS = "128"
 _BESIDE = (0.42, 0.0, -0.55)
 """Metres from the hips to the middle of the view, which is behind the sidebar."""
@@ -158,6 +159,26 @@ def shoot_live(window: Window) -> None:
         performer.terminate()
 
 
+def shoot_points(window: Window) -> None:
+    """Take the picture of eleven trackers, with the skeleton coloured by certainty."""
+    names = (*TRACKERS, *(f"{side}_{part}" for part in ("elbow", "knee") for side in _SIDES))
+    window.order("panels", panels=_LIVE[:2])
+    window.order("protocol", protocol="JSON", worn={role: role for role in (*names, "chest")})
+    window.order("set", values={"countdown": 2.0, "port": PORTS["json"], "certainty": True})
+    window.order("set", of="ssrhmr", values={"reference": "T_POSE", "message": ""})
+    window.order("look", follow=_BESIDE)
+    send = [sys.executable, "-m", "ssrhmr_core", "send", str(_TAKE), "--protocol", "json"]
+    window.order("operator", name="live_start")
+    more = ["--extra", "elbows,knees,chest", "--stand", str(_STANDS), "--loop"]
+    with subprocess.Popen([*send, *more], cwd=ROOT) as performer:
+        window.until(lambda seen: seen["status"]["rate"] > 50.0, "trackers")
+        window.order("operator", name="live_calibrate")
+        window.until(lambda seen: seen["status"]["frames"] > 0, "poses")
+        shoot(window, "points")
+        window.order("operator", name="live_stop")
+        performer.terminate()
+
+
 def take_seconds() -> float:
     """Return how long the performer moves."""
     return float(load_motion(_TAKE).times[-1])
@@ -168,17 +189,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=("bake", "live"), help="take only these pictures")
+    parts = {"bake": shoot_bake, "live": shoot_live, "points": shoot_points}
+    parser.add_argument("--only", choices=parts, help="take only these pictures")
     only = parser.parse_args().only
     with opened({}) as window:
         # Close the splash screen.
         window.key("Escape", 100, 600)
         widen_sidebar(window)
         window.order("operator", name="load_example", how="EXEC_DEFAULT")
-        if only != "live":
-            shoot_bake(window)
-        if only != "bake":
-            shoot_live(window)
+        for part, shoot_part in parts.items():
+            if only in (None, part):
+                shoot_part(window)
 
 
 if __name__ == "__main__":

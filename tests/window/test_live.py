@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core import TRACKERS, Motion, Reconstructor, Take
+from ssrhmr_core.body.skeleton import JOINTS
 from ssrhmr_core.formats.trackers_csv import load_trackers, save_trackers
 from ssrhmr_core.pipeline import ReconstructionOptions
 from ssrhmr_core.streaming import ProtocolName
@@ -21,6 +22,12 @@ from ssrhmr_core.streaming.sender import device_names
 from tests.window.conftest import FOLDER, LEFT, ROOT, Window, assert_free, escape
 
 TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+_POSES = 4
+"""Fewest poses that a comparison needs."""
+_PERFORMANCES = 10
+"""How often the performer acts at most until so many were shown."""
+_TAKEN_OVER = 2.0
+"""Seconds of silence after which a receiver listens to another sender."""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +79,39 @@ def click_start(window: Window) -> None:
     raise AssertionError("the mouse did not find Start Live")
 
 
+def missed(samples: list[tuple[float, list[list[float]]]], performance: Motion) -> np.ndarray:
+    """How far joints (P, 22) of the shown poses are from the performance, in metres.
+
+    The session's clock has a zero of its own: it is where everything fits best at once.
+    """
+    if not samples:
+        return np.zeros((0, len(JOINTS)))
+    times = np.array([time for time, _ in samples])
+    places = np.array([heads for _, heads in samples])
+    fresh = np.concatenate([[True], np.diff(times) > 0.0])
+    times, places = times[fresh], places[fresh]
+    least = min(3, len(times))
+
+    def off(zero: float, clock: np.ndarray, paths: np.ndarray) -> np.ndarray:
+        inside = (times - zero > 0.2) & (times - zero < performance.times[-1] - 0.1)
+        if inside.sum() < least:
+            return np.full((1, len(paths)), np.inf)
+        then = times[inside] - zero
+        wanted = [[np.interp(then, clock, path) for path in joint] for joint in paths]
+        away: np.ndarray = np.linalg.norm(
+            places[inside].transpose(1, 2, 0) - np.array(wanted), axis=1
+        ).T
+        return away
+
+    whole = reconstructed(performance, 0.0)
+    zeros = np.arange(times[-1] - performance.times[-1] - 0.2, times[0] + 0.2, 0.02)
+    best = min(zeros, key=lambda zero: off(zero, *whole).mean())
+    for step in (4e-3, 1e-3, 2e-4, 4e-5):
+        best = min(best + step * np.arange(-6, 7), key=lambda zero: off(zero, *whole).mean())
+    # Compared at the very times of the poses: paths are no straight lines between two frames.
+    return off(best, *reconstructed(performance, (times[0] - best) % (1.0 / 60.0)))
+
+
 @pytest.mark.parametrize(
     ("protocol", "setting", "more"),
     [
@@ -94,43 +134,30 @@ def test_the_character_follows(
     worn = {name: role for role, name in device_names(protocol).items()}
     window.order("protocol", protocol=setting, worn=worn)
     click_start(window)
-    begin = time.monotonic()
-    send(take_file, protocol, window.port, *more)
-    assert time.monotonic() - begin > 0.9 * performance.times[-1]
-    window.picture(f"live {protocol}")
-    status = window.seen()["status"]
-    window.order("samples")
-    samples = json.loads((FOLDER / "samples.json").read_text())
+    away, known = np.zeros((0, len(JOINTS))), -np.inf
+    for number in range(_PERFORMANCES):
+        time.sleep(_TAKEN_OVER if number else 0.0)
+        begin = time.monotonic()
+        send(take_file, protocol, window.port, *more)
+        assert time.monotonic() - begin > 0.9 * performance.times[-1]
+        window.picture(f"live {protocol}")
+        status = window.seen()["status"]
+        window.order("samples")
+        samples = json.loads((FOLDER / "samples.json").read_text())
+        fresh = [sample for sample in samples if sample[0] > known]
+        known = samples[-1][0] if samples else known
+        away = np.concatenate([away, 1000.0 * missed(fresh, performance)])
+        # A software renderer draws about once a second, and less often on a busy machine; every
+        # draw shows the newest pose.
+        if len(away) >= _POSES:
+            break
     escape(window)
-
-    times = np.array([time for time, _ in samples])
-    places = np.array([heads for _, heads in samples])
-    fresh = np.concatenate([[True], np.diff(times) > 0.0])
-    times, places = times[fresh], places[fresh]
-    # A software renderer draws about once a second; every draw shows the newest pose.
-    assert len(times) >= 4
-    # The session's clock has a zero of its own: find it, then everything must fit at once.
-    whole = reconstructed(performance, 0.0)
-
-    def missed(zero: float, clock: np.ndarray, paths: np.ndarray) -> np.ndarray:
-        inside = (times - zero > 0.2) & (times - zero < performance.times[-1] - 0.1)
-        if inside.sum() < 3:
-            return np.full(1, np.inf)
-        then = times[inside] - zero
-        wanted = [[np.interp(then, clock, path) for path in joint] for joint in paths]
-        return np.linalg.norm(places[inside].transpose(1, 2, 0) - np.array(wanted), axis=1)
-
-    zeros = np.arange(times[-1] - performance.times[-1] - 0.2, times[0] + 0.2, 0.02)
-    best = min(zeros, key=lambda zero: missed(zero, *whole).mean())
-    for step in (4e-3, 1e-3, 2e-4, 4e-5):
-        best = min(best + step * np.arange(-6, 7), key=lambda zero: missed(zero, *whole).mean())
-    # Compared at the very times of the poses: paths are no straight lines between two frames.
-    away = 1000.0 * missed(best, *reconstructed(performance, (times[0] - best) % (1.0 / 60.0)))
     print(
-        f"{protocol} {''.join(more)}: {len(times)} poses, joints off by {away.mean():.2f} mm on"
+        f"{protocol} {''.join(more)}: {len(away)} poses, joints off by {away.mean():.2f} mm on"
         f" average, {np.percentile(away, 95):.2f} mm at the 95th percentile, {away.max():.2f} mm"
         f" at most; {status}"
     )
+    assert len(away) >= _POSES
     assert status["frames_lost"] == 0
     # A clock that was told wrong by 0.3 ms moves a fast hand by as much. One pose of thirty may be
     # that of a packet which a busy machine held up, but not by a frame.

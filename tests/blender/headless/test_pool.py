@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import bpy
 import pytest
@@ -51,18 +51,30 @@ def results(files: Path) -> set[str]:
 
 
 def test_a_crash_costs_only_itself_and_a_stopped_run_goes_on_later(
-    files: Path, capfd: pytest.CaptureFixture[str]
+    files: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One take is baked, one crashes, one never ends: a polite kill ends it with the command."""
     takes = files / "takes"
     (takes / "crash.bvh").write_text("", encoding="utf-8")
     shutil.copy(takes / "läuft.bvh", takes / "endless.bvh")
 
+    told = threading.Event()
+
+    def run_pool(*arguments: Any) -> None:
+        *others, report = arguments
+
+        def tell(task: BakeTask, is_done: bool, said: str) -> None:
+            report(task, is_done, said)
+            if task.take.stem == "läuft":
+                told.set()
+
+        pool.run_pool(*others, tell)
+
     def stop() -> None:
-        while "läuft.json" not in results(files):
-            time.sleep(0.1)
-        time.sleep(1.0)
+        assert told.wait(3600.0)
         os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(command, "run_pool", run_pool)
 
     before = signal.getsignal(signal.SIGTERM)
     threading.Thread(target=stop, daemon=True).start()
