@@ -6,6 +6,9 @@ sink into the floor. Here each foot stands where it is until the model wants it 
 points elsewhere, or until the leg cannot reach it any more. Then it steps along a smooth arc to
 where it will be wanted, one foot at a time unless the body runs or jumps. The floor is at height
 zero. A whole take is looked at ahead; live, the way of each foot is extrapolated.
+
+The model's feet glide, but the one that swings glides faster: it steps while it does, and stands
+while the other one does.
 """
 
 from __future__ import annotations
@@ -35,13 +38,26 @@ _AHEAD = 60
 """Frames that are looked at ahead."""
 _LEAD = 6
 """A step begins so long before its foot is wanted elsewhere."""
-_OFF, _FAR_OFF = 0.23, 0.45
-"""A foot steps that is so far from where it is wanted; far off, it does whatever the other does."""
+_OFF, _GLIDING_OFF, _FAR_OFF = 0.32, 0.23, 0.45
+"""A foot steps that is so far from where it is wanted, or so far while the model lets both feet
+glide; far off, it does whatever the other does."""
+_SWINGING_OFF, _SHORTEST_WAY = 0.12, 0.25
+"""The same while the model swings it, and the least way to where it is wanted after the swing."""
+_SWING_RATIO, _SWING_SPEED = 1.2, 0.4
+"""The model swings a foot that is so many times as fast as the other one, and at least so fast in
+metres per second."""
+_GLIDING_RATIO, _GLIDING_SPEED = 1.1, 0.25
+"""It lets both glide if neither is so many times as fast as the other one, and both are so fast."""
+_SMOOTH = 4
+"""Frames before and after a frame over which that speed is measured."""
+_INTO_LULL = 4
+"""Frames after the end of a swing at which the model's foot is where it stands."""
 _TURNED = math.radians(35.0)
 _LIFTED = 0.12
 """Height over a standing ankle from which on a foot is in the air."""
-_SHORTEST_STEP, _STEP, _FAST_STEP, _LONGEST_STEP = 16, 18, 14, 42
-"""Frames of a step: at least, where nothing shows its end, after running, and at most."""
+_SHORTEST_SWING, _SHORTEST_STEP, _STEP, _FAST_STEP, _LONGEST_STEP = 13, 16, 18, 14, 42
+"""Frames of a step: at least where the model swings the foot, at least elsewhere, where nothing
+shows its end, after running, and at most."""
 _RUNNING = 1.8
 """Metres per second from which on a body runs."""
 _LANDED_SPEED, _LANDED = 0.5, 8
@@ -88,6 +104,7 @@ class _Wanted(NamedTuple):
         front: (A,) headings of the pelvis.
         slow: (A, 2) bool, whether a foot stays in place from a frame on.
         in_air: (A, 2) bool, whether it is above the floor and moves there.
+        speeds: (A, 2) smooth speeds of the ankles along the floor, metres per second.
         is_guess: Whether the frames to come are extrapolated.
     """
 
@@ -98,6 +115,7 @@ class _Wanted(NamedTuple):
     front: np.ndarray
     slow: np.ndarray
     in_air: np.ndarray
+    speeds: np.ndarray
     is_guess: bool = False
 
     def part(self, begin: int, end: int) -> _Wanted:
@@ -110,6 +128,7 @@ class _Wanted(NamedTuple):
             self.front[begin:end],
             self.slow[begin:end],
             self.in_air[begin:end],
+            self.speeds[begin:end],
         )
 
 
@@ -197,6 +216,7 @@ class FootStepper:
             np.arctan2(fronts[..., 0], fronts[..., 2]),
             unknown,
             unknown,
+            np.zeros(unknown.shape),
         )
 
     def _judge(self, wanted: _Wanted) -> _Wanted:
@@ -205,13 +225,19 @@ class FootStepper:
         ways = np.linalg.norm(wanted.ankles[ends] - wanted.ankles, axis=-1)
         slow = ways < _LANDED_SPEED * self._adult * _LANDED / MODEL_RATE
         high = wanted.ankles[..., 1] > self._legs[0].height + _LIFTED * self._adult
-        return wanted._replace(slow=slow, in_air=high & ~slow)
+        begins = np.maximum(np.arange(len(wanted.ankles)) - _SMOOTH, 0)
+        ends = np.minimum(np.arange(len(wanted.ankles)) + _SMOOTH, len(wanted.ankles) - 1)
+        steps = np.linalg.norm((wanted.ankles[ends] - wanted.ankles[begins])[..., [0, 2]], axis=-1)
+        speeds = steps * MODEL_RATE / (ends - begins)[:, None]
+        return wanted._replace(slow=slow, in_air=high & ~slow, speeds=speeds)
 
     def _extrapolate(self) -> _Wanted:
         """Return the last frame and where it leads."""
         now, before = self._recent[0], self._recent[-1]
-        frames = _DAMPED_FRAMES / max(len(self._recent) - 1, 1)
-        return self._judge(
+        known = max(len(self._recent) - 1, 1)
+        frames = _DAMPED_FRAMES / known
+        steps = np.linalg.norm((now.ankles - before.ankles)[..., [0, 2]], axis=-1)
+        wanted = self._judge(
             _Wanted(
                 now.ankles + frames * (now.ankles - before.ankles),
                 np.broadcast_to(now.rotations, (_AHEAD, 2, 3, 3)),
@@ -220,9 +246,11 @@ class FootStepper:
                 np.broadcast_to(now.front, (_AHEAD,)),
                 now.slow,
                 now.in_air,
+                now.speeds,
                 is_guess=True,
             )
         )
+        return wanted._replace(speeds=np.broadcast_to(steps * MODEL_RATE / known, (_AHEAD, 2)))
 
     def _step(self, wanted: _Wanted, is_tracked: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return position (3,) and rotation (3, 3) of both feet in the next frame."""
@@ -351,7 +379,29 @@ class _Leg:
         if not other.supports:
             return False
         turned = abs(_wrap(float(wanted.yaws[_LEAD, side]) - self._yaw))
-        return off > _OFF * self._adult or turned > _TURNED
+        if turned > _TURNED:
+            return True
+        swings, glides = self._judge_swing(wanted)
+        if not swings:
+            return off > (_GLIDING_OFF if glides else _OFF) * self._adult
+        landing = wanted.ankles[self._find_lull(wanted), side]
+        way = _floor_distance(landing, self._position)
+        return off > _SWINGING_OFF * self._adult and way > _SHORTEST_WAY * self._adult
+
+    def _judge_swing(self, wanted: _Wanted) -> tuple[bool, bool]:
+        """Return whether the model swings this foot, and whether it lets both glide instead."""
+        own, other = (float(wanted.speeds[_LEAD, side]) for side in (self._side, 1 - self._side))
+        if own > max(_SWING_RATIO * other, _SWING_SPEED * self._adult):
+            return True, False
+        slower, faster = sorted((own, other))
+        return False, slower > _GLIDING_SPEED * self._adult and faster < _GLIDING_RATIO * slower
+
+    def _find_lull(self, wanted: _Wanted) -> int:
+        """Return the frame from which on the model moves the other foot rather than this one."""
+        frames = slice(_SHORTEST_SWING, _LONGEST_STEP)
+        own, other = wanted.speeds[frames, self._side], wanted.speeds[frames, 1 - self._side]
+        lull = (own < other) | wanted.slow[frames, self._side]
+        return _SHORTEST_SWING + int(lull.argmax()) if lull.any() else _STEP
 
     def _take_off(self, wanted: _Wanted, other: _Leg) -> None:
         """Begin a step, or follow the model through the air."""
@@ -359,6 +409,9 @@ class _Leg:
         landed = wanted.slow[steps, self._side]
         if self._runs(wanted) or wanted.in_air[steps, self._side].all():
             self._leave(_State.FREE)
+        elif not (wanted.is_guess or self._judge_swing(wanted)[1]):
+            frames = self._find_lull(wanted)
+            self._land(wanted, other, frames, frames + _INTO_LULL)
         elif landed.any():
             frames = _SHORTEST_STEP + int(landed.argmax())
             self._land(wanted, other, frames, frames)

@@ -68,6 +68,9 @@ _CHILDREN = {"elbow": "wrist", "knee": "ankle"}
 _FARTHEST = {"chest": 0.3, "shoulder": 0.22, "elbow": 0.2, "knee": 0.22, "toe": 0.2}
 """Metres on an adult from the bones that carry a tracker, beyond which it is not worn there: half
 for the tracker and the body part, half for the uncertainty of the reference pose."""
+_ON_UPPER_ARM = 0.1
+"""Metres on an adult, along the upper arm beyond the shoulder, from which on a tracker is not worn
+at the shoulder, however near it is to the clavicle."""
 _LOWER_PLACE = 0.05
 """Metres on an adult, along the limb beyond elbow or knee, from which on a tracker counts as worn
 below it."""
@@ -388,6 +391,7 @@ def check_extras(
     places = places.astype(np.float64)
     distances = measure_distances(body, places)
     far = distances > np.array([_FARTHEST[_part_of(name)] for name in EXTRA_TRACKERS]) * body.adult
+    far |= _find_on_upper_arms(body, places)
     kept = (readings.has_position | readings.has_rotation)[0].copy()
     warnings = _leave_out_shared(readings, (positions, rotations, tracked), far, body.adult, kept)
     warnings += _leave_out_swapped(body, places, far, kept)
@@ -445,6 +449,19 @@ def _measure_distance(body: ReferenceBody, name: str, place: np.ndarray) -> floa
         share = np.clip((place - body.positions[start]) @ bone / max(bone @ bone, 1e-12), 0.0, 1.0)
         distances.append(np.linalg.norm(place - body.positions[start] - share * bone))
     return float(np.min(distances))
+
+
+def _find_on_upper_arms(body: ReferenceBody, places: np.ndarray) -> np.ndarray:
+    """Return which trackers (9,) at (9, 3) are those of shoulders, but sit on the upper arm."""
+    on_arm = np.zeros(_COUNT, bool)
+    for side in _SIDES:
+        tracker = EXTRA_TRACKERS.index(f"{side}_shoulder")
+        shoulder, elbow = (
+            body.positions[INDEX[f"{side}_{part}"]] for part in ("shoulder", "elbow")
+        )
+        along = (places[tracker] - shoulder) @ normalize(elbow - shoulder)
+        on_arm[tracker] = along > _ON_UPPER_ARM * body.adult
+    return on_arm
 
 
 def _leave_out_shared(
