@@ -37,6 +37,8 @@ _SPEED = 225.0 * _MOVED
 """Cost of moving it from one frame to the next: it takes some 15 frames for its way there."""
 _SMALLEST = 0.01
 """Metres on an adult: a joint this close to the line between the ends moves as if it were there."""
+_NO_LENGTH = 1e-9
+"""Metres between the ends of a limb from which on there is a line to turn about."""
 _AHEAD = 60
 """Frames before and after it sinks in which a joint may move."""
 _ANGLES = np.radians(np.arange(-75.0, 76.0, 7.5))
@@ -96,7 +98,7 @@ def lift_limbs(
     for number, limb in enumerate(LIMBS):
         start, middle, end = limbs[:, number].astype(np.float64).swapaxes(0, 1)
         along = end - start
-        along /= np.linalg.norm(along, axis=-1, keepdims=True)
+        along /= np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), _NO_LENGTH)
         circles = _draw_circles(
             start, middle, along, floor + _THICKNESS[number] * adult, _SMALLEST * adult
         )

@@ -149,3 +149,29 @@ def test_which_takes_are_lifted(skeleton: Skeleton, monkeypatch: pytest.MonkeyPa
         Reconstructor(skeleton, options).clip(take)
         calls[name] = len(lifts)
     assert [name for name, count in calls.items() if count] == ["usual", "planted"]
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_the_shortest_takes(skeleton: Skeleton, frames: int) -> None:
+    motion = lying(skeleton, np.full(frames, -40.0))
+    heights = motion.positions()[:, KNEE, 1], lifted(motion).positions()[:, KNEE, 1]
+    assert heights[0].max() < -0.09 and heights[1].min() > LEAST - 0.005
+
+
+def test_a_limb_whose_ends_meet_for_a_frame(skeleton: Skeleton) -> None:
+    """There is no line about which it could turn, and the other frames turn all the same."""
+    # Lengths that add up without rounding.
+    offsets = skeleton.offsets.copy()
+    offsets[INDEX["left_hip"]] = [0.125, -0.0625, 0.0]
+    offsets[KNEE], offsets[INDEX["left_ankle"]] = [0.0, -0.5, 0.0], [0.0, 0.5, 0.0]
+    motion = lying(Skeleton(offsets), np.zeros(31))
+    rotations, root = motion.rotations.copy(), motion.root.copy()
+    root[:, 1] = 0.125
+    for joint, degrees in ((INDEX["left_hip"], 0.0), (KNEE, 3.0)):
+        rotations[:, joint] = about(0, degrees * np.arange(-15.0, 16.0))
+    motion = Motion(motion.skeleton, motion.times, rotations, root)
+    joints = motion.positions()[15]
+    assert (joints[INDEX["left_ankle"]] == joints[INDEX["left_hip"]]).all()
+    result = lifted(motion)
+    assert np.isfinite(result.rotations).all()
+    assert np.abs(result.rotations - motion.rotations).max() > 0.1
