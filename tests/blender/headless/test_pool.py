@@ -60,15 +60,13 @@ def test_a_crash_costs_only_itself_and_a_stopped_run_goes_on_later(
 
     told = threading.Event()
 
-    def run_pool(*arguments: Any) -> None:
-        *others, report = arguments
-
+    def run_pool(name: str, tasks: Any, options: Any, processes: int, report: Any) -> None:
         def tell(task: BakeTask, is_done: bool, said: str) -> None:
             report(task, is_done, said)
             if task.take.stem == "läuft":
                 told.set()
 
-        pool.run_pool(*others, tell)
+        pool.run_pool(name, tasks, options, processes, tell)
 
     def stop() -> None:
         assert told.wait(3600.0)
