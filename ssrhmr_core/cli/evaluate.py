@@ -187,7 +187,9 @@ def _print_certainty(pooled: dict[str, Any]) -> None:
         f"Expected errors: rank correlation with the true ones {pooled['certainty_spearman']:.2f}"
         f" over frames, {pooled['certainty_joint_spearman']:.2f} over joints; the tenth of frames"
         f" that is least certain holds {100.0 * pooled['certainty_worst_tenth_share']:.0f} % of the"
-        f" error; expected / true {pooled['certainty_ratio']:.2f}."
+        " error, the tenth with the largest errors"
+        f" {100.0 * pooled['certainty_largest_tenth_share']:.0f} %; expected / true"
+        f" {pooled['certainty_ratio']:.2f}."
     )
 
 

@@ -37,6 +37,7 @@ _CERTAINTY = (
     "certainty_spearman",
     "certainty_joint_spearman",
     "certainty_worst_tenth_share",
+    "certainty_largest_tenth_share",
     "certainty_ratio",
 )
 _FEWEST_RANKED = 10
@@ -199,17 +200,20 @@ def _certainty(errors: Errors) -> dict[str, float | None]:
 
     Returns:
         The Spearman correlation over frames, of the means over joints, and over single joints that
-        no tracker measures; the share of all error in the tenth of frames that were least certain;
-        and the ratio of expected and true error.
+        no tracker measures; the share of all error in the tenth of frames that were least certain,
+        and in the tenth with the largest errors, which is the most that the former can be; and the
+        ratio of expected and true error.
     """
     if not len(errors.expected) or np.isnan(errors.expected).any():
         return dict.fromkeys(_CERTAINTY)
     expected, true = errors.expected.mean(1), errors.positions.mean(1)
-    least = np.argsort(expected)[-max(len(expected) // 10, 1) :]
+    tenth = max(len(expected) // 10, 1)
+    least, largest = np.argsort(expected)[-tenth:], np.argsort(true)[-tenth:]
     values = (
         _rank_correlation(expected, true),
         _rank_correlation(errors.expected[:, _FREE].ravel(), errors.positions[:, _FREE].ravel()),
         float(true[least].sum() / max(true.sum(), 1e-9)),
+        float(true[largest].sum() / max(true.sum(), 1e-9)),
         float(expected.mean() / max(true.mean(), 1e-9)),
     )
     return dict(zip(_CERTAINTY, values, strict=True))
