@@ -176,6 +176,7 @@ def run(chosen: argparse.Namespace) -> int:
     if figures["pooled"]["certainty_spearman"] is not None:
         _print_certainty(figures["pooled"])
     _print_anatomy(figures["pooled"])
+    _print_feet(figures["pooled"])
     _print_low_kinds(figures)
     _print_counts(figures)
     return int(chosen.strict and bool(figures["unreadable"]))
@@ -186,7 +187,9 @@ def _print_certainty(pooled: dict[str, Any]) -> None:
         f"Expected errors: rank correlation with the true ones {pooled['certainty_spearman']:.2f}"
         f" over frames, {pooled['certainty_joint_spearman']:.2f} over joints; the tenth of frames"
         f" that is least certain holds {100.0 * pooled['certainty_worst_tenth_share']:.0f} % of the"
-        f" error; expected / true {pooled['certainty_ratio']:.2f}."
+        " error, the tenth with the largest errors"
+        f" {100.0 * pooled['certainty_largest_tenth_share']:.0f} %; expected / true"
+        f" {pooled['certainty_ratio']:.2f}."
     )
 
 
@@ -199,6 +202,15 @@ def _print_anatomy(pooled: dict[str, Any]) -> None:
         f" {both('elbows_backwards_percent')} of the elbows; twisted by more than 90 degrees:"
         f" {both('forearms_twisted_percent')} of the forearms; out of range:"
         f" {both('shoulders_out_of_range_percent')} of the shoulders."
+    )
+
+
+def _print_feet(pooled: dict[str, Any]) -> None:
+    print(
+        "Balls of feet below the floor on which the true ones stand:"
+        f" {_shown(pooled['foot_under_floor_p99_mm'])} mm (99th percentile); legs crossed in"
+        f" {_shown(pooled['legs_crossed_percent'])} % of the frames"
+        f" (truth {_shown(pooled['legs_crossed_percent_gt'])} %)."
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..body.motion import Motion
 from ..body.skeleton import INDEX, JOINTS, TRACKER_JOINTS
 from ..geometry.rotations import rotation_angle, transpose
-from ..tracking.foot_planting import TOES, detect_contacts, estimate_floor
+from ..tracking.foot_planting import TOES, Contacts, detect_contacts, estimate_floor
 from ..tracking.take import Take
 from .anatomy import Anatomy, measure_anatomy, pool_anatomy, summarize_anatomy
 from .low_poses import LOW_KINDS, RESTING_JOINTS, classify_low, measure_heights
@@ -37,6 +37,7 @@ _CERTAINTY = (
     "certainty_spearman",
     "certainty_joint_spearman",
     "certainty_worst_tenth_share",
+    "certainty_largest_tenth_share",
     "certainty_ratio",
 )
 _FEWEST_RANKED = 10
@@ -45,6 +46,10 @@ _SUNK = 20.0
 """Depth in mm from which a joint counts as sunk into the floor."""
 _FEET = tuple([INDEX[f"{side}_ankle"], INDEX[f"{side}_toe"]] for side in ("left", "right"))
 _HORIZONTAL = [0, 2]
+_FLOOR_PERCENT = 5.0
+"""Percentile of the heights of standing feet that is the floor."""
+_CROSSED = 0.02
+"""Metres by which an ankle is on the other one's side where legs cross."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +65,10 @@ class Errors:
         foot_skate: (S,) horizontal speeds of ankles and toes while the true foot stands, cm/s.
         foot_depths: (S,) depths of the balls of feet below the floor while the true foot is near a
             contact, mm.
+        floor_depths: (S,) depths of the balls of feet below the floor of the clip, which is where
+            the lowest true ones stand, mm.
+        crossed: (F,) bool, whether the legs cross at the ankles.
+        true_crossed: (F,) bool, whether the true ones do.
         activities: (F,) index into :data:`ACTIVITIES` of the true body.
         lost: (F,) bool, True where a tracker was not valid.
         jumps: (J,) how much farther than in truth a joint jumps in each frame in which a tracker
@@ -81,6 +90,9 @@ class Errors:
     true_jerk: np.ndarray
     foot_skate: np.ndarray
     foot_depths: np.ndarray
+    floor_depths: np.ndarray
+    crossed: np.ndarray
+    true_crossed: np.ndarray
     activities: np.ndarray
     lost: np.ndarray
     jumps: np.ndarray
@@ -120,6 +132,7 @@ def measure_errors(
     lost = np.zeros(len(truth), bool) if valid is None else ~valid.all(1)
     changes = np.flatnonzero(np.diff(lost.astype(np.int8))) + 1
     activities = _activities(true_positions, truth)
+    contacts = detect_contacts(Take.from_motion(truth), truth.skeleton)
     low = np.where(activities == _LOW, classify_low(true_positions, truth.skeleton), -1)
     return Errors(
         positions=1000.0 * np.linalg.norm(positions - true_positions, axis=-1)[kept],
@@ -128,7 +141,10 @@ def measure_errors(
         jerk=0.01 * np.linalg.norm(_derivative(positions, rate, 3), axis=-1)[kept],
         true_jerk=0.01 * np.linalg.norm(_derivative(true_positions, rate, 3), axis=-1)[kept],
         foot_skate=100.0 * _foot_skate(velocity, true_speed, kept),
-        foot_depths=1000.0 * _foot_depths(positions, true_positions, truth)[np.tile(kept, 2)],
+        foot_depths=1000.0 * _foot_depths(positions, true_positions, contacts)[np.tile(kept, 2)],
+        floor_depths=1000.0 * _floor_depths(positions[kept], true_positions, contacts),
+        crossed=_cross(positions[kept]),
+        true_crossed=_cross(true_positions[kept]),
         activities=activities[kept],
         lost=lost[kept],
         jumps=1000.0 * _jumps(positions, true_positions, changes)[kept[changes]],
@@ -166,6 +182,9 @@ def summarize_errors(errors: Errors) -> dict[str, Any]:
         "jitter_gt": _mean(errors.true_jerk),
         "foot_skate_cm_s": _mean(errors.foot_skate),
         "foot_sunk_p99_mm": _percentile(errors.foot_depths, 99),
+        "foot_under_floor_p99_mm": _percentile(errors.floor_depths, 99),
+        "legs_crossed_percent": 100.0 * float(errors.crossed.mean()),
+        "legs_crossed_percent_gt": 100.0 * float(errors.true_crossed.mean()),
         "lost_mpjpe_mm": _mean(errors.positions[errors.lost]),
         "lost_jump_mm": float(errors.jumps.max()) if errors.jumps.size else None,
         **_certainty(errors),
@@ -181,17 +200,20 @@ def _certainty(errors: Errors) -> dict[str, float | None]:
 
     Returns:
         The Spearman correlation over frames, of the means over joints, and over single joints that
-        no tracker measures; the share of all error in the tenth of frames that were least certain;
-        and the ratio of expected and true error.
+        no tracker measures; the share of all error in the tenth of frames that were least certain,
+        and in the tenth with the largest errors, which is the most that the former can be; and the
+        ratio of expected and true error.
     """
     if not len(errors.expected) or np.isnan(errors.expected).any():
         return dict.fromkeys(_CERTAINTY)
     expected, true = errors.expected.mean(1), errors.positions.mean(1)
-    least = np.argsort(expected)[-max(len(expected) // 10, 1) :]
+    tenth = max(len(expected) // 10, 1)
+    least, largest = np.argsort(expected)[-tenth:], np.argsort(true)[-tenth:]
     values = (
         _rank_correlation(expected, true),
         _rank_correlation(errors.expected[:, _FREE].ravel(), errors.positions[:, _FREE].ravel()),
         float(true[least].sum() / max(true.sum(), 1e-9)),
+        float(true[largest].sum() / max(true.sum(), 1e-9)),
         float(expected.mean() / max(true.mean(), 1e-9)),
     )
     return dict(zip(_CERTAINTY, values, strict=True))
@@ -259,14 +281,37 @@ def _foot_skate(velocity: np.ndarray, true_speed: np.ndarray, kept: np.ndarray) 
     return np.concatenate(speeds)
 
 
-def _foot_depths(positions: np.ndarray, true_positions: np.ndarray, truth: Motion) -> np.ndarray:
+def _foot_depths(
+    positions: np.ndarray, true_positions: np.ndarray, contacts: Contacts
+) -> np.ndarray:
     """Return depths (2F,) of the balls of left, then right feet under the true contact, m."""
-    contacts = detect_contacts(Take.from_motion(truth), truth.skeleton)
     depths = []
     for side, toe in enumerate(TOES):
         floor = estimate_floor(true_positions[:, toe, 1], contacts.ball[:, side])
         depths.append(np.maximum(floor - positions[:, toe, 1], 0))
     return np.concatenate(depths)
+
+
+def _floor_depths(
+    positions: np.ndarray, true_positions: np.ndarray, contacts: Contacts
+) -> np.ndarray:
+    """Return depths (2F,) of the balls below the lowest heights at which true ones stand, m."""
+    standing = true_positions[:, TOES, 1][contacts.ball]
+    if not len(standing):
+        return np.zeros(0)
+    floor = np.percentile(standing, _FLOOR_PERCENT)
+    depths: np.ndarray = np.maximum(floor - positions[:, TOES, 1], 0.0).T.ravel()
+    return depths
+
+
+def _cross(positions: np.ndarray) -> np.ndarray:
+    """Return (F,) bool, whether one ankle is on the other one's side, as the hips are turned."""
+    left, right = (positions[:, INDEX[f"{side}_hip"]] for side in ("left", "right"))
+    across = (left - right)[:, _HORIZONTAL]
+    across /= np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)
+    feet = positions[:, INDEX["left_ankle"]] - positions[:, INDEX["right_ankle"]]
+    crossed: np.ndarray = (feet[:, _HORIZONTAL] * across).sum(-1) < -_CROSSED
+    return crossed
 
 
 def _jumps(positions: np.ndarray, true_positions: np.ndarray, frames: np.ndarray) -> np.ndarray:

@@ -178,3 +178,37 @@ def test_depth_of_feet_under_their_contact(skeleton: Skeleton) -> None:
     assert summarize_errors(measure_errors(still, still))["foot_sunk_p99_mm"] == pytest.approx(
         0.0, abs=0.01
     )
+
+
+def test_depth_of_feet_under_the_floor(skeleton: Skeleton) -> None:
+    """On a box the true foot is higher; a foot through the box is not below the floor."""
+    identity = np.tile(np.array([1.0, 0.0, 0.0, 0.0], np.float32), (240, len(JOINTS), 1))
+    root = np.tile(np.array([0.0, 0.9, 0.0], np.float32), (240, 1))
+    root[120:, 1] += 0.4
+    truth = Motion(skeleton, np.arange(240) / 60.0, identity, root)
+
+    def deepest(down: np.ndarray) -> float:
+        lowered = root.copy()
+        lowered[:, 1] -= down.astype("f4")
+        figures = summarize_errors(measure_errors(changed(truth, root=lowered), truth))
+        return float(figures["foot_under_floor_p99_mm"])
+
+    frames = np.arange(240)
+    assert deepest(np.zeros(240)) == 0.0
+    assert deepest(np.where(frames < 120, 0.0, 0.3)) == 0.0
+    assert deepest(np.where(frames < 120, 0.03, 0.0)) == pytest.approx(30.0, abs=0.1)
+    assert deepest(np.where(frames < 120, 0.0, 0.45)) == pytest.approx(50.0, abs=0.1)
+
+
+def test_crossed_legs_are_counted(skeleton: Skeleton) -> None:
+    identity = np.tile(np.array([1.0, 0.0, 0.0, 0.0], np.float32), (120, len(JOINTS), 1))
+    root = np.tile(np.array([0.0, 0.9, 0.0], np.float32), (120, 1))
+    truth = Motion(skeleton, np.arange(120) / 60.0, identity, root)
+    crossed = identity.copy()
+    # Half of the scored frames: the left leg swings across the right one.
+    turn = quat.from_angle_axis(np.radians([-25.0]), np.array([0.0, 0.0, 1.0])).reshape(4)
+    for name in ("hip", "knee", "ankle", "toe"):
+        crossed[81:, INDEX[f"left_{name}"]] = turn
+    figures = summarize_errors(measure_errors(changed(truth, rotations=crossed), truth))
+    assert figures["legs_crossed_percent"] == pytest.approx(50.0)
+    assert figures["legs_crossed_percent_gt"] == 0.0

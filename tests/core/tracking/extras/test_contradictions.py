@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
+from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS, Measurement
 from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.evaluation.worn.mounts import Mounts, draw_extra_mounts, draw_mounts
 from ssrhmr_core.evaluation.worn.movement import draw_habits, hold_reference
@@ -89,7 +89,7 @@ def performer() -> Session:
     random, body = np.random.default_rng(5), make_skeleton()
     mounts: Mounts = draw_mounts(body, random)
     habits = draw_habits(random)
-    every = tuple((name, "pose") for name in EXTRA_TRACKERS)
+    every: tuple[tuple[str, Measurement], ...] = tuple((name, "pose") for name in EXTRA_TRACKERS)
     mounts = replace(mounts, extras=draw_extra_mounts(body, every, np.random.default_rng(6)))
     truth = make_motion(body, frames=240)
     posed = hold_reference(body, habits, 0.0, random)
