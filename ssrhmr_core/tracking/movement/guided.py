@@ -34,6 +34,8 @@ _LEAD = 1.0
 """Seconds from the reference pose to the first exercise."""
 _DELAY = 0.6
 """Seconds by which people may follow the figure late."""
+_EARLY = 1.5
+"""Seconds by which a pose that is held may begin early."""
 _LEAST_SQUAT = 0.06
 """Metres by which the pelvis of an adult sinks in a squat at least."""
 _TOUCHING = 0.4
@@ -295,12 +297,16 @@ def find_performed(skeleton: Skeleton, frames: Take, number: int) -> bool:
         heights = frames.positions[inside][..., 1]
         sunk = np.ptp(heights[:, _PELVIS] - heights[:, FOOT_TRACKERS].mean(-1))
         return bool(sunk > _LEAST_SQUAT * skeleton.size / ADULT_SIZE)
+    if exercise.touching:
+        hands = frames.positions[inside][:, HAND_TRACKERS]
+        nearest = np.linalg.norm(hands[:, 0] - hands[:, 1], axis=-1).min()
+        if nearest > _TOUCHING * skeleton.size / ADULT_SIZE:
+            return False
+        # Hands that are held may have come together a little before the figure's.
+        inside |= (frames.times >= begin - _EARLY) & (frames.times < begin)
+        inside &= frames.valid[:, trackers].all(-1)
     turns = measure_turns(from_quat(frames.rotations[inside].astype(np.float64)))
-    if not (turns[trackers] > LEAST_TURN).all():
-        return False
-    hands = frames.positions[inside][:, HAND_TRACKERS]
-    nearest = np.linalg.norm(hands[:, 0] - hands[:, 1], axis=-1).min()
-    return not exercise.touching or bool(nearest < _TOUCHING * skeleton.size / ADULT_SIZE)
+    return bool((turns[trackers] > LEAST_TURN).all())
 
 
 def _channels_at(seconds: float) -> dict[str, float]:
