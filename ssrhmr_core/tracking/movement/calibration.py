@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...body.extra_trackers import EXTRA_TRACKERS
-from ...body.skeleton import ADULT_SIZE, TRACKERS, Skeleton
+from ...body.skeleton import ADULT_SIZE, INDEX, TRACKERS, Skeleton
 from ...geometry.rotations import (
     from_quat,
     from_rotvec,
@@ -113,6 +113,9 @@ _SHARE_OF_MOVEMENT = 0.5
 """Share of the way from the mounts of optional trackers in the fitted reference pose to those in
 the movement, relative to the trust. Each shows what the other does not: in eight drawn sessions
 elbows and knees are 16 mm off by the one, 14 mm by the other and 12 mm in the middle."""
+_WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
+_HANDS_APART = 0.4
+"""Distance of an adult's wrists, metres, up to which nothing is learned of elbows."""
 _LARGEST_MISFIT, _LARGEST_MISFIT_ANGLE = 0.06, np.radians(22.0)
 """Root mean square distance on an adult, and angle, by which an optional tracker may seem to move
 against its limb in a guided movement. In drawn sessions these are up to 3 cm and 9 degrees; swapped
@@ -442,25 +445,27 @@ def _refine_extras(
     """
     mounts = calibration.extras
     body = pose_body(fit.poses, fit.skeleton.offsets.astype(np.float64))
+    hands = np.linalg.norm(np.diff(body.positions[:, _WRISTS], axis=1)[:, 0], axis=-1)
+    adult = fit.skeleton.size / ADULT_SIZE
     misfits = np.zeros(len(EXTRA_TRACKERS), bool)
     begin = 0
     for take, share in zip(takes, (1.0, _SHARE_OF_MOVEMENT), strict=True):
-        frames = slice(begin, begin + len(take))
-        begin = frames.stop
-        if mounts is None or take.extras is None:
+        # Where hands come together, elbows are at either side of them at will.
+        rows = np.flatnonzero(hands[begin : begin + len(take)] > _HANDS_APART * adult)
+        frames, begin = begin + rows, begin + len(take)
+        if mounts is None or take.extras is None or not len(rows):
             continue
         # One without a rotation shows how it swings in the reference pose alone.
-        usable = mounts.has_position & (mounts.has_rotation | (frames.start == 0))
+        usable = mounts.has_position & (mounts.has_rotation | (take is takes[0]))
         readings = replace(
-            take.extras.scaled(calibration.scale),
-            has_position=take.extras.has_position & usable,
-            has_rotation=take.extras.has_rotation & mounts.has_rotation,
+            take.extras.part(rows).scaled(calibration.scale),
+            has_position=take.extras.has_position[rows] & usable,
+            has_rotation=take.extras.has_rotation[rows] & mounts.has_rotation,
             lower=take.extras.lower if mounts.lower is None else mounts.lower,
         )
         joints = body.positions[frames], to_quat(body.rotations[frames])
         measured = measure_mounts(*joints, readings, mounts.anchor)
         # Takes are fitted less exactly.
-        adult = fit.skeleton.size / ADULT_SIZE
         largest = adult * _LARGEST_MISFIT / trust, _LARGEST_MISFIT_ANGLE / trust
         misfits |= find_misfits(measured, *joints, readings, largest)
         misfits |= mounts.differ(measured, _LARGEST_MOVE * adult, _LARGEST_ROTATION)
