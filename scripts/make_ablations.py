@@ -11,7 +11,6 @@ again, so an interrupted run resumes.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +18,10 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.kept_rows import KeptRows
 from ssrhmr_core.evaluation.evaluate import Disturbance, ScoredModel, evaluate
-from ssrhmr_core.files import atomic_write
 from ssrhmr_core.formats import find_motions
 from ssrhmr_core.training.augment import Augmentation
 from ssrhmr_core.training.model import Terms
@@ -71,38 +72,23 @@ def score(clips: list[Path], model: ScoredModel) -> dict:
     return row
 
 
-class _Table:
-    """Rows that are kept in a file."""
-
-    def __init__(self, path: Path) -> None:
-        """Read the rows that the file has."""
-        self._path = path
-        self.rows: dict[str, dict] = (
-            json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        )
-
-    def add(self, name: str, row: dict) -> None:
-        """Add a row and write the file."""
-        self.rows[name] = row
-        atomic_write(self._path, json.dumps(self.rows, indent=1) + "\n")
-
-    def print(self) -> None:
-        """Print the rows as Markdown."""
-        print("| model, or what is left out |", " | ".join(COLUMNS), "|")
-        print("|---|" + "---|" * len(COLUMNS))
-        for name, row in self.rows.items():
-            cells = (f"{row[column]:.2f}" if column in row else "-" for column in COLUMNS)
-            print(f"| {name} |", " | ".join(cells), "|")
+def print_table(rows: KeptRows) -> None:
+    """Print the rows as Markdown."""
+    print("| model, or what is left out |", " | ".join(COLUMNS), "|")
+    print("|---|" + "---|" * len(COLUMNS))
+    for name, row in rows.items():
+        cells = (f"{row[column]:.2f}" if column in row else "-" for column in COLUMNS)
+        print(f"| {name} |", " | ".join(cells), "|")
 
 
-def score_finished(table: _Table, clips: list[Path], paper: Path | None) -> None:
+def score_finished(rows: KeptRows, clips: list[Path], paper: Path | None) -> None:
     """Add the missing rows of models that need no training here."""
     models = {"shipped": ScoredModel(), "no network (ik)": ScoredModel(preset="ik")}
     if paper:
         models["published architecture"] = ScoredModel(preset="paper", weights=paper)
     for name, model in models.items():
-        if name not in table.rows:
-            table.add(name, score(clips, model))
+        if name not in rows:
+            rows.keep(name, score(clips, model))
 
 
 def main() -> None:
@@ -121,18 +107,19 @@ def main() -> None:
     split = chosen.corpus / "split.json"
     clips = find_motions([f"{split}#train"])
     unseen = find_motions([f"{split}#validation"])[::3]
-    table = _Table(chosen.out)
-    score_finished(table, unseen, chosen.paper)
+    rows = KeptRows(chosen.out)
+    score_finished(rows, unseen, chosen.paper)
     for number, (name, recipe) in enumerate(ROWS.items()):
-        if name in table.rows:
+        if name in rows:
             continue
         weights = chosen.out.with_name(f"{chosen.out.stem}-{number}.npz")
-        train(clips, weights, replace(recipe, steps=chosen.steps), _show)
-        table.add(name, {"steps": chosen.steps, **score(unseen, ScoredModel(weights=weights))})
-    table.print()
+        train(clips, weights, replace(recipe, steps=chosen.steps), show)
+        rows.keep(name, {"steps": chosen.steps, **score(unseen, ScoredModel(weights=weights))})
+    print_table(rows)
 
 
-def _show(share: float, line: str) -> None:
+def show(share: float, line: str) -> None:
+    """Print how far a run is."""
     if share:
         print(f"{share:.0%} {line}", file=sys.stderr, flush=True)
 

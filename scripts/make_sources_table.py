@@ -10,7 +10,6 @@ an interrupted run resumes.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.kept_rows import KeptRows
+from scripts.make_ablations import show
 from ssrhmr_core.evaluation.evaluate import ScoredModel, evaluate
-from ssrhmr_core.files import atomic_write
 from ssrhmr_core.formats import find_motions
 from ssrhmr_core.training.sensors import Sensors
 from ssrhmr_core.training.train import Recipe, train
@@ -50,32 +52,26 @@ def main() -> None:
     torch.set_num_threads(1)
     out: Path = chosen.out
     clips = find_motions([f"{chosen.corpus / 'split.json'}#train"])
-    rows = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    rows = KeptRows(out)
     for number, (name, recipe) in enumerate(RECIPES.items()):
         key = f"{name}, {chosen.steps} steps"
         for source in SOURCES:
-            if source in rows.setdefault(key, {}):
+            row = rows.get(key, {})
+            if source in row:
                 continue
             weights = out.with_name(f"{out.stem}-{source}-{number}-{chosen.steps}.npz")
             others = [clip for clip in clips if source_of(clip) != source]
-            train(others, weights, replace(recipe, steps=chosen.steps), _show)
+            train(others, weights, replace(recipe, steps=chosen.steps), show)
             own = [clip for clip in clips if source_of(clip) == source]
             spread = np.linspace(0, len(own) - 1, min(_SCORED, len(own))).astype(int)
             pooled = evaluate([own[row] for row in spread], ScoredModel(weights=weights))["pooled"]
-            rows[key][source] = {
-                field: float(pooled[field]) for field in ("mpjpe_mm", "mpjre_deg", "jitter")
-            }
-            atomic_write(out, json.dumps(rows, indent=1) + "\n")
+            figures = {field: float(pooled[field]) for field in ("mpjpe_mm", "mpjre_deg", "jitter")}
+            rows.keep(key, {**row, source: figures})
     print("| recipe |", " | ".join(SOURCES), "|")
     print("|---|" + "---|" * len(SOURCES))
     for key, row in rows.items():
         cells = (f"{each['mpjpe_mm']:.2f} / {each['mpjre_deg']:.2f}" for each in row.values())
         print(f"| {key} |", " | ".join(cells), "|")
-
-
-def _show(share: float, line: str) -> None:
-    if share:
-        print(f"{share:.0%} {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

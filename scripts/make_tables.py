@@ -20,8 +20,8 @@ from threading import Lock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from scripts.kept_rows import KeptRows
 from ssrhmr_core import TRACKERS
-from ssrhmr_core.files import atomic_write
 
 NO_FEET, NO_PELVIS = ("left_foot:all", "right_foot:all"), ("pelvis:all",)
 
@@ -118,14 +118,13 @@ def measure_rows(
     clips: str, out: Path, rows: dict[str, list[str]], jobs: int | None = None
 ) -> dict[str, dict]:
     """Measure the rows that ``out`` lacks, some at a time, and return all that it has."""
-    figures = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    figures = KeptRows(out)
     lock = Lock()
 
     def run(name: str) -> None:
         row = run_evaluation(clips, rows[name])
         with lock:
-            figures[name] = row
-            atomic_write(out, json.dumps(figures, indent=1) + "\n")
+            figures.keep(name, row)
         print(f"measured: {name}", file=sys.stderr)
 
     with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:

@@ -9,7 +9,6 @@ again, so an interrupted run resumes.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from scripts.kept_rows import KeptRows
 from ssrhmr_core.body.skeleton import FOOT_TRACKERS, TRACKERS, Skeleton
 from ssrhmr_core.evaluation.metrics import FIRST_FRAME
 from ssrhmr_core.evaluation.worn import score
@@ -32,7 +32,6 @@ from ssrhmr_core.evaluation.worn.score import (
     score_worn,
     summarize_worn_errors,
 )
-from ssrhmr_core.files import atomic_write
 from ssrhmr_core.formats import find_motions, load_motion
 from ssrhmr_core.pipeline import Reconstructor
 from ssrhmr_core.tracking.calibration import Calibration
@@ -208,13 +207,11 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT.json", help="file that keeps the figures")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth clip alone")
     chosen = parser.parse_args()
-    paths, out = find_motions([chosen.clips]), chosen.out
-    figures = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    paths, figures = find_motions([chosen.clips]), KeptRows(chosen.out)
     for name, row in ROWS.items():
         if name in figures:
             continue
-        figures[name] = measure_row(paths, chosen.every, row)
-        atomic_write(out, json.dumps(figures, indent=1) + "\n")
+        figures.keep(name, measure_row(paths, chosen.every, row))
         print(f"measured: {name}", file=sys.stderr, flush=True)
     print_table(figures)
 
