@@ -176,6 +176,12 @@ def to_rotvec(matrix: np.ndarray) -> np.ndarray:
     return 2.0 * np.arctan2(sine, unit[..., :1]) * unit[..., 1:] / np.maximum(sine, 1e-12)
 
 
+def rotation_by_degrees(axis: int, degrees: np.ndarray | float) -> np.ndarray:
+    """Return :func:`rotation_about` for angles in degrees, (...) or a single one."""
+    rotations: np.ndarray = rotation_about(axis, np.radians(degrees))
+    return rotations
+
+
 def rotation_about(axis: int, angle: Array) -> Array:
     """Return rotations about a coordinate axis.
 

@@ -118,7 +118,7 @@ def detect_contacts(
 
 def _detect_feet(take: Take, skeleton: Skeleton, options: ContactOptions) -> Contacts:
     feet = [
-        foot_positions(take, foot, skeleton.offsets[toe])
+        _foot_positions(take, foot, skeleton.offsets[toe])
         for foot, toe in zip(FOOT_TRACKERS, TOES, strict=True)
     ]
     return detect_foot_contacts(feet, skeleton.size, options)
@@ -166,15 +166,16 @@ def detect_low(
     return _detect_rest(_measure_speed(positions), positions[:, 1] < height, adult, options)
 
 
+def ball_heights(take: Take, skeleton: Skeleton) -> np.ndarray:
+    """Return the heights (F, 2) of the balls of both feet."""
+    feet = zip(FOOT_TRACKERS, TOES, strict=True)
+    balls = [_foot_positions(take, foot, skeleton.offsets[toe])[1] for foot, toe in feet]
+    return np.stack([ball[:, 1] for ball in balls], -1)
+
+
 def find_contact_floor(take: Take, contacts: Contacts, skeleton: Skeleton) -> float:
     """Return the height of the balls of standing feet, or of the lowest one if none stands."""
-    heights = np.stack(
-        [
-            foot_positions(take, foot, skeleton.offsets[toe])[1][:, 1]
-            for foot, toe in zip(FOOT_TRACKERS, TOES, strict=True)
-        ],
-        -1,
-    )
+    heights = ball_heights(take, skeleton)
     standing = heights[contacts.ball]
     return float(np.median(standing) if len(standing) else heights.min())
 
@@ -212,7 +213,7 @@ def plant_feet(
     positions, rotations = take.positions.copy(), take.rotations.copy()
     for side, (foot, toe) in enumerate(zip(FOOT_TRACKERS, TOES, strict=True)):
         offset = skeleton.offsets[toe]
-        measured, balls = foot_positions(take, foot, offset)
+        measured, balls = _foot_positions(take, foot, offset)
         quats = quat.unroll(take.rotations[:, foot].astype(np.float64), 0)
         planted = quats + strength * (hold(quats, contacts.flat[:, side]) - quats)
         planted = quat.normalize(planted)
@@ -288,7 +289,7 @@ def estimate_floor(heights: np.ndarray, contact: np.ndarray) -> np.ndarray:
     return floor
 
 
-def foot_positions(take: Take, foot: int, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _foot_positions(take: Take, foot: int, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions (F, 3) of the ankle and the ball of a foot."""
     ankles = take.positions[:, foot].astype(np.float64)
     quats = take.rotations[:, foot].astype(np.float64)

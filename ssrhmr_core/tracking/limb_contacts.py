@@ -16,11 +16,11 @@ import numpy as np
 from pymotion.rotations import quat_np as quat
 
 from ..body.interpolation import find_runs, slices
-from ..body.skeleton import ADULT_SIZE, FOOT_TRACKERS, Skeleton, forward_kinematics
+from ..body.skeleton import ADULT_SIZE, Skeleton, forward_kinematics
 from ..geometry.rotations import from_quat, to_quat
 from ..solver import LIMBS, solver_skeleton
 from ..solver.anatomy import keep_in_range
-from .foot_planting import TOES, foot_positions
+from .foot_planting import ball_heights
 from .take import Take
 
 _THICKNESS = (0.02, 0.02, 0.04, 0.04)
@@ -140,11 +140,8 @@ def _find_floor(clock: Take, skeleton: Skeleton) -> float:
     """
     adult = skeleton.size / ADULT_SIZE
     trackers = clock.positions[..., 1] - np.array(_TRACKER_HEIGHTS, np.float32) * adult
-    balls = [
-        foot_positions(clock, foot, skeleton.offsets[toe])[1][:, 1] - skeleton.sole_height
-        for foot, toe in zip(FOOT_TRACKERS, TOES, strict=True)
-    ]
-    lowest = np.minimum(trackers.min(-1), np.minimum(*balls))
+    balls = ball_heights(clock, skeleton) - skeleton.sole_height
+    lowest = np.minimum(trackers.min(-1), balls.min(-1))
     return float(np.percentile(lowest, _LOWEST_PERCENT))
 
 

@@ -27,7 +27,7 @@ from ...geometry.rotations import (
     Z_AXIS,
     from_rotvec,
     rotate,
-    rotation_about,
+    rotation_by_degrees,
     to_rotvec,
     transpose,
 )
@@ -125,10 +125,6 @@ def draw_held_poses(
     )
 
 
-def _about(axis: int, degrees: float) -> np.ndarray:
-    return rotation_about(axis, np.radians(degrees))
-
-
 def _draw_errors(random: np.random.Generator) -> np.ndarray:
     """Return rotations (2, 3, 3) of the hands against where they should be."""
     clumsy = _CLUMSINESS if random.random() < _CLUMSY else 1.0
@@ -137,7 +133,11 @@ def _draw_errors(random: np.random.Generator) -> np.ndarray:
 
 def _draw_together(random: np.random.Generator) -> HeldHands:
     tilt, turn, lowered = _POINTING_ERRORS * random.standard_normal(3)
-    plane = _about(Y_AXIS, turn) @ _about(Z_AXIS, tilt) @ _about(X_AXIS, lowered)
+    plane = (
+        rotation_by_degrees(Y_AXIS, turn)
+        @ rotation_by_degrees(Z_AXIS, tilt)
+        @ rotation_by_degrees(X_AXIS, lowered)
+    )
     rotations = plane @ _TOGETHER @ _draw_errors(random)
     along = np.array([[-_PALM_MIDDLE], [_PALM_MIDDLE]])
     return HeldHands(
@@ -151,8 +151,8 @@ def _draw_together(random: np.random.Generator) -> HeldHands:
 def _draw_stacked(random: np.random.Generator) -> HeldHands:
     roll, pitch = _PLANE_ERRORS * random.standard_normal(2)
     ahead = random.uniform(5.0, 30.0, 2) * [1.0, -1.0]
-    level = _about(X_AXIS, pitch) @ _about(Z_AXIS, roll)
-    crossed = rotation_about(Y_AXIS, np.radians(ahead))
+    level = rotation_by_degrees(X_AXIS, pitch) @ rotation_by_degrees(Z_AXIS, roll)
+    crossed = rotation_by_degrees(Y_AXIS, ahead)
     rotations = level @ crossed @ _STACKED @ _draw_errors(random)
     upper = random.choice([-1.0, 1.0])
     lifted = 0.6 * _PALM_DEPTH * np.array([[upper], [-upper]]) * level[:, 1]
@@ -194,20 +194,20 @@ def hold_hands(
         The same with held hands.
     """
     positions, rotations, poles = hands
+    # Hands are never still.
+    sway = np.stack(
+        [
+            np.stack(
+                [channels[f"{side}_{part}"] for part in ("palm", "wrist_up", "wrist_front")], -1
+            )
+            for side in ("left", "right")
+        ],
+        1,
+    )
     for name, pose in (("stacked", held.stacked), ("together", held.together)):
         weight = channels[name][:, None, None]
         wanted = shoulders[:, None] + adult * (pose.middle + pose.wrists) @ heading.T
         positions = positions + weight * (wanted - positions)
-        # Hands are never still.
-        sway = np.stack(
-            [
-                np.stack(
-                    [channels[f"{side}_{part}"] for part in ("palm", "wrist_up", "wrist_front")], -1
-                )
-                for side in ("left", "right")
-            ],
-            1,
-        )
         swaying = from_rotvec(np.radians(0.5 * weight * sway))
         between = to_rotvec(transpose(rotations) @ (heading @ pose.rotations @ swaying))
         rotations = rotations @ from_rotvec(weight * between)

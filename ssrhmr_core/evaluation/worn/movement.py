@@ -24,7 +24,7 @@ from ...body.skeleton import (
     Skeleton,
     forward_kinematics,
 )
-from ...geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, rotation_about
+from ...geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, rotation_by_degrees
 from ...solver import LIMBS, solve, solver_skeleton
 from .channels import Channels
 from .exercises import SIDES, perform_guided_movement, reach_out, stand
@@ -135,13 +135,12 @@ def make_guided_movement(body: Skeleton, habits: Habits, random: np.random.Gener
     return _animate(body, habits, channels, random, held)
 
 
-def _about(axis: int, degrees: np.ndarray | float) -> np.ndarray:
-    """Return rotations about a coordinate axis by degrees (...)."""
-    return rotation_about(axis, np.radians(degrees))
-
-
 def _upright(pitch: np.ndarray, yaw: np.ndarray, roll: np.ndarray) -> np.ndarray:
-    return _about(Y_AXIS, yaw) @ _about(X_AXIS, pitch) @ _about(Z_AXIS, roll)
+    return (
+        rotation_by_degrees(Y_AXIS, yaw)
+        @ rotation_by_degrees(X_AXIS, pitch)
+        @ rotation_by_degrees(Z_AXIS, roll)
+    )
 
 
 def _animate(
@@ -154,7 +153,7 @@ def _animate(
     """Turn channels into the motion of a body; feet are where the legs' channels want them."""
     local = _local_rotations(habits, channels)
     rotations = np.empty((len(channels.times), len(PARENTS), 3, 3))
-    heading = _about(Y_AXIS, np.array([random.uniform(-180.0, 180.0)]))
+    heading = rotation_by_degrees(Y_AXIS, np.array([random.uniform(-180.0, 180.0)]))
     for joint, parent in enumerate(PARENTS):
         own = local.get(joint, np.eye(3))
         rotations[:, joint] = heading @ own if parent < 0 else rotations[:, parent] @ own
@@ -200,17 +199,24 @@ def _arm_rotations(
     """Return rotations (F, 3, 3) relative to the parent by joint, from clavicle to wrist."""
     raised, swept = channels[f"{side}_raise"], channels[f"{side}_sweep"]
     lifted = habits.rhythm * np.maximum(raised, 0.0) + channels[f"{side}_clavicle"]
-    arm = _about(Y_AXIS, -sign * swept) @ _about(Z_AXIS, sign * (raised - lifted))
+    arm = rotation_by_degrees(Y_AXIS, -sign * swept) @ rotation_by_degrees(
+        Z_AXIS, sign * (raised - lifted)
+    )
     palm = channels[f"{side}_palm"] + habits.palms[number]
     elbow = channels[f"{side}_elbow"] + habits.elbows[number]
-    up = _about(Z_AXIS, sign * (channels[f"{side}_wrist_up"] + habits.wrists[number, 0]))
-    front = _about(Y_AXIS, -sign * (channels[f"{side}_wrist_front"] + habits.wrists[number, 1]))
+    up = rotation_by_degrees(
+        Z_AXIS, sign * (channels[f"{side}_wrist_up"] + habits.wrists[number, 0])
+    )
+    front = rotation_by_degrees(
+        Y_AXIS, -sign * (channels[f"{side}_wrist_front"] + habits.wrists[number, 1])
+    )
     # The shoulder, the forearm and the wrist share a roll of the palm.
     return {
-        INDEX[f"{side}_clavicle"]: _about(Z_AXIS, sign * lifted),
-        INDEX[f"{side}_shoulder"]: arm @ _about(X_AXIS, 0.3 * palm),
-        INDEX[f"{side}_elbow"]: _about(Y_AXIS, -sign * elbow) @ _about(X_AXIS, 0.4 * palm),
-        INDEX[f"{side}_wrist"]: _about(X_AXIS, 0.3 * palm) @ up @ front,
+        INDEX[f"{side}_clavicle"]: rotation_by_degrees(Z_AXIS, sign * lifted),
+        INDEX[f"{side}_shoulder"]: arm @ rotation_by_degrees(X_AXIS, 0.3 * palm),
+        INDEX[f"{side}_elbow"]: rotation_by_degrees(Y_AXIS, -sign * elbow)
+        @ rotation_by_degrees(X_AXIS, 0.4 * palm),
+        INDEX[f"{side}_wrist"]: rotation_by_degrees(X_AXIS, 0.3 * palm) @ up @ front,
     }
 
 
@@ -255,17 +261,19 @@ def _feet(
             toes_out += share * (held.toes_out[number] - toes_out)
         front, out = channels[f"{side}_swing_front"], channels[f"{side}_swing_side"]
         lifted = np.clip((front + out) / 8.0, 0.0, 1.0)
-        direction = _about(X_AXIS, -front) @ _about(Z_AXIS, sign * (out + habits.spread[number]))
+        direction = rotation_by_degrees(X_AXIS, -front) @ rotation_by_degrees(
+            Z_AXIS, sign * (out + habits.spread[number])
+        )
         # The hip itself goes with the weight.
         carried = np.stack([channels["root_x"], channels["root_y"], channels["root_z"]], -1) * adult
         reach = 0.995 * leg * (1.0 - channels[f"{side}_shorter"])
         swung = np.array([0.0, height, 0.0]) + hip + carried - reach[:, None] * direction[..., 1]
         share = lifted[:, None] * lifted[:, None] * (3.0 - 2.0 * lifted[:, None])
         positions.append((stands + share * (swung - stands)) @ heading.T)
-        pitched = _about(X_AXIS, -0.8 * front + channels[f"{side}_foot_pitch"])
-        tilted = pitched @ _about(Z_AXIS, sign * channels[f"{side}_foot_roll"])
+        pitched = rotation_by_degrees(X_AXIS, -0.8 * front + channels[f"{side}_foot_pitch"])
+        tilted = pitched @ rotation_by_degrees(Z_AXIS, sign * channels[f"{side}_foot_roll"])
         toes = sign * (toes_out + channels[f"{side}_foot_yaw"])
-        rotations.append(heading @ _about(Y_AXIS, toes) @ tilted)
+        rotations.append(heading @ rotation_by_degrees(Y_AXIS, toes) @ tilted)
     return np.stack(positions, 1), np.stack(rotations, 1)
 
 
@@ -300,7 +308,7 @@ def _close_limbs(
     tracked[:, HAND_TRACKERS], measured[:, HAND_TRACKERS] = hands[:2]
     poles = []
     for number, (_, sign) in enumerate(SIDES):
-        out = _about(Y_AXIS, sign * habits.knees_out[number])
+        out = rotation_by_degrees(Y_AXIS, sign * habits.knees_out[number])
         poles.append((feet[1][:, number] @ out)[..., 2])
     solved = solve(
         rotations.astype(np.float32),

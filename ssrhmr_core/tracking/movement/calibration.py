@@ -212,8 +212,7 @@ def calibrate_from_movement(
     if options.guided:
         # Whoever performs freely may bring hands and feet together in any way.
         holds = find_holds(body, joints, consecutive)
-    evidence = _gather(calibration, posed, frames, consecutive, options)
-    evidence = replace(evidence, holds=holds.after(len(posed)))
+    evidence = _gather(calibration, posed, frames, consecutive, holds, options)
     mounts = _to_tracker_mounts(calibration)
     shows_belt = options.guided and calibration.performer is None
     usual, spreads = _usual_mounts(body, mounts, shows_belt)
@@ -313,6 +312,7 @@ def _gather(
     reference: Take,
     frames: Take,
     consecutive: np.ndarray,
+    holds: Holds,
     options: MovementOptions,
 ) -> Evidence:
     positions = np.concatenate([reference.positions, frames.positions]).astype(np.float64)
@@ -327,6 +327,7 @@ def _gather(
         together,
         np.radians(options.reference.arm_elevation),
         habits if options.guided else UNGUIDED,
+        holds.after(len(reference)),
     )
 
 

@@ -73,7 +73,7 @@ class Evidence:
         consecutive: (F - 1,) bool, True where a frame follows the one before on the even clock.
         elevation: Angle of the arms over the horizontal in the reference pose, radians.
         habits: What the movement is like.
-        holds: Poses that are held; None if nobody was asked to hold any.
+        holds: Poses that are held.
     """
 
     positions: np.ndarray
@@ -82,7 +82,7 @@ class Evidence:
     consecutive: np.ndarray
     elevation: float
     habits: MovementHabits
-    holds: Holds | None = None
+    holds: Holds
 
 
 @dataclass(frozen=True, eq=False)

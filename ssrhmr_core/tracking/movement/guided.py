@@ -21,7 +21,7 @@ from ...body.skeleton import (
     Skeleton,
     forward_kinematics,
 )
-from ...geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, from_quat, rotation_about
+from ...geometry.rotations import X_AXIS, Y_AXIS, Z_AXIS, from_quat, rotation_by_degrees
 from ..reference_pose import ReferencePose, measure_ankle_height
 from ..take import Take
 from .calibration import LEAST_TURN, measure_turns
@@ -333,10 +333,6 @@ def _ease(share: float) -> float:
     return float(share * share * (3.0 - 2.0 * share))
 
 
-def _about(axis: int, degrees: float) -> np.ndarray:
-    return rotation_about(axis, np.radians(degrees))
-
-
 def _local_rotations(channels: dict[str, float], raised: float) -> dict[int, np.ndarray]:
     """Return rotations (3, 3) relative to the parent by joint."""
 
@@ -344,29 +340,35 @@ def _local_rotations(channels: dict[str, float], raised: float) -> dict[int, np.
         return channels.get(name, 0.0)
 
     pelvis = angle("pelvis_pitch")
-    bend = _about(Y_AXIS, angle("trunk_yaw") / 3.0) @ _about(X_AXIS, angle("trunk_pitch") / 3.0)
-    nod = _about(Y_AXIS, 0.5 * angle("head_yaw")) @ _about(X_AXIS, 0.5 * angle("head_pitch"))
-    local = {INDEX["hips"]: _about(X_AXIS, pelvis)}
+    bend = rotation_by_degrees(Y_AXIS, angle("trunk_yaw") / 3.0) @ rotation_by_degrees(
+        X_AXIS, angle("trunk_pitch") / 3.0
+    )
+    nod = rotation_by_degrees(Y_AXIS, 0.5 * angle("head_yaw")) @ rotation_by_degrees(
+        X_AXIS, 0.5 * angle("head_pitch")
+    )
+    local = {INDEX["hips"]: rotation_by_degrees(X_AXIS, pelvis)}
     local |= {INDEX[name]: bend for name in ("lower_spine", "middle_spine", "chest")}
     local |= {INDEX[name]: nod for name in ("neck", "head")}
     for side, sign in SIDES:
-        arm = _about(Y_AXIS, -sign * angle(f"{side}_sweep")) @ _about(
+        arm = rotation_by_degrees(Y_AXIS, -sign * angle(f"{side}_sweep")) @ rotation_by_degrees(
             Z_AXIS, sign * (raised + angle(f"{side}_raise"))
         )
         palm = angle(f"{side}_palm")
-        local[INDEX[f"{side}_shoulder"]] = arm @ _about(X_AXIS, 0.4 * palm)
-        elbow = _about(Y_AXIS, -sign * angle(f"{side}_elbow"))
-        local[INDEX[f"{side}_elbow"]] = elbow @ _about(X_AXIS, 0.6 * palm)
-        up = _about(Z_AXIS, sign * angle(f"{side}_wrist_up"))
-        local[INDEX[f"{side}_wrist"]] = up @ _about(Y_AXIS, -sign * angle(f"{side}_wrist_front"))
+        local[INDEX[f"{side}_shoulder"]] = arm @ rotation_by_degrees(X_AXIS, 0.4 * palm)
+        elbow = rotation_by_degrees(Y_AXIS, -sign * angle(f"{side}_elbow"))
+        local[INDEX[f"{side}_elbow"]] = elbow @ rotation_by_degrees(X_AXIS, 0.6 * palm)
+        up = rotation_by_degrees(Z_AXIS, sign * angle(f"{side}_wrist_up"))
+        local[INDEX[f"{side}_wrist"]] = up @ rotation_by_degrees(
+            Y_AXIS, -sign * angle(f"{side}_wrist_front")
+        )
         squat, knee = angle(f"{side}_squat"), angle(f"{side}_knee")
-        leg = _about(X_AXIS, -angle(f"{side}_swing")) @ _about(
+        leg = rotation_by_degrees(X_AXIS, -angle(f"{side}_swing")) @ rotation_by_degrees(
             Z_AXIS, sign * angle(f"{side}_aside")
         )
-        local[INDEX[f"{side}_hip"]] = _about(X_AXIS, -pelvis - squat) @ leg
-        local[INDEX[f"{side}_knee"]] = _about(X_AXIS, 2.0 * squat + knee)
-        foot = _about(Y_AXIS, sign * angle(f"{side}_foot_yaw"))
-        tilt = _about(X_AXIS, angle(f"{side}_foot_pitch") - squat)
-        roll = _about(Z_AXIS, sign * angle(f"{side}_foot_roll"))
+        local[INDEX[f"{side}_hip"]] = rotation_by_degrees(X_AXIS, -pelvis - squat) @ leg
+        local[INDEX[f"{side}_knee"]] = rotation_by_degrees(X_AXIS, 2.0 * squat + knee)
+        foot = rotation_by_degrees(Y_AXIS, sign * angle(f"{side}_foot_yaw"))
+        tilt = rotation_by_degrees(X_AXIS, angle(f"{side}_foot_pitch") - squat)
+        roll = rotation_by_degrees(Z_AXIS, sign * angle(f"{side}_foot_roll"))
         local[INDEX[f"{side}_ankle"]] = foot @ tilt @ roll
     return local

@@ -81,8 +81,6 @@ def _dot(a: _Direction, b: _Direction) -> _Dot:
 def add_holds(equations: NormalEquations, problem: Problem, body: PosedBody) -> None:
     """Add what is known of the poses that are held, all frames of each as one observation."""
     holds = problem.evidence.holds
-    if holds is None:
-        return
     directions = _Directions(body)
     for frames, rows in (
         (holds.palms, _palms_together),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ssrhmr_core.tracking.movement.evidence import GUIDED, UNGUIDED, Evidence, usual_angles
+from ssrhmr_core.tracking.movement.holds import Holds
 from ssrhmr_core.tracking.pose_model import DEGREE_INDEX, DEGREES
 from ssrhmr_core.tracking.pose_priors import moving_angles, personal_spreads
 
@@ -25,6 +26,7 @@ def evidence_of(frames: int) -> Evidence:
         np.ones(total - 1, bool),
         0.0,
         GUIDED,
+        Holds.none(total),
     )
 
 
