@@ -3,6 +3,10 @@
 
 Every case runs in a process of its own, with one thread: nothing is warm from the case before, and
 its memory is its own. ``python -m ssrhmr_core.evaluation.bench CASE ARGUMENT`` is such a process.
+
+Cases of single frames run in turn, ``ROUNDS`` times, and the fastest of each counts, as ``timeit``
+has it: other programs of a shared machine slow down one round of a case and not another, so that
+ratios of single runs say more about them than about the model.
 """
 
 from __future__ import annotations
@@ -27,7 +31,8 @@ from ..solver import solve, solver_skeleton
 from ..tracking.extras.readings import ExtraReadings
 from ..tracking.take import Take
 
-_FRAMES = 1500
+_FRAMES = 500
+ROUNDS = 3
 _NOT_INSTALLED = 3
 """Exit status of a case that needs a package which is not installed."""
 _WARM_UP = 60
@@ -58,6 +63,8 @@ CASES = (
     *(("clip", seconds) for seconds in ("1", "10", "60", "600", "3600")),
 )
 """Case and argument of every row of the table."""
+_SINGLE_FRAMES = ("frame", "characters")
+"""Cases that time single frames."""
 
 
 def measure_speed(progress: Callable[[float, str], None]) -> list[dict]:
@@ -74,22 +81,36 @@ def measure_speed(progress: Callable[[float, str], None]) -> list[dict]:
     Raises:
         ValueError: A case failed; the message has its output.
     """
-    rows = []
-    for number, (case, argument) in enumerate(CASES):
-        progress(number / len(CASES), f"{case} {argument}")
-        done = subprocess.run(
-            [sys.executable, "-m", __spec__.name, case, argument],
-            env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONIOENCODING": "utf-8"},
-            capture_output=True,
-            encoding="utf-8",
-        )
-        if done.returncode == _NOT_INSTALLED:
+    again = [case for case in CASES if case[0] in _SINGLE_FRAMES]
+    runs = [*again * (ROUNDS - 1), *CASES]
+    figures: dict[tuple[str, str], dict] = {}
+    for number, case in enumerate(runs):
+        progress(number / len(runs), " ".join(case))
+        measured = _run_alone(*case)
+        if measured is None:
             continue
-        if done.returncode:
-            raise ValueError(f"{case} {argument} failed:\n{done.stderr}")
-        rows.append({"case": case, "argument": argument, **json.loads(done.stdout)})
+        best = figures.setdefault(case, measured)
+        if measured.get("median_ms", 0.0) < best.get("median_ms", 0.0):
+            figures[case] = measured
     progress(1.0, "")
-    return rows
+    return [
+        {"case": case[0], "argument": case[1], **figures[case]} for case in CASES if case in figures
+    ]
+
+
+def _run_alone(case: str, argument: str) -> dict | None:
+    """Measure one case in a process of its own, None if a package that it needs is missing."""
+    done = subprocess.run(
+        [sys.executable, "-m", __spec__.name, case, argument],
+        env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    if done.returncode == _NOT_INSTALLED:
+        return None
+    if done.returncode:
+        raise ValueError(f"{case} {argument} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
 
 
 def run_case(case: str, argument: str) -> dict:

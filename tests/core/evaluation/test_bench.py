@@ -25,6 +25,25 @@ def test_a_table_and_its_figures(
     assert "solve alone" in capsys.readouterr().out
 
 
+def test_single_frames_are_timed_in_turn_and_the_fastest_round_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order = []
+
+    def run_alone(case: str, argument: str) -> dict:
+        order.append(argument)
+        slow = {"ssrhmr": (3.0, 1.0, 2.0), "ik": (2.0, 3.0, 0.5)}.get(argument, (4.0,))
+        median = slow[order.count(argument) - 1]
+        return {"median_ms": median} if case == "frame" else {"seconds": median}
+
+    cases = (("frame", "ssrhmr"), ("frame", "ik"), ("clip", "10"))
+    monkeypatch.setattr(bench, "CASES", cases)
+    monkeypatch.setattr(bench, "_run_alone", run_alone)
+    rows = bench.measure_speed(lambda share, case: None)
+    assert order == [*("ssrhmr", "ik") * 3, "10"]
+    assert [row.get("median_ms", row.get("seconds")) for row in rows] == [1.0, 0.5, 4.0]
+
+
 def test_a_case_that_fails_is_explained(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
