@@ -8,8 +8,7 @@ changes.
 Baking and live use share this code. A lost tracker first continues its motion, then drifts to where
 the model expects it from the other trackers (:mod:`ssrhmr_core.model.tracker_predictor`). When it
 is valid again it is blended back within a quarter of a second, or less than half a second if it is
-far away. Blends are bounded: whatever readings do, a tracker is never further from its source than
-where the last blend began, and no blend outlasts the next one.
+far away.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from collections import deque
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -33,26 +31,13 @@ from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
 from .part_readings import PartCompleter, PartReadings
 from .plausibility import TALLEST
+from .source_blend import KEPT_OUTPUTS, READ, Pose, Source, SourceBlend, shorten
 from .take import Take, TrackerError
 
 PELVIS, HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
 ANCHORS = (PELVIS, HEAD)
 """Trackers of which one is needed: the others are filled in relative to it."""
 
-_BLEND_SPEED = 1.0
-"""Metres per second at which short blends lead back at most."""
-_SHORTEST_BLEND, _LONGEST_BLEND = 0.25, 0.45
-"""Seconds that a blend takes."""
-_LARGEST_BLEND_SPEED = 7.0
-"""Metres per second above which even the longest blend takes longer."""
-_STEEPEST = 1.875
-"""Highest slope of a blend, whose mean slope is 1."""
-_SPEED_DECAY = 18.0
-"""Rate at which a difference of velocities decays, 1/s."""
-_LARGEST_SPEED, _LARGEST_SPIN = 4.0, 12.0
-"""Metres and radians per second: the largest difference of velocities that is carried on."""
-_LEAP, _PREDICTED_LEAP = 12.0 / MODEL_RATE, 7.0 / MODEL_RATE
-"""Metres in a frame from which on readings during a blend, and predictions, leap."""
 _DRIFT = 0.3
 """Share of the way to its predicted position that a lost tracker drifts in a frame (3.4 Hz)."""
 _LARGEST_DRIFT = 3.0 / MODEL_RATE
@@ -60,14 +45,10 @@ _LARGEST_DRIFT = 3.0 / MODEL_RATE
 _LARGEST_EXPECTED = 5.0 / MODEL_RATE
 _BENT, _STRAIGHT = 0.99, 0.9985
 """Shares of a leg's length: where a filled-in leg begins to be held back, and its limit."""
-_KEPT_OUTPUTS = 4
-"""Frames from which the speed is measured at which a tracker is lost or returns."""
 _CHUNK = 2048
 
-_Pose = tuple[np.ndarray, np.ndarray]
-"""Positions (..., 3) and rotations (..., 3, 3)."""
 _Moment = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""The same of the six trackers, and (6,) bool, which of them are known."""
+"""Positions (6, 3) and rotations (6, 3, 3), and (6,) bool, which of them are known."""
 
 
 class GapFiller:
@@ -113,11 +94,11 @@ class GapFiller:
         self._past: deque[_Moment] = deque(maxlen=max(AGO) + 1)
         # The same with half readings completed, and the blends of rotations, once there are any.
         self._completed: deque[_Moment] | None = None
-        self._turn_blends: list[_SourceBlend] | None = None
-        self._blends = [_SourceBlend() for _ in TRACKERS]
+        self._turn_blends: list[SourceBlend] | None = None
+        self._blends = [SourceBlend() for _ in TRACKERS]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._is_settled = True
-        self._settled: list[_Pose] = []
+        self._settled: list[Pose] = []
         self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
         self._outputs: list[np.ndarray] = []
         self._context = UNKNOWN
@@ -129,7 +110,7 @@ class GapFiller:
         if not self._outputs:
             return None
         step = self._outputs[0] - self._outputs[-1]
-        return self._outputs[0] + _limit(step, _LARGEST_EXPECTED)
+        return self._outputs[0] + shorten(step, _LARGEST_EXPECTED)
 
     @property
     def reach_scale(self) -> float:
@@ -259,7 +240,7 @@ class GapFiller:
         context: np.ndarray = UNKNOWN,
         placed: np.ndarray | None = None,
         turned: np.ndarray | None = None,
-    ) -> _Pose:
+    ) -> Pose:
         """Fill in the next frame.
 
         Args:
@@ -303,7 +284,7 @@ class GapFiller:
         valid: np.ndarray,
         placed: np.ndarray | None,
         turned: np.ndarray | None,
-    ) -> _Pose:
+    ) -> Pose:
         """Fill in the next frame, all valid trackers counting fully."""
         if all(valid.tolist()):
             return self._pass_frame(
@@ -338,7 +319,7 @@ class GapFiller:
 
     def _predict_parts(
         self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray, read: PartReadings
-    ) -> _Pose:
+    ) -> Pose:
         """Predict half measured trackers from all others, and lost ones from them too.
 
         Args:
@@ -362,7 +343,7 @@ class GapFiller:
             positions[lost], rotations[lost] = predicted[0][0, lost], predicted[1][0, lost]
         return positions, rotations
 
-    def _predict_from(self, history: _Readings, context: np.ndarray) -> _Pose:
+    def _predict_from(self, history: _Readings, context: np.ndarray) -> Pose:
         """Predict trackers (F, 6) from what is known of them at all moments of ``AGO``."""
         return predict_trackers(
             self._weights,
@@ -372,13 +353,13 @@ class GapFiller:
             context,
         )
 
-    def _pass_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> _Pose:
+    def _pass_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> Pose:
         """Take in the next frame, in which nothing is lost: nearly all frames are such ones."""
         self.anchored, self._anchor = True, (PELVIS, positions[PELVIS], rotations[PELVIS])
         self._note((positions, rotations, valid))
         return self._settle(positions, rotations, known=valid, valid=valid)
 
-    def _predict(self, counted: np.ndarray) -> _Pose:
+    def _predict(self, counted: np.ndarray) -> Pose:
         """Predict all trackers in the last frame from the trackers (6,) that count.
 
         Without a network they stay where they were.
@@ -398,7 +379,7 @@ class GapFiller:
         known: np.ndarray,
         valid: np.ndarray,
         read: PartReadings | None = None,
-    ) -> _Pose:
+    ) -> Pose:
         """Calm predicted trackers, and blend where a tracker changes its source.
 
         Args:
@@ -428,7 +409,7 @@ class GapFiller:
         else:
             self._before = (positions, rotations, known)
         if self._is_settled and all_valid:
-            self._settled = [(positions, rotations), *self._settled[: _KEPT_OUTPUTS - 1]]
+            self._settled = [(positions, rotations), *self._settled[: KEPT_OUTPUTS - 1]]
         else:
             for pose in reversed(self._settled):
                 for blend, position, rotation in zip(self._blends, *pose, strict=True):
@@ -450,7 +431,7 @@ class GapFiller:
         known: np.ndarray,
         valid: np.ndarray,
         read: PartReadings | None,
-    ) -> _Pose:
+    ) -> Pose:
         """Blend trackers that changed their sources; see :meth:`_settle`."""
         if read is not None and self._turn_blends is None:
             # From now on positions and rotations change their sources apart from each other.
@@ -483,7 +464,7 @@ class GapFiller:
         for tracker in np.flatnonzero(~known & ~before[2]):
             carried = end + rotate(turn, before[0][tracker] - start)
             drift = _DRIFT * (positions[tracker] - carried)
-            positions[tracker] = carried + _limit(drift, _LARGEST_DRIFT)
+            positions[tracker] = carried + shorten(drift, _LARGEST_DRIFT)
             carried_rotation = turn @ before[1][tracker]
             change = to_rotvec(rotations[tracker] @ transpose(carried_rotation))
             rotations[tracker] = from_rotvec(_DRIFT * change) @ carried_rotation
@@ -576,12 +557,12 @@ def _split_parts(
 
 
 def _blend_all(
-    blends: Sequence[_SourceBlend],
+    blends: Sequence[SourceBlend],
     positions: np.ndarray,
     rotations: np.ndarray,
     known: np.ndarray,
     valid: np.ndarray,
-) -> _Pose:
+) -> Pose:
     """Return trackers with their blends, from where they are known (6,) and where valid (6,)."""
     blended = [
         blend.frame(position, rotation, source)
@@ -617,127 +598,11 @@ def _hold_anchors(
     return positions, rotations, known
 
 
-class _Source(NamedTuple):
-    """Where the pose of a tracker comes from.
-
-    Attributes:
-        is_read: Whether it is a reading.
-        is_held: Whether it is held for want of pelvis and head.
-        anchor: The tracker that it is predicted from, and whether that is read; None otherwise.
-    """
-
-    is_read: bool
-    is_held: bool
-    anchor: tuple[int, bool] | None
-
-
-_READ = _Source(is_read=True, is_held=False, anchor=None)
-
-
-def _name_sources(known: np.ndarray, valid: np.ndarray) -> list[_Source]:
+def _name_sources(known: np.ndarray, valid: np.ndarray) -> list[Source]:
     """Return the source of each tracker, from where it is known (6,) and where it is read (6,)."""
     reference = PELVIS if known[PELVIS] else HEAD
     anchor = (reference, bool(valid[reference]))
     return [
-        _READ if is_read else _Source(False, bool(is_known), None if is_known else anchor)
+        READ if is_read else Source(False, bool(is_known), None if is_known else anchor)
         for is_known, is_read in zip(known, valid, strict=True)
     ]
-
-
-class _SourceBlend:
-    """Keeps one tracker smooth where its source changes between readings and predictions.
-
-    At a change the distance between where the tracker was heading and its new source is kept and
-    decays, and with it the difference of their velocities: David Bollo, "Inertialization", GDC
-    2018. The distance decays along a curve of minimum jerk, which ends in finite time; the
-    velocities are limited, so that one blend never begins with what another one added.
-    """
-
-    def __init__(self) -> None:
-        self._source: _Source | None = None
-        self._age, self._seconds = 0, _SHORTEST_BLEND
-        self._offset, self._rotvec = np.zeros(3), np.zeros(3)
-        self._velocity, self._spin = np.zeros(3), np.zeros(3)
-        self._step, self._turn = np.zeros(3), np.zeros(3)
-        self._pose: _Pose = (np.zeros(3), np.eye(3))
-        self._outputs: list[_Pose] = []
-        self.is_open = False
-
-    def follow(self, position: np.ndarray, rotation: np.ndarray) -> None:
-        """Take in a frame in which the tracker is valid and nothing is blended."""
-        self._source, self._pose = _READ, (position, rotation)
-        self._outputs = [(position, rotation), *self._outputs[: _KEPT_OUTPUTS - 1]]
-
-    def frame(self, position: np.ndarray, rotation: np.ndarray, source: _Source) -> _Pose:
-        """Return position (3,) and rotation (3, 3) of the next frame."""
-        if self._source is not None and (source != self._source or self._leaps(position)):
-            self._start(position, rotation)
-        elif self.is_open and self._age == 1:
-            self._compare_velocities(position, rotation)
-        self._source, self._pose = source, (position, rotation)
-        if self.is_open:
-            seconds = self._age / MODEL_RATE
-            share = _ease_out(seconds / self._seconds)
-            coasted = seconds * math.exp(-_SPEED_DECAY * seconds)
-            self._age += 1
-            self.is_open = seconds < self._seconds or coasted > 1e-4
-            position = position + share * self._offset + coasted * self._velocity
-            change = share * self._rotvec + coasted * self._spin
-            position, rotation = (
-                position.astype(np.float32),
-                (from_rotvec(change) @ rotation).astype(np.float32),
-            )
-        self._outputs = [(position, rotation), *self._outputs[: _KEPT_OUTPUTS - 1]]
-        return position, rotation
-
-    def _leaps(self, position: np.ndarray) -> bool:
-        """Return whether the source leaps: then it is another one, whatever it is called."""
-        is_read = self._source == _READ
-        if is_read and not self.is_open:
-            return False
-        step = math.dist(position.tolist(), self._pose[0].tolist())
-        return step > (_LEAP if is_read else _PREDICTED_LEAP)
-
-    def _start(self, position: np.ndarray, rotation: np.ndarray) -> None:
-        last, last_rotation = self._outputs[0]
-        steps, turns = self._measure_steps()
-        # The median bears one reading that was wrong already.
-        self._step = _limit(np.median(steps, 0), _LARGEST_SPEED / MODEL_RATE)
-        self._turn = _limit(np.median(turns, 0), _LARGEST_SPIN / MODEL_RATE)
-        self._offset = last + self._step - position
-        self._rotvec = to_rotvec(from_rotvec(self._turn) @ last_rotation @ transpose(rotation))
-        distance = _STEEPEST * float(np.linalg.norm(self._offset))
-        self._seconds = max(
-            min(max(distance / _BLEND_SPEED, _SHORTEST_BLEND), _LONGEST_BLEND),
-            distance / _LARGEST_BLEND_SPEED,
-        )
-        self._age, self.is_open = 0, True
-        self._velocity, self._spin = np.zeros(3), np.zeros(3)
-
-    def _compare_velocities(self, position: np.ndarray, rotation: np.ndarray) -> None:
-        """Note how much faster the tracker was than its new source is, once that has moved."""
-        before, before_rotation = self._pose
-        self._velocity = _limit(MODEL_RATE * (self._step - (position - before)), _LARGEST_SPEED)
-        own = to_rotvec(rotation @ transpose(before_rotation))
-        self._spin = _limit(MODEL_RATE * (self._turn - own), _LARGEST_SPIN)
-
-    def _measure_steps(self) -> tuple[np.ndarray, np.ndarray]:
-        """Measure the last steps (N, 3) and turns (N, 3) of the tracker; zeros without a past."""
-        pairs = list(pairwise(self._outputs))
-        if not pairs:
-            return np.zeros((1, 3)), np.zeros((1, 3))
-        steps = [(after - before).astype(np.float64) for (after, _), (before, _) in pairs]
-        turns = [to_rotvec(after @ transpose(before)) for (_, after), (_, before) in pairs]
-        return np.stack(steps), np.stack(turns)
-
-
-def _ease_out(share: float) -> float:
-    """Go from 1 to 0 along the curve of minimum jerk."""
-    share = min(share, 1.0)
-    return 1.0 - share**3 * (10.0 - 15.0 * share + 6.0 * share * share)
-
-
-def _limit(vector: np.ndarray, length: float) -> np.ndarray:
-    """Shorten vectors (..., 3) to a length at most."""
-    norm = np.linalg.norm(vector, axis=-1, keepdims=True)
-    return vector * np.minimum(1.0, length / np.maximum(norm, 1e-12))
