@@ -17,33 +17,9 @@ from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_core import Motion, Skeleton, Take
 from ssrhmr_core.body.skeleton import JOINTS, PARENTS, TRACKERS
 from tests.core.conftest import CORPUS, make_motion, make_skeleton
+from tests.mixamo_names import mixamo_name
 
 TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-
-MIXAMO = {
-    "hips": "Hips",
-    "hip": "UpLeg",
-    "knee": "Leg",
-    "ankle": "Foot",
-    "toe": "ToeBase",
-    "lower_spine": "Spine",
-    "middle_spine": "Spine1",
-    "chest": "Spine2",
-    "neck": "Neck",
-    "head": "Head",
-    "clavicle": "Shoulder",
-    "shoulder": "Arm",
-    "elbow": "ForeArm",
-    "wrist": "Hand",
-}
-
-
-def mixamo_name(joint: str) -> str:
-    side, _, part = joint.partition("_")
-    if side in ("left", "right"):
-        return f"mixamorig:{side.title()}{MIXAMO[part]}"
-    return f"mixamorig:{MIXAMO[joint]}"
-
 
 _PLAIN = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
 _factory: dict[str, object] = {}

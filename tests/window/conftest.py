@@ -21,6 +21,7 @@ from ssrhmr_core.body.skeleton import JOINTS, PARENTS
 from ssrhmr_core.formats import load_motion
 from ssrhmr_core.streaming import Receiver
 from tests.core.conftest import CORPUS
+from tests.mixamo_names import mixamo_name
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,28 +32,6 @@ PATIENCE = 600.0
 _DRAG_STEPS = 4
 _ROUNDS = 4
 """Rounds of the event loop in which all earlier events have been handled."""
-BONES = {
-    "hips": "Hips",
-    "hip": "UpLeg",
-    "knee": "Leg",
-    "ankle": "Foot",
-    "toe": "ToeBase",
-    "lower_spine": "Spine",
-    "middle_spine": "Spine1",
-    "chest": "Spine2",
-    "neck": "Neck",
-    "head": "Head",
-    "clavicle": "Shoulder",
-    "shoulder": "Arm",
-    "elbow": "ForeArm",
-    "wrist": "Hand",
-}
-
-
-def bone_of(joint: str) -> str:
-    side, _, part = joint.partition("_")
-    sided = side in ("left", "right")
-    return f"mixamorig:{side.title()}{BONES[part]}" if sided else f"mixamorig:{BONES[joint]}"
 
 
 @pytest.fixture(scope="session")
@@ -254,7 +233,7 @@ def window(performance: Motion) -> Iterator[Window]:
         if shutil.which(tool) is None:
             pytest.skip(f"needs {tool}, which is not on this machine")
     job: dict[str, object] = {
-        "bones": [bone_of(joint) for joint in JOINTS],
+        "bones": [mixamo_name(joint) for joint in JOINTS],
         "offsets": performance.skeleton.offsets.tolist(),
         "parents": list(PARENTS),
         "calibration": Calibration.none().to_json(),

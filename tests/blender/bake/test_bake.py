@@ -28,10 +28,10 @@ from tests.blender.conftest import (
     joint_worlds,
     make_armature,
     make_trackers,
-    mixamo_name,
     snapshot,
     with_t_pose,
 )
+from tests.mixamo_names import mixamo_name
 
 LIMBS = [
     (INDEX[f"{side}_{a}"], INDEX[f"{side}_{b}"])

@@ -15,7 +15,8 @@ from ssrhmr_blender.common.typed import action_of, scene_of
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.pipeline import Reconstructor
-from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name
+from tests.blender.conftest import choose, make_armature, make_trackers
+from tests.mixamo_names import mixamo_name
 
 _KEY = ("co", "handle_left", "handle_right", "interpolation", "handle_left_type", "easing")
 

@@ -10,8 +10,9 @@ from mathutils import Vector
 
 from ssrhmr_core import Motion
 from tests.blender.bake.test_bake import calibrated, run
-from tests.blender.conftest import make_armature, mixamo_name
+from tests.blender.conftest import make_armature
 from tests.blender.skins import add_bone, add_boxes, add_skin, lowest
+from tests.mixamo_names import mixamo_name
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from ssrhmr_blender.baking.existing import reduce_bake
 from ssrhmr_blender.common.typed import action_of, pose_of, scene_of
 from ssrhmr_core import Motion, Reconstructor, Take
 from ssrhmr_core.body.skeleton import INDEX
-from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name, snapshot
+from tests.blender.conftest import choose, make_armature, make_trackers, snapshot
+from tests.mixamo_names import mixamo_name
 
 
 def evaluated(armature: bpy.types.Object, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,10 +22,10 @@ from tests.blender.conftest import (
     joint_worlds,
     make_armature,
     make_trackers,
-    mixamo_name,
     with_t_pose,
 )
 from tests.core.conftest import make_motion
+from tests.mixamo_names import mixamo_name
 
 FRAMES = np.arange(1, 141)
 

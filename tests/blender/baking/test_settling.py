@@ -19,15 +19,9 @@ from tests.blender.bake.test_bake import (
     run,
     skeleton_of_setup,
 )
-from tests.blender.conftest import (
-    TO_BLENDER,
-    choose,
-    joint_worlds,
-    make_armature,
-    make_trackers,
-    mixamo_name,
-)
+from tests.blender.conftest import TO_BLENDER, choose, joint_worlds, make_armature, make_trackers
 from tests.blender.skins import add_bone
+from tests.mixamo_names import mixamo_name
 
 HIPS = mixamo_name("hips")
 

@@ -16,7 +16,8 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core import Motion, Skeleton, Take
 from ssrhmr_core.body.skeleton import INDEX
 from ssrhmr_core.tracking.proportions import make_adult
-from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers, mixamo_name
+from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers
+from tests.mixamo_names import mixamo_name
 
 _STAND, _CLAP, _FRAMES = 40, 70, 80
 _ANKLE = 0.08

@@ -7,7 +7,8 @@ import bpy
 import pytest
 
 from ssrhmr_core import Motion, Take
-from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name
+from tests.blender.conftest import choose, make_armature, make_trackers
+from tests.mixamo_names import mixamo_name
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from ssrhmr_blender.common.validation import check_character
 from ssrhmr_blender.properties.setup import SSRHMR_Setup
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.model.weights import default_weights
-from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name, snapshot
+from tests.blender.conftest import choose, make_armature, make_trackers, snapshot
+from tests.mixamo_names import mixamo_name
 
 
 @pytest.fixture

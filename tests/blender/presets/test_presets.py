@@ -18,8 +18,9 @@ from ssrhmr_blender.presets.files import PresetFile
 from ssrhmr_blender.presets.kinds import KINDS, folder_of, read_preset
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
-from tests.blender.conftest import choose, make_armature, make_trackers, mixamo_name
+from tests.blender.conftest import choose, make_armature, make_trackers
 from tests.core.formats.fuzz import damaged_text
+from tests.mixamo_names import mixamo_name
 
 ops = bpy.ops.ssrhmr
 

@@ -12,7 +12,8 @@ import pytest
 from ssrhmr_blender.common.typed import scene_of, view_layer_of
 from ssrhmr_blender.properties.values import read_values
 from ssrhmr_core import Motion, Take
-from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers, mixamo_name
+from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers
+from tests.mixamo_names import mixamo_name
 
 
 def make_library(path: Path, performance: Motion) -> None:

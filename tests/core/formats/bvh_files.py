@@ -14,31 +14,8 @@ from ssrhmr_core.body.skeleton import INDEX, JOINTS, LIMB_DIRECTIONS, PARENTS
 from ssrhmr_core.formats.orientation import rotation_to_y_up
 from ssrhmr_core.geometry.arrays import normalize
 from ssrhmr_core.geometry.rotations import rotate, rotation_between, transpose
+from tests.mixamo_names import MIXAMO
 
-MIXAMO = (
-    "Hips",
-    "LeftUpLeg",
-    "LeftLeg",
-    "LeftFoot",
-    "LeftToeBase",
-    "RightUpLeg",
-    "RightLeg",
-    "RightFoot",
-    "RightToeBase",
-    "Spine",
-    "Spine1",
-    "Spine2",
-    "Neck",
-    "Head",
-    "LeftShoulder",
-    "LeftArm",
-    "LeftForeArm",
-    "LeftHand",
-    "RightShoulder",
-    "RightArm",
-    "RightForeArm",
-    "RightHand",
-)
 ORDERS = ("zxy", "xyz", "yzx", "zyx", "xzy", "yxz")
 
 

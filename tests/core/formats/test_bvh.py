@@ -23,7 +23,6 @@ from tests.core.formats.bvh_files import (
     A_POSE,
     FACING_X,
     HANGING,
-    MIXAMO,
     ORDERS,
     Convention,
     along_one_axis,
@@ -31,6 +30,7 @@ from tests.core.formats.bvh_files import (
     pose,
     write,
 )
+from tests.mixamo_names import MIXAMO
 
 Z_UP, X_UP = axes_of("z"), axes_of("x")
 

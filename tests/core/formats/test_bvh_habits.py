@@ -25,7 +25,6 @@ from ssrhmr_core.rigs import bone_mapping
 from ssrhmr_core.rigs.bone_mapping import families
 from tests.core.conftest import make_motion, make_skeleton
 from tests.core.formats.bvh_files import (
-    MIXAMO,
     Convention,
     FileJoint,
     along_one_axis,
@@ -37,6 +36,7 @@ from tests.core.formats.bvh_files import (
     turn_sockets,
     write,
 )
+from tests.mixamo_names import MIXAMO
 
 TRACKED = list(TRACKER_JOINTS)
 JAPANESE = (
