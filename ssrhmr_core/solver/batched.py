@@ -32,6 +32,7 @@ from .body import (
     ARM_SOFTNESS,
     DAMPING,
     FOLDED_COSINE,
+    LAST_SPINE_STEP,
     MAX_CLAVICLE_ROTATION,
     MAX_SPINE_ROTATION,
     REACH,
@@ -97,15 +98,20 @@ def solve_spine(
     joints, tip = moving.positions()
     solved, solved_joints = moving.rotations, joints
     rows: Array | None = None
+    share = xp.ones_like(moving.length[:, 0])
     for _ in range(steps):
-        missing = moving.head - tip
-        far = (norm(missing) / moving.length)[:, 0] > SPINE_TOLERANCE
+        missing, before = moving.head - tip, share
+        share = (norm(missing) / moving.length)[:, 0] - SPINE_TOLERANCE
+        share = clamp(share / (LAST_SPINE_STEP - SPINE_TOLERANCE), 0.0, 1.0)
+        # A step that was no whole one was the last.
+        far = (share > 0.0) & (before >= 1.0)
         if not far.any():
             break
         if not far.all():
             rows = _flatnonzero(far) if rows is None else rows[far]
             moving, joints, tip, missing = moving.part(far), joints[far], tip[far], missing[far]
-        moving = moving._replace(rotations=_bend_spine(moving, joints, tip, missing))
+            share = share[far]
+        moving = moving._replace(rotations=_bend_spine(moving, joints, tip, missing, share))
         joints, tip = moving.positions()
         solved = _with_rows(solved, rows, moving.rotations)
         solved_joints = _with_rows(solved_joints, rows, joints)
@@ -128,8 +134,8 @@ def _with_rows(array: Array, rows: Array | None, values: Array) -> Array:
     return array
 
 
-def _bend_spine(spines: _Spines, joints: Array, tip: Array, missing: Array) -> Array:
-    """Return the rotations after one step of :func:`solve_spine`."""
+def _bend_spine(spines: _Spines, joints: Array, tip: Array, missing: Array, share: Array) -> Array:
+    """Return the rotations after a share (N,) of one step of :func:`solve_spine`."""
     rotations, length = spines.rotations, spines.length
     xp = namespace(rotations)
     # A nearly straight spine can hardly get longer or shorter: what remains in that direction is
@@ -145,6 +151,7 @@ def _bend_spine(spines: _Spines, joints: Array, tip: Array, missing: Array) -> A
     # that is to be shorter would buckle to another side in every frame.
     largest = xp.amax(norm(rotvecs), -2)[..., None, :]
     rotvecs = rotvecs * clamp(MAX_SPINE_ROTATION / largest, high=1.0)
+    rotvecs = rotvecs * to_float64(share)[..., None, None]
     return from_rotvec(cast_like(rotvecs, rotations)) @ rotations
 
 

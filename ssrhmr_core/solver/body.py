@@ -62,6 +62,10 @@ SPINE_STEPS = 8
 SPINE_TOLERANCE = 1e-5
 """Distance of the head from its tracker at which the spine is solved, as a share of the spine's
 length (some micrometres)."""
+LAST_SPINE_STEP = 4.0 * SPINE_TOLERANCE
+"""The same from which on the next step is a whole one. Below it, the step is a share of that, and
+the last one: a nearly straight spine bends by 0.02 degrees to get a few micrometres shorter, and
+would do so, or not, for the last bit of a number."""
 MAX_SPINE_ROTATION = 0.6
 """Largest rotation of a spine joint in one step, radians."""
 DAMPING = 1e-5

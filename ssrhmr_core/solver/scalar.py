@@ -37,6 +37,7 @@ from .body import (
     ARM_SOFTNESS,
     DAMPING,
     FOLDED_COSINE,
+    LAST_SPINE_STEP,
     MAX_CLAVICLE_ROTATION,
     MAX_SPINE_ROTATION,
     REACH,
@@ -98,11 +99,16 @@ def bend_spine(
         x, y, z = middle = d + x, e + y, f + z
         x, y, z = lower = a + x, b + y, c + z
         missing = aim[0] - x, aim[1] - y, aim[2] - z
-        if norm(missing) <= SPINE_TOLERANCE * length:
+        share = (norm(missing) / length - SPINE_TOLERANCE) / (LAST_SPINE_STEP - SPINE_TOLERANCE)
+        if share <= 0.0:
             break
         rotvecs = _spine_step((lower, middle, chest, neck), missing, length)
+        if share < 1.0:
+            rotvecs = [scale(rotvec, share) for rotvec in rotvecs]
         for joint, rotvec in enumerate(rotvecs):
             quats[joint], bones[joint] = turn(rotvec, quats[joint], bones[joint])
+        if share < 1.0:
+            break
     return quats, bones
 
 

@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.solver import SPINE, SPINE_STEPS, SolverSkeleton, batched, solver_skeleton
+from ssrhmr_core.geometry.rotations import from_rotvec
+from ssrhmr_core.solver import (
+    SPINE,
+    SPINE_STEPS,
+    SolverSkeleton,
+    batched,
+    scalar,
+    solver_skeleton,
+)
+from ssrhmr_core.solver.body import SPINE_TOLERANCE
 from tests.core.solver.test_full_body import HEAD, disturbed, trackers
 
 
@@ -101,3 +110,31 @@ def test_gradients_of_frames_that_stop_at_different_steps(
     change = loss(prediction.detach() + step) - loss(prediction.detach() - step)
     slope = (gradient * step).sum((1, 2, 3))
     torch.testing.assert_close(2.0 * slope, change, rtol=1e-3, atol=1e-10)
+
+
+def test_a_head_that_barely_has_to_move_bends_the_spine_without_a_jump(motion: Motion) -> None:
+    """From a tenth of the tolerance to ten of them off a spine that is nearly straight.
+
+    Whether it is solved in one more step must not hang on the last bit of that distance.
+    """
+    skeleton = solver_skeleton(motion.skeleton.offsets)
+    upright = np.repeat(np.eye(3, dtype=np.float32)[None, None], len(SPINE), 1)
+    tilt = from_rotvec(np.radians([[4.0, 0.0, 0.0], [-3.0, 0.0, 0.0], [-2.0, 0.0, 0.0], [0.0] * 3]))
+    predicted = (tilt.astype(np.float32) @ upright)[0]
+    hips = np.eye(3, dtype=np.float32)
+    head = (predicted @ skeleton.spine_offsets[..., None])[..., 0].sum(0) + skeleton.spine_base
+    # Shorter by this much: what a straight spine is worst at.
+    off = np.linspace(0.1, 10.0, 400)[:, None] * SPINE_TOLERANCE * skeleton.spine_length
+    aims = (head - off * head / np.linalg.norm(head)).astype(np.float32)
+    many = batched.solve_spine(
+        np.repeat(predicted[None], len(aims), 0),
+        skeleton,
+        np.repeat(hips[None], len(aims), 0),
+        aims,
+        SPINE_STEPS,
+    )[0]
+    alone = [scalar.solve_spine(predicted, skeleton, hips, aim, SPINE_STEPS)[0] for aim in aims]
+    for rotations in (many, np.stack(alone)):
+        changes = np.abs(np.diff(rotations, axis=0)).max((1, 2, 3))
+        assert np.abs(rotations[-1] - predicted).max() > 1e-3
+        assert changes.max() < 2e-5
