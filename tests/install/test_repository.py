@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import io
 import json
 import os
 import re
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,51 +26,19 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 REPOSITORY = "loopback"
 MODULE = f"bl_ext.{REPOSITORY}.ssrhmr"
-NEXT = "99.0.0"
-"""The version that Blender updates to."""
 
 
-def load_script(name: str) -> ModuleType:
-    """Return a module of ``scripts``, although the checkout is not on the import path."""
-    spec = importlib.util.spec_from_file_location(name, CHECKOUT / "scripts" / f"{name}.py")
+def load_module(place: str) -> ModuleType:
+    """Return a module of the checkout, which is not on the import path."""
+    spec = importlib.util.spec_from_file_location(Path(place).stem, CHECKOUT / place)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def built_zip() -> Path:
-    """Return the zip that ``build_addon.py`` has built."""
-    archives = list((CHECKOUT / "dist").glob("ssrhmr-*.zip"))
-    assert len(archives) == 1, "run build_addon.py first, with no other version in dist/"
-    return archives[0]
-
-
-def rewrite(content: bytes, old: str, new: str) -> bytes:
-    """Return a zip with another version in its names and texts."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(packed, "w") as target:
-        for entry in source.infolist():
-            held = source.read(entry)
-            name = entry.filename.replace(f"ssrhmr_core-{old}", f"ssrhmr_core-{new}")
-            if "ssrhmr_core-" in name and name.endswith(".whl"):
-                held = rewrite(held, old, new)
-            elif name.endswith(("RECORD", "METADATA", "blender_manifest.toml", "core/__init__.py")):
-                held = held.replace(old.encode(), new.encode())
-            target.writestr(name, held)
-    return packed.getvalue()
-
-
-def files_below(folder: Path) -> set[str]:
-    """Return all files below a folder, except what Blender notes down of the repository itself."""
-    return {
-        name
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not re.search(
-            r"/\.blender_ext/|/\.cache/|__pycache__", name := path.relative_to(folder).as_posix()
-        )
-    }
+archives = load_module("tests/install/archives.py")
+BUILT = archives.built_zip(CHECKOUT / "dist")
 
 
 def repository() -> tuple[int, Any]:
@@ -115,16 +81,16 @@ def state() -> dict[str, Any]:
 def publish(folder: Path, archive: Path) -> None:
     scripts = Path(bpy.utils.system_resource("SCRIPTS"))
     tool = scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
-    load_script("extension_repository").publish(archive, folder, tool)
+    load_module("scripts/extension_repository.py").publish(archive, folder, tool)
 
 
 def test_installs_from_the_repository(served: tuple[Path, str], state: dict[str, Any]) -> None:
     folder, address = served
-    publish(folder, built_zip())
+    publish(folder, BUILT)
     preferences = bpy.context.preferences
     preferences.system.use_online_access = True
     state["user"] = Path(os.environ["BLENDER_USER_RESOURCES"])
-    state["files"] = files_below(state["user"])
+    state["files"] = archives.files_below(state["user"])
     preferences.extensions.repos.new(name="Loopback", module=REPOSITORY, remote_url=address)
     number, _ = repository()
     assert bpy.ops.extensions.repo_sync(repo_index=number) == {"FINISHED"}
@@ -147,16 +113,16 @@ def test_updates_and_keeps_settings(
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
 
     old = installed_version()
-    archive = tmp_path / f"ssrhmr-{NEXT}.zip"
-    archive.write_bytes(rewrite(built_zip().read_bytes(), old, NEXT))
+    archive = tmp_path / f"ssrhmr-{archives.NEXT}.zip"
+    archive.write_bytes(archives.rewrite(BUILT.read_bytes(), old, archives.NEXT))
     publish(folder, archive)
-    assert {path.name for path in folder.glob("*.zip")} == {built_zip().name, archive.name}
+    assert {path.name for path in folder.glob("*.zip")} == {BUILT.name, archive.name}
     bpy.ops.extensions.repo_sync(repo_index=repository()[0])
     bpy.ops.extensions.package_upgrade_all(use_active_only=False)
 
-    assert installed_version() == NEXT
+    assert installed_version() == archives.NEXT
     assert addon_utils.check(MODULE) == (True, True)
-    assert importlib.import_module("ssrhmr_core").__version__ == NEXT, "the old core still runs"
+    assert importlib.import_module("ssrhmr_core").__version__ == archives.NEXT, "the old core still runs"
     for _ in range(2):
         scene = bpy.context.scene
         assert scene.ssrhmr.planting == pytest.approx(0.25)
@@ -171,12 +137,12 @@ def test_uninstalling_leaves_nothing(state: dict[str, Any]) -> None:
     # A recording of a file that was never saved, as a live session leaves it.
     takes = Path(bpy.utils.extension_path_user(MODULE, path="takes", create=True))
     (takes / "take_001.csv").write_text("time,tracker\n", encoding="utf-8")
-    added = files_below(state["user"]) - state["files"]
+    added = archives.files_below(state["user"]) - state["files"]
     kinds = {Path(name).suffix for name in added}
     print(f"\n{len(added)} files were added: {', '.join(sorted(kinds))}")
     for part in ("/ssrhmr/blender_manifest.toml", "/ssrhmr_core/", "Mine.json", "take_001.csv"):
         assert any(part in name for name in added), part
     bpy.ops.extensions.package_uninstall(repo_index=repository()[0], pkg_id="ssrhmr")
     assert addon_utils.check(MODULE) == (False, False)
-    assert files_below(state["user"]) == state["files"]
+    assert archives.files_below(state["user"]) == state["files"]
     assert not [name for name in sys.modules if name.startswith(MODULE)]

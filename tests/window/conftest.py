@@ -99,6 +99,14 @@ class Window:
         self._xdotool("mousemove", str(round(x)), str(round(y)))
         time.sleep(0.3)
 
+    def press(self) -> None:
+        """Press the left button down."""
+        self._xdotool("mousedown", "1")
+
+    def release(self) -> None:
+        """Let the left button go."""
+        self._xdotool("mouseup", "1")
+
     def click(self, x: float, y: float) -> None:
         """Press the left button there."""
         self.move(x, y)
@@ -109,6 +117,10 @@ class Window:
         self.move(x, y)
         self._xdotool("key", name)
 
+    def focus(self) -> None:
+        """Let keys come to Blender's window, and not to another one on the display."""
+        self._xdotool("search", "--name", "Blender [0-9]", "windowfocus")
+
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Pull something with the left button.
 
@@ -118,13 +130,13 @@ class Window:
         self.move(start[0] + 1.0, start[1])
         self.move(*start)
         self.settle()
-        self._xdotool("mousedown", "1")
+        self.press()
         self.settle()
         for step in range(1, _DRAG_STEPS + 1):
             share = step / _DRAG_STEPS
             self.move(*(a + share * (b - a) for a, b in zip(start, end, strict=True)))
             self.settle()
-        self._xdotool("mouseup", "1")
+        self.release()
         self.settle()
 
     def settle(self) -> None:
@@ -168,23 +180,13 @@ def blender_command() -> list[str]:
 @contextmanager
 def opened(job: dict[str, object]) -> Iterator[Window]:
     """Blender with the extension of ``dist`` and :mod:`tests.window.drive`, which gets the job."""
-    command = blender_command()
     (package,) = (ROOT / "dist").glob("ssrhmr-*.zip")
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    clear_folder()
     shutil.copy(package, FOLDER / "extension.zip")
-    shutil.copy(Path(__file__).parent / "drive.py", FOLDER)
     install = ["--command", "extension", "install-file", "-r", "user_default", "-e"]
-    home = {
-        **os.environ,
-        "BLENDER_USER_RESOURCES": str(FOLDER / "user"),
-        # The state of SteamVR's stand-in, for the test that chooses it.
-        "STAND_IN": str(FOLDER / "steamvr.json"),
-    }
-    (FOLDER / "user").mkdir()
     installed = subprocess.run(
-        [*command, *install, str(FOLDER / "extension.zip")],
-        env=home,
+        [*blender_command(), *install, str(FOLDER / "extension.zip")],
+        env=home(),
         capture_output=True,
         text=True,
     )
@@ -192,38 +194,68 @@ def opened(job: dict[str, object]) -> Iterator[Window]:
     port = free_port()
     job = {**job, "port": port, "takes": str(FOLDER / "takes")}
     (FOLDER / "job.json").write_text(json.dumps(job))
-    # The server takes a display that is free, and tells which one when it is ready.
-    screen = ["-screen", "0", "1280x800x24", "+extension", "GLX", "-nolisten", "tcp"]
-    command_of_server = ["Xvfb", "-displayfd", "1", *screen]
-    with (FOLDER / "xvfb.log").open("w") as quiet, (FOLDER / "blender.log").open("w") as log:
+    with displayed(1280, 800) as display, driven("drive.py", display, 1280, 800, port) as made:
+        yield made
+
+
+def clear_folder() -> None:
+    """Make the folder anew, with an empty home of Blender's in it."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    (FOLDER / "user").mkdir(parents=True)
+
+
+def home() -> dict[str, str]:
+    """Return the variables with which Blender keeps all that is the user's in the folder."""
+    return {
+        **os.environ,
+        "BLENDER_USER_RESOURCES": str(FOLDER / "user"),
+        # The state of SteamVR's stand-in, for the test that chooses it.
+        "STAND_IN": str(FOLDER / "steamvr.json"),
+    }
+
+
+@contextmanager
+def displayed(width: int, height: int) -> Iterator[str]:
+    """A display of some pixels that is free; its name."""
+    # The server tells which one it took when it is ready.
+    screen = ["-screen", "0", f"{width}x{height}x24", "+extension", "GLX", "-nolisten", "tcp"]
+    with (FOLDER / "xvfb.log").open("w") as quiet:
         server = subprocess.Popen(
-            command_of_server, stdout=subprocess.PIPE, stderr=quiet, text=True
+            ["Xvfb", "-displayfd", "1", *screen], stdout=subprocess.PIPE, stderr=quiet, text=True
         )
         try:
             assert server.stdout is not None
-            display = f":{int(server.stdout.readline())}"
-            blender = subprocess.Popen(
-                [
-                    *(*command, "--factory-startup", "--window-geometry", "0", "0", "1280", "800"),
-                    *("--python", str(FOLDER / "drive.py"), "--", str(FOLDER)),
-                ],
-                env={**home, "DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1"},
-                stdout=log,
-                stderr=log,
-            )
+            yield f":{int(server.stdout.readline())}"
+        finally:
+            server.terminate()
+            server.wait(PATIENCE)
+
+
+@contextmanager
+def driven(script: str, display: str, width: int, height: int, port: int = 0) -> Iterator[Window]:
+    """Blender's window in the corner of a display, with a script of this folder inside."""
+    shutil.copy(Path(__file__).parent / script, FOLDER)
+    size = [str(width), str(height)]
+    with (FOLDER / "blender.log").open("w") as log:
+        blender = subprocess.Popen(
+            [
+                *(*blender_command(), "--factory-startup", "--window-geometry", "0", "0", *size),
+                *("--python", str(FOLDER / script), "--", str(FOLDER)),
+            ],
+            env={**home(), "DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1"},
+            stdout=log,
+            stderr=log,
+        )
+        try:
             made = Window(blender, display, port)
             made.until(lambda seen: bool(seen), "Blender's window")
             # The splash screen would take the first key for itself.
             made.key("Escape", 300, 400)
             made.settle()
-            try:
-                yield made
-                made.quit()
-            finally:
-                blender.kill()
+            yield made
+            made.quit()
         finally:
-            server.terminate()
-            server.wait(PATIENCE)
+            blender.kill()
 
 
 @pytest.fixture(scope="module")
