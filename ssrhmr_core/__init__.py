@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SSR-HMR: reconstruct a whole animated body from six trackers, using NumPy alone.
 
->>> from ssrhmr_core import Reconstructor, Take, load_motion
->>> performance = load_motion("take.bvh")
->>> body = Reconstructor(performance.skeleton).clip(Take.from_motion(performance))
+Examples:
+    >>> from ssrhmr_core import Reconstructor, Take, load_motion
+    >>> performance = load_motion("take.bvh")
+    >>> body = Reconstructor(performance.skeleton).clip(Take.from_motion(performance))
 """
 
 from .body.motion import Motion

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trackers that stream in over the network: no Blender, no model, only readings.
 
->>> with Receiver("vmc") as receiver:
-...     readings = receiver.drain()
+Examples:
+    >>> with Receiver("vmc") as receiver:
+    ...     readings = receiver.drain()
 """
 
 from .allow_list import split_addresses
