@@ -96,8 +96,9 @@ class SSRHMR_UL_contacts(RowList, bpy.types.UIList):
         context: bpy.types.Context, layout: bpy.types.UILayout, data: Any, item: Any
     ) -> None:
         """Draw one contact."""
-        row = layout.row(align=True)
-        row.prop(item, "part", text="", emboss=False)
+        split = layout.split(factor=0.5, align=True)
+        split.prop(item, "part", text="", emboss=False)
+        row = split.row(align=True)
         row.prop(item, "frame_start", text="")
         row.prop(item, "frame_end", text="")
 

@@ -33,9 +33,10 @@ class SSRHMR_UL_characters(RowList, bpy.types.UIList):
         split.prop(entry, "name", text="", emboss=False)
         armature = setup_in(characters, entry).armature
         if armature is None:
-            split.label(text="No character chosen", icon="ERROR")
+            split.label(text="Not chosen", icon="ERROR")
         elif scene_of(context).objects.get(armature.name) != armature:
-            split.label(text=iface_("{name}: deleted").format(name=armature.name), icon="ERROR")
+            text = iface_("Deleted: {name}").format(name=armature.name)
+            split.label(text=text, icon="ERROR", translate=False)
         else:
             split.label(text=armature.name, icon="ARMATURE_DATA", translate=False)
 

@@ -51,7 +51,7 @@ def draw_measures(layout: bpy.types.UILayout, setup: SSRHMR_Setup, unit: float) 
     }
     for measure in setup.measures:
         usual = measure.low <= measure.length <= measure.high
-        split = layout.split(factor=0.4)
+        split = layout.split(factor=0.38)
         name = names.get(measure.name, measure.name)
         split.label(text=name, icon="CHECKMARK" if usual else "QUESTION", translate=False)
         text = iface_("{length:.0f} cm (typical {low:.0f}–{high:.0f})").format(

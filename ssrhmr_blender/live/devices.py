@@ -13,7 +13,7 @@ from ..common.typed import Icon, OperatorResult, layout_of, scene_of
 from ..common.ui import RowList, SidebarPanel, draw_segments
 from ..properties.live import live_of
 from ..properties.setup import setup_of
-from ..properties.tracker import SEGMENT_LABELS, TRACKER_LABELS
+from ..properties.tracker import ALL_TRACKERS, SEGMENT_LABELS, TRACKER_LABELS
 from . import capture
 
 if TYPE_CHECKING:
@@ -130,7 +130,10 @@ class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
         """Draw the table."""
         layout, live = layout_of(self), live_of(scene_of(context))
         layout.template_list(
-            "SSRHMR_UL_devices", "", live, "devices", live, "active_device", rows=6
+            *("SSRHMR_UL_devices", "", live, "devices", live, "active_device"),
+            # A bar to scroll would take the width that serials and roles need.
+            rows=6,
+            maxrows=len(ALL_TRACKERS),
         )
         current = capture.running()
         if current is not None and live.active_device < len(live.devices):

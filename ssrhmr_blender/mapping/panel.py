@@ -41,17 +41,11 @@ class SSRHMR_UL_bones(RowList, bpy.types.UIList):
             mark = "CHECKMARK"
         else:
             mark = "QUESTION" if slot.confidence >= LIKELY else "ERROR"
-        split = layout.split(factor=0.47, align=True)
+        # Enough for the longest joint; a bone's whole name is in its tooltip.
+        split = layout.split(factor=0.52, align=True)
         split.label(text=joint_label(slot.name), icon=mark)
-        armature = setup.armature
-        if armature is None:
-            return
-        row = split.row(align=True)
-        row.prop_search(slot, "bone", armature_of(armature), "bones", text="")
-        if slot.bone and slot.confidence < _SURE:
-            confidence = row.row()
-            confidence.ui_units_x = 1.8
-            confidence.label(text=f"{slot.confidence:.0%}")
+        if setup.armature is not None:
+            split.prop_search(slot, "bone", armature_of(setup.armature), "bones", text="")
 
 
 class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
@@ -72,14 +66,27 @@ class SSRHMR_PT_character(SidebarPanel, bpy.types.Panel):
         if setup.bones:
             column.label(text=iface_("{family} names").format(family=setup.family))
             column.template_list(
-                "SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone", rows=8, maxrows=11
+                *("SSRHMR_UL_bones", "", setup, "bones", setup, "active_bone"),
+                # All: a bar to scroll would take the width that names need.
+                rows=8,
+                maxrows=len(setup.bones),
             )
+            if 0 <= setup.active_bone < len(setup.bones):
+                _draw_confidence(column, setup.bones[setup.active_bone])
             unclear = next((slot for slot in setup.bones if slot.is_unclear), None)
             if unclear is not None:
                 _draw_question(column.box(), context, unclear)
             for line in setup.obstacles.splitlines():
                 draw_wrapped_text(column, context, line[:1].upper() + line[1:], "INFO")
             draw_mute_button(column, setup)
+
+
+def _draw_confidence(layout: bpy.types.UILayout, slot: SSRHMR_BoneSlot) -> None:
+    """Draw how sure the detection is of the selected bone, unless it is sure."""
+    if slot.bone and slot.confidence < _SURE:
+        text = iface_("{joint}: {confidence:.0%} sure")
+        text = text.format(joint=iface_(joint_label(slot.name)), confidence=slot.confidence)
+        layout.label(text=text, translate=False)
 
 
 def _draw_question(

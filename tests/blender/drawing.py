@@ -8,8 +8,9 @@ width, in 4.3 at the default width of the sidebar and a scale of one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import blf
 import bpy
@@ -21,8 +22,6 @@ LISTS: dict[str, Any] = {
     cls.__name__: cls for cls in ssrhmr_blender.CLASSES if issubclass(cls, bpy.types.UIList)
 }
 ICONS = {*bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys()}
-ROWS = 11
-"""Most items of a list that are drawn."""
 
 SIDEBAR = 291
 """Pixels of the sidebar of a new Blender."""
@@ -33,6 +32,11 @@ BOX = 16.0
 LABELS = 0.4
 """Share of the labels where they have a column of their own, without the gap behind it."""
 GAP = 8.0
+"""Pixels between two columns."""
+LIST, SCROLLED = 10.0, 30.0
+"""Pixels by which rows of a list are narrower, and those of one with a bar to scroll."""
+INDENT = 3.0
+"""Pixels by which rows of a list begin further right."""
 ICON = 20.0
 """Pixels of a button that is an icon alone."""
 # What is left free beside words, in pixels.
@@ -58,6 +62,9 @@ class Properties:
 
 class Layout:
     """Takes what is drawn, and refuses what does not exist."""
+
+    rows: ClassVar[int | None] = 11
+    """Most items of a list that are in sight, and drawn; None for all."""
 
     def __init__(self, context: Any, texts: list[str]) -> None:
         self.context, self.texts = context, texts
@@ -96,7 +103,7 @@ class Layout:
         self, cls: str, key: str, data: Any, name: str, active: Any, active_name: str, **_: Any
     ) -> None:
         assert active_name in active.bl_rna.properties
-        for item in getattr(data, name)[:ROWS]:
+        for item in getattr(data, name)[: self.rows]:
             LISTS[cls].draw_row(self.context, self, data, item)
 
 
@@ -104,9 +111,13 @@ class Measured(Layout):
     """Knows the width of what is drawn.
 
     A part needs ``(width, fixed, text)`` for each thing in it. Things one below the other have the
-    part's width each; things in a row share it, in proportion to what they need. Rows of lists are
-    not looked at: they hold names of the user's.
+    part's width each; things in a row share it, in proportion to what they need. In rows of lists
+    names of the user's, which are not translated, may be cut.
     """
+
+    rows = None
+    words: ClassVar[Mapping[str, str]] = {}
+    """Translations of what is drawn: a bpy module has no languages of its own."""
 
     def __init__(self, context: Any, texts: list[str], width: float = PANEL) -> None:
         super().__init__(context, texts)
@@ -125,7 +136,7 @@ class Measured(Layout):
     def _inner(self) -> float:
         """Return the width of the next part; a split gives its first one its factor."""
         if self.beside and self.shares:
-            return self.width * self.shares.pop(0)
+            return (self.width - GAP) * self.shares.pop(0)
         return self.width
 
     def row(self, **_: Any) -> Measured:
@@ -153,11 +164,12 @@ class Measured(Layout):
 
     def _need(self, text: str, beside: float, width: float = 0.0) -> None:
         """Note that a text needs room: all of a width, or its share of the part's."""
+        text = self.words.get(text, text)
         if width:
             self.parts.append(part := Measured(self.context, [], width))
             part.needs.append((text_width(text) + beside, False, text))
         elif self.shares:
-            self._part(self.width * self.shares.pop(0))._need(text, beside)
+            self._part(self._inner())._need(text, beside)
         else:
             self.needs.append((text_width(text) + beside if text else ICON, not text, text))
 
@@ -172,15 +184,15 @@ class Measured(Layout):
 
     def label(self, text: str = "", icon: str = "NONE", translate: bool = True) -> None:
         super().label(text, icon, translate)
-        if not self.in_list:
-            self._need(text or " ", WITH_ICON if icon != "NONE" else BARE)
+        beside = WITH_ICON + INDENT * self.in_list if icon != "NONE" else BARE
+        # A name of the user's in a list needs no more than its icon.
+        is_free = self.in_list and not translate
+        self._need(" " if is_free else text or " ", beside)
 
     def prop(
         self, data: Any, name: str, icon: str = "NONE", text: str | None = None, **more: Any
     ) -> None:
         super().prop(data, name, icon, **more)
-        if self.in_list:
-            return
         declared = data.bl_rna.properties[name]
         shown = declared.name if text is None else text
         choices = [item.name for item in getattr(declared, "enum_items", ())]
@@ -191,8 +203,9 @@ class Measured(Layout):
         label, beside = self._columns() if self.use_property_split and shown else (0.0, 0.0)
         if label:
             self._need(shown, BARE, label)
+        room = beside or self._inner()
         for choice in choices:
-            self._need(choice, CHOICE, beside or self.width)
+            self._need(choice, CHOICE, room)
 
     def prop_enum(self, data: Any, name: str, value: str, text: str = "") -> None:
         super().prop_enum(data, name, value, text)
@@ -222,7 +235,9 @@ class Measured(Layout):
     def template_list(
         self, cls: str, key: str, data: Any, name: str, active: Any, active_name: str, **more: Any
     ) -> None:
-        part = self._part(self.width)
+        scrolls = len(getattr(data, name)) > more.get("maxrows", more.get("rows", 5))
+        buttons = ICON + GAP if self.beside else 0.0
+        part = self._part(self._inner() - buttons - (SCROLLED if scrolls else LIST))
         part.in_list = True
         Layout.template_list(part, cls, key, data, name, active, active_name, **more)
 

@@ -122,7 +122,9 @@ def test_updates_and_keeps_settings(
 
     assert installed_version() == archives.NEXT
     assert addon_utils.check(MODULE) == (True, True)
-    assert importlib.import_module("ssrhmr_core").__version__ == archives.NEXT, "the old core still runs"
+    assert importlib.import_module("ssrhmr_core").__version__ == archives.NEXT, (
+        "the old core still runs"
+    )
     for _ in range(2):
         scene = bpy.context.scene
         assert scene.ssrhmr.planting == pytest.approx(0.25)

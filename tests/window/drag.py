@@ -174,10 +174,13 @@ def main() -> None:
     clear_folder()
     publish_zip(built_zip(ROOT / "dist"))
     width, height = BLENDER[0] + GAP + PAGE[0], max(BLENDER[1], PAGE[1])
-    with displayed(width, height) as display, served() as address:
-        with driven("drive_preferences.py", display, *BLENDER) as window:
-            with browsed(chosen.browser, address, display):
-                check(window)
+    with (
+        displayed(width, height) as display,
+        served() as address,
+        driven("drive_preferences.py", display, *BLENDER) as window,
+        browsed(chosen.browser, address, display),
+    ):
+        check(window)
     print(f"all as expected; pictures: {FOLDER}")
 
 
