@@ -280,6 +280,25 @@ def test_writes_presets_and_takes_into_its_own_folder(written: Callable[[], list
     assert not [p for p in written() if not (p.is_relative_to(own) or own.is_relative_to(p))]
 
 
+def test_bakes_beside_all_add_ons_of_blender() -> None:
+    """Each enabled before it, and each disabled and enabled again while they run."""
+    before = {addon.module for addon in bpy.context.preferences.addons}
+    shipped = {module.__name__ for module in addon_utils.modules(refresh=False)}
+    others = sorted(name for name in shipped - before if not name.startswith("bl_ext."))
+    bpy.ops.preferences.addon_disable(module=MODULE)
+    running = [name for name in others if addon_utils.enable(name) is not None]
+    assert len(running) > 3, running
+    for _ in range(2):
+        bpy.ops.preferences.addon_disable(module=MODULE)
+        bpy.ops.preferences.addon_enable(module=MODULE)
+    for operator in ("detect_bones", "calibrate", "bake"):
+        assert getattr(bpy.ops.ssrhmr, operator)() == {"FINISHED"}, operator
+    assert policy_warnings() == {}
+    for name in running:
+        addon_utils.disable(name)
+        assert addon_utils.check(MODULE) == (True, True), name
+
+
 def test_offline_it_refuses_to_open_the_network() -> None:
     live = bpy.context.scene.ssrhmr_live
     live.everywhere = True
