@@ -85,7 +85,7 @@ def run(chosen: argparse.Namespace) -> int:
         OSError: The take cannot be read.
     """
     from ..streaming.decoding import PORTS
-    from ..streaming.sender import Conditions, device_names, packets, play
+    from ..streaming.sender import Conditions, devices_of, packets, play
 
     if chosen.tcp and chosen.protocol != "json":
         raise ValueError("--tcp goes with --protocol json only")
@@ -100,7 +100,7 @@ def run(chosen: argparse.Namespace) -> int:
         seed=chosen.seed,
     )
     port = PORTS[chosen.protocol] if chosen.port is None else chosen.port
-    names = device_names(chosen.protocol, take.extras).items()
+    names = devices_of(take, chosen.protocol).items()
     listed = ", ".join(f"{role}: {name}" for role, name in names)
     print(f"{chosen.protocol} to {chosen.host}, port {port}; {listed}", flush=True)
     stream = packets(take, chosen.protocol, chosen.loop, conditions)

@@ -88,6 +88,23 @@ def device_names(protocol: ProtocolName, extras: ExtraReadings | None = None) ->
     return {"head": "head", **hands, **numbers}
 
 
+def devices_of(take: Take, protocol: ProtocolName) -> dict[str, str]:
+    """Return the device name by role of what :func:`packets` sends of a take.
+
+    Trackers that the take never sees are no devices.
+
+    Args:
+        take: The performance.
+        protocol: The protocol.
+
+    Raises:
+        StreamingError: if the protocol has too few trackers.
+    """
+    seen = dict(zip(TRACKERS, take.valid.any(0).tolist(), strict=True))
+    names = device_names(protocol, take.extras)
+    return {role: name for role, name in names.items() if seen.get(role, True)}
+
+
 def packets(
     take: Take,
     protocol: ProtocolName,
@@ -116,7 +133,7 @@ def packets(
     random = np.random.default_rng(conditions.seed)
     if protocol not in _ENCODERS:
         raise StreamingError(f"trackers cannot be sent as {protocol}: choose another protocol")
-    encode, names = _ENCODERS[protocol], device_names(protocol, take.extras)
+    encode, names = _ENCODERS[protocol], devices_of(take, protocol)
     origin = _EPOCH if protocol == "vrchat" else _CLOCK
     step = float(np.median(np.diff(take.times))) if len(take) > 1 else 1.0
     under_way: list[tuple[float, int, bytes]] = []
@@ -199,6 +216,8 @@ def _frames(take: Take, step: float, loop: bool) -> Iterator[tuple[float, int]]:
 def _readings(take: Take, frame: int, names: dict[str, str], sent: float) -> list[Reading]:
     readings = []
     for index, role in enumerate(TRACKERS):
+        if role not in names:
+            continue
         valid = bool(take.valid[frame, index])
         x, y, z = take.positions[frame, index].tolist() if valid else (0.0, 0.0, 0.0)
         w, a, b, c = take.rotations[frame, index].tolist() if valid else IDENTITY_QUAT

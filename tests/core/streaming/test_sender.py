@@ -10,6 +10,7 @@ import pytest
 
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
+from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.streaming import (
     DeviceTable,
     ProtocolName,
@@ -95,16 +96,20 @@ def test_looping_goes_on_in_time(take: Take) -> None:
 
 
 def test_what_is_not_seen_is_sent_as_such(take: Take) -> None:
+    """A tracker that is lost is a lost device; one that nobody wears is none."""
     valid = take.valid.copy()
-    valid[:, 2] = False
-    positions = take.positions.copy()
-    positions[:, 2] = np.nan
+    valid[:5, 2] = False
+    valid[:, 4] = False
+    positions = np.where(valid[..., None], take.positions, np.float32(np.nan))
     unseen = Take(take.times, positions, take.rotations, valid)
     decoders = (("vmc", VmcDecoder()), ("json", JsonDecoder()))
     for protocol, decoder in decoders:
         _, packet = next(packets(unseen, protocol))  # type: ignore[arg-type]
         readings: list[Reading] = decoder.decode(packet, 0.0)
         assert [r.device for r in readings if not r.valid] == ["left_hand"]
+        assert [r.device for r in readings if r.valid] == [
+            role for role in TRACKERS if role not in ("left_hand", "left_foot")
+        ]
 
 
 def extras_of(motion: Motion, *names: str) -> Take:
