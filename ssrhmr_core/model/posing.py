@@ -16,7 +16,6 @@ from ..geometry.rotations import to_quat
 from ..solver import LIMBS, Measured, solve
 from .certainty import LIVE_NOISE, expect_log_errors, settle_errors
 from .features import (
-    FRAME_FEATURES,
     HISTORY,
     BodyFeatures,
     frame_features,
@@ -24,7 +23,8 @@ from .features import (
 )
 from .ik_baseline import predict_without_network
 from .network import NetworkInputs, fold_body, predict
-from .single_frame import PAST_FEATURES, SingleFrame
+from .past_frames import ROW, read_rows, write_row
+from .single_frame import SingleFrame
 
 Preset = Literal["ssrhmr", "ik"]
 Stage = Literal["network", "exact"]
@@ -135,8 +135,8 @@ class Poser:
 
     def reset(self) -> None:
         """Forget the past."""
-        # One row for each of the last frames: features, position of the pelvis and its axes.
-        self._past = np.zeros((_PAST_FRAMES, PAST_FEATURES), np.float32)
+        # One row for each of the last frames.
+        self._past = np.zeros((_PAST_FRAMES, ROW), np.float32)
         self._frames = 0
 
     def frame(self, tracked: TrackedFrames) -> PosedFrames:
@@ -150,9 +150,8 @@ class Poser:
         row = self._past[newest % _PAST_FRAMES]
         positions, matrices = tracked.positions[0], tracked.matrices[0]
         if self._single is None:
-            row[:FRAME_FEATURES] = frame_features(positions, matrices, self._proportions.size)
-            row[FRAME_FEATURES : FRAME_FEATURES + 3] = positions[0]
-            row[FRAME_FEATURES + 3 :] = matrices[0].T.ravel()
+            features = frame_features(positions, matrices, self._proportions.size)
+            write_row(row, features, positions[0], matrices[0])
         else:
             self._single.read(positions, matrices, row)
             if tracked.measured is None:
@@ -161,12 +160,7 @@ class Poser:
                 )
                 errors = self._expect_errors(hidden, body, tracked)
                 return PosedFrames(self._to_rotations(body), errors)
-        past = self._past.take(moments, 0)[None]
-        history = _History(
-            past[..., :FRAME_FEATURES],
-            past[..., FRAME_FEATURES : FRAME_FEATURES + 3],
-            past[..., FRAME_FEATURES + 3 :].reshape(1, len(_AGES), 3, 3).swapaxes(-1, -2),
-        )
+        history = _History(*read_rows(self._past.take(moments, 0)[None]))
         return self._pose(history, tracked)
 
     def slices(self, tracked: TrackedFrames) -> Iterator[PosedFrames]:

@@ -55,9 +55,7 @@ from .network import (
     POLES,
     TORSO_LATENT,
 )
-
-PAST_FEATURES = FRAME_FEATURES + 12
-"""Numbers that are kept of a frame: its features, then position and axes of the hips."""
+from .past_frames import POSITION, POSITION_AND_AXES, ROW, write_row
 
 _STEPS = len(HISTORY) * STEP_FEATURES
 _SIXES = 6 * len(TORSO)
@@ -185,10 +183,10 @@ class SingleFrame:
         trackers = np.empty((_AIMS, 3), np.float32)
         self._trackers, self._ends = trackers, trackers[: len(TRACKER_JOINTS) - 1]
         self._axes = trackers[len(TRACKER_JOINTS) - 1 :].reshape(-1, 2, 3)
-        self._past = np.empty((len(HISTORY), PAST_FEATURES), np.float32)
+        self._past = np.empty((len(HISTORY), ROW), np.float32)
         self._past_features = self._past[:, :FRAME_FEATURES]
-        self._past_position = self._past[:, FRAME_FEATURES : FRAME_FEATURES + 3]
-        self._past_hips = self._past[:, FRAME_FEATURES : FRAME_FEATURES + 9].reshape(-1, 3, 3)
+        self._past_position = self._past[:, POSITION]
+        self._past_hips = self._past[:, POSITION_AND_AXES].reshape(-1, 3, 3)
 
     def _make_generator(self, weights: Mapping[str, np.ndarray]) -> None:
         matrix, bias = weights["generator.in.w"], weights["generator.in.b"]
@@ -281,8 +279,8 @@ class SingleFrame:
         Args:
             positions: (6, 3) positions, metres.
             rotations: (6, 3, 3) rotations.
-            row: (60,) is filled with what is kept of the frame: its features, the position of the
-                hips, and the columns of their rotation.
+            row: (60,) is filled with what is kept of the frame, see
+                :mod:`ssrhmr_core.model.past_frames`.
         """
         hips = rotations[0]
         np.subtract(positions[1:], positions[0], out=self._ends)
@@ -291,9 +289,7 @@ class SingleFrame:
         # The rows of a product with a rotation are turned by its inverse.
         np.matmul(self._trackers, hips, out=self._local)
         self._up[...] = hips[1]
-        row[:FRAME_FEATURES] = self._features
-        row[FRAME_FEATURES : FRAME_FEATURES + 3] = positions[0]
-        row[FRAME_FEATURES + 3 :] = hips.T.reshape(9)
+        write_row(row, self._features, positions[0], hips)
 
     def pose(
         self,
@@ -308,7 +304,7 @@ class SingleFrame:
         Args:
             positions: (6, 3) positions, metres.
             rotations: (6, 3, 3) rotations.
-            past: (n, 60) what was kept of frames.
+            past: (n, 60) rows that were kept of frames.
             moments: (5,) rows of the earlier frames of ``HISTORY``.
             context: (64,) context of the performer.
 

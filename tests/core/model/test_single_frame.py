@@ -13,7 +13,8 @@ from ssrhmr_core.body.motion import Motion
 from ssrhmr_core.body.skeleton import TRACKER_JOINTS, Skeleton
 from ssrhmr_core.model.features import HISTORY, body_features, frame_features, step_features
 from ssrhmr_core.model.network import NetworkInputs, fold_body, predict
-from ssrhmr_core.model.single_frame import PAST_FEATURES, SingleFrame
+from ssrhmr_core.model.past_frames import ROW
+from ssrhmr_core.model.single_frame import SingleFrame
 from ssrhmr_core.model.weights import load_weights
 from tests.core.conftest import make_motion
 
@@ -57,7 +58,7 @@ def test_one_frame_equals_many(
         rotations[moments, 0],
         proportions.size,
     )
-    past = np.zeros((frames, PAST_FEATURES), np.float32)
+    past = np.zeros((frames, ROW), np.float32)
     worst = []
     for frame in range(frames):
         single.read(positions[frame], rotations[frame], past[frame])
@@ -79,7 +80,7 @@ def test_tracked_joints_are_measured_exactly(skeleton: Skeleton) -> None:
     proportions = body_features(skeleton.offsets, np.float32(skeleton.size))
     weights, _ = fold_body(load_weights(), proportions)
     single = SingleFrame(weights, skeleton.size, proportions.skeleton)
-    past = np.zeros((1, PAST_FEATURES), np.float32)
+    past = np.zeros((1, ROW), np.float32)
     single.read(positions[0], rotations[0], past[0])
     body, _ = single.pose(
         positions[0], rotations[0], past, np.zeros(5, int), np.zeros(64, np.float32)
