@@ -162,6 +162,7 @@ class Reconstructor:
         self._extras = LiveExtras(self._body, self.options.smoothing.cutoff)
         # A tracker of the weight 0 counts as missing.
         self._counting = np.asarray(self.options.tracker_weights) > 0.0
+        self._all_count = bool(self._counting.all())
         self.reset()
 
     def reset(self) -> None:
@@ -273,6 +274,10 @@ class Reconstructor:
         rotations = np.asarray(rotations, np.float32)
         if not self._is_metric:
             positions = positions / self._unit
+        if not self._all_count:
+            valid = valid & self._counting
+            placed = None if placed is None else placed & self._counting
+            turned = None if turned is None else turned & self._counting
         halves = self._read_halves(positions, rotations, valid, placed, turned)
         if halves is None:
             has_position = valid = self._detector.frame(
@@ -304,7 +309,7 @@ class Reconstructor:
             positions, matrices, valid, context, placed, turned
         )
         if self.options.preset == "ssrhmr":
-            self._worn |= has_position & self._counting
+            self._worn |= has_position
             positions, stepped = self._foot_stepper.frame(positions, matrices, self._worn)
             # A foot of which the rotation alone is measured steps, and keeps that.
             matrices = (
@@ -391,17 +396,18 @@ class Reconstructor:
         """Add a frame, (6, 3) and (6, 3, 3), to the live context and return that."""
         if self._growing is None:
             return UNKNOWN
-        return self._growing.add(positions, matrices, valid & self._counting)
+        return self._growing.add(positions, matrices, valid)
 
     def _take_context(self, take: Take, matrices: np.ndarray) -> np.ndarray:
         """Return the context (64,) of a take at 60 Hz, or contexts (F, 64) if causal."""
         if not self._weights:
             return UNKNOWN
-        valid = take.valid & self._counting
         if not self.options.causal:
-            return encode_take(self._weights, self._proportions, take.positions, matrices, valid)
+            return encode_take(
+                self._weights, self._proportions, take.positions, matrices, take.valid
+            )
         growing = GrowingContext(self._weights, self._proportions)
-        rows = zip(take.positions, matrices, valid, strict=True)
+        rows = zip(take.positions, matrices, take.valid, strict=True)
         return np.stack([growing.add(*row) for row in rows])
 
     def clip(
@@ -470,6 +476,7 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
+        take = self._leave_out(take)
         noise = measure_noise(take) / self._unit if self.options.certainty else LIVE_NOISE
         take, raw, context = self._clean(take)
         clock = self._fill_gaps(raw, context)
@@ -541,9 +548,17 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
-        _, raw, context = self._clean(take)
+        _, raw, context = self._clean(self._leave_out(take))
         clock = self._fill_gaps(raw, context)
         return ranges_of(self._contacts(clock), clock.times - clock.times[0])
+
+    def _leave_out(self, take: Take) -> Take:
+        """Return a take in which trackers of the weight 0 are missing."""
+        if self._all_count:
+            return take
+        return take.with_masks(
+            take.has_position & self._counting, take.has_rotation & self._counting
+        )
 
     def _clean(self, take: Take) -> tuple[Take, Take, np.ndarray]:
         """Leave out glitches and noise of a take, in the units of the body.
@@ -620,7 +635,7 @@ class Reconstructor:
                 " them is needed, record again"
             )
         if self.options.preset == "ssrhmr":
-            worn = has_position.any(0) & self._counting
+            worn = has_position.any(0)
             whole = self._gap_filler.clip(take, context)
             filled = self._foot_stepper.clip(whole, worn)
             if take.turned is not None:

@@ -50,16 +50,44 @@ def test_only_whole_takes_know_the_performer_from_the_future(motion: Motion) -> 
     assert difference(causal=False) > 1e-4
 
 
-def test_a_tracker_without_weight_tells_nothing_of_the_performer(motion: Motion) -> None:
-    """A weight of 0 is the same as no tracker, also for the performer context."""
-    take = Take.from_motion(motion)
+@pytest.mark.parametrize("extras", [(), ("left_elbow", "right_knee")])
+@pytest.mark.parametrize("role", ["pelvis", "left_hand", "right_foot"])
+def test_a_tracker_without_weight_is_as_none(
+    motion: Motion, role: str, extras: tuple[str, ...]
+) -> None:
+    """In poses, contacts and expected errors, in whole takes and live, though it lies about."""
+    take = Take.from_motion(motion, extras)
+    absent = TRACKERS.index(role)
+    noise = np.random.default_rng(3).standard_normal(take.positions.shape)
+    take.positions[:] += (0.004 * noise).astype(np.float32)
+    take.positions[:, absent] = (3.0, 0.7, 2.0) + 0.1 * noise[:, absent]
     valid = take.valid.copy()
-    valid[:, -1] = False
-    lost = Take(take.times, take.positions, take.rotations, valid)
-    options = ReconstructionOptions(tracker_weights=(1.0, 1.0, 1.0, 1.0, 1.0, 0.0))
-    without = Reconstructor(motion.skeleton).clip(lost)
-    unweighted = Reconstructor(motion.skeleton, options).clip(take)
-    np.testing.assert_allclose(without.positions(), unweighted.positions(), atol=1e-4)
+    valid[:, absent] = False
+    lost = replace(take, valid=valid)
+    weights = tuple(0.0 if name == role else 1.0 for name in TRACKERS)
+    options = ReconstructionOptions(certainty=True, planting=1.0)
+    without = Reconstructor(motion.skeleton, options)
+    unweighted = Reconstructor(motion.skeleton, replace(options, tracker_weights=weights))
+
+    expected, result = without.clip(lost), unweighted.clip(take)
+    np.testing.assert_allclose(result.positions(), expected.positions(), atol=1e-4)
+    assert without.expected_errors is not None and unweighted.expected_errors is not None
+    np.testing.assert_allclose(unweighted.expected_errors, without.expected_errors, rtol=1e-2)
+    assert unweighted.find_contacts(take) == without.find_contacts(lost)
+
+    without.reset()
+    unweighted.reset()
+    for frame in range(60):
+        own = take.positions[frame], take.rotations[frame]
+        more = take.extras_at(frame)
+        expected_pose = without.frame(*own, valid[frame], more)
+        pose = unweighted.frame(*own, take.valid[frame], more)
+        np.testing.assert_allclose(pose[1], expected_pose[1], atol=1e-4)
+        away = quat.to_matrix(pose[0]) - quat.to_matrix(expected_pose[0])
+        assert np.abs(away).max() < 2e-3
+        np.testing.assert_array_equal(unweighted.believed, without.believed)
+        assert without.expected_errors is not None and unweighted.expected_errors is not None
+        np.testing.assert_allclose(unweighted.expected_errors, without.expected_errors, rtol=1e-2)
 
 
 @pytest.mark.parametrize("options", [ReconstructionOptions(), SMOOTHED])
