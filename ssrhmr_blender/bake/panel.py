@@ -60,7 +60,8 @@ class SSRHMR_PT_cleanup(BakeSubPanel, bpy.types.Panel):
         layout.prop(setup, "smoothing")
         if setup.smoothing == "CUTOFF":
             layout.prop(setup, "cutoff", text="Cutoff (Hz)")
-        column = layout.column(align=True, heading="Weights")
+        column = layout.column(align=True)
+        column.label(text="Weights")
         more = setup.tracker_objects(EXTRA_TRACKERS)
         for role in (*TRACKERS, *(role for role, obj in more.items() if obj is not None)):
             column.prop(setup.tracker(role), "weight", text=TRACKER_LABELS[role], slider=True)

@@ -16,7 +16,6 @@ from .typed import Icon, ListMixin, PanelMixin, layout_of, ui_scale_of, window_m
 if TYPE_CHECKING:
     from ..properties.calibration import SSRHMR_Warning
     from ..properties.setup import SSRHMR_Setup
-    from ..properties.tracker import SSRHMR_Tracker
 
 _LETTER = 7.0
 """Mean width of a letter of Blender's interface font, in pixels at a scale of one."""
@@ -97,22 +96,6 @@ def draw_swap_buttons(layout: bpy.types.UILayout, warning: SSRHMR_Warning) -> No
             "ssrhmr.swap_trackers", text=iface_(SWAP_LABELS[pair]), icon="ARROW_LEFTRIGHT"
         )
         swap.pair = pair.upper()
-
-
-def draw_segments(
-    layout: bpy.types.UILayout, tracker: SSRHMR_Tracker, labels: tuple[str, str]
-) -> None:
-    """Draw which part of the body carries a tracker at an elbow or a knee.
-
-    Args:
-        layout: The layout to draw into.
-        tracker: Settings of the tracker.
-        labels: Names of the parts above and below the joint.
-    """
-    row = layout.row(align=True)
-    row.prop_enum(tracker, "segment", "AUTO")
-    for segment, label in zip(("UPPER", "LOWER"), labels, strict=True):
-        row.prop_enum(tracker, "segment", segment, text=iface_(label))
 
 
 def draw_mute_button(layout: bpy.types.UILayout, setup: SSRHMR_Setup) -> None:

@@ -10,7 +10,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..common.typed import Icon, OperatorResult, layout_of, scene_of
-from ..common.ui import RowList, SidebarPanel, draw_segments
+from ..common.ui import RowList, SidebarPanel
 from ..properties.live import live_of
 from ..properties.setup import setup_of
 from ..properties.tracker import ALL_TRACKERS, SEGMENT_LABELS, TRACKER_LABELS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ssrhmr_core.streaming import Device
 
     from ..properties.live import SSRHMR_Device, SSRHMR_Live
+    from ..properties.tracker import SSRHMR_Tracker
 
 
 class SSRHMR_OT_live_wiggle(bpy.types.Operator):
@@ -143,7 +144,7 @@ class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
             role = live.devices[live.active_device].role
             if role in SEGMENT_LABELS:
                 tracker = setup_of(scene_of(context)).tracker(role)
-                draw_segments(layout, tracker, SEGMENT_LABELS[role])
+                _draw_segments(layout, tracker, SEGMENT_LABELS[role])
         row = layout.row(align=True)
         row.operator_menu_enum("ssrhmr.live_wiggle", "role", icon="MOD_WAVE")
         row.operator("ssrhmr.live_forget", text="", icon="TRASH")
@@ -151,6 +152,22 @@ class SSRHMR_PT_devices(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.active = live.overlay
         row.prop(live, "certainty")
+
+
+def _draw_segments(
+    layout: bpy.types.UILayout, tracker: SSRHMR_Tracker, labels: tuple[str, str]
+) -> None:
+    """Draw which part of the body carries a tracker at an elbow or a knee.
+
+    Args:
+        layout: The layout to draw into.
+        tracker: Settings of the tracker.
+        labels: Names of the parts above and below the joint.
+    """
+    row = layout.row(align=True)
+    row.prop_enum(tracker, "segment", "AUTO")
+    for segment, label in zip(("UPPER", "LOWER"), labels, strict=True):
+        row.prop_enum(tracker, "segment", segment, text=iface_(label))
 
 
 CLASSES = (SSRHMR_OT_live_wiggle, SSRHMR_OT_live_forget, SSRHMR_UL_devices)

@@ -9,6 +9,7 @@ import bpy
 
 from ..common.typed import ui_scale_of
 from .figure import BACKDROP, HALF_WIDTH, TOP, Figure
+from .labels import place_labels
 from .picture import BODY_COLOUR, Picture
 
 _NAME_SIZE, _TITLE_SIZE = 11.0, 48.0
@@ -81,12 +82,20 @@ class Overlay:
             blf.position(0, 0.5 * (region.width - width), 0.85 * region.height - height, 0.0)
             blf.draw(0, picture.title)
         blf.size(0, _NAME_SIZE * scale)
-        for position, text, colour in picture.names:
-            on_screen = location_3d_to_region_2d(region, view, position)
-            if on_screen is not None:
-                blf.color(0, *colour)
-                blf.position(0, on_screen.x + 8.0, on_screen.y + 4.0, 0.0)
-                blf.draw(0, text)
+        places = [
+            location_3d_to_region_2d(region, view, position) for position, _, _ in picture.names
+        ]
+        shown = [
+            ((place.x, place.y), text, colour)
+            for place, (_, text, colour) in zip(places, picture.names, strict=True)
+            if place is not None
+        ]
+        sizes = [blf.dimensions(0, text) for _, text, _ in shown]
+        corners = place_labels([place for place, _, _ in shown], sizes)
+        for corner, (_, text, colour) in zip(corners, shown, strict=True):
+            blf.color(0, *colour)
+            blf.position(0, *corner, 0.0)
+            blf.draw(0, text)
 
 
 def _draw_figure(figure: Figure, region: bpy.types.Region) -> None:

@@ -13,7 +13,6 @@ from ..common.ui import (
     RowList,
     SidebarPanel,
     draw_mute_button,
-    draw_segments,
     draw_wrapped_text,
 )
 from ..properties.bones import LIKELY, SSRHMR_BoneSlot, bone_question, joint_label
@@ -165,8 +164,9 @@ class SSRHMR_PT_more_trackers(SidebarPanel, bpy.types.Panel):
                 continue
             column.prop(tracker, "measures")
             if role in SEGMENT_LABELS:
-                draw_segments(column, tracker, SEGMENT_LABELS[role])
-        column = layout.column(align=True, heading="Measures")
+                column.prop(tracker, "segment")
+        column = layout.column(align=True)
+        column.label(text="Measures")
         for role in TRACKERS:
             tracker = setup.tracker(role)
             if tracker.object is not None:

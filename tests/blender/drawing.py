@@ -124,7 +124,7 @@ class Measured(Layout):
         self.width, self.use_property_split, self.in_list = width, False, False
         self.parts: list[Measured] = []
         self.needs: list[tuple[float, bool, str]] = []
-        self.beside = False
+        self.beside, self.heading = False, ""
         self.shares: list[float] = []
 
     def _part(self, width: float) -> Measured:
@@ -146,8 +146,7 @@ class Measured(Layout):
 
     def column(self, heading: str = "", **_: Any) -> Measured:
         part = self._part(self._inner())
-        if heading:
-            part._need(heading, BARE, part._columns()[0])
+        part.heading = heading
         return part
 
     def box(self, **_: Any) -> Measured:
@@ -195,6 +194,11 @@ class Measured(Layout):
         super().prop(data, name, icon, **more)
         declared = data.bl_rna.properties[name]
         shown = declared.name if text is None else text
+        if self.heading:
+            # A heading stands where the label of the first property would.
+            assert declared.type == "BOOLEAN" or not shown, f"nobody sees {self.heading}"
+            self._need(self.heading, BARE, self._columns()[0])
+            self.heading = ""
         choices = [item.name for item in getattr(declared, "enum_items", ())]
         if declared.type == "BOOLEAN":
             width = self._columns()[1] if self.use_property_split and shown else 0.0
@@ -209,6 +213,7 @@ class Measured(Layout):
 
     def prop_enum(self, data: Any, name: str, value: str, text: str = "") -> None:
         super().prop_enum(data, name, value, text)
+        assert not self.use_property_split, f"the word on {value} becomes the label beside it"
         self._need(text or data.bl_rna.properties[name].enum_items[value].name, BUTTON)
 
     def prop_search(self, data: Any, name: str, where: Any, inside: str, **more: Any) -> None:
