@@ -12,19 +12,26 @@ import argparse
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from ssrhmr_core import TRACKERS, load_motion  # noqa: E402
+from ssrhmr_core import TRACKERS, Take, load_motion  # noqa: E402
+from ssrhmr_core.formats.trackers_csv import save_trackers  # noqa: E402
 from ssrhmr_core.streaming import PORTS  # noqa: E402
 from tests.window.conftest import ROOT, Window, opened  # noqa: E402
 
 _TAKE = ROOT / "examples" / "sample_take.bvh"
 _STANDS = 15.0
 """Seconds that the performer waits in the T-pose to be calibrated."""
+_STANDS_LONG = 300.0
+"""The same where the picture is of the T-pose itself, on a machine that may be busy."""
 _TURNED = 16.0
 """Seconds after which the performer has walked and turned round."""
 _WIDER = 90.0
@@ -40,21 +47,30 @@ _LEAST = 300.0
 """Least height of a picture, so that the character fits in."""
 _PULLS = 5
 _SIDES = ("left", "right")
+_THREE = ("head", "left_hand", "right_hand")
 _COLOURS = "128"
 _BESIDE = (0.42, 0.0, -0.55)
 """Metres from the hips to the middle of the view, which is behind the sidebar."""
 _OTHER_SIDE = {"follow": (-0.42, 0.0, -0.55), "turn": (-0.18, -0.14, 0.60, 0.77)}
 """The view of a performer who has turned round."""
+_CLOSE: dict[str, object] = {"follow": (0.33, 0.0, -0.13), "distance": 3.4}
+"""The view of a performer with many trackers."""
+_WHOLE = 700.0
+"""Least height of a picture that shows such a performer whole."""
+_HIGHER = 1100
+"""Pixels of a window in which a list of eleven trackers is seen whole."""
 _LIVE = ("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
+_BAKE = ("SSRHMR_PT_bake", "SSRHMR_PT_cleanup")
+_MORE = ("SSRHMR_PT_trackers", "SSRHMR_PT_more_trackers")
 
 
-def shoot(window: Window, name: str) -> None:
-    """Save the panels of the sidebar and the view next to them as a picture."""
+def shoot(window: Window, name: str, least: float = _LEAST) -> None:
+    """Save the panels of the sidebar and the view next to them, at least so high, as a picture."""
     window.settle()
     time.sleep(1.0)
     screen = window.picture(name)
     left, top, width, height = window.seen()["sidebar"]
-    shown = max(_LEAST, min(height, _used_height(window) + _MARGIN))
+    shown = max(least, min(height, _used_height(window) + _MARGIN))
     crop = f"{width - _TABS + _VIEW:.0f}x{shown:.0f}+{left - _VIEW:.0f}+{top:.0f}"
     picture = HERE.parent / "docs" / "pictures" / f"{name}.png"
     options = ["-crop", crop, "+repage", "-dither", "None", "-colors", _COLOURS, "-strip"]
@@ -115,7 +131,7 @@ def shoot_bake(window: Window) -> None:
     window.order("frame", frame=13)
     window.order("operator", name="calibrate", how="EXEC_DEFAULT")
     shoot(window, "bake_3")
-    window.order("panels", panels=["SSRHMR_PT_bake", "SSRHMR_PT_cleanup"])
+    window.order("panels", panels=_BAKE)
     # At once, as a bake that shows its progress waits for the view at each step.
     window.order("operator", name="bake", how="EXEC_DEFAULT")
     window.order("frame", frame=24 * 4)
@@ -159,24 +175,61 @@ def shoot_live(window: Window) -> None:
         performer.terminate()
 
 
+def shoot_more(window: Window) -> None:
+    """Take the pictures of the panel *More Trackers* and of a bake with eleven trackers."""
+    values = {"filepath": str(_TAKE), "more": "ELEVEN"}
+    window.order("operator", name="import_take", how="EXEC_DEFAULT", values=values)
+    # At joints, some are inside of the body.
+    window.order("front")
+    window.order("frame", frame=13)
+    window.order("look", **_CLOSE)
+    window.order("panels", panels=_MORE, open=_MORE[1:])
+    shoot(window, "more_1")
+    window.order("panels", panels=_BAKE, open=_BAKE[1:])
+    window.order("set", of="ssrhmr", values={"write_certainty": True})
+    window.order("operator", name="bake", how="EXEC_DEFAULT")
+    window.order("frame", frame=24 * 7)
+    window.order("look", **_CLOSE)
+    shoot(window, "more_2", _WHOLE)
+
+
 def shoot_points(window: Window) -> None:
     """Take the picture of eleven trackers, with the skeleton coloured by certainty."""
     names = (*TRACKERS, *(f"{side}_{part}" for part in ("elbow", "knee") for side in _SIDES))
+    send = [sys.executable, "-m", "ssrhmr_core", "send", str(_TAKE), "--protocol", "json"]
+    more = ["--extra", "elbows,knees,chest", "--stand", str(_STANDS_LONG), "--loop"]
+    with subprocess.Popen([*send, *more], cwd=ROOT) as performer:
+        _shoot_calibrated(window, "points", (*names, "chest"))
+        performer.terminate()
+
+
+def shoot_three(window: Window) -> None:
+    """Take the picture of a headset and two controllers, the rest filled in."""
+    take = Take.from_motion(load_motion(_TAKE))
+    seen = np.isin(TRACKERS, _THREE)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "three.csv"
+        save_trackers(path, replace(take, valid=np.tile(seen, (len(take), 1))))
+        send = [sys.executable, "-m", "ssrhmr_core", "send", str(path), "--protocol", "json"]
+        more = ["--stand", str(_STANDS_LONG), "--loop"]
+        with subprocess.Popen([*send, *more], cwd=ROOT) as performer:
+            _shoot_calibrated(window, "three", _THREE)
+            performer.terminate()
+
+
+def _shoot_calibrated(window: Window, name: str, roles: tuple[str, ...]) -> None:
+    """Calibrate trackers that are sent as JSON lines, and take the picture of a performer."""
     window.order("panels", panels=_LIVE[:2])
-    window.order("protocol", protocol="JSON", worn={role: role for role in (*names, "chest")})
+    window.order("protocol", protocol="JSON", worn={role: role for role in roles})
     window.order("set", values={"countdown": 2.0, "port": PORTS["json"], "certainty": True})
     window.order("set", of="ssrhmr", values={"reference": "T_POSE", "message": ""})
-    window.order("look", follow=_BESIDE)
-    send = [sys.executable, "-m", "ssrhmr_core", "send", str(_TAKE), "--protocol", "json"]
     window.order("operator", name="live_start")
-    more = ["--extra", "elbows,knees,chest", "--stand", str(_STANDS), "--loop"]
-    with subprocess.Popen([*send, *more], cwd=ROOT) as performer:
-        window.until(lambda seen: seen["status"]["rate"] > 50.0, "trackers")
-        window.order("operator", name="live_calibrate")
-        window.until(lambda seen: seen["status"]["frames"] > 0, "poses")
-        shoot(window, "points")
-        window.order("operator", name="live_stop")
-        performer.terminate()
+    window.until(lambda seen: seen["status"]["rate"] > 50.0, "trackers")
+    window.order("operator", name="live_calibrate")
+    window.until(lambda seen: seen["status"]["frames"] > 0, "poses")
+    window.order("look", **_CLOSE)
+    shoot(window, name, _WHOLE)
+    window.order("operator", name="live_stop")
 
 
 def take_seconds() -> float:
@@ -189,17 +242,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parts = {"bake": shoot_bake, "live": shoot_live, "points": shoot_points}
-    parser.add_argument("--only", choices=parts, help="take only these pictures")
+    parser.add_argument("--only", choices=_PARTS, help="take only these pictures")
     only = parser.parse_args().only
-    with opened({}) as window:
-        # Close the splash screen.
-        window.key("Escape", 100, 600)
-        widen_sidebar(window)
-        window.order("operator", name="load_example", how="EXEC_DEFAULT")
-        for part, shoot_part in parts.items():
-            if only in (None, part):
-                shoot_part(window)
+    for height, parts in _PARTS_BY_HEIGHT.items():
+        chosen = [part for part in parts if only in (None, part)]
+        if not chosen:
+            continue
+        with opened({}, height) as window:
+            # Close the splash screen.
+            window.key("Escape", 100, 600)
+            widen_sidebar(window)
+            window.order("operator", name="load_example", how="EXEC_DEFAULT")
+            if height == _HIGHER:
+                window.order("delete", names=_EXAMPLE)
+            for part in chosen:
+                _PARTS[part](window)
+
+
+_PARTS = {
+    "bake": shoot_bake,
+    "live": shoot_live,
+    "points": shoot_points,
+    "three": shoot_three,
+    "more": shoot_more,
+}
+_EXAMPLE = [f"Tracker {role.replace('_', ' ').title()}" for role in TRACKERS]
+"""The example's own trackers."""
+_PARTS_BY_HEIGHT = {800: ("bake", "live"), _HIGHER: ("points", "three", "more")}
+"""Parts by the height of the window that they need."""
 
 
 if __name__ == "__main__":

@@ -178,8 +178,11 @@ def blender_command() -> list[str]:
 
 
 @contextmanager
-def opened(job: dict[str, object]) -> Iterator[Window]:
-    """Blender with the extension of ``dist`` and :mod:`tests.window.drive`, which gets the job."""
+def opened(job: dict[str, object], height: int = 800) -> Iterator[Window]:
+    """Blender with the extension of ``dist`` and :mod:`tests.window.drive`, which gets the job.
+
+    The window is 1280 pixels wide and this high.
+    """
     (package,) = (ROOT / "dist").glob("ssrhmr-*.zip")
     clear_folder()
     shutil.copy(package, FOLDER / "extension.zip")
@@ -194,7 +197,8 @@ def opened(job: dict[str, object]) -> Iterator[Window]:
     port = free_port()
     job = {**job, "port": port, "takes": str(FOLDER / "takes")}
     (FOLDER / "job.json").write_text(json.dumps(job))
-    with displayed(1280, 800) as display, driven("drive.py", display, 1280, 800, port) as made:
+    size = 1280, height
+    with displayed(*size) as display, driven("drive.py", display, *size, port) as made:
         yield made
 
 

@@ -171,8 +171,9 @@ def add_scene(order: dict[str, Any]) -> None:
     bpy.context.window_manager.windows[0].scene = bpy.data.scenes.new("Other")
 
 
-def delete_character(order: dict[str, Any]) -> None:
-    bpy.data.objects.remove(bpy.data.objects["Hero"])
+def delete_objects(order: dict[str, Any]) -> None:
+    for name in order.get("names", ["Hero"]):
+        bpy.data.objects.remove(bpy.data.objects[name])
 
 
 def disable_addon(order: dict[str, Any]) -> None:
@@ -188,6 +189,12 @@ def enable_addon(order: dict[str, Any]) -> None:
 def choose_panels(order: dict[str, Any]) -> None:
     show_panels()
     hide_panels(*order["panels"])
+    for name in order.get("open", ()):
+        panel = getattr(bpy.types, name)
+        bpy.utils.unregister_class(panel)
+        # A panel that is registered for the first time is as closed as it says.
+        panel.bl_options = panel.bl_options - {"DEFAULT_CLOSED"}
+        bpy.utils.register_class(panel)
 
 
 def go_to_frame(order: dict[str, Any]) -> None:
@@ -233,11 +240,17 @@ def read_action(order: dict[str, Any]) -> None:
     STATE["action"] = {"name": action.name, "first": first, "places": places}
 
 
+def bring_to_front(order: dict[str, Any]) -> None:
+    """Let empties be seen through the body."""
+    for obj in bpy.data.objects:
+        obj.show_in_front = obj.type == "EMPTY"
+
+
 def turn_view(order: dict[str, Any]) -> None:
     _, area, _ = view()
     area.spaces.active.show_gizmo_navigate = False
     space = area.spaces.active.region_3d
-    space.view_location, space.view_distance = (0.0, 0.0, 0.9), 4.2
+    space.view_location, space.view_distance = (0.0, 0.0, 0.9), order.get("distance", 4.2)
     space.view_rotation = order.get("turn", (0.77, 0.60, 0.14, 0.18))
     hero = bpy.context.scene.ssrhmr.armature
     if order.get("follow"):
@@ -254,10 +267,11 @@ def quit_blender(order: dict[str, Any]) -> None:
 
 ORDERS = {
     "activate": activate,
-    "delete": delete_character,
+    "delete": delete_objects,
     "disable": disable_addon,
     "enable": enable_addon,
     "frame": go_to_frame,
+    "front": bring_to_front,
     "look": turn_view,
     "operator": call_operator,
     "openvr": choose_openvr,
