@@ -42,6 +42,7 @@ from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
 from .tracking.part_readings import guess_rotations
 from .tracking.take import Take, TrackerError
+from .tracking.taken_off import RestWatch, TakenOff, find_taken_off, leave_out
 from .tracking.untracked_feet import FootStepper
 
 __all__ = ["Preset", "ReconstructionOptions", "Reconstructor", "Stage", "WeightsError"]
@@ -136,6 +137,11 @@ class Reconstructor:
         """Optional trackers that are not believed: of the last take, or of the last frames."""
         return self._ignored or self._extras.ignored
 
+    @property
+    def lying(self) -> tuple[str, ...]:
+        """Trackers that lie about in the last frame, while the body moves."""
+        return self._rest.names
+
     def set_performer(self, performer: Skeleton | None) -> None:
         """Change the performer and forget the past.
 
@@ -160,6 +166,7 @@ class Reconstructor:
         self._gap_filler = GapFiller(self._weights, self._body, self.options.tracker_weights)
         self._foot_stepper = FootStepper(self._body)
         self._extras = LiveExtras(self._body, self.options.smoothing.cutoff)
+        self._rest = RestWatch(self._body)
         # A tracker of the weight 0 counts as missing.
         self._counting = np.asarray(self.options.tracker_weights) > 0.0
         self._all_count = bool(self._counting.all())
@@ -168,6 +175,7 @@ class Reconstructor:
     def reset(self) -> None:
         """Forget the past and the performer: the next frame is the first one of a take."""
         self._growing = GrowingContext(self._weights, self._proportions) if self._weights else None
+        self._rest.reset()
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -178,6 +186,8 @@ class Reconstructor:
         self._gap_filler.reset()
         self._foot_stepper.reset()
         self._extras.reset()
+        self.taken_off: tuple[TakenOff, ...] = ()
+        """Trackers of the last take that nobody wears for some time."""
         self._extras_fade = 0
         self._ignored: tuple[str, ...] = ()
         self._worn = np.zeros(len(TRACKERS), bool)
@@ -274,10 +284,19 @@ class Reconstructor:
         rotations = np.asarray(rotations, np.float32)
         if not self._is_metric:
             positions = positions / self._unit
+            extras = extras and extras.scaled(float(1.0 / self._unit))
         if not self._all_count:
             valid = valid & self._counting
             placed = None if placed is None else placed & self._counting
             turned = None if turned is None else turned & self._counting
+        has_position = valid if placed is None else valid | placed
+        off = self._rest.frame(positions, rotations, has_position, extras)
+        if off.any():
+            six, more = ~off[: len(TRACKERS)], ~off[len(TRACKERS) :]
+            valid = valid & six
+            placed = None if placed is None else placed & six
+            turned = None if turned is None else turned & six
+            extras = extras and extras.where(more)
         halves = self._read_halves(positions, rotations, valid, placed, turned)
         if halves is None:
             has_position = valid = self._detector.frame(
@@ -366,8 +385,8 @@ class Reconstructor:
         """Return what optional trackers measure in the next frame, None if there are none.
 
         Args:
-            extras: One frame of readings.
-            positions: (6, 3) positions of the six, in the units of the body.
+            extras: One frame of readings, in the units of the body.
+            positions: (6, 3) positions of the six, in the same.
             believed: (6,) bool, which of the six count.
         """
         if extras is None:
@@ -377,8 +396,6 @@ class Reconstructor:
             extras = ExtraReadings.empty(1)
         is_worn = extras.has_position.any() or extras.has_rotation.any()
         self._extras_fade = _FADE_FRAMES if is_worn else self._extras_fade - 1
-        if not self._is_metric:
-            extras = extras.scaled(float(1.0 / self._unit))
         trusted = self._extras.frame(extras, positions, believed)
         readings = replace(
             extras, positions=trusted.positions[None], rotations=trusted.rotations[None]
@@ -569,6 +586,8 @@ class Reconstructor:
         if self._unit != 1.0:
             extras = take.extras.scaled(float(1.0 / self._unit)) if take.extras else None
             take = replace(take, positions=take.positions / self._unit, extras=extras)
+        self.taken_off = find_taken_off(take, self._body)
+        take = leave_out(take, self.taken_off)
         if take.is_partial:
             take = guess_rotations(_without_unmeasured(take))
         cleaned = mark_dropouts(take, self._body)

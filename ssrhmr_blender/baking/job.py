@@ -225,7 +225,8 @@ def _reconstruct(
         steps, "model", iface_("Reconstructing"), _SHARES["sampling"], plan
     )
     clock = plan.report.add_lap("model", clock)
-    plan.note_ignored()
+    first, begin = int(frames[0]), float(take.times[0])
+    plan.note_ignored(lambda time: f"frame {first + round((time - begin) * plan.rate)}")
     if plan.contacts is not None:
         contacts = list(plan.contacts)
     elif contacts is None and _is_reduced(plan, frames):

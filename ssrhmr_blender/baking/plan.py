@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -231,12 +231,21 @@ class BakePlan:
             for role in find_unturned(take)
         ]
 
-    def note_ignored(self) -> None:
-        """Report optional trackers that the reconstruction did not believe."""
+    def note_ignored(self, name_time: Callable[[float], str]) -> None:
+        """Report trackers that the reconstruction did not believe.
+
+        Args:
+            name_time: Function that names the frame at a time in seconds of the take.
+        """
         from ssrhmr_core.tracking.dropout import describe_ignored_extra
+        from ssrhmr_core.tracking.taken_off import describe_taken_off
 
         self.report.notes += [
-            readable(describe_ignored_extra(role)) for role in self.reconstructor.ignored_extras
+            *(
+                readable(describe_taken_off(taken_off, name_time))
+                for taken_off in self.reconstructor.taken_off
+            ),
+            *(readable(describe_ignored_extra(role)) for role in self.reconstructor.ignored_extras),
         ]
 
     def note_slow_handlers(self) -> None:

@@ -13,6 +13,7 @@ from ..evaluation.evaluate import Disturbance
 from ..formats import load_motion, load_take
 from ..formats.bvh import save_bvh
 from ..pipeline import Reconstructor
+from ..tracking.taken_off import describe_taken_off
 from .arguments import TAKE_HELP, add_extra_argument, add_file_arguments, extra_names, file_options
 from .progress import Bar
 
@@ -50,5 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     save_bvh(chosen.out, motion)
     bar.show(1.0)
+    for taken_off in reconstructor.taken_off:
+        print(f"{chosen.take}: {describe_taken_off(taken_off)}")
     print(f"{chosen.out}: {len(motion)} frames at {motion.rate:.4g} a second")
     return 0

@@ -32,6 +32,7 @@ from ..tracking.reading_buffer import MAX_GAP, BufferedReading, ReadingBuffer
 from ..tracking.roles import name_of_role, segment_from_name
 from ..tracking.subsets import explain_missing, mask_of
 from ..tracking.take import Take, TrackerError
+from ..tracking.taken_off import describe_lying
 from .recording import RawTake, TakeRecorder
 from .scheduler import MAX_FRAMES, FrameScheduler, sample_extras, sample_trackers
 from .statistics import FrameStatistics, LiveStatus
@@ -77,7 +78,7 @@ class LivePose:
         time: Seconds on the session's clock at which the performer had this pose.
         rotations: (22, 4) float32 global quaternions, measured from the canonical T-pose.
         root: (3,) float32 position of the hips, metres.
-        valid: (6,) bool, which trackers were visible then; the others are filled in.
+        valid: (6,) bool, which trackers counted then; the others are filled in.
     """
 
     time: float
@@ -460,9 +461,11 @@ class LiveSession:
         message = self._recorder.error or self._scheduler.message or self._message
         notice = self._source.notice if isinstance(self._source, NotifyingSource) else ""
         body = self._reconstructor
-        ignored = map(describe_ignored_extra, body.ignored_extras) if body else ()
+        lying = body.lying if body else ()
+        ignored = [name for name in body.ignored_extras if name not in lying] if body else ()
+        told = (*map(describe_lying, lying), *map(describe_ignored_extra, ignored))
         # What a sender does not send is often why something is missing here.
-        return ". ".join(text for text in (message, *ignored, notice) if text)
+        return ". ".join(text for text in (message, *told, notice) if text)
 
     def _apply_performer(self) -> None:
         """Reconstruct the body that the trackers were calibrated to."""
@@ -612,7 +615,7 @@ class LiveSession:
                 None if take.placed is None else take.placed[frame],
                 None if take.turned is None else take.turned[frame],
             )
-            pose = LivePose(frame_time, rotations, root, take.valid[frame])
+            pose = LivePose(frame_time, rotations, root, self._reconstructor.believed)
             after = self._clock()
             self._note_frame(frame_time, after - before, self._now + after - began)
         return pose

@@ -84,12 +84,13 @@ def find_slips(take: Take) -> tuple[Slip, ...]:
     return tuple(_merge(sorted(slips, key=lambda slip: slip.time)))
 
 
-def _name_time(seconds: float) -> str:
+def name_seconds(seconds: float) -> str:
+    """Return a time as users read it."""
     return f"{seconds:.1f} s"
 
 
 def describe_slips(
-    slips: tuple[Slip, ...], name_time: Callable[[float], str] = _name_time
+    slips: tuple[Slip, ...], name_time: Callable[[float], str] = name_seconds
 ) -> tuple[str, ...]:
     """Return a warning for each slip, in plain words.
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import bpy
@@ -12,10 +13,11 @@ import pytest
 from ssrhmr_blender.animation.actions import curves_of
 from ssrhmr_core import Motion, Take
 from ssrhmr_core.body.extra_trackers import EXTRA_TRACKERS
-from ssrhmr_core.body.skeleton import INDEX, TRACKERS
+from ssrhmr_core.body.skeleton import INDEX, TRACKERS, Skeleton
 from ssrhmr_core.formats.trackers_csv import save_trackers
-from tests.blender.conftest import choose, make_armature, make_trackers
+from tests.blender.conftest import choose, make_armature, make_trackers, with_t_pose
 from tests.blender.test_more_trackers import bake, make_more
+from tests.core.conftest import make_motion
 
 HANDS, FEET = ("left_hand", "right_hand"), ("left_foot", "right_foot")
 ELBOWS, KNEES = ("left_elbow", "right_elbow"), ("left_knee", "right_knee")
@@ -102,6 +104,34 @@ def test_what_a_swapped_tracker_measures_goes_with_it(performance: Motion) -> No
     assert bpy.ops.ssrhmr.swap_trackers(pair="ELBOWS") == {"FINISHED"}
     kept = [(setup.tracker(role).measures, setup.tracker(role).segment) for role in ELBOWS]
     assert kept == [("BOTH", "AUTO"), ("POSITION", "LOWER")]
+
+
+def lay_down(tracker: bpy.types.Object, frame: int) -> None:
+    """Let a tracker lie on a table from a frame on."""
+    table = (0.4, -0.5, 0.8)
+    for curve in curves_of(tracker):
+        turned = curve.evaluate(frame)
+        for key in curve.keyframe_points:
+            if key.co.x >= frame:
+                key.co.y = table[curve.array_index] if curve.data_path == "location" else turned
+
+
+@pytest.mark.parametrize("role", ["pelvis", "left_hand", "left_knee"])
+def test_a_tracker_that_was_taken_off_is_told_with_its_frame(skeleton: Skeleton, role: str) -> None:
+    performance = with_t_pose(make_motion(skeleton, frames=400))
+    armature = ready(performance, (*TRACKERS, *KNEES))
+    setup: Any = bpy.context.scene.ssrhmr
+    assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    expected = bake(armature, performance)
+    assert "lies still" not in setup.notes
+    half = len(performance) // 2
+    lay_down(getattr(setup, role), half)
+    off = bake(armature, performance)
+    label = role.replace("_", " ").title()
+    told = re.search(rf"{label} lies still from frame (\d+) while the body moves", setup.notes)
+    assert told is not None, setup.notes
+    assert int(told[1]) == pytest.approx(half, abs=8)
+    assert off.mean() < expected.mean() + 0.03
 
 
 def mute(tracker: bpy.types.Object, path: str) -> None:

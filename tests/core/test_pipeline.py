@@ -328,7 +328,7 @@ def test_ignored_optional_trackers_are_named(motion: Motion, live: bool) -> None
     pose = reconstructor.replay if live else reconstructor.clip
     pose(take)
     assert not reconstructor.ignored_extras
-    take.extras.positions[:, EXTRA_TRACKERS.index("left_knee")] = (2.0, 0.0, 2.0)
+    take.extras.positions[:, EXTRA_TRACKERS.index("left_knee")] += (2.0, 0.0, 2.0)
     if live:
         # A replay forgets in the end what it has seen.
         for frame in range(len(take)):

@@ -152,11 +152,16 @@ class ExtraReadings:
 
     def choose(self, trackers: Collection[str]) -> ExtraReadings:
         """Return the readings of some trackers only."""
-        chosen = np.isin(EXTRA_TRACKERS, list(trackers))
+        return self.where(np.isin(EXTRA_TRACKERS, list(trackers)))
+
+    def where(self, mask: np.ndarray) -> ExtraReadings:
+        """Return the readings of which some are missing.
+
+        Args:
+            mask: (F, 9) or (9,) bool, which of them there still are.
+        """
         return replace(
-            self,
-            has_position=self.has_position & chosen,
-            has_rotation=self.has_rotation & chosen,
+            self, has_position=self.has_position & mask, has_rotation=self.has_rotation & mask
         )
 
     def measuring(self, trackers: Iterable[tuple[str, Measurement]]) -> ExtraReadings:

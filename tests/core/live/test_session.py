@@ -265,6 +265,20 @@ def test_a_tracker_that_falls_silent_is_filled_in_and_not_waited_for() -> None:
     assert (state.role, state.valid, state.has_reading) == ("left_hand", True, True)
 
 
+@pytest.mark.parametrize("role", ["pelvis", "left_hand"])
+def test_a_tracker_that_was_taken_off_is_told(role: str) -> None:
+    take = take_at(60.0, 5.0)
+    index = list(device_names("json")).index(role)
+    take.positions[90:, index] = (0.5, 0.8, 0.3)
+    take.rotations[90:, index] = take.rotations[90, index]
+    session = session_on(stage := Stage(take), Calibration.none())
+    stage.run(session, every(1.0 / 60.0, 1.4))
+    assert not session.status.message
+    poses = stage.run(session, every(1.0 / 60.0, 4.9, 1.4))
+    assert session.status.message.startswith(f"{role} lies still while the body moves")
+    assert not poses[-1].valid[index] and poses[-1].valid.sum() == 5
+
+
 def test_silence_of_all_keeps_the_pose_and_is_made_up_for() -> None:
     take = take_at(60.0, 6.0)
     stage = Stage(take, conditions=Conditions(burst=0.4))
