@@ -226,11 +226,22 @@ def leave_out(take: Take, taken_off: tuple[TakenOff, ...]) -> Take:
         return take
     worn = np.ones((len(take), len(_NAMES)), bool)
     for tracker, begin, end in taken_off:
-        inside = (take.times >= begin - _CARRIED) & (take.times <= end)
-        worn[inside, _NAMES.index(tracker)] = False
+        row = _NAMES.index(tracker)
+        carried = _SECONDS if _is_frozen(take, row, begin) else _CARRIED
+        worn[(take.times >= begin - carried) & (take.times <= end), row] = False
     six, more = worn[:, : len(TRACKERS)], worn[:, len(TRACKERS) :]
     masked = take.with_masks(take.has_position & six, take.has_rotation & six)
     return replace(masked, extras=take.extras and take.extras.where(more))
+
+
+def _is_frozen(take: Take, row: int, begin: float) -> bool:
+    """Return whether a tracker gives the very same numbers: it is lost, and nobody carried it."""
+    poses, own = (take, row) if row < len(TRACKERS) else (take.extras, row - len(TRACKERS))
+    if poses is None:
+        return False
+    inside = (take.times >= begin) & (take.times <= begin + _LEAST_FAR * _SECONDS)
+    positions = poses.positions[inside, own]
+    return bool((positions == positions[:1]).all())
 
 
 def describe_taken_off(

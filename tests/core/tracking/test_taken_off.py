@@ -144,6 +144,21 @@ def test_a_tracker_that_is_put_on_again_counts_again() -> None:
     assert left.valid[:, TRACKERS.index("head")].all()
 
 
+@pytest.mark.parametrize("role", ["right_foot", "left_elbow"])
+def test_before_a_tracker_freezes_it_is_worn(role: str) -> None:
+    take = wear(("left_elbow",))
+    poses, row = (take, 5) if role in TRACKERS else (take.extras, 3)
+    assert poses is not None and EVERY[row + 6 * (role not in TRACKERS)] == role
+    begin = int(np.searchsorted(take.times, OFF))
+    poses.positions[begin:, row] = poses.positions[begin, row]
+    poses.rotations[begin:, row] = poses.rotations[begin, row]
+    left = leave_out(take, find_taken_off(take, performance().skeleton))
+    seen = left if role in TRACKERS else left.extras
+    assert seen is not None
+    kept = seen.has_position
+    assert kept[: begin - 15, row].all() and not kept[begin + 6 :, row].any()
+
+
 def test_rates_do_not_matter() -> None:
     take = wear()
     lay_down(take, "right_hand", "table", 0.0)
