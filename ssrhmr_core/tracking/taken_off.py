@@ -32,11 +32,12 @@ _STILL, _TURNED = 0.01, np.radians(4.0)
 _LEAST, _LEAST_FAR, _FAR = 15, 8, 2.0
 """Samples for which it does at least; fewer are enough where the trunk moves so many times as far
 as it needs to."""
-_WAYS = {"foot": 0.8, "toe": 0.8, "knee": 0.6}
+_WAYS = {"foot": 1.1, "toe": 1.1, "knee": 0.8, "hand": 0.7, "elbow": 0.7}
 _USUAL_WAY = 0.35
 """Metres along the floor that the trunk moves meanwhile, on an adult, by part of the body. Pelvis
 or head of people who wear the tracker move by 0.11 m at most in 2.8 hours of training clips; by
-0.65 m from a foot, 0.53 m from toes, 0.34 m from a knee, and the head by 0.25 m from the pelvis."""
+0.65 m from a foot, 0.53 m from toes, 0.34 m from a knee, and the head by 0.25 m from the pelvis.
+Hands and feet that are keyed may be planted exactly while a body shifts as far as they reach."""
 _HEAD_ALONE, _HANDS_ALONE = 2.0, 3.0
 """How many times as far a head is that moves where no pelvis is worn, as people lean, and hands
 where no feet are worn."""

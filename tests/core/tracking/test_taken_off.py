@@ -115,6 +115,18 @@ def test_somebody_who_sits_and_waves_wears_all() -> None:
     assert find_taken_off(take) == ()
 
 
+@pytest.mark.parametrize(("role", "way"), [("left_hand", 0.6), ("right_foot", 1.0)])
+def test_what_is_keyed_may_stay_planted_while_the_body_shifts(role: str, way: float) -> None:
+    take = wear().part(slice(0, 600))
+    take.positions[:] = take.positions[:1]
+    take.rotations[:] = take.rotations[:1]
+    others = np.arange(6) != TRACKERS.index(role)
+    take.positions[:, others, 0] += np.clip(0.3 * take.times, 0.0, way)[:, None]
+    assert find_taken_off(take) == ()
+    take.positions[:, others, 0] += np.clip(0.3 * (take.times - 4.0), 0.0, 0.2)[:, None]
+    assert [each.tracker for each in find_taken_off(take)] == [role]
+
+
 def test_a_tracker_that_is_handed_to_somebody_blames_no_other() -> None:
     """The one who hands it over stands still; the pelvis' tracker walks away."""
     take = wear().part(slice(0, 600))

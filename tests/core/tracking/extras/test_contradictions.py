@@ -92,7 +92,7 @@ def performer() -> Session:
     habits = draw_habits(random)
     every: tuple[tuple[str, Measurement], ...] = tuple((name, "pose") for name in EXTRA_TRACKERS)
     mounts = replace(mounts, extras=draw_extra_mounts(body, every, np.random.default_rng(6)))
-    truth = make_motion(body, frames=330)
+    truth = make_motion(body, frames=420)
     posed = hold_reference(body, habits, 0.0, random)
     pose, take = (mounts.to_trackers(mounts.find_joints(motion)) for motion in (posed, truth))
     return Session(truth, pose, take)
