@@ -168,6 +168,10 @@ GROUP_OF_DEGREE = np.array([_GROUPS.index(_price_group(name)) for name in REDUCE
 _DISTAL = np.array([group.endswith(("hand", "ankle", "head")) for group in _GROUPS])
 _NECK = np.array([group == "neck" for group in _GROUPS])
 _LEGS = np.array([group.endswith(("hip", "knee")) for group in _GROUPS])
+ARM_GROUPS = np.array(
+    [group.endswith(("clavicle", "shoulder", "elbow", "hand")) for group in _GROUPS]
+)
+"""(groups,) bool, whether a group is one of an arm."""
 
 
 def change_scales(distal: float, neck: float, legs: float, proximal: float) -> np.ndarray:

@@ -29,6 +29,8 @@ _LARGEST_CROSSING = np.radians(80.0)
 _STILL_STEP, _STILL_TURN = 0.03, np.radians(9.0)
 """Metres on an adult and radians between frames of a sixth of a second that count as still."""
 _FEWEST_FRAMES = 3
+_ON_THE_WAY = 6
+"""Frames before and after a pose of the hands in which they come together or part: a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,12 @@ class Holds:
     def looking(self) -> np.ndarray:
         """(F,) bool, the performer was asked to look ahead."""
         return self.palms | self.stacked
+
+    @property
+    def arms_move(self) -> np.ndarray:
+        """(F,) bool, all joints of the arms move at once: hands are together, or on their way."""
+        near = np.ones(2 * _ON_THE_WAY + 1)
+        return np.convolve(self.looking | self.odd, near, "full")[_ON_THE_WAY:][: len(self.odd)] > 0
 
     @classmethod
     def none(cls, frames: int) -> Holds:

@@ -24,6 +24,7 @@ from ..pose_model import (
     joints_up_to_root,
 )
 from ..pose_priors import (
+    ARM_GROUPS,
     GROUP_OF_DEGREE,
     REDUCED_NAMES,
     SUM_OF_SPINE,
@@ -225,6 +226,10 @@ def add_changes(
         squares[:, group] += changes[:, degree] ** 2
     variances = (width * scales) ** 2
     by_group = problem.evidence.consecutive[:, None] / (variances + squares)
+    # Hands that come together turn all joints of both arms. The price would have one of them do it,
+    # and mounts of the hands would absorb the difference.
+    free_arms = problem.evidence.holds.arms_move
+    by_group[np.ix_(free_arms[1:] | free_arms[:-1], ARM_GROUPS)] = 0.0
     weights = by_group[:, GROUP_OF_DEGREE]
     weights[:, free] = 0.0
     diagonal = np.arange(3, REDUCED_UNKNOWNS)

@@ -50,6 +50,17 @@ def test_the_poses_of_the_figure_are_found() -> None:
     assert not holds.warnings
 
 
+def test_arms_move_for_a_second_around_poses_of_the_hands() -> None:
+    masks = np.zeros((4, 40), bool)
+    masks[0, 20:23], masks[2, 5] = True, True
+    np.testing.assert_array_equal(np.flatnonzero(Holds(*masks).arms_move), np.arange(14, 29))
+    # Hands that come together in another way do so with whole arms too; feet do not.
+    masks[3, 1] = True
+    np.testing.assert_array_equal(np.flatnonzero(Holds(*masks).arms_move[:14]), np.arange(8))
+    assert not Holds.none(40).arms_move.any()
+    assert Holds.none(3).arms_move.shape == (3,)
+
+
 def turned(take: Take, degrees: float) -> Take:
     """Return a take with the left hand turned about its fingers."""
     rotations = take.rotations.copy()
