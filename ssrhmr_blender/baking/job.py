@@ -28,6 +28,7 @@ from ..rig.bones import use_sampled_poses
 from ..rig.controls import read_switch, set_switch, switch_path
 from ..rig.posing import pose_bones
 from ..trackers.sampling import is_animated, sample
+from ..trackers.stored_slips import stored_slips
 from ..trackers.take import take_from_samples
 from .certainty import PATHS as CERTAINTY_PATHS
 from .certainty import add_properties, write_certainty
@@ -87,6 +88,8 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
     )
     plan = BakePlan(scene, setup, armature, source.action or f"{armature.name} SSR-HMR", start)
     plan.layer, plan.show = plan.layer and source.layer, source.show
+    if not source.trackers and source.keys is None:
+        plan.slips = stored_slips(setup, start, plan.rate)
     between = int(np.ceil(_MODEL_RATE / plan.rate - 1e-3)) if setup.between_frames else 1
     sampled = start + np.arange((end - start) * between + 1) / between
     frames = np.arange(start, end + 1)
@@ -216,9 +219,11 @@ def _reconstruct(
     Returns:
         The motion, and when parts of the body are on the floor if keys are going to be reduced.
     """
+    from ssrhmr_core.tracking.slip_corrections import take_back
+
     plan.note_uncalibrated(take)
     clock = time.perf_counter()
-    take = plan.calibration.apply(take)
+    take = plan.calibration.apply(take_back(take, plan.slips))
     times = take.times[0] + (frames - frames[0]) / plan.rate
     steps = plan.reconstructor.steps_with_contacts(take, times)
     motion, contacts = yield from _as_share(

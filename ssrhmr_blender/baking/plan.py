@@ -29,6 +29,7 @@ from .reduction import read_options
 from .root_motion import read_root_options
 
 if TYPE_CHECKING:
+    from ssrhmr_core.tracking.slip_corrections import SlipCorrection
     from ssrhmr_core.tracking.take import Take
 
     from ..properties.setup import SSRHMR_Setup
@@ -203,6 +204,8 @@ class BakePlan:
         self.layer = setup.keyframes.result == "LAYER" and has_animation(armature)
         self.blend = setup.keyframes.blend
         self.show = True
+        self.slips: tuple[SlipCorrection, ...] = ()
+        """Slips to take back, in seconds of the take: those of the setup's own trackers."""
         self.owner, self.scene, self.action = key_of(armature), scene.name, action
 
     def note_uncalibrated(self, take: Take) -> None:

@@ -19,6 +19,7 @@ from ..properties.tracker import TRACKER_LABELS, TRACKERS
 from ..rig.reading import read_character
 from ..trackers.sampling import sample
 from ..trackers.stored_calibration import check_calibrated, store_calibration
+from ..trackers.stored_slips import store_slips, stored_slips
 from ..trackers.take import read_wearing, take_from_samples
 
 if TYPE_CHECKING:
@@ -61,13 +62,16 @@ class SSRHMR_OT_refine_calibration(ModalJob, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, result: Any) -> OperatorResult:
         """Store the refined calibration, or report why the reference pose's stays."""
-        setup = setup_of(scene_of(context))
-        refinement, skeleton = result
+        scene = scene_of(context)
+        setup = setup_of(scene)
+        refinement, skeleton, slips, first = result
         _store(setup, refinement, skeleton)
+        store_slips(setup, slips, first, scene.render.fps / scene.render.fps_base)
         if not refinement.refined:
             text = f"The calibration stays as it was: {refinement.warnings[0]}"
             self.report({"WARNING"}, text)
-            return {"CANCELLED"}
+            # Slips are taken back all the same, which can be undone.
+            return {"FINISHED"} if slips and self.evidence == "TAKE" else {"CANCELLED"}
         least = int(refinement.offset_deviations.argmax())
         self.report(
             {"INFO"},
@@ -83,8 +87,10 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     from ssrhmr_core.tracking.calibration import Calibration
     from ssrhmr_core.tracking.floor import add_floor
     from ssrhmr_core.tracking.movement.calibration import MovementOptions, calibrate_from_movement
+    from ssrhmr_core.tracking.movement.slip_evidence import hold_straps_in_steps
     from ssrhmr_core.tracking.reference_pose import ReferencePose
-    from ssrhmr_core.tracking.slips import describe_slips, find_slips
+    from ssrhmr_core.tracking.slip_corrections import describe_corrections
+    from ssrhmr_core.tracking.slips import describe_slips
 
     setup = setup_of(scene)
     _check_setup(setup)
@@ -106,12 +112,22 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     yield 0.8, "Reconstructing"
     take = take_from_samples(worlds[len(pose) :], movement, rate, names, wearing)
     reference = take_from_samples(worlds[: len(pose)], pose, rate, names, wearing)
+    told: tuple[str, ...] = ()
+    slips = stored_slips(setup, first, rate)
+    if not guided:
+        since = (setup.calibration_frame - first) / rate
+        slipping = hold_straps_in_steps(skeleton, take, calibration, since)
+        held = yield from map_steps(slipping, lambda share: (0.8 + 0.2 * share, "Reconstructing"))
+        take, slips = held.take, held.corrections
+
+        def name_frame(time: float) -> str:
+            return f"frame {first + round(time * rate)}"
+
+        told = (*describe_corrections(slips, name_frame), *describe_slips(held.left, name_frame))
     refinement = calibrate_from_movement(skeleton, reference, take, calibration, options)
     refinement = add_floor(refinement, skeleton, take)
-    if not guided:
-        slips = describe_slips(find_slips(take), lambda time: f"frame {first + round(time * rate)}")
-        refinement = replace(refinement, warnings=(*refinement.warnings, *slips))
-    return refinement, refinement.calibration.performer or skeleton
+    refinement = replace(refinement, warnings=(*refinement.warnings, *told))
+    return refinement, refinement.calibration.performer or skeleton, slips, first
 
 
 def _check_setup(setup: SSRHMR_Setup) -> None:

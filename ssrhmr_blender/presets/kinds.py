@@ -180,7 +180,7 @@ def _apply_calibration(setup: SSRHMR_Setup, values: dict[str, Any]) -> list[str]
     none = {name: [0.0, 0.0, 0.0] for name in _ADJUSTMENT}
     for role in ALL_TRACKERS:
         write_values(setup.tracker(role), {**none, **trackers[role]})
-    cleared = {"fits": [], "measures": [], "warnings": [], "assumed": ""}
+    cleared = {"fits": [], "measures": [], "slips": [], "warnings": [], "assumed": ""}
     write_values(setup, {**cleared, **checked})
     return []
 

@@ -59,6 +59,24 @@ class SSRHMR_BodyMeasure(bpy.types.PropertyGroup):
     )
 
 
+class SSRHMR_Slip(bpy.types.PropertyGroup):
+    """A slip of a tracker within a take, which bakes take back."""
+
+    tracker: bpy.props.StringProperty(name="Tracker")
+    frame: bpy.props.FloatProperty(name="Frame", description="Frame at which the tracker slipped")
+    offset: bpy.props.FloatVectorProperty(
+        name="Offset",
+        description="How the tracker is moved from there on, along its own axes",
+        size=3,
+        unit="LENGTH",
+    )
+    rotation: bpy.props.FloatVectorProperty(
+        name="Rotation",
+        description="How it is rotated from there on: axis times angle, about its own axes",
+        size=3,
+    )
+
+
 class SSRHMR_Warning(bpy.types.PropertyGroup):
     """A line about something that looks wrong."""
 
@@ -68,4 +86,4 @@ class SSRHMR_Warning(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (SSRHMR_TrackerFit, SSRHMR_BodyMeasure, SSRHMR_Warning)
+CLASSES = (SSRHMR_TrackerFit, SSRHMR_BodyMeasure, SSRHMR_Slip, SSRHMR_Warning)

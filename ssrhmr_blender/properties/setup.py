@@ -11,7 +11,7 @@ import bpy
 from ..common.typed import scene_property
 from ..translations import CONTEXT
 from .bones import SSRHMR_BoneSlot
-from .calibration import SSRHMR_BodyMeasure, SSRHMR_TrackerFit, SSRHMR_Warning
+from .calibration import SSRHMR_BodyMeasure, SSRHMR_Slip, SSRHMR_TrackerFit, SSRHMR_Warning
 from .contacts import SSRHMR_Contacts
 from .keys import SSRHMR_Keys
 from .root_motion import SSRHMR_RootMotion
@@ -176,6 +176,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
     fits: bpy.props.CollectionProperty(type=SSRHMR_TrackerFit)
     measures: bpy.props.CollectionProperty(type=SSRHMR_BodyMeasure)
     warnings: bpy.props.CollectionProperty(type=SSRHMR_Warning)
+    slips: bpy.props.CollectionProperty(type=SSRHMR_Slip)
     assumed: bpy.props.StringProperty(
         name="Assumed",
         description="What the calibration assumes in place of trackers that the performer does not"
@@ -326,6 +327,7 @@ class SSRHMR_Setup(bpy.types.PropertyGroup):
         self.warnings.clear()
         self.fits.clear()
         self.measures.clear()
+        self.slips.clear()
 
 
 for _role in ALL_TRACKERS:

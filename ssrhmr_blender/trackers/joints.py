@@ -118,6 +118,7 @@ def calibrate_to_joints(scene: bpy.types.Scene, setup: SSRHMR_Setup, character: 
     store_assumptions(setup, calibration)
     # No pose was compared with anything.
     setup.fits.clear()
+    setup.slips.clear()
     setup.warnings.clear()
 
 

@@ -104,6 +104,7 @@ def store_calibration(
 
     setup.calibration = calibration.to_json()
     setup.fits.clear()
+    setup.slips.clear()
     centimetres = 100.0 / units_per_metre(skeleton.size / calibration.scale)
     errors = centimetres * calibration.deviations
     qualities = rate_trackers(calibration, skeleton)

@@ -33,7 +33,7 @@ _LEAST_RATE = 45.0
 _DEGREE = 3
 
 
-class _Filter(NamedTuple):
+class StepFilter(NamedTuple):
     """How a step is looked for.
 
     Attributes:
@@ -44,10 +44,27 @@ class _Filter(NamedTuple):
 
     frames: int
     gap: int
-    ratio: float
+    ratio: float = 14.0
+
+    @property
+    def length(self) -> int:
+        """Number of frames of a window."""
+        return 2 * self.frames + self.gap
+
+    @property
+    def used(self) -> np.ndarray:
+        """Numbers of the frames of a window (U) that are not left out."""
+        return np.r_[0 : self.frames, self.frames + self.gap : self.length]
+
+    def design(self) -> np.ndarray:
+        """Return the columns (U, 5) of a curve, and of the step in its middle."""
+        offsets = self.used - 0.5 * (self.length - 1)
+        curve = np.vander(offsets / self.frames, _DEGREE + 1, increasing=True)
+        return np.concatenate([curve, np.sign(offsets)[:, None] * 0.5], 1)
 
 
-_FILTERS = (_Filter(5, 1, 14.0), _Filter(6, 3, 14.0))
+_FILTERS = (StepFilter(5, 1), StepFilter(6, 3))
+"""How steps are looked for: at once, and within a twentieth of a second."""
 
 
 class Slip(NamedTuple):
@@ -105,16 +122,27 @@ def describe_slips(
     )
 
 
-def _find_steps(take: Take, own: _Filter) -> list[Slip]:
+def fit_step(values: np.ndarray, own: StepFilter) -> tuple[np.ndarray, float]:
+    """Fit a step in the middle of a window of a smooth path.
+
+    Args:
+        values: (length, 3) path.
+        own: The window.
+
+    Returns:
+        The step (3,), and the root mean square of what is left.
+    """
+    design, used = own.design(), values[own.used].astype(np.float64)
+    fitted = np.linalg.pinv(design) @ used
+    return fitted[-1], float(np.sqrt(((used - design @ fitted) ** 2).mean()))
+
+
+def _find_steps(take: Take, own: StepFilter) -> list[Slip]:
     """Return the slips of all trackers that one filter finds."""
-    frames, gap = own.frames, own.gap
-    length = 2 * frames + gap
+    length, used = own.length, own.used
     if len(take) < length:
         return []
-    used = np.r_[0:frames, frames + gap : length]
-    offsets = used - 0.5 * (length - 1)
-    curve = np.vander(offsets / frames, _DEGREE + 1, increasing=True)
-    design = np.concatenate([curve, np.sign(offsets)[:, None] * 0.5], 1)
+    design = own.design()
     solve = np.linalg.pinv(design)
     misfit = np.eye(len(used)) - design @ solve
     windows = np.lib.stride_tricks.sliding_window_view(
@@ -136,7 +164,7 @@ def _find_steps(take: Take, own: _Filter) -> list[Slip]:
     ]
 
 
-def _find_peaks(ratios: np.ndarray, steps: np.ndarray, own: _Filter) -> list[int]:
+def _find_peaks(ratios: np.ndarray, steps: np.ndarray, own: StepFilter) -> list[int]:
     """Return the windows (F) whose step is large and stands alone."""
     width = own.frames + own.gap
     around = round(_NEIGHBOURHOOD * MODEL_RATE)

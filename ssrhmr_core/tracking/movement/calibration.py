@@ -39,15 +39,13 @@ from ..reference_pose import ReferencePose
 from ..take import Take
 from .evidence import GUIDED, GUIDED_UNKNOWN, UNGUIDED, Evidence, TrackerMounts
 from .fit import MovementFit, fit_movement
+from .frames import sample_frames, to_tracker_mounts
 from .holds import Holds, find_holds
 
 _REFERENCE_FRAMES = 3
 """Number of frames of the reference pose: they are all alike."""
 _REFERENCE_SHARES = (0.4, 0.6)
 """Part of the reference take from which they are: its middle, where people stand still."""
-_BURST = 20
-"""Number of frames in a row that are taken from long takes: changes from frame to frame tell much,
-so bursts spread over the take are worth more than single frames."""
 _MOST_FRAMES, _MOST_FRAMES_OF_TAKES = 180, 120
 """The largest numbers of frames of guided movements, which would last half a minute, and of takes,
 which show less."""
@@ -191,7 +189,7 @@ def calibrate_from_movement(
         The refined calibration, or the given one with a warning if the movement cannot be trusted.
     """
     body = calibration.performer or skeleton
-    frames, consecutive = _sample(movement, options)
+    frames, consecutive = sample_frames(movement, options.rate, options.frames)
     if len(frames) < _FEWEST_FRAMES:
         return keep_calibration(
             calibration,
@@ -213,7 +211,7 @@ def calibrate_from_movement(
         # Whoever performs freely may bring hands and feet together in any way.
         holds = find_holds(body, joints, consecutive)
     evidence = _gather(calibration, posed, frames, consecutive, holds, options)
-    mounts = _to_tracker_mounts(calibration)
+    mounts = to_tracker_mounts(calibration)
     shows_belt = options.guided and calibration.performer is None
     usual, spreads = _usual_mounts(body, mounts, shows_belt)
     prior = free_body_prior(body.size / ADULT_SIZE) if calibration.performer else None
@@ -240,24 +238,6 @@ def keep_calibration(calibration: Calibration, warning: str) -> MovementCalibrat
     """Return a calibration as it was, with the reason why the movement was not used."""
     unknown = np.full(6, np.nan)
     return MovementCalibration(calibration, False, unknown, unknown, float("nan"), (warning,))
-
-
-def _sample(movement: Take, options: MovementOptions) -> tuple[Take, np.ndarray]:
-    """Choose frames with all trackers.
-
-    Returns:
-        The frames (F), and (F - 1,) bools, True where a frame is one step after the one before.
-    """
-    clock = movement.resampled(options.rate)
-    numbers = np.arange(len(clock))
-    if len(numbers) > options.frames:
-        bursts = options.frames // _BURST
-        begins = np.linspace(0, len(numbers) - _BURST, bursts).round().astype(int)
-        numbers = np.unique(begins[:, None] + np.arange(_BURST))
-    numbers = numbers[clock.valid[numbers].all(-1)]
-    if not len(numbers):
-        numbers = np.zeros(1, int)
-    return clock.part(numbers), np.diff(numbers) == 1
 
 
 def _sample_reference(reference: Take) -> Take:
@@ -331,12 +311,6 @@ def _gather(
     )
 
 
-def _to_tracker_mounts(calibration: Calibration) -> TrackerMounts:
-    """Return how trackers sit as seen from the joints."""
-    rotations = transpose(from_quat(calibration.mount_rotations.astype(np.float64)))
-    return TrackerMounts(-rotate(rotations, calibration.mount_offsets), rotations)
-
-
 def _usual_mounts(
     body: Skeleton, mounts: TrackerMounts, shows_belt: bool
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -391,7 +365,7 @@ def _find_fault(
 
 def _hold_back(body: Skeleton, calibration: Calibration, fit: MovementFit) -> MovementFit:
     """Bring what was fitted to a take back towards the calibration, by what takes are worth."""
-    before = _to_tracker_mounts(calibration)
+    before = to_tracker_mounts(calibration)
     joints = transpose(before.rotations)
     # Joints as seen from where they were, in their own axes.
     moved = rotate(before.rotations @ transpose(fit.mounts.rotations), fit.mounts.offsets)

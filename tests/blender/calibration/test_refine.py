@@ -10,13 +10,14 @@ from dataclasses import replace
 import bpy
 import numpy as np
 import pytest
+from pymotion.rotations import quat_np as quat
 
 from ssrhmr_blender.trackers.stored_calibration import stored_calibration
 from ssrhmr_core import Calibration, Skeleton, Take
-from ssrhmr_core.body.skeleton import TRACKERS
+from ssrhmr_core.body.skeleton import INDEX, TRACKERS
 from ssrhmr_core.evaluation.worn.mounts import draw_mounts
 from ssrhmr_core.evaluation.worn.movement import draw_habits, hold_reference, make_guided_movement
-from tests.blender.conftest import choose, make_armature, make_trackers
+from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers
 
 _SEED = 4
 
@@ -99,6 +100,69 @@ def test_a_take_reports_slips(skeleton: Skeleton) -> None:
     frames = [re.match(r"Head slipped by 5 cm at frame (\d+):", text) for text in told]
     (frame,) = [int(found[1]) for found in frames if found]
     assert frame == pytest.approx(420, abs=3)
+
+
+def slip_of_the_head(take: Take) -> Take:
+    """A cap slides by 5 cm at frame 720, the tracker's own axes with it."""
+    head, positions = TRACKERS.index("head"), take.positions.copy()
+    turns = take.rotations[719:, head].astype(np.float64)
+    positions[719:, head] += quat.mul_vec(turns, np.array([[0.03, 0.0, -0.04]])).astype("f4")
+    return replace(take, positions=positions)
+
+
+def bake_heads(frames: np.ndarray) -> np.ndarray:
+    """Bake, and return where the head is at some frames (F, 3)."""
+    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, bpy.context.scene.ssrhmr.message
+    positions, _ = joint_worlds(bpy.context.scene.ssrhmr.armature, frames)
+    return positions[:, INDEX["head"]]
+
+
+def test_bakes_take_back_slips_that_a_whole_take_shows(skeleton: Skeleton) -> None:
+    prepare(skeleton, slip_of_the_head)
+    scene = bpy.context.scene
+    setup, scene.render.fps = scene.ssrhmr, 60
+    assert bpy.ops.ssrhmr.refine_calibration(evidence="TAKE") == {"FINISHED"}
+    (slip,) = setup.slips
+    assert slip.tracker == "head" and slip.frame == pytest.approx(720, abs=2)
+    assert np.linalg.norm(slip.offset) == pytest.approx(0.05, abs=0.008)
+    assert any(
+        w.name.startswith("Head slipped by 5 cm at frame 7") and "bakes take this back" in w.name
+        for w in setup.warnings
+    )
+    # A guided movement that is looked at afterwards keeps what is known of the take.
+    bpy.ops.ssrhmr.refine_calibration(evidence="GUIDED")
+    assert len(setup.slips) == 1
+    setup.frame_start, setup.frame_end = 600, 840
+    frames = np.array([640, 800])
+    with_slip = bake_heads(frames)
+    calibration = setup.calibration
+    setup.slips.clear()
+    without = bake_heads(frames)
+    held, _, _ = session(skeleton)
+    choose(make_armature("Other", skeleton), make_trackers(held, mounted=False))
+    setup = scene.ssrhmr
+    setup.calibration, setup.range = calibration, "CUSTOM"
+    setup.frame_start, setup.frame_end = 600, 840
+    true = bake_heads(frames)
+    np.testing.assert_allclose(with_slip[0], without[0], atol=1e-5)
+    assert np.linalg.norm(with_slip[1] - true[1]) < 0.008
+    assert np.linalg.norm(without[1] - true[1]) == pytest.approx(0.05, abs=0.01)
+
+
+def test_other_trackers_and_calibrations_forget_slips(skeleton: Skeleton) -> None:
+    prepare(skeleton, slip_of_the_head)
+    scene = bpy.context.scene
+    setup, scene.render.fps = scene.ssrhmr, 60
+    for forget in (
+        lambda: bpy.ops.ssrhmr.calibrate(),
+        lambda: setattr(setup, "head", setup.head),
+        lambda: setattr(setup, "calibration_frame", 30),
+    ):
+        bpy.ops.ssrhmr.calibrate()
+        bpy.ops.ssrhmr.refine_calibration(evidence="TAKE")
+        assert len(setup.slips) == 1
+        forget()
+        assert not setup.slips
 
 
 def test_a_floor_that_is_off_is_reported_and_corrected_if_asked(skeleton: Skeleton) -> None:

@@ -239,7 +239,8 @@ def test_held_poses_show_how_hands_are_turned() -> None:
 
 def test_held_poses_cost_the_places_of_hands_nothing() -> None:
     """Three people: 6 mm with and without. If whole arms may not move at once, it is 8 mm."""
-    without, with_poses = [], []
+    without: list[float] = []
+    with_poses: list[float] = []
     for seed in range(3):
         own = session(seed)
         for errors, result in (
