@@ -3,7 +3,7 @@
 
 The script needs the built zip, Blender (SSRHMR_BLENDER overrides the one on the path),
 Xvfb, xdotool and ImageMagick. It sets up, calibrates and bakes the example character as a user
-does; then `send` performs the sample take live.
+does; then `send` performs the sample take live, and the guided movement.
 """
 
 from __future__ import annotations
@@ -23,9 +23,15 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from ssrhmr_core import TRACKERS, Take, load_motion  # noqa: E402
+from ssrhmr_core.body.interpolation import MODEL_RATE  # noqa: E402
+from ssrhmr_core.body.skeleton import TRACKER_JOINTS  # noqa: E402
+from ssrhmr_core.evaluation.worn.mounts import draw_mounts  # noqa: E402
 from ssrhmr_core.formats.trackers_csv import save_trackers  # noqa: E402
+from ssrhmr_core.geometry.rotations import to_quat  # noqa: E402
 from ssrhmr_core.streaming import PORTS  # noqa: E402
-from tests.window.conftest import ROOT, Window, opened  # noqa: E402
+from ssrhmr_core.tracking.movement.guided import MOVEMENT_SECONDS, pose_figure  # noqa: E402
+from ssrhmr_core.tracking.proportions import make_adult  # noqa: E402
+from tests.window.conftest import FOLDER, ROOT, Window, opened  # noqa: E402
 
 _TAKE = ROOT / "examples" / "sample_take.bvh"
 _STANDS = 15.0
@@ -59,6 +65,16 @@ _WHOLE = 700.0
 """Least height of a picture that shows such a performer whole."""
 _HIGHER = 1100
 """Pixels of a window in which a list of eleven trackers is seen whole."""
+_COUNTDOWN, _LATE, _GOES_ON, _SEED = 3.0, 0.3, 20.0, 3
+"""Of the guided way: seconds of the countdown, by how much performers are late, and for how long
+they go on; and the seed of how they wear the trackers."""
+_MOMENTS = (-1.2, 12.2, MOVEMENT_SECONDS - 0.9)
+"""Seconds from the figure's begin at which pictures are taken."""
+_SHOWN = 2.0
+"""Seconds after which a panel shows what has changed."""
+_BESIDE_GUIDE = 620.0
+"""Pixels of the view next to the sidebar in which the figure is shown."""
+_AHEAD = {"follow": (0.0, 0.0, -0.1)}
 _LIVE = ("SSRHMR_PT_live", "SSRHMR_PT_devices", "SSRHMR_PT_record")
 _BAKE = ("SSRHMR_PT_bake", "SSRHMR_PT_cleanup")
 _MORE = ("SSRHMR_PT_trackers", "SSRHMR_PT_more_trackers")
@@ -232,6 +248,72 @@ def _shoot_calibrated(window: Window, name: str, roles: tuple[str, ...]) -> None
     window.order("operator", name="live_stop")
 
 
+def shoot_guide(window: Window) -> None:
+    """Take the pictures of the way from putting trackers on to recording; print its time."""
+    window.order("panels", panels=_LIVE[:2])
+    window.order("protocol", protocol="JSON", worn={role: role for role in TRACKERS})
+    values = {"countdown": _COUNTDOWN, "port": PORTS["json"], "certainty": False, "folder": ""}
+    window.order("set", values=values)
+    window.order("set", of="ssrhmr", values={"reference": "T_POSE", "message": ""})
+    window.order("look", **_AHEAD)
+    take = FOLDER / "guided.csv"
+    save_trackers(take, perform_guide())
+    send = [sys.executable, "-m", "ssrhmr_core", "send", str(take), "--protocol", "json"]
+    window.order("operator", name="live_start")
+    with subprocess.Popen([*send, "--stand", str(_STANDS)], cwd=ROOT) as performer:
+        window.until(lambda seen: seen["status"]["rate"] > 50.0, "trackers")
+        begin = time.monotonic() + _STANDS
+        time.sleep(_SHOWN)
+        shoot_region(window, "guide_1")
+        window.order("panels", panels=_LIVE[:1])
+        # Performers are a little late when the figure begins.
+        time.sleep(max(0.0, begin - _LATE - _COUNTDOWN - time.monotonic()))
+        pressed = time.monotonic()
+        window.order("operator", name="live_guide")
+        for number, moment in enumerate(_MOMENTS, 2):
+            time.sleep(max(0.0, pressed + _COUNTDOWN + moment - time.monotonic()))
+            shoot_region(window, f"guide_{number}")
+        window.until(lambda seen: seen["guided"] == "COMPUTING", "the end of the movement")
+        ended = time.monotonic()
+        window.until(lambda seen: not seen["guided"], "what the movement tells")
+        known = time.monotonic()
+        window.order("panels", panels=(_LIVE[0], _LIVE[2]))
+        window.order("operator", name="record")
+        print(
+            f"from the button to recording {time.monotonic() - pressed:.1f} s: countdown and"
+            f" movement {ended - pressed:.1f} s, result {known - ended:.1f} s",
+            flush=True,
+        )
+        time.sleep(_SHOWN)
+        shoot_region(window, f"guide_{len(_MOMENTS) + 2}")
+        window.order("operator", name="live_stop")
+        performer.terminate()
+
+
+def perform_guide() -> Take:
+    """Return the trackers of somebody who copies the figure, then lifts the arms again."""
+    body = make_adult()
+    times = np.arange(0.0, MOVEMENT_SECONDS + _GOES_ON, 1.0 / MODEL_RATE)
+    figure = np.where(times > MOVEMENT_SECONDS + 1.0, times - MOVEMENT_SECONDS + 1.0, times)
+    poses = [pose_figure(body, seconds) for seconds in figure]
+    tracked = list(TRACKER_JOINTS)
+    positions = np.array([pose[0][tracked] for pose in poses], np.float32)
+    rotations = to_quat(np.array([pose[1][tracked] for pose in poses])).astype(np.float32)
+    joints = Take(times, positions, rotations, np.ones((len(times), len(tracked)), bool))
+    return draw_mounts(body, np.random.default_rng(_SEED)).to_trackers(joints)
+
+
+def shoot_region(window: Window, name: str) -> None:
+    """Save the sidebar and the view next to it, all of it, as a picture."""
+    screen = window.picture(name)
+    left, top, width, height = window.seen()["sidebar"]
+    crop = f"{width - _TABS + _BESIDE_GUIDE:.0f}x{height:.0f}+{left - _BESIDE_GUIDE:.0f}+{top:.0f}"
+    picture = HERE.parent / "docs" / "pictures" / f"{name}.png"
+    options = ["-crop", crop, "+repage", "-dither", "None", "-colors", _COLOURS, "-strip"]
+    subprocess.run(["convert", screen, *options, f"PNG8:{picture}"], check=True)
+    print(f"{picture.name}: {picture.stat().st_size // 1024} KB", flush=True)
+
+
 def take_seconds() -> float:
     """Return how long the performer moves."""
     return float(load_motion(_TAKE).times[-1])
@@ -262,13 +344,14 @@ def main() -> None:
 _PARTS = {
     "bake": shoot_bake,
     "live": shoot_live,
+    "guide": shoot_guide,
     "points": shoot_points,
     "three": shoot_three,
     "more": shoot_more,
 }
 _EXAMPLE = [f"Tracker {role.replace('_', ' ').title()}" for role in TRACKERS]
 """The example's own trackers."""
-_PARTS_BY_HEIGHT = {800: ("bake", "live"), _HIGHER: ("points", "three", "more")}
+_PARTS_BY_HEIGHT = {800: ("bake", "live", "guide"), _HIGHER: ("points", "three", "more")}
 """Parts by the height of the window that they need."""
 
 

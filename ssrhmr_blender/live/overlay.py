@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import bpy
 
@@ -14,6 +14,10 @@ from .picture import BODY_COLOUR, Picture
 
 _NAME_SIZE, _TITLE_SIZE = 11.0, 48.0
 """Sizes of text in points."""
+_COVERING = ("UI", "TOOLS")
+"""Kinds of regions that may lie over a view."""
+_LEAST_ROOM = 0.4
+"""Share of a view that is used as room; with less, what is drawn lies under a sidebar."""
 
 
 class Overlay:
@@ -72,15 +76,19 @@ class Overlay:
         region, view = bpy.context.region, bpy.context.region_data
         if picture is None or region is None or view is None:
             return
+        left, right = find_room(region, bpy.context.area.regions if bpy.context.area else ())
         if picture.figure is not None:
-            _draw_figure(picture.figure, region)
+            _draw_figure(picture.figure, region, (left, right))
         scale = ui_scale_of(bpy.context)
         if picture.title:
             blf.size(0, _TITLE_SIZE * scale)
             width, height = blf.dimensions(0, picture.title)
             blf.color(0, *BODY_COLOUR)
-            blf.position(0, 0.5 * (region.width - width), 0.85 * region.height - height, 0.0)
+            blf.position(0, 0.5 * (left + right - width), 0.85 * region.height - height, 0.0)
             blf.draw(0, picture.title)
+        if picture.figure is not None:
+            # Nobody who copies a figure reads names, which would lie over it.
+            return
         blf.size(0, _NAME_SIZE * scale)
         places = [
             location_3d_to_region_2d(region, view, position) for position, _, _ in picture.names
@@ -98,13 +106,33 @@ class Overlay:
             blf.draw(0, text)
 
 
-def _draw_figure(figure: Figure, region: bpy.types.Region) -> None:
-    """Draw a figure in the middle of a region, as large as there is room."""
+def find_room(region: bpy.types.Region, others: Iterable[bpy.types.Region]) -> tuple[float, float]:
+    """Return from where to where a region is free of toolbars and sidebars over it, in pixels.
+
+    Args:
+        region: The region.
+        others: The regions of its area.
+    """
+    left, right = 0.0, float(region.width)
+    for other in others:
+        begin = float(other.x - region.x)
+        end = begin + other.width
+        if other.type not in _COVERING or other.width <= 1 or begin >= right or end <= left:
+            continue
+        if begin + end > region.width:
+            right = begin
+        else:
+            left = end
+    return (left, right) if right - left > _LEAST_ROOM * region.width else (0.0, region.width)
+
+
+def _draw_figure(figure: Figure, region: bpy.types.Region, room: tuple[float, float]) -> None:
+    """Draw a figure in the middle of the room in a region, as large as that allows."""
     import gpu
     from gpu_extras.batch import batch_for_shader
 
-    height = min(float(region.height), 0.5 * region.width / HALF_WIDTH)
-    middle = 0.5 * region.width
+    height = min(float(region.height), 0.5 * (room[1] - room[0]) / HALF_WIDTH)
+    middle = 0.5 * (room[0] + room[1])
     gpu.state.blend_set("ALPHA")
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     shader.uniform_float("color", BACKDROP)

@@ -346,6 +346,8 @@ def look() -> None:
         seen["calibrations"] = found.session.calibrations
         seen["roles"] = dict(found.session.roles)
         seen["live message"] = found.message
+        active = found.guide is not None and found.guide.active
+        seen["guided"] = str(found.guide.calibration.phase) if active else ""
         if hero and found.pose is not None and not found.status.paused:
             bpy.context.view_layer.update()
             STATE["samples"].append([found.pose.time, bone_heads()])
