@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 from pymotion.rotations import quat_np as quat
 
+from ssrhmr_blender.baking.job import bake
+from ssrhmr_blender.baking.plan import BakeSource
+from ssrhmr_blender.common.steps import run_steps
+from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.trackers.stored_calibration import stored_calibration
 from ssrhmr_core import Calibration, Skeleton, Take
 from ssrhmr_core.body.skeleton import INDEX, TRACKERS
@@ -135,9 +139,14 @@ def test_bakes_take_back_slips_that_a_whole_take_shows(skeleton: Skeleton) -> No
     setup.frame_start, setup.frame_end = 600, 840
     frames = np.array([640, 800])
     with_slip = bake_heads(frames)
+    # A batch bakes other takes: their straps held.
+    other = BakeSource(trackers=setup.tracker_objects(), span=(600, 840))
+    run_steps(bake(scene_of(bpy.context), other))
+    of_batch = joint_worlds(setup.armature, frames)[0][:, INDEX["head"]]
     calibration = setup.calibration
     setup.slips.clear()
     without = bake_heads(frames)
+    np.testing.assert_allclose(of_batch, without, atol=1e-5)
     held, _, _ = session(skeleton)
     choose(make_armature("Other", skeleton), make_trackers(held, mounted=False))
     setup = scene.ssrhmr

@@ -149,9 +149,11 @@ def test_export_and_import(hero: bpy.types.Object, tmp_path: Path, own_folder: P
     setup = bpy.context.scene.ssrhmr
     calibration = setup.calibration
     setup.calibration = ""
+    # The slips of one take are not those of another.
+    setup.slips.add().tracker = "head"
     for _ in range(2):
         assert ops.preset_import(kind="calibration", filepath=str(path)) == {"FINISHED"}
-    assert setup.calibration == calibration and len(setup.fits) == 6
+    assert setup.calibration == calibration and len(setup.fits) == 6 and not setup.slips
     assert files.names_in(own_folder / "calibration") == ["shared", "shared 2"]
     with pytest.raises(RuntimeError, match="preset of 'calibration', not of 'bones'"):
         ops.preset_import(kind="bones", filepath=str(path))

@@ -74,7 +74,7 @@ def in_new_places(setup: dict[str, Any]) -> dict[str, Any]:
     # Former versions have none of these.
     for name in ("has_constraints", "key_muting", "correct_floor", "write_certainty"):
         setup[name] = False
-    setup["assumed"], setup["measures"] = "", []
+    setup["assumed"], setup["measures"], setup["slips"] = "", [], []
     return setup
 
 
