@@ -8,7 +8,7 @@ readings after it are moved and turned back as if the strap had held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -124,13 +124,15 @@ def describe_corrections(
     )
 
 
-def take_back(take: Take, corrections: Iterable[SlipCorrection]) -> Take:
+def take_back(take: Take, corrections: Sequence[SlipCorrection]) -> Take:
     """Return a take as if its trackers had not slipped.
 
     Args:
         take: Raw trackers.
         corrections: What takes the slips back, in the order of their times.
     """
+    if not corrections:
+        return take
     positions, rotations = take.positions.copy(), take.rotations.copy()
     for own in corrections:
         share = np.clip((take.times - own.slip.time) / (2.0 * _BLEND) + 0.5, 0.0, 1.0)

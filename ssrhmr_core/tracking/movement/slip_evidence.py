@@ -95,7 +95,8 @@ def hold_straps_in_steps(
         yield number / len(slips)
         alone = all(other is slip or abs(other.time - slip.time) > _CLEAR for other in slips)
         correction = measure_slip(held, slip) if alone and slip.time > since else None
-        if correction is None or not _is_borne_out(body, held, calibration, correction, slips):
+        others = (*left, *slips[number + 1 :])
+        if correction is None or not _is_borne_out(body, held, calibration, correction, others):
             left.append(slip)
             continue
         corrections.append(correction)
@@ -108,14 +109,17 @@ def _is_borne_out(
     take: Take,
     calibration: Calibration,
     correction: SlipCorrection,
-    slips: tuple[Slip, ...],
+    others: tuple[Slip, ...],
 ) -> bool:
-    """Return whether a slip is more probable than none by the margin."""
+    """Return whether a slip is more probable than none by the margin.
+
+    Slips that are not taken back (`others`) bound the parts that are compared.
+    """
     own, tracker = correction.slip, correction.tracker
-    # Later slips of the same tracker are not taken back yet.
-    ends = [s.time for s in slips if s.time > own.time and s.tracker in ("", own.tracker)]
-    end = min(ends, default=np.inf)
-    before = take.times < own.time - _CLEAR
+    bounds = [slip.time for slip in others if slip.tracker in ("", own.tracker)]
+    begin = max((time for time in bounds if time < own.time), default=-np.inf)
+    end = min((time for time in bounds if time > own.time), default=np.inf)
+    before = (take.times > begin + _CLEAR) & (take.times < own.time - _CLEAR)
     after = (take.times > own.time + _CLEAR) & (take.times < end - _CLEAR)
     parts = [
         _fit_part(body, take.part(np.flatnonzero(rows)), calibration, correction)

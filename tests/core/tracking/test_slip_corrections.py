@@ -87,6 +87,7 @@ def test_two_slips_of_a_tracker_add_up() -> None:
     one_by_one = take_back(take_back(take, [first]), [second])
     np.testing.assert_array_equal(both.positions, one_by_one.positions)
     np.testing.assert_array_equal(both.rotations, one_by_one.rotations)
+    assert take_back(take, ()) is take
     head = TRACKERS.index("head")
     moved = np.linalg.norm(both.positions - take.positions, axis=-1)[:, head]
     assert moved[take.times < 1.9].max() == 0.0

@@ -124,6 +124,17 @@ def test_a_part_that_is_too_short_to_tell_is_left(at: float) -> None:
     assert held.corrections == () and len(held.left) == 1
 
 
+def test_a_slip_that_is_left_bounds_what_tells_of_the_next() -> None:
+    """The second is taken back although the part before it begins with another mount."""
+    own = session()
+    first = own.slip("left_hand", (0.0, 0.0, 0.08), 2.5)
+    both = replace(own, take=first).slip("left_hand", (0.05, 0.0, 0.0))
+    held = own.hold(both)
+    (left,), (correction,) = held.left, held.corrections
+    assert left.time == pytest.approx(2.5, abs=0.06)
+    assert correction.slip.time == pytest.approx(MIDDLE, abs=0.06)
+
+
 def test_slips_before_the_reference_pose_are_left() -> None:
     own = session()
     take = own.slip("pelvis", (0.05, 0.0, 0.0))
