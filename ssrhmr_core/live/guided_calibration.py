@@ -38,6 +38,9 @@ _REFERENCE_FRAMES = 61
 """Number of frames before the end of the countdown among which the stillest are the reference."""
 _STILL_FRAMES = 9
 """Number of frames before and after the stillest that are used."""
+_LEFT_TO_RESULT = 0.03
+"""Seconds of each tick that are left to the thread of the result. Programs that embed Python, such
+as Blender, let threads run only while they are in Python themselves: the performer would wait."""
 _DEFAULT_OPTIONS = CalibrationOptions()
 
 
@@ -121,8 +124,11 @@ class GuidedCalibration:
                 self._follow_countdown()
             case Phase.MOVEMENT:
                 self._follow_movement()
-            case Phase.COMPUTING if self._computed:
-                self._finish(self._computed[0])
+            case Phase.COMPUTING:
+                if self._thread is not None:
+                    self._thread.join(_LEFT_TO_RESULT)
+                if self._computed:
+                    self._finish(self._computed[0])
 
     def use_pose(self) -> None:
         """Leave out the rest of the movement: the pose's calibration is the result.
