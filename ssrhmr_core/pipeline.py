@@ -41,8 +41,9 @@ from .tracking.limb_contacts import lift_limbs
 from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
 from .tracking.part_readings import guess_rotations
+from .tracking.rest_watch import RestWatch
 from .tracking.take import Take, TrackerError
-from .tracking.taken_off import RestWatch, TakenOff, find_taken_off, leave_out
+from .tracking.taken_off import TakenOff, find_taken_off, leave_out
 from .tracking.untracked_feet import FootStepper
 
 __all__ = ["Preset", "ReconstructionOptions", "Reconstructor", "Stage", "WeightsError"]
@@ -290,7 +291,7 @@ class Reconstructor:
             placed = None if placed is None else placed & self._counting
             turned = None if turned is None else turned & self._counting
         has_position = valid if placed is None else valid | placed
-        off = self._rest.frame(positions, rotations, has_position, extras)
+        off = self._rest.frame(positions, rotations, has_position, valid, extras)
         if off.any():
             six, more = ~off[: len(TRACKERS)], ~off[len(TRACKERS) :]
             valid = valid & six

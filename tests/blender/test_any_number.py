@@ -107,13 +107,16 @@ def test_what_a_swapped_tracker_measures_goes_with_it(performance: Motion) -> No
 
 
 def lay_down(tracker: bpy.types.Object, frame: int) -> None:
-    """Let a tracker lie on a table from a frame on."""
-    table = (0.4, -0.5, 0.8)
+    """Let a tracker lie on a table from a frame on, as sensors have it."""
+    table, random = (0.4, -0.5, 0.8), np.random.default_rng(3)
     for curve in curves_of(tracker):
         turned = curve.evaluate(frame)
         for key in curve.keyframe_points:
-            if key.co.x >= frame:
-                key.co.y = table[curve.array_index] if curve.data_path == "location" else turned
+            if key.co.x < frame:
+                continue
+            key.co.y = turned
+            if curve.data_path == "location":
+                key.co.y = table[curve.array_index] + 0.0003 * random.standard_normal()
 
 
 @pytest.mark.parametrize("role", ["pelvis", "left_hand", "left_knee"])

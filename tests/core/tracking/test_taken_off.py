@@ -115,16 +115,59 @@ def test_somebody_who_sits_and_waves_wears_all() -> None:
     assert find_taken_off(take) == ()
 
 
-@pytest.mark.parametrize(("role", "way"), [("left_hand", 0.6), ("right_foot", 1.0)])
-def test_what_is_keyed_may_stay_planted_while_the_body_shifts(role: str, way: float) -> None:
+def shift(way: float, *planted: str, trembles: bool = False) -> Take:
+    """Shift the performer, who does not move otherwise, but for some trackers.
+
+    Args:
+        way: Metres to the left.
+        planted: Trackers that stay where they are.
+        trembles: Whether they do so as sensors have it, not exactly.
+    """
     take = wear().part(slice(0, 600))
     take.positions[:] = take.positions[:1]
     take.rotations[:] = take.rotations[:1]
-    others = np.arange(6) != TRACKERS.index(role)
+    others = ~np.isin(TRACKERS, planted)
     take.positions[:, others, 0] += np.clip(0.3 * take.times, 0.0, way)[:, None]
-    assert find_taken_off(take) == ()
-    take.positions[:, others, 0] += np.clip(0.3 * (take.times - 4.0), 0.0, 0.2)[:, None]
-    assert [each.tracker for each in find_taken_off(take)] == [role]
+    if trembles:
+        noise = np.random.default_rng(4).standard_normal((len(take), (~others).sum(), 3))
+        take.positions[:, ~others] += (0.0003 * noise).astype(np.float32)
+    return take
+
+
+@pytest.mark.parametrize(
+    ("role", "worn", "reach"), [("left_hand", 0.6, 1.3), ("right_foot", 1.0, 2.0)]
+)
+def test_what_is_keyed_may_stay_planted_as_far_as_limbs_reach(
+    role: str, worn: float, reach: float
+) -> None:
+    """A hand on a rail while the body, or the tram around it, goes on; a lunge."""
+    for trembles, way in ((True, worn), (False, reach)):
+        assert find_taken_off(shift(way, role, trembles=trembles)) == ()
+        farther = find_taken_off(shift(way + 0.3, role, trembles=trembles))
+        assert [each.tracker for each in farther] == [role]
+
+
+def test_all_that_is_keyed_to_a_seat_may_stay_there() -> None:
+    """The trunk leans from one side to the other and a leg swings; a vehicle moves all alike."""
+    seated = shift(0.9, "pelvis", "left_foot", "left_hand", "right_hand")
+    assert find_taken_off(seated) == ()
+    drive = np.zeros((600, 1, 3), np.float32)
+    drive[:, 0, 2] = 20.0 * seated.times
+    assert find_taken_off(replace(seated, positions=seated.positions + drive)) == ()
+    # A swivel chair turns with all that is on it, over feet that stand.
+    chair = shift(0.0, *TRACKERS)
+    angles = 2.0 * np.sin(chair.times)
+    turns = quat.from_angle_axis(angles[:, None], np.array([0.0, 1.0, 0.0]))
+    middle, feet = chair.positions[0, 0], [4, 5]
+    for tracker in np.setdiff1d(np.arange(6), feet):
+        away = chair.positions[:, tracker].astype(np.float64) - middle
+        chair.positions[:, tracker] = quat.mul_vec(turns, away) + middle
+        chair.rotations[:, tracker] = quat.mul(turns, chair.rotations[:, tracker].astype(float))
+    assert find_taken_off(chair) == ()
+    # Somebody on a swing kicks off the ground with one foot.
+    swing = shift(0.0, *TRACKERS)
+    swing.positions[:, :5, 2] += (0.7 * np.sin(2.0 * swing.times))[:, None]
+    assert find_taken_off(swing) == ()
 
 
 def test_a_tracker_that_is_handed_to_somebody_blames_no_other() -> None:
