@@ -585,8 +585,7 @@ class Reconstructor:
             The take at its own rate and on the model's clock, and the context of its performer.
         """
         if self._unit != 1.0:
-            extras = take.extras.scaled(float(1.0 / self._unit)) if take.extras else None
-            take = replace(take, positions=take.positions / self._unit, extras=extras)
+            take = take.scaled(float(1.0 / self._unit))
         self.taken_off = find_taken_off(take, self._body)
         take = leave_out(take, self.taken_off)
         if take.is_partial:

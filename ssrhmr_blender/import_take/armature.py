@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import bpy
@@ -131,11 +131,7 @@ def _make_trackers(
     # References do not survive what may have happened meanwhile.
     scene = bpy.data.scenes[scene_name]
     unit = metre(scene)
-    take = replace(
-        take,
-        positions=take.positions / unit,
-        extras=take.extras and take.extras.scaled(1.0 / unit),
-    )
+    take = take.scaled(1.0 / unit)
     performer = character.rest.skeleton.scaled(1.0 / unit)
     empties = make_empties(scene, f"{name} Tracker", take, start=start, performer=performer)
     setup = setup_of(scene)

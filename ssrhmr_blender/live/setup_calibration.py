@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import bpy
@@ -44,7 +43,7 @@ class SetupCalibration:
         self._nudges, self._floor = adjustments_of(setup), setup.correct_floor
         if not setup.calibration:
             return None
-        return _scale(stored_calibration(setup), 1.0 / self._unit)
+        return stored_calibration(setup).scaled(1.0 / self._unit)
 
     def take_new(self) -> Calibration | None:
         """Return the session's calibration if it was made since the last call."""
@@ -78,7 +77,7 @@ class SetupCalibration:
                 deviations = guided.result.offset_deviations * self._unit
         store_calibration(
             setup,
-            _scale(calibration, self._unit),
+            calibration.scaled(self._unit),
             skeleton.scaled(self._unit),
             self._session.calibration_speeds,
             warnings,
@@ -100,17 +99,3 @@ class SetupCalibration:
         nudged |= is_new and (setup.correct_floor or any(map(any, nudges)))
         if setup.calibration and nudged:
             self._session.set_calibration(self.read(setup))
-
-
-def _scale(calibration: Calibration, factor: float) -> Calibration:
-    """Return a calibration in other units of length."""
-    import numpy as np
-
-    return replace(
-        calibration,
-        mount_offsets=(calibration.mount_offsets * factor).astype(np.float32),
-        deviations=(calibration.deviations * factor).astype(np.float32),
-        performer=calibration.performer and calibration.performer.scaled(factor),
-        extras=calibration.extras and calibration.extras.scaled(factor),
-        floor=(factor * calibration.floor[0], *calibration.floor[1:]),
-    )

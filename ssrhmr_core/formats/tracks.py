@@ -122,11 +122,7 @@ def to_take(recording: Recording, up: str | None, metres: float | None) -> tuple
         take = replace(take, extras=_assemble_extras(extras, take.times))
     metres = metres or recording.metres or _infer_metres(take, recording.declared, notes)
     if metres != 1.0:
-        take = replace(
-            take,
-            positions=take.positions * np.float32(metres),
-            extras=take.extras.scaled(metres) if take.extras else None,
-        )
+        take = take.scaled(metres)
     if take.extras:
         known = _leave_out_constants(take.extras)
         take = replace(take, extras=known if known.worn else None)

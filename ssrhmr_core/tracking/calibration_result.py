@@ -131,6 +131,21 @@ class Calibration:
         """Return the same calibration, but for trackers that are taken as level."""
         return replace(self, floor=_LEVEL)
 
+    def scaled(self, factor: float) -> Calibration:
+        """Return the calibration in other units of length.
+
+        Args:
+            factor: Number of new units in an old one.
+        """
+        return replace(
+            self,
+            mount_offsets=(factor * self.mount_offsets).astype(np.float32),
+            deviations=(factor * self.deviations).astype(np.float32),
+            performer=self.performer and self.performer.scaled(factor),
+            floor=(factor * self.floor[0], *self.floor[1:]),
+            extras=self.extras and self.extras.scaled(factor),
+        )
+
     def adjusted(
         self,
         offsets: np.ndarray,

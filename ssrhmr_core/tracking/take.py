@@ -141,6 +141,16 @@ class Take:
             None if self.turned is None else self.turned[frames],
         )
 
+    def scaled(self, factor: float) -> Take:
+        """Return the take in other units of length.
+
+        Args:
+            factor: Number of new units in an old one.
+        """
+        positions = self.positions * np.float32(factor)
+        extras = self.extras and self.extras.scaled(factor)
+        return replace(self, positions=positions, extras=extras)
+
     def extras_at(self, frame: int) -> ExtraReadings | None:
         """Return one frame of the optional trackers, None if there are none."""
         return self.extras.part(slice(frame, frame + 1)) if self.extras else None

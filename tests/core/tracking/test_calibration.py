@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -197,6 +198,30 @@ def test_arms_down_is_not_a_t_pose(skeleton: Skeleton) -> None:
     calibration = calibrate(skeleton, trackers.positions[0], trackers.rotations[0])
     assert any("T-pose" in warning for warning in calibration.warnings)
     assert rate_trackers(calibration, skeleton).min() < 0.5
+
+
+def test_other_units_scale_all_lengths(skeleton: Skeleton, motion: Motion) -> None:
+    """Trackers in these units come to the same joints, in these units."""
+    random = np.random.default_rng(7)
+    none = Calibration.none()
+    own = replace(
+        none,
+        mount_offsets=random.normal(0.0, 0.1, (6, 3)).astype(np.float32),
+        deviations=random.random(6).astype(np.float32),
+        performer=skeleton,
+        floor=(0.1, 0.02, -0.01),
+    )
+    scaled = own.scaled(100.0)
+    take = Take.from_motion(motion, ["chest"])
+    joints, others = own.apply(take), scaled.apply(take.scaled(100.0))
+    np.testing.assert_allclose(others.positions, 100.0 * joints.positions, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(others.rotations, joints.rotations, atol=1e-6)
+    assert joints.extras is not None and others.extras is not None
+    wanted = 100.0 * joints.extras.positions
+    np.testing.assert_allclose(others.extras.positions, wanted, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(scaled.deviations, 100.0 * own.deviations, rtol=1e-6)
+    assert scaled.performer is not None
+    assert scaled.performer.size == pytest.approx(100.0 * skeleton.size)
 
 
 def test_json_round_trip(skeleton: Skeleton) -> None:

@@ -41,13 +41,13 @@ class Stage:
 def test_what_the_body_leaves_behind_is_off_until_it_moves_again(role: str) -> None:
     own, stage = TRACKERS.index(role), Stage()
     stage.go(10, 0.0)
-    assert stage.watch.names == ()
+    assert not stage.watch.names
     stage.go(20, 1.0, lies=own)
     assert stage.watch.names == (role,) and stage.watch.since[own] == 0
     stage.go(5, 1.0)
     assert stage.watch.names == (role,)
     stage.go(10, 1.0)
-    assert stage.watch.names == ()
+    assert not stage.watch.names
 
 
 def test_one_that_is_lost_after_it_rested_is_not_judged() -> None:
@@ -56,11 +56,11 @@ def test_one_that_is_lost_after_it_rested_is_not_judged() -> None:
     stage.go(20, 0.0)
     stage.placed[HAND] = False
     stage.go(20, 1.0)
-    assert stage.watch.names == ()
+    assert not stage.watch.names
     stage.placed[HAND] = True
     for _ in range(20):
         stage.go(1, 1.0)
-        assert stage.watch.names == ()
+        assert not stage.watch.names
 
 
 def test_one_that_is_seen_again_where_it_was_lies_there_since_then() -> None:
@@ -68,7 +68,7 @@ def test_one_that_is_seen_again_where_it_was_lies_there_since_then() -> None:
     stage.go(20, 0.0, lies=HAND)
     stage.placed[HAND] = False
     stage.go(20, 1.0, lies=HAND)
-    assert stage.watch.names == ()
+    assert not stage.watch.names
     stage.placed[HAND] = True
     stage.go(1, 1.0, lies=HAND)
     assert stage.watch.names == ("left_hand",) and stage.watch.since[HAND] == 0
@@ -91,7 +91,7 @@ def test_one_that_turns_where_it_is_is_worn() -> None:
         half = 0.05 * sample
         stage.rotations[HAND] = (np.cos(half), 0.0, np.sin(half), 0.0)
         stage.go(1, 1.0, lies=HAND)
-    assert stage.watch.names == ()
+    assert not stage.watch.names
 
 
 def test_frames_are_sampled_ten_times_a_second_with_their_extras() -> None:
@@ -111,4 +111,4 @@ def test_frames_are_sampled_ten_times_a_second_with_their_extras() -> None:
         watch.frame(np.full((6, 3), frame / 60.0), rotations, everyone, everyone, None)
     assert watch.names == ("chest",)
     watch.reset()
-    assert watch.names == ()
+    assert not watch.names

@@ -67,3 +67,13 @@ def test_resampling_keeps_time(motion: Motion) -> None:
     again = half.resampled()
     np.testing.assert_allclose(again.times, take.times[: len(again)], atol=1e-9)
     assert np.abs(again.positions - take.positions[: len(again)]).max() < 2e-3
+
+
+def test_other_units_scale_positions_alone(motion: Motion) -> None:
+    take = Take.from_motion(motion, ["chest"])
+    scaled = take.scaled(100.0)
+    assert take.extras is not None and scaled.extras is not None
+    np.testing.assert_allclose(scaled.positions, 100.0 * take.positions, rtol=1e-6)
+    np.testing.assert_allclose(scaled.extras.positions, 100.0 * take.extras.positions, rtol=1e-6)
+    np.testing.assert_array_equal(scaled.rotations, take.rotations)
+    assert scaled.positions.dtype == np.float32
