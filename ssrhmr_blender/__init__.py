@@ -17,6 +17,7 @@ from .batch import properties as batch_properties
 from .calibration import ops as calibrate_ops
 from .calibration import panel as calibrate_panel
 from .calibration import refine as calibrate_refine
+from .calibration import slips as calibrate_slips
 from .characters import ops as setups_ops
 from .characters import panel as setups_panel
 from .common import core_version, log, modal_job
@@ -47,6 +48,7 @@ CLASSES: tuple[type, ...] = (
     *setup_ops.CLASSES,
     *calibrate_ops.CLASSES,
     *calibrate_refine.CLASSES,
+    *calibrate_slips.CLASSES,
     *takes_ops.CLASSES,
     *takes_armature.CLASSES,
     *bake_ops.CLASSES,

@@ -28,7 +28,7 @@ from ..rig.bones import use_sampled_poses
 from ..rig.controls import read_switch, set_switch, switch_path
 from ..rig.posing import pose_bones
 from ..trackers.sampling import is_animated, sample
-from ..trackers.stored_slips import stored_slips
+from ..trackers.stored_slips import read_slips
 from ..trackers.take import take_from_samples
 from .certainty import PATHS as CERTAINTY_PATHS
 from .certainty import add_properties, write_certainty
@@ -89,7 +89,10 @@ def bake(scene: bpy.types.Scene, source: BakeSource | None = None) -> Steps:
     plan = BakePlan(scene, setup, armature, source.action or f"{armature.name} SSR-HMR", start)
     plan.layer, plan.show = plan.layer and source.layer, source.show
     if not source.trackers and source.keys is None:
-        plan.slips = stored_slips(setup, start, plan.rate)
+        text = iface_("Reading trackers")
+        slips = read_slips(scene, setup, start, plan.rate)
+        plan.slips, changed = yield from map_steps(slips, lambda share: (0.0, text))
+        plan.report.notes += changed
     between = int(np.ceil(_MODEL_RATE / plan.rate - 1e-3)) if setup.between_frames else 1
     sampled = start + np.arange((end - start) * between + 1) / between
     frames = np.arange(start, end + 1)
@@ -179,13 +182,7 @@ def bake_take(scene: bpy.types.Scene, path: Path, start: int) -> Steps:
     take = mark_constant_parts(take)
     began = take.times[0]
     seconds = take.times - began
-    unit = metre(scene)
-    take = replace(
-        take,
-        times=seconds,
-        positions=take.positions * np.float32(unit),
-        extras=take.extras and take.extras.scaled(unit),
-    )
+    take = replace(take.scaled(metre(scene)), times=seconds)
     # The last frame may be a little late: a take of one second has a frame at its end.
     frames = start + np.arange(int(seconds[-1] * plan.rate + 1e-3) + 1)
 

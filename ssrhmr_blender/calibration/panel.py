@@ -11,6 +11,7 @@ from ..common.calibration_result import draw_measures, draw_tracker_fits
 from ..common.typed import layout_of, scene_of
 from ..common.ui import SidebarPanel, draw_swap_buttons, draw_wrapped_text
 from ..properties.setup import setup_of
+from .slips import draw_slips
 
 _MOVING = 0.15
 """Metres a second above which the calibration warns."""
@@ -59,6 +60,7 @@ class SSRHMR_PT_calibration(SidebarPanel, bpy.types.Panel):
             )
         draw_measures(layout.column(align=True), setup, metre(scene_of(context)))
         layout.prop(setup, "correct_floor")
+        draw_slips(layout, setup)
         if setup.assumed:
             draw_wrapped_text(layout, context, setup.assumed, icon="INFO")
         for warning in setup.warnings:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 
@@ -16,14 +16,18 @@ from ..common.typed import OperatorResult, scene_of
 from ..common.validation import SetupError, check_character, check_trackers
 from ..properties.setup import setup_of
 from ..properties.tracker import TRACKER_LABELS, TRACKERS
+from ..properties.values import read_values, write_values
 from ..rig.reading import read_character
 from ..trackers.sampling import sample
-from ..trackers.stored_calibration import check_calibrated, store_calibration
-from ..trackers.stored_slips import store_slips, stored_slips
+from ..trackers.stored_calibration import check_calibrated, readable, store_calibration
+from ..trackers.stored_slips import read_slips, store_slips
 from ..trackers.take import read_wearing, take_from_samples
 
 if TYPE_CHECKING:
+    from ssrhmr_core.body.skeleton import Skeleton
     from ssrhmr_core.tracking.movement.calibration import MovementCalibration
+    from ssrhmr_core.tracking.slip_corrections import SlipCorrection
+    from ssrhmr_core.tracking.take import Take
 
     from ..properties.setup import SSRHMR_Setup
 
@@ -62,16 +66,22 @@ class SSRHMR_OT_refine_calibration(ModalJob, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, result: Any) -> OperatorResult:
         """Store the refined calibration, or report why the reference pose's stays."""
-        scene = scene_of(context)
-        setup = setup_of(scene)
-        refinement, skeleton, slips, first = result
-        _store(setup, refinement, skeleton)
-        store_slips(setup, slips, first, scene.render.fps / scene.render.fps_base)
+        setup = setup_of(scene_of(context))
+        refined: _Refined = result
+        refinement = refined.refinement
+        before = [read_values(slip) for slip in setup.slips]
+        _store(setup, refined)
+        if refined.slips is None:
+            # What is known of the take stays so.
+            write_values(setup, {"slips": before})
+        else:
+            store_slips(setup, refined.slips, refined.take, refined.first, refined.unit)
         if not refinement.refined:
             text = f"The calibration stays as it was: {refinement.warnings[0]}"
             self.report({"WARNING"}, text)
             # Slips are taken back all the same, which can be undone.
-            return {"FINISHED"} if slips and self.evidence == "TAKE" else {"CANCELLED"}
+            is_same = before == [read_values(slip) for slip in setup.slips]
+            return {"CANCELLED"} if is_same else {"FINISHED"}
         least = int(refinement.offset_deviations.argmax())
         self.report(
             {"INFO"},
@@ -81,15 +91,36 @@ class SSRHMR_OT_refine_calibration(ModalJob, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class _Refined(NamedTuple):
+    """What a movement tells.
+
+    Attributes:
+        refinement: The calibration, in metres.
+        unit: Length of a metre in the scene.
+        skeleton: The character's skeleton in metres.
+        slips: What takes slips back that a whole take shows, in metres; None for other movements.
+        take: The movement, in metres.
+        first: Its first frame.
+    """
+
+    refinement: MovementCalibration
+    unit: float
+    skeleton: Skeleton
+    slips: tuple[SlipCorrection, ...] | None
+    take: Take
+    first: int
+
+
 def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     import numpy as np
 
+    from ssrhmr_core.body.skeleton import units_per_metre
     from ssrhmr_core.tracking.calibration import Calibration
     from ssrhmr_core.tracking.floor import add_floor
     from ssrhmr_core.tracking.movement.calibration import MovementOptions, calibrate_from_movement
     from ssrhmr_core.tracking.movement.slip_evidence import hold_straps_in_steps
     from ssrhmr_core.tracking.reference_pose import ReferencePose
-    from ssrhmr_core.tracking.slip_corrections import describe_corrections
+    from ssrhmr_core.tracking.slip_corrections import take_back
     from ssrhmr_core.tracking.slips import describe_slips
 
     setup = setup_of(scene)
@@ -97,6 +128,9 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     armature, trackers = check_character(setup), check_trackers(setup)
     skeleton = read_character(armature, tuple(slot.bone for slot in setup.bones)).rest.skeleton
     calibration = Calibration.from_json(setup.calibration).without_floor()
+    # What a movement shows is weighed in metres.
+    unit = units_per_metre((calibration.performer or skeleton).size)
+    skeleton, calibration = skeleton.scaled(1.0 / unit), calibration.scaled(1.0 / unit)
     options = MovementOptions(ReferencePose(setup.reference), guided)
     rate = scene.render.fps / scene.render.fps_base
     around = max(1, round(_REFERENCE_WINDOW * rate))
@@ -107,27 +141,29 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     keys = [key_of(obj) for obj in trackers.values()]
     names = {role: obj.name for role, obj in trackers.items()}
     wearing = read_wearing(setup)
+    since = (setup.calibration_frame - first) / rate
+    stored = read_slips(scene, setup, first, rate)
+    known, _ = yield from map_steps(stored, lambda share: (0.0, "Reading trackers"))
     steps = sample(scene.name, keys, [*pose, *movement])
     worlds = yield from map_steps(steps, lambda share: (0.8 * share, "Reading trackers"))
     yield 0.8, "Reconstructing"
     take = take_from_samples(worlds[len(pose) :], movement, rate, names, wearing)
+    if guided:
+        take = take_back(take, known)
     reference = take_from_samples(worlds[: len(pose)], pose, rate, names, wearing)
+    take, reference = take.scaled(1.0 / unit), reference.scaled(1.0 / unit)
     told: tuple[str, ...] = ()
-    slips = stored_slips(setup, first, rate)
+    slips = None
+    held = take
     if not guided:
-        since = (setup.calibration_frame - first) / rate
         slipping = hold_straps_in_steps(skeleton, take, calibration, since)
-        held = yield from map_steps(slipping, lambda share: (0.8 + 0.2 * share, "Reconstructing"))
-        take, slips = held.take, held.corrections
-
-        def name_frame(time: float) -> str:
-            return f"frame {first + round(time * rate)}"
-
-        told = (*describe_corrections(slips, name_frame), *describe_slips(held.left, name_frame))
-    refinement = calibrate_from_movement(skeleton, reference, take, calibration, options)
-    refinement = add_floor(refinement, skeleton, take)
+        found = yield from map_steps(slipping, lambda share: (0.8 + 0.2 * share, "Reconstructing"))
+        held, slips = found.take, found.corrections
+        told = describe_slips(found.left, lambda time: f"frame {first + round(time * rate)}")
+    refinement = calibrate_from_movement(skeleton, reference, held, calibration, options)
+    refinement = add_floor(refinement, skeleton, held)
     refinement = replace(refinement, warnings=(*refinement.warnings, *told))
-    return refinement, refinement.calibration.performer or skeleton, slips, first
+    return _Refined(refinement, unit, skeleton, slips, take, first)
 
 
 def _check_setup(setup: SSRHMR_Setup) -> None:
@@ -150,18 +186,21 @@ def _check_setup(setup: SSRHMR_Setup) -> None:
         )
 
 
-def _store(setup: SSRHMR_Setup, refinement: MovementCalibration, skeleton: Any) -> None:
+def _store(setup: SSRHMR_Setup, refined: _Refined) -> None:
     import numpy as np
 
+    refinement, unit = refined.refinement, refined.unit
+    calibration = refinement.calibration
     speeds = np.array([fit.speed for fit in setup.fits] or [0.0] * len(TRACKERS))
     kept = [] if refinement.refined else [warning.name for warning in setup.warnings]
     store_calibration(
         setup,
-        refinement.calibration,
-        skeleton,
+        calibration.scaled(unit),
+        (calibration.performer or refined.skeleton).scaled(unit),
         speeds,
-        [*kept, *refinement.warnings],
-        refinement.offset_deviations if refinement.refined else None,
+        # Once, however often a movement was tried.
+        list(dict.fromkeys((*kept, *map(readable, refinement.warnings)))),
+        unit * refinement.offset_deviations if refinement.refined else None,
     )
 
 

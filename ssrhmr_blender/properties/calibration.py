@@ -64,6 +64,9 @@ class SSRHMR_Slip(bpy.types.PropertyGroup):
 
     tracker: bpy.props.StringProperty(name="Tracker")
     frame: bpy.props.FloatProperty(name="Frame", description="Frame at which the tracker slipped")
+    distance: bpy.props.FloatProperty(
+        name="Distance", description="Centimetres by which the tracker slipped"
+    )
     offset: bpy.props.FloatVectorProperty(
         name="Offset",
         description="How the tracker is moved from there on, along its own axes",
@@ -74,6 +77,13 @@ class SSRHMR_Slip(bpy.types.PropertyGroup):
         name="Rotation",
         description="How it is rotated from there on: axis times angle, about its own axes",
         size=3,
+    )
+    way: bpy.props.FloatVectorProperty(
+        name="Way",
+        description="How far the tracker goes from just before to just after, along its own axes:"
+        " a slip is taken back as long as it still does",
+        size=3,
+        unit="LENGTH",
     )
 
 

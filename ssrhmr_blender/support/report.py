@@ -133,6 +133,9 @@ def _describe_calibration(setup: SSRHMR_Setup) -> Iterator[str]:
             f"{fit.name}: {fit.error:.1f} cm off, mount {fit.mount_distance:.3f},"
             f" {100.0 * fit.speed:.0f} cm/s, quality {fit.quality:.2f}"
         )
+    for slip in setup.slips:
+        amount = f"{slip.distance:.0f} cm at frame {slip.frame:.0f}"
+        yield f"{slip.tracker} slipped, taken back: {amount}"
     for warning in setup.warnings:
         yield "warning: " + redact(warning.name, private_names())
 

@@ -8,7 +8,7 @@ readings after it are moved and turned back as if the strap had held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from pymotion.rotations import quat_np as quat
 from ..body.interpolation import MODEL_RATE
 from ..body.skeleton import TRACKERS
 from ..geometry.rotations import from_quat, rotate, to_rotvec, transpose
-from .slips import Slip, StepFilter, fit_step, name_seconds
+from .slips import Slip, StepFilter, fit_step
 from .take import Take
 
 _BLEND = 0.03
@@ -108,38 +108,26 @@ def _window(take: Take, tracker: int, middle: int, own: StepFilter) -> _Measured
     return _Measured(np.concatenate([transpose(after) @ moves, turns]), misfit)
 
 
-def describe_corrections(
-    corrections: Iterable[SlipCorrection], name_time: Callable[[float], str] = name_seconds
-) -> tuple[str, ...]:
-    """Return a sentence for each slip that is taken back.
-
-    Args:
-        corrections: What takes the slips back.
-        name_time: Function that names a time in seconds of the take.
-    """
-    return tuple(
-        f"{own.slip.tracker} slipped by {100.0 * np.linalg.norm(own.offset):.0f} cm at"
-        f" {name_time(own.slip.time)}: bakes take this back from there on"
-        for own in corrections
-    )
-
-
 def take_back(take: Take, corrections: Sequence[SlipCorrection]) -> Take:
     """Return a take as if its trackers had not slipped.
 
     Args:
         take: Raw trackers.
-        corrections: What takes the slips back, in the order of their times.
+        corrections: What takes the slips back, in the order of their times, with offsets in the
+            units of the take.
     """
     if not corrections:
         return take
     positions, rotations = take.positions.copy(), take.rotations.copy()
     for own in corrections:
         share = np.clip((take.times - own.slip.time) / (2.0 * _BLEND) + 0.5, 0.0, 1.0)
-        share = (share * share * (3.0 - 2.0 * share))[:, None]
+        share = share * share * (3.0 - 2.0 * share)
         tracker = own.tracker
-        turned = quat.from_scaled_angle_axis(share * own.rotvec)
-        before = quat.normalize(rotations[:, tracker].astype(np.float64))
-        positions[:, tracker] += rotate(from_quat(before), share * own.offset).astype(np.float32)
-        rotations[:, tracker] = quat.mul(before, turned).astype(np.float32)
+        # Where there is no rotation, nothing tells the tracker's axes.
+        rows = np.flatnonzero(take.has_rotation[:, tracker] & (share > 0.0))
+        part = share[rows, None]
+        before = quat.normalize(rotations[rows, tracker].astype(np.float64))
+        turned = quat.mul(before, quat.from_scaled_angle_axis(part * own.rotvec))
+        positions[rows, tracker] += rotate(from_quat(before), part * own.offset).astype("f4")
+        rotations[rows, tracker] = turned.astype(np.float32)
     return replace(take, positions=positions, rotations=rotations)

@@ -3,25 +3,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import bpy
 import numpy as np
 import pytest
-from pymotion.rotations import quat_np as quat
 
-from ssrhmr_blender.baking.job import bake
-from ssrhmr_blender.baking.plan import BakeSource
-from ssrhmr_blender.common.steps import run_steps
-from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_blender.trackers.stored_calibration import stored_calibration
 from ssrhmr_core import Calibration, Skeleton, Take
-from ssrhmr_core.body.skeleton import INDEX, TRACKERS
 from ssrhmr_core.evaluation.worn.mounts import draw_mounts
 from ssrhmr_core.evaluation.worn.movement import draw_habits, hold_reference, make_guided_movement
-from tests.blender.conftest import choose, joint_worlds, make_armature, make_trackers
+from tests.blender.conftest import choose, make_armature, make_trackers
 
 _SEED = 4
 
@@ -91,87 +84,33 @@ def test_only_reference_poses_are_refined(skeleton: Skeleton) -> None:
         bpy.ops.ssrhmr.refine_calibration()
 
 
-def test_a_take_reports_slips(skeleton: Skeleton) -> None:
-    def slip(take: Take) -> Take:
-        positions = take.positions.copy()
-        positions[420:, TRACKERS.index("head")] += (0.0, 0.03, 0.04)
-        return replace(take, positions=positions)
-
-    prepare(skeleton, slip)
-    bpy.context.scene.render.fps = 60
-    bpy.ops.ssrhmr.refine_calibration(evidence="TAKE")
-    told = [warning.name for warning in bpy.context.scene.ssrhmr.warnings]
-    frames = [re.match(r"Head slipped by 5 cm at frame (\d+):", text) for text in told]
-    (frame,) = [int(found[1]) for found in frames if found]
-    assert frame == pytest.approx(420, abs=3)
-
-
-def slip_of_the_head(take: Take) -> Take:
-    """A cap slides by 5 cm at frame 720, the tracker's own axes with it."""
-    head, positions = TRACKERS.index("head"), take.positions.copy()
-    turns = take.rotations[719:, head].astype(np.float64)
-    positions[719:, head] += quat.mul_vec(turns, np.array([[0.03, 0.0, -0.04]])).astype("f4")
-    return replace(take, positions=positions)
-
-
-def bake_heads(frames: np.ndarray) -> np.ndarray:
-    """Bake, and return where the head is at some frames (F, 3)."""
-    assert bpy.ops.ssrhmr.bake() == {"FINISHED"}, bpy.context.scene.ssrhmr.message
-    positions, _ = joint_worlds(bpy.context.scene.ssrhmr.armature, frames)
-    return positions[:, INDEX["head"]]
-
-
-def test_bakes_take_back_slips_that_a_whole_take_shows(skeleton: Skeleton) -> None:
-    prepare(skeleton, slip_of_the_head)
-    scene = bpy.context.scene
-    setup, scene.render.fps = scene.ssrhmr, 60
-    assert bpy.ops.ssrhmr.refine_calibration(evidence="TAKE") == {"FINISHED"}
-    (slip,) = setup.slips
-    assert slip.tracker == "head" and slip.frame == pytest.approx(720, abs=2)
-    assert np.linalg.norm(slip.offset) == pytest.approx(0.05, abs=0.008)
-    assert any(
-        w.name.startswith("Head slipped by 5 cm at frame 7") and "bakes take this back" in w.name
-        for w in setup.warnings
-    )
-    # A guided movement that is looked at afterwards keeps what is known of the take.
-    bpy.ops.ssrhmr.refine_calibration(evidence="GUIDED")
-    assert len(setup.slips) == 1
-    setup.frame_start, setup.frame_end = 600, 840
-    frames = np.array([640, 800])
-    with_slip = bake_heads(frames)
-    # A batch bakes other takes: their straps held.
-    other = BakeSource(trackers=setup.tracker_objects(), span=(600, 840))
-    run_steps(bake(scene_of(bpy.context), other))
-    of_batch = joint_worlds(setup.armature, frames)[0][:, INDEX["head"]]
-    calibration = setup.calibration
-    setup.slips.clear()
-    without = bake_heads(frames)
-    np.testing.assert_allclose(of_batch, without, atol=1e-5)
-    held, _, _ = session(skeleton)
-    choose(make_armature("Other", skeleton), make_trackers(held, mounted=False))
-    setup = scene.ssrhmr
-    setup.calibration, setup.range = calibration, "CUSTOM"
-    setup.frame_start, setup.frame_end = 600, 840
-    true = bake_heads(frames)
-    np.testing.assert_allclose(with_slip[0], without[0], atol=1e-5)
-    assert np.linalg.norm(with_slip[1] - true[1]) < 0.008
-    assert np.linalg.norm(without[1] - true[1]) == pytest.approx(0.05, abs=0.01)
-
-
-def test_other_trackers_and_calibrations_forget_slips(skeleton: Skeleton) -> None:
-    prepare(skeleton, slip_of_the_head)
-    scene = bpy.context.scene
-    setup, scene.render.fps = scene.ssrhmr, 60
-    for forget in (
-        lambda: bpy.ops.ssrhmr.calibrate(),
-        lambda: setattr(setup, "head", setup.head),
-        lambda: setattr(setup, "calibration_frame", 30),
-    ):
-        bpy.ops.ssrhmr.calibrate()
-        bpy.ops.ssrhmr.refine_calibration(evidence="TAKE")
-        assert len(setup.slips) == 1
-        forget()
-        assert not setup.slips
+@pytest.mark.parametrize("proportions", ["MATCH", "RETARGET"])
+@pytest.mark.parametrize("evidence", ["GUIDED", "TAKE"])
+def test_the_scenes_unit_does_not_matter(
+    skeleton: Skeleton, evidence: str, proportions: str
+) -> None:
+    """A scene in centimetres, or characters of that size in one in metres."""
+    found = []
+    for unit in (1.0, 100.0):
+        bpy.ops.ssrhmr.setup_add()
+        take, _, stands = session(skeleton)
+        trackers = make_trackers(take.scaled(unit), mounted=False)
+        choose(make_armature("Hero", skeleton.scaled(unit)), trackers)
+        setup, bpy.context.scene.render.fps = bpy.context.scene.ssrhmr, 60
+        setup.proportions, setup.calibration_frame = proportions, stands // 2
+        setup.frame_start, setup.frame_end = stands + 1, len(take)
+        assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+        assert bpy.ops.ssrhmr.refine_calibration(evidence=evidence) == {"FINISHED"}, setup.message
+        assert setup.fits[0].deviation > 0.0
+        refined = Calibration.from_json(setup.calibration).scaled(1.0 / unit)
+        found.append((refined, [fit.deviation for fit in setup.fits]))
+    (metres, known), (other, also_known) = found
+    np.testing.assert_allclose(other.mount_offsets, metres.mount_offsets, atol=3e-3)
+    # Other units count as those of an adult's body.
+    np.testing.assert_allclose(also_known, known, rtol=0.1)
+    assert (metres.performer is None) == (other.performer is None) == (proportions == "MATCH")
+    if metres.performer is not None and other.performer is not None:
+        np.testing.assert_allclose(other.performer.offsets, metres.performer.offsets, atol=3e-3)
 
 
 def test_a_floor_that_is_off_is_reported_and_corrected_if_asked(skeleton: Skeleton) -> None:

@@ -26,6 +26,8 @@ def full(performance: Motion) -> None:
         setup.tracker(role).object.parent = trackers["pelvis"]
     setup.calibration_frame, setup.proportions = 20, "RETARGET"
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}, setup.message
+    slip = setup.slips.add()
+    slip.tracker, slip.frame, slip.distance = "right_hand", 100000.0, 12.0
     bpy.ops.ssrhmr.setup_duplicate()
     bpy.ops.ssrhmr.find_takes()
     for number in range(6):

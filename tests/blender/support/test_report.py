@@ -42,6 +42,8 @@ def test_baked_setup(scene: bpy.types.Scene, performance: Motion, tmp_path: Path
     scene.frame_start, scene.frame_end = 1, 30
     assert bpy.ops.ssrhmr.calibrate() == {"FINISHED"}
     assert bpy.ops.ssrhmr.bake() == {"FINISHED"}
+    slip = scene.ssrhmr.slips.add()
+    slip.tracker, slip.frame, slip.distance = "left_foot", 20.0, 3.2
     folder = tmp_path / "Zoë of Wonderland"
     folder.mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Alice's film.blend"))
@@ -61,6 +63,7 @@ def test_baked_setup(scene: bpy.types.Scene, performance: Motion, tmp_path: Path
     assert (
         "T_POSE at frame 1, MATCH" in calibration and "height estimated, calibrated" in calibration
     )
+    assert "left_foot slipped, taken back: 3 cm at frame 20" in calibration
     assert len(re.findall(r"cm off, mount 0\.\d{3}, \d+ cm/s, quality", calibration)) == 6
     assert "scene 1 to 30 at 60 fps" in body_of(report, "Bake")
     messages = body_of(report, "Last messages")

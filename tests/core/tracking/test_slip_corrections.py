@@ -12,7 +12,6 @@ from pymotion.rotations import quat_np as quat
 from ssrhmr_core.body.skeleton import TRACKERS
 from ssrhmr_core.tracking.slip_corrections import (
     SlipCorrection,
-    describe_corrections,
     measure_slip,
     take_back,
 )
@@ -121,7 +120,15 @@ def test_a_step_at_the_end_or_in_a_gap_is_not_measured() -> None:
     assert measure_slip(replace(slipped, valid=valid), slip) is None
 
 
-def test_what_is_taken_back_is_described() -> None:
-    own = SlipCorrection(Slip("left_foot", 12.34, 0.03), np.array([0.0, 0.04, 0.0]), np.zeros(3))
-    (text,) = describe_corrections([own], lambda time: f"frame {time * 10.0:.0f}")
-    assert text.startswith("left_foot slipped by 4 cm at frame 123: bakes take this back")
+def test_readings_without_a_rotation_stay_as_they_are() -> None:
+    take, head = make_take({}, 1.0), TRACKERS.index("head")
+    lost = np.abs(take.times - 4.0) < 0.5
+    take.rotations[lost, head] = np.nan
+    whole = take.valid.copy()
+    whole[:, head] = ~lost
+    placed = replace(take, valid=whole, placed=~whole)
+    own = SlipCorrection(Slip("head", 2.0, 0.02), np.array([0.02, 0.0, 0.0]), np.zeros(3))
+    back = take_back(placed, [own])
+    moved = np.linalg.norm(back.positions - take.positions, axis=-1)[:, head]
+    assert back.has_position.all() and moved[lost].max() == 0.0
+    np.testing.assert_allclose(moved[(take.times > 2.1) & ~lost], 0.02, rtol=1e-3)
