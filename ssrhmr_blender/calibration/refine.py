@@ -118,7 +118,7 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     from ssrhmr_core.tracking.calibration import Calibration
     from ssrhmr_core.tracking.floor import add_floor
     from ssrhmr_core.tracking.movement.calibration import MovementOptions, calibrate_from_movement
-    from ssrhmr_core.tracking.movement.slip_evidence import hold_straps_in_steps
+    from ssrhmr_core.tracking.movement.slip_evidence import correct_slips_in_steps
     from ssrhmr_core.tracking.reference_pose import ReferencePose
     from ssrhmr_core.tracking.slip_corrections import take_back
     from ssrhmr_core.tracking.slips import describe_slips
@@ -156,7 +156,7 @@ def _refine(scene: bpy.types.Scene, guided: bool) -> Steps:
     slips = None
     held = take
     if not guided:
-        slipping = hold_straps_in_steps(skeleton, take, calibration, since)
+        slipping = correct_slips_in_steps(skeleton, take, calibration, since)
         found = yield from map_steps(slipping, lambda share: (0.8 + 0.2 * share, "Reconstructing"))
         held, slips = found.take, found.corrections
         told = describe_slips(found.left, lambda time: f"frame {first + round(time * rate)}")

@@ -19,7 +19,7 @@ from ...body.skeleton import INDEX, TRACKERS, Skeleton, inherit_missing
 from ...geometry.rotations import from_quat, rotation_angle, transpose
 from ...tracking.calibration import Calibration, CalibrationOptions, calibrate_at_stillest
 from ...tracking.movement.calibration import MovementOptions, calibrate_from_movement
-from ...tracking.movement.slip_evidence import hold_straps
+from ...tracking.movement.slip_evidence import correct_slips
 from ...tracking.subsets import roles_in
 from ...tracking.take import Take
 from ..metrics import measure_errors
@@ -119,7 +119,7 @@ def score_worn(
     if worn.evidence != "pose":
         movement = take
         if worn.evidence == "take":
-            movement = take = hold_straps(body, take, calibration).take
+            movement = take = correct_slips(body, take, calibration).take
         else:
             guided = make_guided_movement(body, habits, random)
             movement = mounts.to_trackers(mounts.find_joints(guided))

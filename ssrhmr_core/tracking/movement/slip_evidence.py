@@ -41,7 +41,7 @@ probability ratios. Without a slip, one of 250 training clips has such a step.""
 
 
 @dataclass(frozen=True, eq=False)
-class HeldTake:
+class CorrectedTake:
     """A take as if straps had held.
 
     Attributes:
@@ -55,20 +55,20 @@ class HeldTake:
     left: tuple[Slip, ...]
 
 
-def hold_straps(skeleton: Skeleton, take: Take, calibration: Calibration) -> HeldTake:
-    """Take back the slips of a take; see :func:`hold_straps_in_steps`."""
-    steps = hold_straps_in_steps(skeleton, take, calibration)
+def correct_slips(skeleton: Skeleton, take: Take, calibration: Calibration) -> CorrectedTake:
+    """Take back the slips of a take; see :func:`correct_slips_in_steps`."""
+    steps = correct_slips_in_steps(skeleton, take, calibration)
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            held: HeldTake = end.value
+            held: CorrectedTake = end.value
             return held
 
 
-def hold_straps_in_steps(
+def correct_slips_in_steps(
     skeleton: Skeleton, take: Take, calibration: Calibration, since: float = -np.inf
-) -> Generator[float, None, HeldTake]:
+) -> Generator[float, None, CorrectedTake]:
     """Take back the slips of a take that its movement bears out.
 
     Args:
@@ -87,7 +87,7 @@ def hold_straps_in_steps(
     body = calibration.performer or skeleton
     slips = find_slips(take)
     if calibration.swapped:
-        return HeldTake(take, (), slips)
+        return CorrectedTake(take, (), slips)
     corrections: list[SlipCorrection] = []
     left: list[Slip] = []
     held = take
@@ -101,7 +101,7 @@ def hold_straps_in_steps(
             continue
         corrections.append(correction)
         held = take_back(held, [correction])
-    return HeldTake(held, tuple(corrections), tuple(left))
+    return CorrectedTake(held, tuple(corrections), tuple(left))
 
 
 def _is_borne_out(

@@ -21,9 +21,9 @@ from ssrhmr_core.evaluation.worn.movement import (
 from ssrhmr_core.tracking.calibration import Calibration, CalibrationOptions, calibrate_at_stillest
 from ssrhmr_core.tracking.movement.calibration import MovementOptions, calibrate_from_movement
 from ssrhmr_core.tracking.movement.slip_evidence import (
-    HeldTake,
-    hold_straps,
-    hold_straps_in_steps,
+    CorrectedTake,
+    correct_slips,
+    correct_slips_in_steps,
 )
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_skeleton
@@ -49,8 +49,8 @@ class Session:
         positions[after, tracker] += quat.mul_vec(rotations, np.array([offset])).astype("f4")
         return replace(self.take, positions=positions)
 
-    def hold(self, take: Take) -> HeldTake:
-        return hold_straps(self.body, take, self.calibration)
+    def hold(self, take: Take) -> CorrectedTake:
+        return correct_slips(self.body, take, self.calibration)
 
 
 @cache
@@ -138,11 +138,11 @@ def test_a_slip_that_is_left_bounds_what_tells_of_the_next() -> None:
 def test_slips_before_the_reference_pose_are_left() -> None:
     own = session()
     take = own.slip("pelvis", (0.05, 0.0, 0.0))
-    results: list[HeldTake] = []
+    results: list[CorrectedTake] = []
 
     def keep() -> Iterator[float]:
         since = MIDDLE + 3.0
-        results.append((yield from hold_straps_in_steps(own.body, take, own.calibration, since)))
+        results.append((yield from correct_slips_in_steps(own.body, take, own.calibration, since)))
 
     assert list(keep()) == [0.0]
     (held,) = results
@@ -153,5 +153,5 @@ def test_swapped_trackers_are_left_as_they_are() -> None:
     own = session()
     take = own.slip("pelvis", (0.05, 0.0, 0.0))
     swapped = replace(own.calibration, swapped=("hands",))
-    held = hold_straps(own.body, take, swapped)
+    held = correct_slips(own.body, take, swapped)
     assert held.take is take and held.corrections == () and len(held.left) == 1
