@@ -63,7 +63,7 @@ _CLOSE: dict[str, object] = {"follow": (0.33, 0.0, -0.13), "distance": 3.4}
 """The view of a performer with many trackers."""
 _WHOLE = 700.0
 """Least height of a picture that shows such a performer whole."""
-_HIGHER = 1100
+_HIGHER = 1180
 """Pixels of a window in which a list of eleven trackers is seen whole."""
 _COUNTDOWN, _LATE, _GOES_ON, _SEED = 3.0, 0.3, 20.0, 3
 """Of the guided way: seconds of the countdown, by how much performers are late, and for how long
