@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
 from .tracking.part_readings import guess_rotations
 from .tracking.rest_watch import RestWatch
+from .tracking.steps import run_steps
 from .tracking.take import Take, TrackerError
 from .tracking.taken_off import TakenOff, find_taken_off, leave_out
 from .tracking.untracked_feet import FootStepper
@@ -287,17 +288,12 @@ class Reconstructor:
             positions = positions / self._unit
             extras = extras and extras.scaled(float(1.0 / self._unit))
         if not self._all_count:
-            valid = valid & self._counting
-            placed = None if placed is None else placed & self._counting
-            turned = None if turned is None else turned & self._counting
+            valid, placed, turned = _restrict(self._counting, valid, placed, turned)
         has_position = valid if placed is None else valid | placed
         off = self._rest.frame(positions, rotations, has_position, valid, extras)
         if off.any():
-            six, more = ~off[: len(TRACKERS)], ~off[len(TRACKERS) :]
-            valid = valid & six
-            placed = None if placed is None else placed & six
-            turned = None if turned is None else turned & six
-            extras = extras and extras.where(more)
+            valid, placed, turned = _restrict(~off[: len(TRACKERS)], valid, placed, turned)
+            extras = extras and extras.where(~off[len(TRACKERS) :])
         halves = self._read_halves(positions, rotations, valid, placed, turned)
         if halves is None:
             has_position = valid = self._detector.frame(
@@ -441,15 +437,7 @@ class Reconstructor:
             times: (G,) seconds at which poses are wanted; None for those of the take.
             progress: Called with the share done, 0 to 1, after every slice.
         """
-        motions: list[Motion] = []
-
-        def shares() -> Iterator[float]:
-            motions.append((yield from self.steps(take, times)))
-
-        for share in shares():
-            if progress:
-                progress(share)
-        return motions[0]
+        return run_steps(self.steps(take, times), progress)
 
     def steps(self, take: Take, times: np.ndarray | None = None) -> Generator[float, None, Motion]:
         """Reconstruct a whole take in slices.
@@ -494,7 +482,7 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
-        take = self._leave_out(take)
+        take = self._without_weightless(take)
         noise = measure_noise(take) / self._unit if self.options.certainty else LIVE_NOISE
         take, raw, context = self._clean(take)
         clock = self._fill_gaps(raw, context)
@@ -566,11 +554,11 @@ class Reconstructor:
         Raises:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
-        _, raw, context = self._clean(self._leave_out(take))
+        _, raw, context = self._clean(self._without_weightless(take))
         clock = self._fill_gaps(raw, context)
         return ranges_of(self._contacts(clock), clock.times - clock.times[0])
 
-    def _leave_out(self, take: Take) -> Take:
+    def _without_weightless(self, take: Take) -> Take:
         """Return a take in which trackers of the weight 0 are missing."""
         if self._all_count:
             return take
@@ -680,6 +668,17 @@ class Reconstructor:
         return self._poser.meet(
             result, trackers.positions, trackers.rotations, self._measure(trackers)
         )
+
+
+def _restrict(
+    believed: np.ndarray, valid: np.ndarray, placed: np.ndarray | None, turned: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Return the masks (6,) of what is measured, of the trackers (6,) that are believed alone."""
+    return (
+        valid & believed,
+        None if placed is None else placed & believed,
+        None if turned is None else turned & believed,
+    )
 
 
 def _without_unmeasured(take: Take) -> Take:

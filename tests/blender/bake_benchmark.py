@@ -14,6 +14,7 @@ import numpy as np
 
 import ssrhmr_blender
 from ssrhmr_blender.baking.job import bake
+from ssrhmr_blender.common.steps import run_steps
 from ssrhmr_blender.common.typed import scene_of
 from ssrhmr_core import Motion, Take
 from tests.blender.conftest import choose, make_armature, make_trackers, with_t_pose
@@ -36,13 +37,7 @@ def main(frames: int) -> None:
     setup = bpy.context.scene.ssrhmr
     setup.calibration_frame, setup.frame_start, setup.frame_end = 20, 1, frames
     bpy.ops.ssrhmr.calibrate()
-    steps = bake(scene_of(bpy.context))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            report = finished.value
-            break
+    report = run_steps(bake(scene_of(bpy.context)))
     for part, seconds in report.seconds.items():
         print(f"{part:10} {seconds:6.2f} s")
     print(f"{'all':10} {sum(report.seconds.values()):6.2f} s: {frames} frames, {report.keys} keys")

@@ -18,6 +18,7 @@ from ...geometry.rotations import from_quat, from_rotvec, transpose
 from ..calibration import Calibration
 from ..slip_corrections import SlipCorrection, measure_slip, take_back
 from ..slips import Slip, find_slips
+from ..steps import run_steps
 from ..take import Take
 from .evidence import UNGUIDED, Evidence
 from .fit import MovementFit, fit_movement
@@ -57,13 +58,7 @@ class CorrectedTake:
 
 def correct_slips(skeleton: Skeleton, take: Take, calibration: Calibration) -> CorrectedTake:
     """Take back the slips of a take; see :func:`correct_slips_in_steps`."""
-    steps = correct_slips_in_steps(skeleton, take, calibration)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            held: CorrectedTake = end.value
-            return held
+    return run_steps(correct_slips_in_steps(skeleton, take, calibration))
 
 
 def correct_slips_in_steps(

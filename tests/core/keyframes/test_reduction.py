@@ -10,6 +10,7 @@ from ssrhmr_core.geometry.rotations import from_rotvec, to_quat
 from ssrhmr_core.keyframes.fitting import Samples
 from ssrhmr_core.keyframes.posing import PoseBone, channel_rotations, pose_chain
 from ssrhmr_core.keyframes.reduction import Channel, Reduction, Tolerance, reduce_keys
+from ssrhmr_core.tracking.steps import run_steps
 
 FRAMES = 240
 LENGTH = 0.3
@@ -49,14 +50,11 @@ def channels(pinned: np.ndarray | None = None) -> list[Channel]:
 
 def run(parts: list[Channel], positions: np.ndarray, degrees: float) -> Reduction:
     steps = reduce_keys(arm(), parts, Tolerance(positions, np.array(np.radians(degrees))))
-    shares = []
-    while True:
-        try:
-            shares.append(next(steps))
-        except StopIteration as finished:
-            assert all(0.0 <= share <= 1.0 for share in shares)
-            assert isinstance(finished.value, Reduction)
-            return finished.value
+    shares: list[float] = []
+    reduction = run_steps(steps, shares.append)
+    assert all(0.0 <= share <= 1.0 for share in shares)
+    assert isinstance(reduction, Reduction)
+    return reduction
 
 
 def measure(parts: list[Channel], reduction: Reduction) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Work in steps: generators that yield the share done and return a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+
+
+def run_steps(
+    steps: Generator[float, None, _Result], progress: Callable[[float], object] | None = None
+) -> _Result:
+    """Run a generator to its end and return its result.
+
+    Args:
+        steps: The generator.
+        progress: Called with each share done, 0 to 1.
+    """
+    results: list[_Result] = []
+
+    def shares() -> Iterator[float]:
+        results.append((yield from steps))
+
+    for share in shares():
+        if progress:
+            progress(share)
+    return results[0]
