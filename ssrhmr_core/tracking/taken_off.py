@@ -59,7 +59,7 @@ def find_taken_off(take: Take, body: Skeleton | None = None) -> tuple[TakenOff, 
     turned = np.concatenate([take.has_rotation[frames], extras.has_rotation], 1)
     found: list[TakenOff] = []
     begun: dict[int, float] = {}
-    before = watch.off
+    before = watch.off.copy()
     for sample, time in enumerate(times.tolist()):
         watch.sample(positions[sample], rotations[sample], placed[sample], turned[sample])
         for tracker in np.flatnonzero(watch.off & ~before).tolist():
