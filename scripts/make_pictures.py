@@ -87,11 +87,7 @@ def shoot(window: Window, name: str, least: float = _LEAST) -> None:
     screen = window.picture(name)
     left, top, width, height = window.seen()["sidebar"]
     shown = max(least, min(height, _used_height(window) + _MARGIN))
-    crop = f"{width - _TABS + _VIEW:.0f}x{shown:.0f}+{left - _VIEW:.0f}+{top:.0f}"
-    picture = HERE.parent / "docs" / "pictures" / f"{name}.png"
-    options = ["-crop", crop, "+repage", "-dither", "None", "-colors", _COLOURS, "-strip"]
-    subprocess.run(["convert", screen, *options, f"PNG8:{picture}"], check=True)
-    print(f"{picture.name}: {shown:.0f} px, {picture.stat().st_size // 1024} KB", flush=True)
+    save_part(screen, name, (left - _VIEW, top), (width - _TABS + _VIEW, shown))
 
 
 def _used_height(window: Window) -> int:
@@ -307,11 +303,18 @@ def shoot_region(window: Window, name: str) -> None:
     """Save the sidebar and the view next to it, all of it, as a picture."""
     screen = window.picture(name)
     left, top, width, height = window.seen()["sidebar"]
-    crop = f"{width - _TABS + _BESIDE_GUIDE:.0f}x{height:.0f}+{left - _BESIDE_GUIDE:.0f}+{top:.0f}"
+    save_part(screen, name, (left - _BESIDE_GUIDE, top), (width - _TABS + _BESIDE_GUIDE, height))
+
+
+def save_part(
+    screen: Path, name: str, corner: tuple[float, float], size: tuple[float, float]
+) -> None:
+    """Save a part of a picture of the display, in pixels from its upper left corner, for docs."""
+    crop = "{:.0f}x{:.0f}+{:.0f}+{:.0f}".format(*size, *corner)
     picture = HERE.parent / "docs" / "pictures" / f"{name}.png"
     options = ["-crop", crop, "+repage", "-dither", "None", "-colors", _COLOURS, "-strip"]
     subprocess.run(["convert", screen, *options, f"PNG8:{picture}"], check=True)
-    print(f"{picture.name}: {picture.stat().st_size // 1024} KB", flush=True)
+    print(f"{picture.name}: {size[1]:.0f} px, {picture.stat().st_size // 1024} KB", flush=True)
 
 
 def take_seconds() -> float:
