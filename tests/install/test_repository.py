@@ -6,15 +6,12 @@ These tests build on each other, in order.
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import json
 import os
 import re
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +35,7 @@ def load_module(place: str) -> ModuleType:
 
 
 archives = load_module("tests/install/archives.py")
+web_server = load_module("tests/install/web_server.py")
 BUILT = archives.built_zip(CHECKOUT / "dist")
 
 
@@ -59,17 +57,8 @@ def installed_version() -> str:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A folder, and the address at which loopback serves it."""
     folder = tmp_path_factory.mktemp("repository")
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}/index.json"
-    server.shutdown()
-    server.server_close()
+    with web_server.served(folder) as address:
+        yield folder, f"{address}/index.json"
 
 
 @pytest.fixture(scope="module")

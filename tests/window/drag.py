@@ -12,20 +12,18 @@ browser.
 from __future__ import annotations
 
 import argparse
-import functools
 import os
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from build_addon import find_extension_tool
 from scripts.extension_repository import publish
 from tests.install.archives import NEXT, built_zip, files_below, rewrite
+from tests.install.web_server import served
 from tests.window.conftest import FOLDER, ROOT, Window, clear_folder, displayed, driven
 
 REPOSITORY = FOLDER / "repository"
@@ -37,21 +35,6 @@ _STEPS = 20
 """Moves of a drag: the first ones are still inside the browser, which begins it there."""
 _SETTLING = 3.0
 """Seconds that a dialog or a page gets to appear."""
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The repository over HTTP; the address of its page."""
-    handler = functools.partial(_Quiet, directory=str(REPOSITORY))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/index.html"
-        server.shutdown()
 
 
 @contextmanager
@@ -176,9 +159,9 @@ def main() -> None:
     width, height = BLENDER[0] + GAP + PAGE[0], max(BLENDER[1], PAGE[1])
     with (
         displayed(width, height) as display,
-        served() as address,
+        served(REPOSITORY) as address,
         driven("drive_preferences.py", display, *BLENDER) as window,
-        browsed(chosen.browser, address, display),
+        browsed(chosen.browser, f"{address}/index.html", display),
     ):
         check(window)
     print(f"all as expected; pictures: {FOLDER}")
