@@ -51,8 +51,11 @@ _TOES_OUT, _TOES_OUT_SPREAD = 1.0, 2.5
 """Degrees by which feet that touch are turned outwards, by their shape."""
 _FEET_TURNED = 2.5
 """Spread of both feet against the pelvis, degrees."""
-_FEET_APART = 0.095
-"""Distance of the ankles when feet touch, metres on an adult."""
+_FEET_APART, _FEET_APART_SPREAD = 0.095, 0.012
+"""Distance of the ankles when feet touch, metres on an adult, and its spread: shoes and feet are
+not equally wide."""
+_GAP = 0.006
+"""How far people leave each foot from the middle, metres on an adult."""
 
 # Columns are the axes of the hands: left fingers along X, right ones against it, backs along Y.
 _TOGETHER = np.array(
@@ -113,16 +116,13 @@ def draw_held_poses(
         random: The generator.
     """
     normal = random.standard_normal
-    return HeldPoses(
-        _draw_stacked(random),
-        _draw_together(random),
-        _HABIT_OF_FEET * toes_out
-        + _TOES_OUT
-        + _TOES_OUT_SPREAD * normal(2)
-        + _FEET_TURNED * normal() * np.array([1.0, -1.0]),
-        0.5 * _FEET_APART + 0.006 * np.abs(normal(2)),
-        _HABIT_OF_HEAD * posture + _LOOK_ERRORS * normal(3),
-    )
+    stacked, together = _draw_stacked(random), _draw_together(random)
+    out = _HABIT_OF_FEET * toes_out + _TOES_OUT + _TOES_OUT_SPREAD * normal(2)
+    out += _FEET_TURNED * normal() * np.array([1.0, -1.0])
+    gaps = _GAP * np.abs(normal(2))
+    look = _HABIT_OF_HEAD * posture + _LOOK_ERRORS * normal(3)
+    apart = 0.5 * (_FEET_APART + _FEET_APART_SPREAD * normal()) + gaps
+    return HeldPoses(stacked, together, out, apart, look)
 
 
 def _draw_errors(random: np.random.Generator) -> np.ndarray:

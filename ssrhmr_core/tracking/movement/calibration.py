@@ -36,6 +36,7 @@ from ..extras.calibration import (
 from ..mount_kinds import MOUNT_ROLES, place_kind
 from ..pose_model import DEGREE_INDEX, pose_body
 from ..reference_pose import ReferencePose
+from ..stance_average import BodyPrior
 from ..take import Take
 from .evidence import GUIDED, GUIDED_UNKNOWN, UNGUIDED, Evidence, TrackerMounts
 from .fit import MovementFit, fit_movement
@@ -70,6 +71,10 @@ _LARGEST_SHAPE = 4.5
 """Spreads by which a body may differ from the most usual one."""
 _KIND_UNCERTAINTY = 1.3
 """Factor of the spread of a kind of mount: the nearest kind may be another than the real one."""
+_OTHER_KINDS = 2
+"""How often other kinds are tried, as the reference pose takes one tracker in ten for another kind.
+Not if bones are measured along, which mounts trade with, and not in takes, which are fitted less
+exactly: they would run away."""
 _BELT_UNCERTAINTY = 3.0
 """Another factor for the pelvis in a guided movement on a body that is known, which show its place:
 belts hold trackers anywhere round the waist, between the kinds too. Bones that are measured along
@@ -213,9 +218,8 @@ def calibrate_from_movement(
     evidence = _gather(calibration, posed, frames, consecutive, holds, options)
     mounts = to_tracker_mounts(calibration)
     shows_belt = options.guided and calibration.performer is None
-    usual, spreads = _usual_mounts(body, mounts, shows_belt)
     prior = free_body_prior(body.size / ADULT_SIZE) if calibration.performer else None
-    fit = fit_movement(body, evidence, mounts, usual, spreads, prior)
+    fit = _fit_kinds(body, evidence, mounts, shows_belt, prior)
     warning = _find_fault(body, evidence, mounts, fit)
     if warning:
         return keep_calibration(calibration, warning)
@@ -309,6 +313,25 @@ def _gather(
         habits if options.guided else UNGUIDED,
         holds.after(len(reference)),
     )
+
+
+def _fit_kinds(
+    body: Skeleton,
+    evidence: Evidence,
+    mounts: TrackerMounts,
+    shows_belt: bool,
+    prior: BodyPrior | None,
+) -> MovementFit:
+    """Fit, and fit again if other ways to wear the trackers turn out to be nearer."""
+    usual, spreads = _usual_mounts(body, mounts, shows_belt)
+    fit = fit_movement(body, evidence, mounts, usual, spreads, prior)
+    for _ in range(_OTHER_KINDS if shows_belt else 0):
+        nearer, spreads = _usual_mounts(body, fit.mounts, shows_belt)
+        if np.array_equal(nearer, usual):
+            break
+        usual = nearer
+        fit = fit_movement(body, evidence, mounts, usual, spreads, prior, former=fit)
+    return fit
 
 
 def _usual_mounts(

@@ -86,6 +86,7 @@ def fit_movement(
     usual_mounts: np.ndarray,
     mount_spreads: np.ndarray,
     body: BodyPrior | None = None,
+    former: MovementFit | None = None,
 ) -> MovementFit:
     """Find the most probable mounts, floor and poses.
 
@@ -96,6 +97,8 @@ def fit_movement(
         usual_mounts: (6, 3) where trackers are usually worn, metres in the joints' axes.
         mount_spreads: (6, 3) standard deviations of that.
         body: What is known of the body, to find its shape too; None if it is known for certain.
+        former: A fit of the same evidence to begin with instead, if it was told otherwise where
+            trackers are usually worn.
     """
     problem = Problem(
         evidence,
@@ -106,8 +109,8 @@ def fit_movement(
         mount_spreads,
         find_standing(evidence.positions),
     )
-    estimate = _start(problem, mounts)
-    for iteration in range(_ITERATIONS):
+    estimate = _start(problem, mounts) if former is None else _resume(former)
+    for iteration in range(0 if former is None else _NARROWING_STEPS, _ITERATIONS):
         width = max(1.0, _WIDEST * (1.0 - iteration / _NARROWING_STEPS))
         posed = pose_body(estimate.poses, estimate.offsets)
         solution = _step(problem, estimate, posed, width)
@@ -149,6 +152,11 @@ def _start(problem: Problem, mounts: TrackerMounts) -> Estimate:
     poses = decompose(solved, positions[:, 0], offsets, poles)
     shape = problem.body.nearest_shape(skeleton) if problem.body else np.zeros(0)
     return Estimate(poses, mounts, offsets, shape, 0.0)
+
+
+def _resume(former: MovementFit) -> Estimate:
+    offsets = former.skeleton.offsets.astype(np.float64)
+    return Estimate(former.poses, former.mounts, offsets, former.shape, former.floor)
 
 
 def _step(problem: Problem, estimate: Estimate, body: PosedBody, width: float) -> Solution:

@@ -8,13 +8,14 @@ who hold the pose leave open, not less than what the simulated performer does
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from ...body.skeleton import FOOT_TRACKERS, HAND_TRACKERS, TRACKER_JOINTS, TRACKERS
+from ...body.skeleton import ADULT_SIZE, FOOT_TRACKERS, HAND_TRACKERS, TRACKER_JOINTS, TRACKERS
 from ..pose_equations import POSE_UNKNOWNS, NormalEquations
-from ..pose_model import MOVES_TRACKER, PosedBody
+from ..pose_model import DEGREE_JOINTS, MOVES_TRACKER, PosedBody
 from .residuals import Problem
 
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
@@ -29,14 +30,18 @@ _FOOT, _FEET = np.radians(2.5), np.radians(3.0)
 """Spread of each foot beside the other, and of both against the pelvis."""
 _TOES_OUT = np.radians(2.5)
 """Usual outward turn of feet that touch."""
+_FEET_APART, _APART = 0.105, 0.012
+"""Distance of the ankles above feet that touch, and its spread: shoes are not equally wide; metres
+on an adult."""
 _PITCH, _YAW, _HEAD_ROLL = np.radians(3.5), np.radians(3.0), np.radians(2.0)
 """Spreads of a head that looks ahead."""
-_ROBUST = 2.0
-"""Spreads beyond which a residual counts less and less: somebody holds a pose badly."""
+_ROBUST, _ROBUST_DISTANCE = 2.0, 4.0
+"""Spreads beyond which a direction, or a distance, counts less and less: somebody holds a pose
+badly. The reference pose leaves distances farther off."""
 
 
 class _Direction(NamedTuple):
-    """Unit vectors (F, 3) and their derivatives (F, D, 3) by the degrees of freedom."""
+    """Vectors (F, 3) and their derivatives (F, D, 3) by the degrees of freedom."""
 
     value: np.ndarray
     derivative: np.ndarray
@@ -53,6 +58,22 @@ class _Dot(NamedTuple):
         return _Dot(self.value + sign * other.value, self.derivative + sign * other.derivative)
 
 
+class _Row(NamedTuple):
+    """What a pose asks for.
+
+    Attributes:
+        dot: The numbers.
+        wanted: The value that they should have.
+        spread: How far people are from it.
+        robust: Spreads beyond which it counts less and less.
+    """
+
+    dot: _Dot
+    wanted: float
+    spread: float
+    robust: float = _ROBUST
+
+
 class _Directions:
     """Axes of tracked joints, and the vertical, in F poses of a body."""
 
@@ -64,6 +85,17 @@ class _Directions:
         value = self._body.rotations[:, TRACKER_JOINTS[tracker], :, axis]
         turned = np.cross(self._body.axes, value[:, None])
         return _Direction(value, turned * MOVES_TRACKER[None, :, tracker, None])
+
+    def between(self, tracker: int, other: int) -> _Direction:
+        """Return the way from the joint of another tracker to that of one, metres."""
+        ends = []
+        for end in (tracker, other):
+            position = self._body.positions[:, TRACKER_JOINTS[end]]
+            levers = position[:, None] - self._body.positions[:, DEGREE_JOINTS]
+            turned = np.cross(self._body.axes, levers) * MOVES_TRACKER[None, :, end, None]
+            ends.append((position, turned))
+        (value, derivative), (other_value, other_derivative) = ends
+        return _Direction(value - other_value, derivative - other_derivative)
 
     def up(self) -> _Direction:
         """Return the vertical."""
@@ -82,10 +114,11 @@ def add_holds(equations: NormalEquations, problem: Problem, body: PosedBody) -> 
     """Add what is known of the poses that are held, all frames of each as one observation."""
     holds = problem.evidence.holds
     directions = _Directions(body)
+    adult = problem.skeleton.size / ADULT_SIZE
     for frames, rows in (
         (holds.palms, _palms_together),
         (holds.stacked, _stacked_hands),
-        (holds.feet, _feet_beside),
+        (holds.feet, partial(_feet_beside, adult=adult)),
         (holds.looking, _looking_ahead),
     ):
         if frames.any():
@@ -95,24 +128,24 @@ def add_holds(equations: NormalEquations, problem: Problem, body: PosedBody) -> 
 def _add(
     equations: NormalEquations,
     frames: np.ndarray,
-    rows: list[tuple[_Dot, float, float]],
+    rows: list[_Row],
     unknowns: int,
 ) -> None:
-    """Add rows of numbers, the values they should have, and their spreads."""
+    """Add rows."""
     weight = 1.0 / np.sqrt(frames.sum())
     by_pose = np.zeros((len(frames), len(rows), POSE_UNKNOWNS))
     residuals = np.zeros((len(frames), len(rows)))
-    for number, (dot, wanted, spread) in enumerate(rows):
+    for number, (dot, wanted, spread, robust) in enumerate(rows):
         errors = (wanted - dot.value) / spread
         # One weight for all frames: what a person does wrong is wrong throughout.
-        away = np.sqrt((errors[frames] ** 2).mean()) / _ROBUST
+        away = np.sqrt((errors[frames] ** 2).mean()) / robust
         own = weight * frames / (1.0 + away**2)
         residuals[:, number] = own * errors
         by_pose[:, number, 3:] = own[:, None] * dot.derivative / spread
     equations.add(residuals, by_pose, np.zeros((len(frames), len(rows), unknowns)))
 
 
-def _palms_together(directions: _Directions) -> list[tuple[_Dot, float, float]]:
+def _palms_together(directions: _Directions) -> list[_Row]:
     """Palms face each other, fingers are parallel, the plane between points ahead."""
     x, y = (directions.axis(HAND_TRACKERS[0], axis) for axis in range(2))
     other_x, other_y, other_z = (directions.axis(HAND_TRACKERS[1], axis) for axis in range(3))
@@ -120,15 +153,15 @@ def _palms_together(directions: _Directions) -> list[tuple[_Dot, float, float]]:
     sideways = [_dot(y, across).plus(_dot(other_y, across), -1.0) for across in (up, ahead)]
     return [
         # The backs' difference along the thumbs is a roll of the hands, along the fingers a bend.
-        (_dot(y, other_z), 0.0, _ROLL),
-        (_dot(y, other_x), 0.0, _BEND),
-        (_dot(x, other_z), 0.0, _SIDE),
-        *((across, 0.0, 2.0 * _PLANE) for across in sideways),
-        (_dot(x, up).plus(_dot(other_x, up), -1.0), 0.0, 2.0 * _POINTING),
+        _Row(_dot(y, other_z), 0.0, _ROLL),
+        _Row(_dot(y, other_x), 0.0, _BEND),
+        _Row(_dot(x, other_z), 0.0, _SIDE),
+        *(_Row(across, 0.0, 2.0 * _PLANE) for across in sideways),
+        _Row(_dot(x, up).plus(_dot(other_x, up), -1.0), 0.0, 2.0 * _POINTING),
     ]
 
 
-def _stacked_hands(directions: _Directions) -> list[tuple[_Dot, float, float]]:
+def _stacked_hands(directions: _Directions) -> list[_Row]:
     """Backs face upwards alike."""
     y = directions.axis(HAND_TRACKERS[0], 1)
     other_x, other_y, other_z = (directions.axis(HAND_TRACKERS[1], axis) for axis in range(3))
@@ -137,27 +170,33 @@ def _stacked_hands(directions: _Directions) -> list[tuple[_Dot, float, float]]:
         for across in (directions.axis(_PELVIS, 2), directions.axis(_PELVIS, 0))
     ]
     return [
-        (_dot(y, other_z), 0.0, _ROLL),
-        (_dot(y, other_x), 0.0, _BEND),
-        *((across, 0.0, 2.0 * _PLANE) for across in level),
+        _Row(_dot(y, other_z), 0.0, _ROLL),
+        _Row(_dot(y, other_x), 0.0, _BEND),
+        *(_Row(across, 0.0, 2.0 * _PLANE) for across in level),
     ]
 
 
-def _feet_beside(directions: _Directions) -> list[tuple[_Dot, float, float]]:
-    """Feet are parallel, and point where the pelvis does."""
+def _feet_beside(directions: _Directions, adult: float) -> list[_Row]:
+    """Feet are parallel, point where the pelvis does, and touch."""
     side = directions.axis(_PELVIS, 0)
     left, right = (_dot(directions.axis(foot, 2), side) for foot in FOOT_TRACKERS)
     return [
-        (left.plus(right, -1.0), 2.0 * np.sin(_TOES_OUT), np.sqrt(2.0) * _FOOT),
-        (left.plus(right), 0.0, 2.0 * float(np.hypot(_FEET, _FOOT / np.sqrt(2.0)))),
+        _Row(left.plus(right, -1.0), 2.0 * np.sin(_TOES_OUT), np.sqrt(2.0) * _FOOT),
+        _Row(left.plus(right), 0.0, 2.0 * float(np.hypot(_FEET, _FOOT / np.sqrt(2.0)))),
+        _Row(
+            _dot(directions.between(*FOOT_TRACKERS), side),
+            _FEET_APART * adult,
+            _APART * adult,
+            _ROBUST_DISTANCE,
+        ),
     ]
 
 
-def _looking_ahead(directions: _Directions) -> list[tuple[_Dot, float, float]]:
+def _looking_ahead(directions: _Directions) -> list[_Row]:
     """The head is upright and points where the pelvis does."""
     ahead, up = directions.axis(_HEAD, 2), directions.up()
     return [
-        (_dot(ahead, up), 0.0, _PITCH),
-        (_dot(ahead, directions.axis(_PELVIS, 0)), 0.0, _YAW),
-        (_dot(directions.axis(_HEAD, 0), up), 0.0, _HEAD_ROLL),
+        _Row(_dot(ahead, up), 0.0, _PITCH),
+        _Row(_dot(ahead, directions.axis(_PELVIS, 0)), 0.0, _YAW),
+        _Row(_dot(directions.axis(_HEAD, 0), up), 0.0, _HEAD_ROLL),
     ]

@@ -63,6 +63,9 @@ def test_heads_and_feet_keep_habits() -> None:
     turned = 0.5 * (toes[:, 0] - toes[:, 1])
     expected = np.hypot(hold_residuals._FEET, hold_residuals._FOOT / np.sqrt(2.0))
     assert turned.std() > 0.85 * expected
+    apart = np.array([held.apart.sum() for held in DRAWN])
+    assert apart.mean() == pytest.approx(hold_residuals._FEET_APART, abs=0.003)
+    assert apart.std() > 0.95 * hold_residuals._APART
 
 
 @pytest.mark.parametrize("seed", (0, 2))

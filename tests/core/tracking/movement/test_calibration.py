@@ -18,6 +18,7 @@ from ssrhmr_core.evaluation.worn.movement import (
     hold_reference,
     make_guided_movement,
 )
+from ssrhmr_core.geometry.rotations import from_quat, rotate, transpose
 from ssrhmr_core.tracking.calibration import (
     Calibration,
     CalibrationOptions,
@@ -25,12 +26,13 @@ from ssrhmr_core.tracking.calibration import (
     calibrate_at_stillest,
 )
 from ssrhmr_core.tracking.movement import calibration as movement_calibration
+from ssrhmr_core.tracking.movement import hold_residuals
 from ssrhmr_core.tracking.movement.calibration import (
     MovementCalibration,
     MovementOptions,
     calibrate_from_movement,
 )
-from ssrhmr_core.tracking.movement.evidence import GUIDED
+from ssrhmr_core.tracking.movement.evidence import GUIDED, TrackerMounts
 from ssrhmr_core.tracking.movement.holds import Holds
 from ssrhmr_core.tracking.take import Take
 from tests.core.conftest import make_motion, make_skeleton
@@ -250,6 +252,51 @@ def test_held_poses_cost_the_places_of_hands_nothing() -> None:
             away = result.calibration.mount_offsets - own.mounts.mount_offsets()
             errors.append(np.linalg.norm(away[HANDS], axis=-1).mean())
     assert np.mean(with_poses) < 1.15 * np.mean(without)
+
+
+def test_feet_that_touch_show_how_far_ankles_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def apart(seed: int) -> float:
+        """Return how far the ankles of both mounts are too far apart, metres."""
+        own = session(seed)
+        calibration = own.refine().calibration
+        true = from_quat(own.mounts.mount_rotations())
+        away = calibration.mount_offsets - own.mounts.mount_offsets()
+        across = rotate(transpose(true), away)[FEET, 0]
+        return float(across[0] - across[1])
+
+    seeds = range(6)
+    shown = [apart(seed) for seed in seeds]
+    monkeypatch.setattr(hold_residuals, "_APART", 1e3)
+    hidden = [apart(seed) for seed in seeds]
+    spread = {name: np.sqrt(np.mean(np.square(v))) for name, v in (("s", shown), ("h", hidden))}
+    assert spread["s"] < 0.015 and spread["s"] < 0.8 * spread["h"]
+
+
+@pytest.mark.parametrize("proportions", ("MATCH", "RETARGET"))
+def test_other_ways_to_wear_trackers_are_tried(
+    proportions: Proportions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = session(0, proportions)
+    usual = movement_calibration._usual_mounts
+    tried: list[TrackerMounts] = []
+
+    def take_for_another(
+        body: Skeleton, mounts: TrackerMounts, shows_belt: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return at first that both feet wear their trackers 6 cm farther to the front."""
+        means, spreads = usual(body, mounts, shows_belt)
+        if not tried:
+            means[FEET, 2] += 0.06
+        tried.append(mounts)
+        return means, spreads
+
+    monkeypatch.setattr(movement_calibration, "_usual_mounts", take_for_another)
+    result = own.refine()
+    # Mounts and bones trade with each other where both are sought.
+    assert len(tried) == (3 if proportions == "MATCH" else 1)
+    if proportions == "MATCH":
+        best = own.offset_error(refined(0).calibration)
+        assert own.offset_error(result.calibration) == pytest.approx(best, abs=1e-3)
 
 
 @pytest.mark.parametrize("seed", (0, 1, 2))
