@@ -18,7 +18,7 @@ from ssrhmr_core.evaluation.worn.movement import (
     hold_reference,
     make_guided_movement,
 )
-from ssrhmr_core.geometry.rotations import from_quat, rotate, transpose
+from ssrhmr_core.geometry.rotations import from_quat, rotate, rotation_angle, transpose
 from ssrhmr_core.tracking.calibration import (
     Calibration,
     CalibrationOptions,
@@ -399,9 +399,12 @@ def take_with_shares(
     """Return a session and its calibration from a take that goes some shares of the way."""
     monkeypatch.setattr(movement_calibration, "UNGUIDED", GUIDED)
     monkeypatch.setattr(movement_calibration, "_OFFSET_SHARES", np.full((6, 3), offsets))
-    monkeypatch.setattr(movement_calibration, "_ROTATION_SHARES", np.full(6, rotations))
+    monkeypatch.setattr(movement_calibration, "_ROTATION_SHARES", np.full((6, 3), rotations))
     monkeypatch.setattr(movement_calibration, "_BELT_UNCERTAINTY", 1.0)
     monkeypatch.setattr(movement_calibration, "_LARGEST_STEP", 10.0)
+    monkeypatch.setattr(movement_calibration, "_LARGEST_TURN", 10.0)
+    monkeypatch.setattr(movement_calibration, "_DOUBTED_STEP", 0.0)
+    monkeypatch.setattr(movement_calibration, "_OTHER_KINDS", 0)
     own = session(0)
     how = MovementOptions(guided=False)
     result = calibrate_from_movement(own.body, own.reference, own.movement, own.calibration, how)
@@ -427,6 +430,24 @@ def test_the_shares_of_takes_run_from_the_pose_to_the_fit(
     np.testing.assert_allclose(result.mount_offsets, expected.mount_offsets, atol=1e-5)
     same = np.abs((result.mount_rotations * expected.mount_rotations).sum(-1))
     np.testing.assert_allclose(same, 1.0, atol=1e-6)
+
+
+def test_small_steps_of_takes_are_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, whole = take_with_shares(monkeypatch, 0.5, 0.5)
+    how = MovementOptions(guided=False)
+    steps = np.linalg.norm(whole.mount_offsets - own.calibration.mount_offsets, axis=-1)
+    mean = float(steps.mean()) * ADULT_SIZE / own.body.size
+    for doubted, share in ((mean, 0.5), (3.0 * mean, 0.1)):
+        monkeypatch.setattr(movement_calibration, "_DOUBTED_STEP", doubted)
+        result = calibrate_from_movement(
+            own.body, own.reference, own.movement, own.calibration, how
+        ).calibration
+        held = np.linalg.norm(result.mount_offsets - own.calibration.mount_offsets, axis=-1)
+        np.testing.assert_allclose(held, share * steps, rtol=0.05)
+        turns = [own.calibration.mount_rotations, whole.mount_rotations, result.mount_rotations]
+        before, after, both = (from_quat(each.astype(float)) for each in turns)
+        far, near = (rotation_angle(transpose(before) @ each) for each in (after, both))
+        np.testing.assert_allclose(near, share * far, atol=1e-4)
 
 
 def test_joints_of_takes_turn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
