@@ -270,16 +270,16 @@ def shoot_guide(window: Window) -> None:
             time.sleep(max(0.0, pressed + _COUNTDOWN + moment - time.monotonic()))
             shoot_region(window, f"guide_{number}")
         window.until(lambda seen: seen["guided"] == "COMPUTING", "the end of the movement")
-        ended = time.monotonic()
-        window.until(lambda seen: not seen["guided"], "what the movement tells")
-        known = time.monotonic()
-        window.order("panels", panels=(_LIVE[0], _LIVE[2]))
+        # Takes hold raw readings, so that nobody has to wait for the result.
         window.order("operator", name="record")
+        recording = time.monotonic()
+        window.until(lambda seen: not seen["guided"], "what the movement tells")
         print(
-            f"from the button to recording {time.monotonic() - pressed:.1f} s: countdown and"
-            f" movement {ended - pressed:.1f} s, result {known - ended:.1f} s",
+            f"from the button to recording {recording - pressed:.1f} s, to the result"
+            f" {time.monotonic() - pressed:.1f} s",
             flush=True,
         )
+        window.order("panels", panels=(_LIVE[0], _LIVE[2]))
         time.sleep(_SHOWN)
         shoot_region(window, f"guide_{len(_MOMENTS) + 2}")
         window.order("operator", name="live_stop")

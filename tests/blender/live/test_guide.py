@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -109,6 +110,28 @@ def test_a_guided_calibration_beats_the_pose(guided: Guided) -> None:
     np.testing.assert_allclose(
         session.mount_offsets, Calibration.from_json(setup.calibration).mount_offsets, atol=1e-6
     )
+
+
+def test_takes_may_begin_while_the_movement_is_measured(guided: Guided, tmp_path: Path) -> None:
+    setup, live = bpy.context.scene.ssrhmr, bpy.context.scene.ssrhmr_live
+    live.folder = str(tmp_path)
+    stream(guided.current, guided.sender, range(3))
+    guided.begin()
+    pose = setup.calibration
+    guided.stream(guided.movement)
+    guide = guided.current.guide
+    assert guide is not None
+    until(guided.current, guided.sender.clock, lambda: guide.calibration.phase == "COMPUTING")
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    guided.stream(guided.movement[-30:])
+    guided.finish()
+    assert guided.current.recording and setup.calibration != pose
+    measured = setup.calibration
+    guided.stream(guided.movement[-5:])
+    # What was recorded are raw readings: the bake that follows uses what was measured meanwhile.
+    assert bpy.ops.ssrhmr.record() == {"FINISHED"}
+    assert (tmp_path / "take_001.csv").is_file() and setup.calibration == measured
+    assert setup.armature.animation_data.action is not None
 
 
 def test_the_body_is_measured_along(guided: Guided) -> None:

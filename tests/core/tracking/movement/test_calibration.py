@@ -459,6 +459,7 @@ def test_joints_of_takes_turn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_take_moves_no_joint_far(monkeypatch: pytest.MonkeyPatch) -> None:
     own, how = session(2), MovementOptions(guided=False)
+    monkeypatch.setattr(movement_calibration, "_DOUBTED_STEP", 0.0)
     farthest = []
     for largest in (0.03, 0.008):
         monkeypatch.setattr(movement_calibration, "_LARGEST_STEP", largest)
