@@ -94,6 +94,7 @@ def main() -> None:
         "--extra-steps", type=int, default=EXTRA_STEPS, help="length of the third run"
     )
     parser.add_argument("--start", type=Path, metavar="WEIGHTS.npz", help="weights to begin with")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all runs (default 0)")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     clips = find_motions([f"{chosen.corpus / 'split.json'}#train"])
@@ -101,13 +102,15 @@ def main() -> None:
     strong, gentle, six, extras = (
         out.with_name(f"{out.stem}-{name}.npz") for name in ("strong", "gentle", "six", "extras")
     )
-    first = Recipe(steps=chosen.steps)
+    first = Recipe(steps=chosen.steps, seed=chosen.seed)
+    second = replace(GENTLE, steps=chosen.gentle_steps, seed=chosen.seed)
+    third = replace(EXTRAS, steps=chosen.extra_steps, seed=chosen.seed)
     if chosen.start:
         first = replace(first, rate=STARTED_RATE)
     train(clips, strong, first, _show, chosen.start)
-    train(clips, gentle, replace(GENTLE, steps=chosen.gentle_steps), _show, strong)
+    train(clips, gentle, second, _show, strong)
     save_mean(strong, gentle, six)
-    train(clips, extras, replace(EXTRAS, steps=chosen.extra_steps), _show, six)
+    train(clips, extras, third, _show, six)
     add_extras(six, extras, out)
 
 
