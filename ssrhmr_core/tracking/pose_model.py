@@ -160,6 +160,16 @@ class PosedBody(NamedTuple):
     positions: np.ndarray
     axes: np.ndarray
 
+    def position_derivatives(self, tracker: int) -> np.ndarray:
+        """Return derivatives (F, D, 3) of a tracked joint's position by the degrees of freedom."""
+        levers = self.positions[:, TRACKER_JOINTS[tracker], None] - self.positions[:, DEGREE_JOINTS]
+        return np.cross(self.axes, levers) * MOVES_TRACKER[None, :, tracker, None]
+
+    def axis_derivatives(self, tracker: int, axis: int) -> np.ndarray:
+        """Return the same of one of the joint's axes, 0 to 2."""
+        value = self.rotations[:, TRACKER_JOINTS[tracker], :, axis]
+        return np.cross(self.axes, value[:, None]) * MOVES_TRACKER[None, :, tracker, None]
+
 
 def pose_body(poses: Poses, offsets: np.ndarray) -> PosedBody:
     """Compute joints and axes.

@@ -234,9 +234,9 @@ def calibrate_from_movement(
         holds = find_holds(body, joints, consecutive)
     evidence = _gather(calibration, posed, frames, consecutive, holds, options)
     mounts = to_tracker_mounts(calibration)
-    shows_belt = options.guided and calibration.performer is None
+    shows_mounts = options.guided and calibration.performer is None
     prior = free_body_prior(body.size / ADULT_SIZE) if calibration.performer else None
-    fit = _fit_kinds(body, evidence, mounts, shows_belt, prior)
+    fit = _fit_kinds(body, evidence, mounts, shows_mounts, prior)
     warning = _find_fault(body, evidence, mounts, fit)
     if warning:
         return keep_calibration(calibration, warning)
@@ -336,14 +336,14 @@ def _fit_kinds(
     body: Skeleton,
     evidence: Evidence,
     mounts: TrackerMounts,
-    shows_belt: bool,
+    shows_mounts: bool,
     prior: BodyPrior | None,
 ) -> MovementFit:
     """Fit, and fit again if other ways to wear the trackers turn out to be nearer."""
-    usual, spreads = _usual_mounts(body, mounts, shows_belt)
+    usual, spreads = _usual_mounts(body, mounts, shows_mounts)
     fit = fit_movement(body, evidence, mounts, usual, spreads, prior)
-    for _ in range(_OTHER_KINDS if shows_belt else 0):
-        nearer, spreads = _usual_mounts(body, fit.mounts, shows_belt)
+    for _ in range(_OTHER_KINDS if shows_mounts else 0):
+        nearer, spreads = _usual_mounts(body, fit.mounts, shows_mounts)
         if np.array_equal(nearer, usual):
             break
         usual = nearer
@@ -352,7 +352,7 @@ def _fit_kinds(
 
 
 def _usual_mounts(
-    body: Skeleton, mounts: TrackerMounts, shows_belt: bool
+    body: Skeleton, mounts: TrackerMounts, shows_mounts: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return means and spreads (6, 3) of the ways to wear trackers nearest to the mounts."""
     adult = body.size / ADULT_SIZE
@@ -368,7 +368,7 @@ def _usual_mounts(
 
         kinds = [place_kind(role, kind) for kind in role.kinds]
         means[own], spreads[own] = min(kinds, key=cost)
-    if shows_belt:
+    if shows_mounts:
         spreads[_PELVIS] *= _BELT_UNCERTAINTY
     return adult * means, adult * _KIND_UNCERTAINTY * spreads
 

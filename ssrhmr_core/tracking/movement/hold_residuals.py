@@ -15,7 +15,7 @@ import numpy as np
 
 from ...body.skeleton import ADULT_SIZE, FOOT_TRACKERS, HAND_TRACKERS, TRACKER_JOINTS, TRACKERS
 from ..pose_equations import POSE_UNKNOWNS, NormalEquations
-from ..pose_model import DEGREE_JOINTS, MOVES_TRACKER, PosedBody
+from ..pose_model import PosedBody
 from .residuals import Problem
 
 _PELVIS, _HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
@@ -83,19 +83,16 @@ class _Directions:
     def axis(self, tracker: int, axis: int) -> _Direction:
         """Return an axis, 0 to 2, of a tracked joint."""
         value = self._body.rotations[:, TRACKER_JOINTS[tracker], :, axis]
-        turned = np.cross(self._body.axes, value[:, None])
-        return _Direction(value, turned * MOVES_TRACKER[None, :, tracker, None])
+        return _Direction(value, self._body.axis_derivatives(tracker, axis))
 
     def between(self, tracker: int, other: int) -> _Direction:
         """Return the way from the joint of another tracker to that of one, metres."""
-        ends = []
-        for end in (tracker, other):
-            position = self._body.positions[:, TRACKER_JOINTS[end]]
-            levers = position[:, None] - self._body.positions[:, DEGREE_JOINTS]
-            turned = np.cross(self._body.axes, levers) * MOVES_TRACKER[None, :, end, None]
-            ends.append((position, turned))
-        (value, derivative), (other_value, other_derivative) = ends
-        return _Direction(value - other_value, derivative - other_derivative)
+        body = self._body
+        end, begin = TRACKER_JOINTS[tracker], TRACKER_JOINTS[other]
+        return _Direction(
+            body.positions[:, end] - body.positions[:, begin],
+            body.position_derivatives(tracker) - body.position_derivatives(other),
+        )
 
     def up(self) -> _Direction:
         """Return the vertical."""

@@ -164,13 +164,10 @@ def add_standing_foot(
     frames, foot = len(body.positions), FOOT_TRACKERS[side]
     habits = problem.evidence.habits
     joint = TRACKER_JOINTS[foot]
-    moves = MOVES_TRACKER[None, :, foot, None]
-    levers = body.positions[:, joint, None] - body.positions[:, DEGREE_JOINTS]
-    up = body.rotations[:, joint, :, 1]
-    tilts = np.cross(body.axes, up[:, None]) * moves
+    up, tilts = body.rotations[:, joint, :, 1], body.axis_derivatives(foot, 1)
     by_pose = np.zeros((frames, 3, POSE_UNKNOWNS))
     by_pose[:, 0, 1] = 1.0 / habits.sole_spread
-    by_pose[:, 0, 3:] = (np.cross(body.axes, levers) * moves)[..., 1] / habits.sole_spread
+    by_pose[:, 0, 3:] = body.position_derivatives(foot)[..., 1] / habits.sole_spread
     by_pose[:, 1, 3:], by_pose[:, 2, 3:] = (
         tilts[..., 0] / habits.sole_tilt,
         tilts[..., 2] / habits.sole_tilt,

@@ -56,6 +56,13 @@ def test_axes_are_the_derivatives(skeleton: Skeleton, degree: tuple) -> None:
     between = after.rotations @ transpose(body.rotations)
     np.testing.assert_allclose(to_rotvec(between)[:, TRACKED] / step, axes, atol=1e-4)
     assert moves.any()
+    turned = (after.rotations - body.rotations)[:, TRACKED] / step
+    for tracker in range(len(TRACKED)):
+        derivatives = body.position_derivatives(tracker)[:, number]
+        np.testing.assert_allclose(moved[:, tracker], derivatives, atol=1e-4)
+        for axis in range(3):
+            derivatives = body.axis_derivatives(tracker, axis)[:, number]
+            np.testing.assert_allclose(turned[:, tracker, :, axis], derivatives, atol=1e-4)
 
 
 def test_the_root_carries_all_joints(skeleton: Skeleton) -> None:

@@ -281,10 +281,10 @@ def test_other_ways_to_wear_trackers_are_tried(
     tried: list[TrackerMounts] = []
 
     def take_for_another(
-        body: Skeleton, mounts: TrackerMounts, shows_belt: bool
+        body: Skeleton, mounts: TrackerMounts, shows_mounts: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return at first that both feet wear their trackers 6 cm farther to the front."""
-        means, spreads = usual(body, mounts, shows_belt)
+        means, spreads = usual(body, mounts, shows_mounts)
         if not tried:
             means[FEET, 2] += 0.06
         tried.append(mounts)
