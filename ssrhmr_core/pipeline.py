@@ -643,7 +643,7 @@ class Reconstructor:
             )
         if self.options.preset == "ssrhmr":
             worn = has_position.any(0)
-            whole = self._gap_filler.clip(take, context)
+            whole = self._gap_filler.clip(take, context, self.options.causal)
             filled = self._foot_stepper.clip(whole, worn)
             if take.turned is not None:
                 turned = take.turned[..., None]

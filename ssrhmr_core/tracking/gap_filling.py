@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,9 @@ from ..geometry.rotations import from_rotvec, heading, rotate, to_rotvec, transp
 from ..model.context import UNKNOWN
 from ..model.tracker_predictor import AGO, TrackerHistory, predict_trackers
 from ..solver import hip_positions, solver_skeleton
+from .gap_corrections import SEAMLESS, Corrections, Gap, find_gaps, mark_seamless
 from .part_readings import PartCompleter, PartReadings
+from .past_readings import Moment, Readings, ReadingsMemory
 from .plausibility import TALLEST
 from .source_blend import KEPT_OUTPUTS, READ, Pose, Source, SourceBlend, shorten
 from .take import Take, TrackerError
@@ -42,13 +45,16 @@ _DRIFT = 0.3
 """Share of the way to its predicted position that a lost tracker drifts in a frame (3.4 Hz)."""
 _LARGEST_DRIFT = 3.0 / MODEL_RATE
 """Metres that it drifts in a frame at most."""
+_EASE_FRAMES = 16
+"""Frames in which a corrected tracker is let go, once the net sees all of the past of one that is
+back."""
 _LARGEST_EXPECTED = 5.0 / MODEL_RATE
 _BENT, _STRAIGHT = 0.99, 0.9985
 """Shares of a leg's length: where a filled-in leg begins to be held back, and its limit."""
+_SEEN = 0.005
+"""Metres by which legs are held back that need a blend where their trackers are lost and return."""
 _CHUNK = 2048
-
-_Moment = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Positions (6, 3) and rotations (6, 3, 3), and (6,) bool, which of them are known."""
+_NO_GAPS = np.zeros(len(TRACKERS), int)
 
 
 class GapFiller:
@@ -91,12 +97,16 @@ class GapFiller:
         """Forget the past."""
         if self._unaided:
             self._unaided.reset()
-        self._past: deque[_Moment] = deque(maxlen=max(AGO) + 1)
+        self._past: deque[Moment] = deque(maxlen=max(AGO) + 1)
+        self._memory = ReadingsMemory()
+        self._gap: _OpenGap | None = None
         # The same with half readings completed, and the blends of rotations, once there are any.
-        self._completed: deque[_Moment] | None = None
+        self._completed: deque[Moment] | None = None
         self._turn_blends: list[SourceBlend] | None = None
         self._blends = [SourceBlend() for _ in TRACKERS]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._since_return = max(AGO) + _EASE_FRAMES
+        self._was_lost: np.ndarray | None = None
         self._is_settled = True
         self._settled: list[Pose] = []
         self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
@@ -141,27 +151,29 @@ class GapFiller:
         """
         others = np.arange(len(TRACKERS)) != tracker
 
-        def forget(past: deque[_Moment]) -> deque[_Moment]:
+        def forget(past: deque[Moment]) -> deque[Moment]:
             rest = ((positions, rotations, known & others) for positions, rotations, known in past)
             return deque(rest, past.maxlen)
 
+        self._memory.forget(tracker)
         self._past = forget(self._past)
         if self._completed is not None:
             self._completed = forget(self._completed)
 
-    def clip(self, take: Take, context: np.ndarray = UNKNOWN) -> Take:
+    def clip(self, take: Take, context: np.ndarray = UNKNOWN, causal: bool = False) -> Take:
         """Return the take with all trackers valid.
 
         Args:
             take: The take on the model's clock.
             context: (64,) context of the performer, or (F, 64) contexts at each frame.
+            causal: Learn how the net errs from earlier frames alone, as :meth:`frame` does.
         """
         if self._unaided is None:
-            return self._fill_take(take, context)
+            return self._fill_take(take, context, causal)
         full_weight = self._tracker_weights == 1.0
         without = take.with_masks(take.has_position & full_weight, take.has_rotation & full_weight)
-        aided = self._fill_take(take, context)
-        unaided = self._unaided.clip(without, context)
+        aided = self._fill_take(take, context, causal)
+        unaided = self._unaided.clip(without, context, causal)
         share = self._tracker_weights[:, None]
         mixed = quat.slerp(
             unaided.rotations.astype(np.float64),
@@ -175,7 +187,7 @@ class GapFiller:
             rotations=quat.normalize(mixed).astype(np.float32),
         )
 
-    def _fill_take(self, take: Take, context: np.ndarray) -> Take:
+    def _fill_take(self, take: Take, context: np.ndarray, causal: bool) -> Take:
         """Fill in a take whose valid trackers all count fully."""
         if take.valid.all():
             return take
@@ -186,7 +198,7 @@ class GapFiller:
         rows = np.flatnonzero(~valid.all(1))
         chunks = [rows[begin : begin + _CHUNK] for begin in range(0, len(rows), _CHUNK)]
 
-        def fill(history: _Readings, chosen: np.ndarray) -> None:
+        def fill(history: Readings, chosen: np.ndarray) -> None:
             """Fill in the chosen trackers (F, 6) from a history."""
             for part in chunks:
                 own = context if context.ndim == 1 else context[part]
@@ -199,10 +211,10 @@ class GapFiller:
                     lost[..., None, None], predicted[1], filled_rotations[part]
                 )
 
-        real = _Readings(positions, rotations, known)
+        real = Readings(positions, rotations, known)
         fill(real, ~known)
         if read is not None:
-            completed = _Readings(
+            completed = Readings(
                 *self._completer.complete(filled_positions, filled_rotations, read),
                 known | read.known,
             )
@@ -212,6 +224,10 @@ class GapFiller:
                     read.known & (np.arange(len(TRACKERS)) == tracker),
                 )
             fill(completed, ~completed.known & read.known.any(1, keepdims=True))
+        lost = ~known & (known == valid).all(1, keepdims=True)
+        if read is not None:
+            lost &= ~read.known.any(1, keepdims=True)
+        gaps = self._correct_gaps(real, lost, context, causal, (filled_positions, filled_rotations))
         self.reset()
         for frame in range(len(take)):
             # Copies, because the past is kept while these arrays are overwritten.
@@ -221,6 +237,7 @@ class GapFiller:
                 known[frame],
                 valid[frame],
                 None if read is None else read.part(frame),
+                gaps[frame],
             )
         self.reset()
         return replace(
@@ -231,6 +248,66 @@ class GapFiller:
             placed=None,
             turned=None,
         )
+
+    def _correct_gaps(
+        self,
+        readings: Readings,
+        lost: np.ndarray,
+        context: np.ndarray,
+        causal: bool,
+        filled: Pose,
+    ) -> np.ndarray:
+        """Correct what is filled in by what the rest of the take shows of the net's errors.
+
+        Args:
+            readings: What is known of the take.
+            lost: (F, 6) bool, which trackers may be corrected.
+            context: (64,) context of the performer, or (F, 64) contexts at each frame.
+            causal: Learn from earlier frames alone.
+            filled: Positions (F, 6, 3) and rotations (F, 6, 3, 3), changed in place.
+
+        Returns:
+            (F, 6) int, the number of the gap in which a tracker was corrected, ``SEAMLESS`` where
+            it meets the readings at both ends of the gap, and 0 elsewhere.
+        """
+        numbers = np.zeros(lost.shape, int)
+        if not self._weights:
+            return numbers
+        learned: dict[int, Corrections] = {}
+        for number, gap in enumerate(find_gaps(lost, causal), 1):
+            begin = context if context.ndim == 1 else context[gap.frames[0]]
+            corrections = self._learn(readings, gap, causal, begin)
+            if corrections is None:
+                continue
+            learned[number] = corrections
+            corrected = corrections.apply(
+                readings.before(gap.frames),
+                gap.frames / MODEL_RATE,
+                partial(
+                    self._predict_from,
+                    context=context if context.ndim == 1 else context[gap.frames],
+                ),
+            )
+            chosen = np.ix_(gap.frames, corrections.corrected)
+            for values, better in zip(filled, corrected, strict=True):
+                values[chosen] = better[:, corrections.corrected]
+            numbers[chosen] = number
+        if causal:
+            return numbers
+
+        def is_held_back(tracker: int, frame: int) -> bool:
+            positions = filled[0][frame].copy()
+            self._keep_in_reach(positions, filled[1][frame], readings.known[frame])
+            return bool(np.linalg.norm(positions - filled[0][frame], axis=-1)[tracker] > _SEEN)
+
+        return mark_seamless(numbers, readings.known, learned, is_held_back)
+
+    def _learn(
+        self, readings: Readings, gap: Gap, causal: bool, context: np.ndarray, first: int = 0
+    ) -> Corrections | None:
+        """Learn how the net errs about lost trackers; see :meth:`Corrections.learn`."""
+        predict = partial(self._predict_from, context=context)
+        return Corrections.learn(readings, gap, causal, predict, float(self._size), first)
 
     def frame(
         self,
@@ -303,17 +380,68 @@ class GapFiller:
             anchor, positions[anchor], rotations[anchor] = self._anchor
             known[anchor] = True
         self._note((positions, rotations, known))
-        if not known.all():
-            predicted = self._predict(np.ones(len(TRACKERS), bool))
-            positions = np.where(known[:, None], positions, predicted[0])
-            rotations = np.where(known[:, None, None], rotations, predicted[1])
+        gaps = _NO_GAPS
+        is_correctable = self.anchored and read is None and bool(self._weights)
+        if known.all() or not is_correctable:
+            self._gap = None
+        if is_correctable and not known.all():
+            positions, rotations, gaps = self._correct_frame(positions, rotations, known)
+        elif not known.all():
+            positions, rotations = self._fill_lost(positions, rotations, known)
             if read is not None and self._weights:
                 positions, rotations = self._predict_parts(positions, rotations, known, read)
-        return self._settle(positions, rotations, known, valid, read)
+        return self._settle(positions, rotations, known, valid, read, gaps)
 
-    def _note(self, moment: _Moment) -> None:
+    def _fill_lost(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> Pose:
+        """Return trackers with predictions of those that are not known (6,)."""
+        predicted = self._predict(np.ones(len(TRACKERS), bool))
+        return (
+            np.where(known[:, None], positions, predicted[0]),
+            np.where(known[:, None, None], rotations, predicted[1]),
+        )
+
+    def _correct_frame(
+        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Fill in lost trackers, corrected by what earlier frames show of the net's errors.
+
+        Args:
+            positions: (6, 3) positions.
+            rotations: (6, 3, 3) rotations.
+            known: (6,) bool, which trackers are not lost.
+
+        Returns:
+            Positions (6, 3) and rotations (6, 3, 3) of all trackers, and (6,) int, the number of
+            the gap in which a tracker was corrected, 0 elsewhere.
+        """
+        lost, frame = ~known, self._memory.frames - 1
+        if self._gap is None or (self._gap.lost != lost).any():
+            readings = self._memory.in_order()
+            begin = len(readings.known) - 1
+            gap = Gap(lost, np.array([begin]))
+            learned = self._learn(readings, gap, True, self._context, frame - begin)
+            self._gap = _OpenGap(lost, frame + 1, learned)
+        corrections = self._gap.corrections
+        if corrections is None:
+            return *self._fill_lost(positions, rotations, known), _NO_GAPS
+        corrected = corrections.corrected
+        if (lost & ~corrected).any():
+            positions, rotations = self._fill_lost(positions, rotations, known)
+        predicted = corrections.apply(
+            Readings.stack(self._past),
+            np.array([frame / MODEL_RATE]),
+            partial(self._predict_from, context=self._context),
+        )
+        return (
+            np.where(corrected[:, None], predicted[0][0], positions),
+            np.where(corrected[:, None, None], predicted[1][0], rotations),
+            np.where(corrected, self._gap.number, 0),
+        )
+
+    def _note(self, moment: Moment) -> None:
         """Add a moment to the past."""
         self._past.appendleft(moment)
+        self._memory.note(moment)
         if self._completed is not None:
             self._completed.appendleft(moment)
 
@@ -332,7 +460,7 @@ class GapFiller:
             self._completed = self._past.copy()
         completed = self._completer.complete(positions, rotations, read)
         self._completed[0] = (*completed, known | read.known)
-        real, whole = _Readings.stack(self._past), _Readings.stack(self._completed)
+        real, whole = Readings.stack(self._past), Readings.stack(self._completed)
         positions, rotations = positions.copy(), rotations.copy()
         for tracker in np.flatnonzero(read.known):
             own = self._predict_from(whole.with_own(tracker, real), self._context)
@@ -343,7 +471,7 @@ class GapFiller:
             positions[lost], rotations[lost] = predicted[0][0, lost], predicted[1][0, lost]
         return positions, rotations
 
-    def _predict_from(self, history: _Readings, context: np.ndarray) -> Pose:
+    def _predict_from(self, history: Readings, context: np.ndarray) -> Pose:
         """Predict trackers (F, 6) from what is known of them at all moments of ``AGO``."""
         return predict_trackers(
             self._weights,
@@ -355,6 +483,7 @@ class GapFiller:
 
     def _pass_frame(self, positions: np.ndarray, rotations: np.ndarray, valid: np.ndarray) -> Pose:
         """Take in the next frame, in which nothing is lost: nearly all frames are such ones."""
+        self._gap = None
         self.anchored, self._anchor = True, (PELVIS, positions[PELVIS], rotations[PELVIS])
         self._note((positions, rotations, valid))
         return self._settle(positions, rotations, known=valid, valid=valid)
@@ -366,7 +495,7 @@ class GapFiller:
         """
         if not self._weights:
             return self._before[:2] if self._before else self._past[0][:2]
-        history = _Readings.stack(self._past)
+        history = Readings.stack(self._past)
         predicted = self._predict_from(
             history._replace(known=history.known & counted), self._context
         )
@@ -379,6 +508,7 @@ class GapFiller:
         known: np.ndarray,
         valid: np.ndarray,
         read: PartReadings | None = None,
+        gaps: np.ndarray = _NO_GAPS,
     ) -> Pose:
         """Calm predicted trackers, and blend where a tracker changes its source.
 
@@ -388,10 +518,16 @@ class GapFiller:
             known: (6,) bool, False where they are predicted.
             valid: (6,) bool, False where they are predicted, or held for want of pelvis and head.
             read: What is measured of trackers that are not known.
+            gaps: (6,) int, the number of the gap in which a tracker is corrected, see
+                :meth:`_correct_gaps`, else 0.
         """
         all_valid = all(valid.tolist())
-        if not all_valid and not known.all():
-            self._calm(positions, rotations, known)
+        all_known = all_valid or bool(known.all())
+        is_back = self._was_lost is not None and bool((self._was_lost & known).any())
+        self._since_return = 0 if is_back else self._since_return + 1
+        self._was_lost = None if all_known else ~known
+        if not all_known:
+            self._calm(positions, rotations, known, gaps)
             expected = (positions.copy(), rotations.copy()) if read is not None else None
             if read is not None:
                 positions, rotations = self._completer.complete(positions, rotations, read)
@@ -417,7 +553,7 @@ class GapFiller:
             if self._settled and self._turn_blends is not None:
                 self._turn_blends = deepcopy(self._blends)
             self._settled.clear()
-            positions, rotations = self._blend(positions, rotations, known, valid, read)
+            positions, rotations = self._blend(positions, rotations, known, valid, read, gaps)
             self._is_settled = all_valid and not any(blend.is_open for blend in self._blends)
             if self._turn_blends is not None and self._is_settled:
                 self._is_settled = not any(blend.is_open for blend in self._turn_blends)
@@ -431,43 +567,50 @@ class GapFiller:
         known: np.ndarray,
         valid: np.ndarray,
         read: PartReadings | None,
+        gaps: np.ndarray,
     ) -> Pose:
         """Blend trackers that changed their sources; see :meth:`_settle`."""
         if read is not None and self._turn_blends is None:
             # From now on positions and rotations change their sources apart from each other.
             self._turn_blends = deepcopy(self._blends)
         if self._turn_blends is None:
-            return _blend_all(self._blends, positions, rotations, known, valid)
+            return _blend_all(self._blends, positions, rotations, known, valid, gaps)
         nothing = np.zeros(len(TRACKERS), bool)
         placed, turned = (read.placed, read.turned) if read is not None else (nothing, nothing)
         placed_now = known | placed, valid | placed
         turned_now = known | turned, valid | turned
         return (
-            _blend_all(self._blends, positions, rotations, *placed_now)[0],
-            _blend_all(self._turn_blends, positions, rotations, *turned_now)[1],
+            _blend_all(self._blends, positions, rotations, *placed_now, gaps)[0],
+            _blend_all(self._turn_blends, positions, rotations, *turned_now, gaps)[1],
         )
 
-    def _calm(self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray) -> None:
+    def _calm(
+        self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray, gaps: np.ndarray
+    ) -> None:
         """Let lost trackers move with the body, and drift slowly to where the net has them.
 
-        The net sees less of the past from frame to frame and changes its mind.
+        The net sees less of the past from frame to frame and changes its mind. Where it is
+        corrected, it looks at the others alone, and changes its mind while it sees more of one
+        that is back.
         """
         before = self._before
         if before is None:
             return
+        eased = (self._since_return - max(AGO)) / _EASE_FRAMES
+        shares = np.where(gaps != 0, min(max(eased, _DRIFT), 1.0), _DRIFT)
         shared = [anchor for anchor in ANCHORS if known[anchor] and before[2][anchor]]
         turn = np.eye(3, dtype=np.float32)
         start = end = np.zeros(3, np.float32)
         if shared:
             start, end = before[0][shared[0]], positions[shared[0]]
             turn = heading(rotations[shared[0]]) @ transpose(heading(before[1][shared[0]]))
-        for tracker in np.flatnonzero(~known & ~before[2]):
+        for tracker in np.flatnonzero(~known & ~before[2] & (shares < 1.0)):
             carried = end + rotate(turn, before[0][tracker] - start)
-            drift = _DRIFT * (positions[tracker] - carried)
+            drift = shares[tracker] * (positions[tracker] - carried)
             positions[tracker] = carried + shorten(drift, _LARGEST_DRIFT)
             carried_rotation = turn @ before[1][tracker]
             change = to_rotvec(rotations[tracker] @ transpose(carried_rotation))
-            rotations[tracker] = from_rotvec(_DRIFT * change) @ carried_rotation
+            rotations[tracker] = from_rotvec(shares[tracker] * change) @ carried_rotation
 
     def _keep_in_reach(
         self, positions: np.ndarray, rotations: np.ndarray, known: np.ndarray
@@ -491,38 +634,18 @@ class GapFiller:
                 positions[moved] += shift if moved == PELVIS else -shift
 
 
-class _Readings(NamedTuple):
-    """What is known of all trackers at some moments.
+class _OpenGap(NamedTuple):
+    """The gap that the last frame was in, as live use sees it.
 
     Attributes:
-        positions: (..., 6, 3) positions.
-        rotations: (..., 6, 3, 3) rotations.
-        known: (..., 6) bool.
+        lost: (6,) bool, the lost trackers.
+        number: Its number, from 1.
+        corrections: What is known of the net's errors in it; None if that is too little.
     """
 
-    positions: np.ndarray
-    rotations: np.ndarray
-    known: np.ndarray
-
-    @classmethod
-    def stack(cls, past: Sequence[_Moment]) -> _Readings:
-        """Return the moments of ``AGO`` (1, A, 6, ...) of a past, newest first."""
-        oldest = len(past) - 1
-        moments = [past[min(ago, oldest)] for ago in AGO]
-        return cls(*(np.stack(values)[None] for values in zip(*moments, strict=True)))
-
-    def before(self, frames: np.ndarray) -> _Readings:
-        """Return the moments of ``AGO`` (F, A, 6, ...) before some frames of a take."""
-        past = np.maximum(frames[:, None] - np.array(AGO), 0)
-        return _Readings(*(values[past] for values in self))
-
-    def with_own(self, tracker: int, other: _Readings) -> _Readings:
-        """Return these readings with one tracker as others know it."""
-        result = _Readings(*(values.copy() for values in self))
-        result.positions[..., tracker, :] = other.positions[..., tracker, :]
-        result.rotations[..., tracker, :, :] = other.rotations[..., tracker, :, :]
-        result.known[..., tracker] = other.known[..., tracker]
-        return result
+    lost: np.ndarray
+    number: int
+    corrections: Corrections | None
 
 
 def _split_parts(
@@ -562,12 +685,13 @@ def _blend_all(
     rotations: np.ndarray,
     known: np.ndarray,
     valid: np.ndarray,
+    gaps: np.ndarray,
 ) -> Pose:
-    """Return trackers with their blends, from where they are known (6,) and where valid (6,)."""
+    """Return trackers with their blends, given their sources; see :func:`_name_sources`."""
     blended = [
         blend.frame(position, rotation, source)
         for blend, position, rotation, source in zip(
-            blends, positions, rotations, _name_sources(known, valid), strict=True
+            blends, positions, rotations, _name_sources(known, valid, gaps), strict=True
         )
     ]
     return (
@@ -598,11 +722,20 @@ def _hold_anchors(
     return positions, rotations, known
 
 
-def _name_sources(known: np.ndarray, valid: np.ndarray) -> list[Source]:
-    """Return the source of each tracker, from where it is known (6,) and where it is read (6,)."""
+def _name_sources(known: np.ndarray, valid: np.ndarray, gaps: np.ndarray) -> list[Source]:
+    """Return the source of each tracker.
+
+    Args:
+        known: (6,) bool, where trackers are read or held.
+        valid: (6,) bool, where they are read.
+        gaps: (6,) int, the number of the gap in which a tracker is corrected, see
+            :meth:`GapFiller._correct_gaps`, else 0.
+    """
     reference = PELVIS if known[PELVIS] else HEAD
     anchor = (reference, bool(valid[reference]))
     return [
-        READ if is_read else Source(False, bool(is_known), None if is_known else anchor)
-        for is_known, is_read in zip(known, valid, strict=True)
+        READ
+        if is_read or gap == SEAMLESS
+        else Source(False, bool(is_known), None if is_known else anchor, int(gap))
+        for is_known, is_read, gap in zip(known, valid, gaps, strict=True)
     ]

@@ -44,11 +44,13 @@ class Source(NamedTuple):
         is_read: Whether it is a reading.
         is_held: Whether it is held for want of pelvis and head.
         anchor: The tracker that it is predicted from, and whether that is read; None otherwise.
+        gap: Number of the gap in which the prediction is corrected, 0 if it is not.
     """
 
     is_read: bool
     is_held: bool
     anchor: tuple[int, bool] | None
+    gap: int = 0
 
 
 READ = Source(is_read=True, is_held=False, anchor=None)

@@ -31,7 +31,7 @@ def test_frame_by_frame_equals_the_whole_take(
 ) -> None:
     worse = lose(take, 60, 150, *trackers)
     filler = GapFiller(load_weights(), skeleton)
-    whole = filler.clip(worse)
+    whole = filler.clip(worse, causal=True)
     assert whole.valid.all()
     for frame in range(len(take)):
         positions, rotations = filler.frame(
@@ -180,7 +180,8 @@ def test_blends_never_run_away(take: Take, skeleton: Skeleton, seed: int) -> Non
     wrong = np.linalg.norm(positions[:, LEFT_FOOT] - take.positions[:, LEFT_FOOT], axis=-1).max()
     distances = np.linalg.norm(filled - take.positions[:, LEFT_FOOT], axis=-1)
     assert distances.max() < wrong + 1.0
-    assert distances[210:].max() < 0.01
+    # A blend that leads back over two metres takes up to 0.7 s.
+    assert distances[225:].max() < 0.01
     # And no output is faster than what the sources do or a blend adds.
     fastest = MODEL_RATE * np.linalg.norm(np.diff(filled[180:], axis=0), axis=-1).max()
     assert fastest < 12.0
