@@ -245,7 +245,7 @@ def judge(
         case: The case.
         mode: One of :data:`MODES`.
         joints: (F, 22, 3) positions that were reconstructed with glitches.
-        joints_without: (F, 22, 3) the same, baked, without readings during the glitches.
+        joints_without: (F, 22, 3) the same without readings during the glitches.
         joints_clean: (F, 22, 3) the same from exact readings, baked: a joint may be out of reach.
     """
     ends = list(TRACKER_JOINTS)
@@ -391,10 +391,9 @@ def run_case(case: GlitchCase, clean: np.ndarray | None = None) -> list[GlitchRe
     reconstructor = Reconstructor(case.motion.skeleton)
     if clean is None:
         clean = reconstruct(reconstructor, Take.from_motion(case.motion), "baked")
-    # Live would do the same without readings, or be late where they return: this is the stricter.
-    without = reconstruct(reconstructor, case.without, "baked")
     results: list[GlitchResult] = []
     for mode in MODES:
+        without = reconstruct(reconstructor, case.without, mode)
         joints = reconstruct(reconstructor, case.take, mode)
         results += judge(case, mode, joints, without, clean)
     return results

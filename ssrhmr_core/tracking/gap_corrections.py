@@ -43,6 +43,8 @@ _NEAR, _NEAR_STEP, _END = 300, 3, 4
 """Frames around a gap of which every third one teaches, and those at its ends, which all do."""
 _NEAR_COUNT, _FAR_COUNT, _FEWEST = 500, 150, 30
 """How many frames near a gap and far from it teach at most, and how many of both at least."""
+_USUAL, _OUTLIER = 0.9, 2.0
+"""Frames with errors this many times as large as those of this share are left out."""
 _LONGEST = 1200
 """Frames of a whole take that are corrected together at most."""
 
@@ -150,11 +152,17 @@ class Corrections:
         learned = {}
         for tracker, own in chosen.items():
             rows = np.searchsorted(frames, own)
+            own_predicted = predicted[0][rows, tracker], predicted[1][rows, tracker]
+            true = readings.positions[own, tracker], readings.rotations[own, tracker]
+            # Trackers often fly off before they are lost.
+            errors = np.linalg.norm(true[0] - own_predicted[0], axis=-1)
+            kept = errors <= _OUTLIER * np.quantile(errors, _USUAL)
+            ends[tracker] = ends[tracker][np.isin(ends[tracker], own[kept])]
             learned[tracker] = _Errors.learn(
-                moments.part(rows),
-                (predicted[0][rows, tracker], predicted[1][rows, tracker]),
-                (readings.positions[own, tracker], readings.rotations[own, tracker]),
-                np.where(np.isin(own, ends[tracker]), _END_NOISE, _NOISE),
+                moments.part(rows[kept]),
+                (own_predicted[0][kept], own_predicted[1][kept]),
+                (true[0][kept], true[1][kept]),
+                np.where(np.isin(own[kept], ends[tracker]), _END_NOISE, _NOISE),
             )
         return cls(gap.lost, size, learned, ends)
 

@@ -295,12 +295,17 @@ class GapFiller:
         if causal:
             return numbers
 
-        def is_held_back(tracker: int, frame: int) -> bool:
+        returns = (readings.known[1:] & ~readings.known[:-1]).any(1)
+
+        def is_moved(tracker: int, frame: int) -> bool:
+            """Return whether a tracker is calmed in a frame, or its leg held back."""
+            if returns[max(0, frame - max(AGO) - _EASE_FRAMES) : frame].any():
+                return True
             positions = filled[0][frame].copy()
             self._keep_in_reach(positions, filled[1][frame], readings.known[frame])
             return bool(np.linalg.norm(positions - filled[0][frame], axis=-1)[tracker] > _SEEN)
 
-        return mark_seamless(numbers, readings.known, learned, is_held_back)
+        return mark_seamless(numbers, readings.known, learned, is_moved)
 
     def _learn(
         self, readings: Readings, gap: Gap, causal: bool, context: np.ndarray, first: int = 0
