@@ -16,7 +16,7 @@ from .body.motion import Motion
 from .body.retarget import retarget
 from .body.skeleton import JOINTS, TRACKERS, Skeleton, units_per_metre
 from .geometry.rotations import from_quat
-from .model.certainty import LIVE_NOISE, seconds_missing
+from .model.certainty import LIVE_NOISE, seconds_missing, shorten_missing
 from .model.context import UNKNOWN, GrowingContext, encode_take
 from .model.features import body_features
 from .model.posing import Poser, Preset, Stage, TrackedFrames
@@ -338,7 +338,9 @@ class Reconstructor:
             else self._attach(positions[None], self._missing[None] > 0.0, measured),
             matrices[None].astype(np.float32, copy=False),
             context,
-            self._missing[None].astype(np.float32, copy=False),
+            shorten_missing(self._missing, self._gap_filler.corrected)[None]
+            if self.options.certainty
+            else self._missing[None].astype(np.float32, copy=False),
             measured,
         )
 
@@ -501,7 +503,9 @@ class Reconstructor:
             clock.positions,
             quat.to_matrix(clock.rotations).astype(np.float32),
             context,
-            seconds_missing(raw.has_position, MODEL_RATE),
+            shorten_missing(
+                seconds_missing(raw.has_position, MODEL_RATE), self._gap_filler.corrected
+            ),
             self._measure(clock),
             float(noise),
         )

@@ -27,6 +27,9 @@ HIDDEN = 384
 _WIDTH = 64
 LONGEST = 0.5
 """Seconds: trackers that are missing for longer count the same."""
+_CORRECTED = 0.2
+"""Seconds: what is corrected counts as missing for no longer. On 28 training clips, expected errors
+relate to the true ones then as they do without corrections."""
 _MOVED_BY = tuple(
     [INDEX[name] for name in names]
     for names in (
@@ -139,6 +142,17 @@ def seconds_missing(valid: np.ndarray, rate: float) -> np.ndarray:
     last = np.maximum.accumulate(np.where(valid, frames, -1), axis=0)
     age = np.where(last < 0, np.inf, (frames - last) / rate)
     return age.astype(np.float32)
+
+
+def shorten_missing(seconds: np.ndarray, corrected: np.ndarray) -> np.ndarray:
+    """Return the seconds that missing trackers count for, given which of them were corrected.
+
+    Args:
+        seconds: (..., 6) seconds since each tracker was last valid.
+        corrected: (..., 6) bool, which were filled in with corrections that the take taught, see
+            :mod:`ssrhmr_core.tracking.gap_corrections`.
+    """
+    return np.where(corrected, np.minimum(seconds, _CORRECTED), seconds).astype(np.float32)
 
 
 def settle_errors(

@@ -54,7 +54,7 @@ _BENT, _STRAIGHT = 0.99, 0.9985
 _SEEN = 0.005
 """Metres by which legs are held back that need a blend where their trackers are lost and return."""
 _CHUNK = 2048
-_NO_GAPS = np.zeros(len(TRACKERS), int)
+_NO_GAPS, _NOT_CORRECTED = np.zeros(len(TRACKERS), int), np.zeros(len(TRACKERS), bool)
 
 
 class GapFiller:
@@ -113,6 +113,9 @@ class GapFiller:
         self._outputs: list[np.ndarray] = []
         self._context = UNKNOWN
         self.anchored = True
+        self.corrected = _NOT_CORRECTED
+        """Which trackers were filled in with corrections: (6,) bool in the last frame, or (F, 6) in
+        the last take."""
 
     @property
     def expected(self) -> np.ndarray | None:
@@ -189,6 +192,7 @@ class GapFiller:
 
     def _fill_take(self, take: Take, context: np.ndarray, causal: bool) -> Take:
         """Fill in a take whose valid trackers all count fully."""
+        self.corrected = np.zeros_like(take.valid)
         if take.valid.all():
             return take
         matrices = quat.to_matrix(take.rotations).astype(np.float32)
@@ -240,6 +244,7 @@ class GapFiller:
                 gaps[frame],
             )
         self.reset()
+        self.corrected = gaps != 0
         return replace(
             take,
             positions=filled_positions,
@@ -563,6 +568,7 @@ class GapFiller:
             if self._turn_blends is not None and self._is_settled:
                 self._is_settled = not any(blend.is_open for blend in self._turn_blends)
         self._outputs = [positions, *self._outputs[:1]]
+        self.corrected = _NOT_CORRECTED if gaps is _NO_GAPS else gaps != 0
         return positions, rotations
 
     def _blend(

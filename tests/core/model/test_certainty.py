@@ -9,7 +9,7 @@ import torch
 
 from ssrhmr_core.body.extra_trackers import EXTRA_JOINTS, EXTRA_ROLES, EXTRA_TRACKERS
 from ssrhmr_core.body.motion import Motion
-from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS
+from ssrhmr_core.body.skeleton import INDEX, MIRROR, TRACKERS, Skeleton
 from ssrhmr_core.model.certainty import (
     _LOG_LEFT,
     HIDDEN,
@@ -18,11 +18,13 @@ from ssrhmr_core.model.certainty import (
     seconds_missing,
     settle_errors,
     shapes,
+    shorten_missing,
 )
 from ssrhmr_core.model.weights import load_weights
 from ssrhmr_core.pipeline import ReconstructionOptions, Reconstructor
 from ssrhmr_core.solver import Measured
 from ssrhmr_core.tracking.take import Take
+from tests.core.conftest import make_motion
 
 PELVIS = TRACKERS.index("pelvis")
 
@@ -60,6 +62,36 @@ def test_seconds_missing() -> None:
     np.testing.assert_allclose(
         seconds_missing(valid, 2.0), [[np.inf, 0.0], [0.0, 0.0], [0.5, 0.0], [1.0, 0.5]]
     )
+
+
+def test_corrected_trackers_are_not_missing_for_long() -> None:
+    seconds = np.array([0.0, 0.1, 0.5, np.inf], np.float32)
+    corrected = np.array([False, True, True, False])
+    shortened = shorten_missing(seconds, corrected)
+    assert shortened[[0, 1, 3]].tolist() == seconds[[0, 1, 3]].tolist()
+    assert 0.1 < shortened[2] < 0.5
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_corrected_trackers_are_more_certain(skeleton: Skeleton, causal: bool) -> None:
+    """Live and in whole takes: what the take shows of the net's errors makes them smaller."""
+    motion = make_motion(skeleton, frames=420)
+    take = Take.from_motion(motion)
+    take.valid[300:, PELVIS] = False
+    body = Reconstructor(skeleton, ReconstructionOptions(certainty=True, causal=causal))
+    body.clip(take)
+    corrected = body.expected_errors
+    if causal:
+        for frame in range(400):
+            body.frame(take.positions[frame], take.rotations[frame], take.valid[frame])
+        assert corrected is not None and body.expected_errors is not None
+        knee = INDEX["left_knee"]
+        assert body.expected_errors[knee] == pytest.approx(corrected[399, knee], rel=0.02)
+    take.valid[:300, PELVIS] = False
+    body.clip(take)
+    never_seen = body.expected_errors
+    assert corrected is not None and never_seen is not None
+    assert corrected[350:400].mean() < 0.9 * never_seen[350:400].mean()
 
 
 def test_lost_trackers_are_less_certain(motion: Motion) -> None:
