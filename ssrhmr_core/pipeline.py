@@ -178,6 +178,7 @@ class Reconstructor:
         """Forget the past and the performer: the next frame is the first one of a take."""
         self._growing = GrowingContext(self._weights, self._proportions) if self._weights else None
         self._rest.reset()
+        self._gap_filler.reset()
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -185,7 +186,7 @@ class Reconstructor:
         self._poser.reset()
         self._detector.reset()
         self._filter.reset()
-        self._gap_filler.reset()
+        self._gap_filler.interrupt()
         self._foot_stepper.reset()
         self._extras.reset()
         self.taken_off: tuple[TakenOff, ...] = ()

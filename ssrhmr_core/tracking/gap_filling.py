@@ -94,11 +94,18 @@ class GapFiller:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Forget the past, and what it shows of the performer."""
         if self._unaided:
             self._unaided.reset()
-        self._past: deque[Moment] = deque(maxlen=max(AGO) + 1)
         self._memory = ReadingsMemory()
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Forget how the body moved: frames are missing before the next."""
+        if self._unaided:
+            self._unaided.interrupt()
+        self._memory.interrupt()
+        self._past: deque[Moment] = deque(maxlen=max(AGO) + 1)
         self._gap: _OpenGap | None = None
         # The same with half readings completed, and the blends of rotations, once there are any.
         self._completed: deque[Moment] | None = None

@@ -82,6 +82,13 @@ class ReadingsMemory:
             rows[row] = values
         self.frames += 1
 
+    def interrupt(self) -> None:
+        """Let the next frame have no past, because some are missing before it."""
+        size = len(self._rows.known)
+        if self.frames:
+            self._rows.known[np.arange(self.frames, self.frames + max(AGO)) % size] = False
+            self.frames += max(AGO)
+
     def forget(self, tracker: int) -> None:
         """Ignore all readings of a tracker so far, because they were wrong."""
         self._rows.known[:, tracker] = False

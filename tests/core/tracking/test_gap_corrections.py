@@ -249,3 +249,22 @@ def test_live_frames_equal_a_causal_take_after_more_than_a_minute(skeleton: Skel
     for frame in range(len(worse)):
         filled = filler.frame(worse.positions[frame], matrices[frame], worse.valid[frame])
         np.testing.assert_allclose(filled[0], whole.positions[frame], atol=1e-4)
+
+
+def test_an_interruption_forgets_the_movement_but_not_the_performer(
+    take: Take, skeleton: Skeleton
+) -> None:
+    matrices = quat.to_matrix(take.rotations)
+
+    def error(forgets: str) -> float:
+        filler = GapFiller(load_weights(), skeleton)
+        errors = []
+        for frame in range(500):
+            filler.frame(take.positions[frame], matrices[frame], take.valid[frame])
+        getattr(filler, forgets)()
+        for frame in range(560, 680):
+            filled, _ = filler.frame(take.positions[frame], matrices[frame], ~HAND)
+            errors.append(np.linalg.norm(filled[LEFT_HAND] - take.positions[frame, LEFT_HAND]))
+        return float(np.mean(errors))
+
+    assert error("interrupt") < 0.9 * error("reset")

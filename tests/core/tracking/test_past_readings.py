@@ -41,6 +41,21 @@ def test_a_memory_forgets_one_tracker() -> None:
     assert known[:, [0, 1, 3, 4, 5]].all()
 
 
+def test_an_interruption_leaves_the_next_frame_without_a_past() -> None:
+    memory = ReadingsMemory()
+    memory.interrupt()
+    assert memory.frames == 0, "nothing was interrupted"
+    for number in range(MEMORY + 100):
+        memory.note(moment(number))
+    memory.interrupt()
+    memory.note(moment(1))
+    readings = memory.in_order()
+    newest = len(readings.known) - 1
+    history = readings.before(np.array([newest]))
+    assert history.known[0, 0].all() and not history.known[0, 1:].any()
+    assert readings.known[: newest - max(AGO)].all()
+
+
 def test_moments_before_the_first_are_the_first() -> None:
     memory = ReadingsMemory()
     for number in range(40):
