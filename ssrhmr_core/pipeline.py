@@ -42,7 +42,7 @@ from .tracking.live_dropout import LiveDropoutDetector
 from .tracking.one_euro import OneEuro
 from .tracking.part_readings import guess_rotations
 from .tracking.rest_watch import RestWatch
-from .tracking.steps import run_steps
+from .tracking.steps import rescale_steps, run_steps
 from .tracking.take import Take, TrackerError
 from .tracking.taken_off import TakenOff, find_taken_off, leave_out
 from .tracking.untracked_feet import FootStepper
@@ -488,7 +488,9 @@ class Reconstructor:
         take = self._without_weightless(take)
         noise = measure_noise(take) / self._unit if self.options.certainty else LIVE_NOISE
         take, raw, context = self._clean(take)
-        clock = self._fill_gaps(raw, context)
+        # Filling in a tracker takes about as long as posing the frames in which it is lost.
+        filled = 0.0 if raw.valid.all() else 0.4
+        clock = yield from rescale_steps(self._fill_gaps(raw, context), 0.0, filled)
         seconds = clock.times - clock.times[0]
         contacts: Contacts | None = None
         if self.options.planting > 0.0:
@@ -519,7 +521,7 @@ class Reconstructor:
             rotations[begin:done] = posed.rotations
             if posed.errors is not None:
                 errors.append(posed.errors * self._unit)
-            yield done / len(clock)
+            yield filled + (1.0 - filled) * done / len(clock)
         free = None if tracked.measured is None else 1.0 - limb_trust(tracked.measured)
         del tracked
         if contacts:
@@ -560,7 +562,7 @@ class Reconstructor:
             TrackerError: If too few trackers are valid to reconstruct a body.
         """
         _, raw, context = self._clean(self._without_weightless(take))
-        clock = self._fill_gaps(raw, context)
+        clock = run_steps(self._fill_gaps(raw, context))
         return ranges_of(self._contacts(clock), clock.times - clock.times[0])
 
     def _without_weightless(self, take: Take) -> Take:
@@ -631,8 +633,11 @@ class Reconstructor:
         weights = np.asarray(self.options.extra_weights, np.float32)
         return measure_joints(readings, weights * position_trust, weights * rotation_trust, roots)
 
-    def _fill_gaps(self, take: Take, context: np.ndarray) -> Take:
+    def _fill_gaps(self, take: Take, context: np.ndarray) -> Generator[float, None, Take]:
         """Fill in trackers that are not valid, given the context of the performer.
+
+        Yields:
+            The share done, 0 to 1, after every slice.
 
         Raises:
             TrackerError: If too few trackers are valid.
@@ -648,7 +653,7 @@ class Reconstructor:
             )
         if self.options.preset == "ssrhmr":
             worn = has_position.any(0)
-            whole = self._gap_filler.clip(take, context, self.options.causal)
+            whole = yield from self._gap_filler.steps(take, context, self.options.causal)
             filled = self._foot_stepper.clip(whole, worn)
             if take.turned is not None:
                 turned = take.turned[..., None]

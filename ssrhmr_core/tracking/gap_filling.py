@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -35,6 +35,7 @@ from .part_readings import PartCompleter, PartReadings
 from .past_readings import Moment, Readings, ReadingsMemory
 from .plausibility import TALLEST
 from .source_blend import KEPT_OUTPUTS, READ, Pose, Source, SourceBlend, shorten
+from .steps import rescale_steps, run_steps
 from .take import Take, TrackerError
 
 PELVIS, HEAD = TRACKERS.index("pelvis"), TRACKERS.index("head")
@@ -171,19 +172,31 @@ class GapFiller:
             self._completed = forget(self._completed)
 
     def clip(self, take: Take, context: np.ndarray = UNKNOWN, causal: bool = False) -> Take:
-        """Return the take with all trackers valid.
+        """Return the take with all trackers valid; see :meth:`steps`."""
+        return run_steps(self.steps(take, context, causal))
+
+    def steps(
+        self, take: Take, context: np.ndarray = UNKNOWN, causal: bool = False
+    ) -> Generator[float, None, Take]:
+        """Fill in a whole take in slices.
 
         Args:
             take: The take on the model's clock.
             context: (64,) context of the performer, or (F, 64) contexts at each frame.
             causal: Learn how the net errs from earlier frames alone, as :meth:`frame` does.
+
+        Yields:
+            The share done, 0 to 1, after every slice.
+
+        Returns:
+            The take with all trackers valid.
         """
         if self._unaided is None:
-            return self._fill_take(take, context, causal)
+            return (yield from self._fill_take(take, context, causal))
         full_weight = self._tracker_weights == 1.0
         without = take.with_masks(take.has_position & full_weight, take.has_rotation & full_weight)
-        aided = self._fill_take(take, context, causal)
-        unaided = self._unaided.clip(without, context, causal)
+        aided = yield from rescale_steps(self._fill_take(take, context, causal), 0.0, 0.5)
+        unaided = yield from rescale_steps(self._unaided.steps(without, context, causal), 0.5, 1.0)
         share = self._tracker_weights[:, None]
         mixed = quat.slerp(
             unaided.rotations.astype(np.float64),
@@ -197,8 +210,10 @@ class GapFiller:
             rotations=quat.normalize(mixed).astype(np.float32),
         )
 
-    def _fill_take(self, take: Take, context: np.ndarray, causal: bool) -> Take:
-        """Fill in a take whose valid trackers all count fully."""
+    def _fill_take(
+        self, take: Take, context: np.ndarray, causal: bool
+    ) -> Generator[float, None, Take]:
+        """Fill in a take whose valid trackers all count fully, in slices."""
         self.corrected = np.zeros_like(take.valid)
         if take.valid.all():
             return take
@@ -238,9 +253,14 @@ class GapFiller:
         lost = ~known & (known == valid).all(1, keepdims=True)
         if read is not None:
             lost &= ~read.known.any(1, keepdims=True)
-        gaps = self._correct_gaps(real, lost, context, causal, (filled_positions, filled_rotations))
+        filled = filled_positions, filled_rotations
+        gaps = yield from rescale_steps(
+            self._correct_gaps(real, lost, context, causal, filled), 0.0, 0.5
+        )
         self.reset()
         for frame in range(len(take)):
+            if frame % _CHUNK == 0:
+                yield 0.5 + 0.5 * frame / len(take)
             # Copies, because the past is kept while these arrays are overwritten.
             filled_positions[frame], filled_rotations[frame] = self._settle(
                 filled_positions[frame].copy(),
@@ -268,7 +288,7 @@ class GapFiller:
         context: np.ndarray,
         causal: bool,
         filled: Pose,
-    ) -> np.ndarray:
+    ) -> Generator[float, None, np.ndarray]:
         """Correct what is filled in by what the rest of the take shows of the net's errors.
 
         Args:
@@ -278,6 +298,9 @@ class GapFiller:
             causal: Learn from earlier frames alone.
             filled: Positions (F, 6, 3) and rotations (F, 6, 3, 3), changed in place.
 
+        Yields:
+            The share done, 0 to 1, after every gap.
+
         Returns:
             (F, 6) int, the number of the gap in which a tracker was corrected, ``SEAMLESS`` where
             it meets the readings at both ends of the gap, and 0 elsewhere.
@@ -286,7 +309,10 @@ class GapFiller:
         if not self._weights:
             return numbers
         learned: dict[int, Corrections] = {}
+        done, count = 0, max(int(lost.any(1).sum()), 1)
         for number, gap in enumerate(find_gaps(lost, causal), 1):
+            done += len(gap.frames)
+            yield done / count
             begin = context if context.ndim == 1 else context[gap.frames[0]]
             corrections = self._learn(readings, gap, causal, begin)
             if corrections is None:

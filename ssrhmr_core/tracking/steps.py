@@ -9,6 +9,20 @@ from typing import TypeVar
 _Result = TypeVar("_Result")
 
 
+def rescale_steps(
+    steps: Generator[float, None, _Result], begin: float, end: float
+) -> Generator[float, None, _Result]:
+    """Run a generator as a part of longer work, which ``begin`` and ``end`` are shares of."""
+    results: list[_Result] = []
+
+    def shares() -> Iterator[float]:
+        results.append((yield from steps))
+
+    for share in shares():
+        yield begin + (end - begin) * share
+    return results[0]
+
+
 def run_steps(
     steps: Generator[float, None, _Result], progress: Callable[[float], object] | None = None
 ) -> _Result:

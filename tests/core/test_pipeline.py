@@ -177,6 +177,20 @@ def test_progress_rises_to_one(skeleton: Skeleton) -> None:
     assert len(seen) >= 2 and seen == sorted(seen) and seen[-1] == 1.0
 
 
+def test_progress_rises_while_trackers_are_filled_in(skeleton: Skeleton) -> None:
+    """So that long takes with many gaps can be cancelled, whatever the weights of trackers."""
+    take = Take.from_motion(make_motion(skeleton, frames=1500))
+    for begin in range(300, 1500, 200):
+        take.valid[begin : begin + 50, 2 + begin % 3] = False
+    for share in (1.0, 0.5):
+        seen: list[float] = []
+        weights = (1.0, 1.0, 1.0, share, 1.0, 1.0)
+        options = ReconstructionOptions(tracker_weights=weights)
+        Reconstructor(skeleton, options).clip(take, progress=seen.append)
+        assert sorted(seen) == seen and seen[-1] == 1.0
+        assert sum(value < 0.5 for value in seen) > 3
+
+
 def test_one_frame_is_a_take(motion: Motion) -> None:
     take = Take.from_motion(motion)
     single = Take(take.times[:1], take.positions[:1], take.rotations[:1], take.valid[:1])

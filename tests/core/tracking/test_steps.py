@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from ssrhmr_core.tracking.steps import run_steps
+from ssrhmr_core.tracking.steps import rescale_steps, run_steps
 
 
 def halves(ends: bool = True) -> Generator[float, None, str]:
@@ -23,6 +23,12 @@ def test_the_result_is_returned_and_each_share_told() -> None:
     assert run_steps(halves(), told.append) == "done"
     assert told == [0.5, 1.0]
     assert run_steps(halves()) == "done"
+
+
+def test_steps_may_be_a_part_of_longer_work() -> None:
+    told: list[float] = []
+    assert run_steps(rescale_steps(halves(), 0.2, 0.6), told.append) == "done"
+    assert told == pytest.approx([0.4, 0.6])
 
 
 def test_errors_come_through() -> None:
