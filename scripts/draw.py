@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw the model card's pictures: stick figures, and the curve of a training run.
+"""Draw pictures of the documents: stick figures, a gap, and the curve of a training run.
 
 In stick figures the truth is grey behind the result in colour. Only this script needs matplotlib.
 """
@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from ssrhmr_core.body.interpolation import MODEL_RATE  # noqa: E402
 from ssrhmr_core.body.motion import Motion  # noqa: E402
-from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, TRACKER_JOINTS  # noqa: E402
+from ssrhmr_core.body.skeleton import INDEX, JOINTS, PARENTS, TRACKER_JOINTS, TRACKERS  # noqa: E402
 from ssrhmr_core.evaluation.metrics import FIRST_FRAME  # noqa: E402
 from ssrhmr_core.formats import find_motions, load_motion  # noqa: E402
 from ssrhmr_core.geometry.rotations import Y_AXIS, rotation_about  # noqa: E402
@@ -197,6 +197,37 @@ def _telling_frame(motion: Motion, take: Take) -> int:
     return int(np.linalg.norm(relative - relative[0], axis=-1).sum(-1).argmax())
 
 
+def draw_gap(path: Path, begin: float, out: Path) -> None:
+    """Draw how a lost left hand is filled in live and by a bake.
+
+    Args:
+        path: A motion file.
+        begin: Seconds at which the hand is lost for two seconds.
+        out: Picture to write.
+    """
+    truth = load_motion(path).resampled()
+    take, hand = Take.from_motion(truth), TRACKERS.index("left_hand")
+    first = round(begin * MODEL_RATE)
+    gap = slice(first, first + 2 * round(MODEL_RATE))
+    take.valid[gap, hand] = False
+    reconstructor = Reconstructor(truth.skeleton)
+    paths = {
+        "true": (truth, TRUTH_COLOUR),
+        "live": (reconstructor.replay(take)[0], COLOURS["left"]),
+        "baked": (reconstructor.clip(take), TRUNK_COLOUR),
+    }
+    figure, axes = plt.subplots(figsize=(7, 2.8))
+    shown = slice(gap.start - round(MODEL_RATE), gap.stop + round(MODEL_RATE))
+    for name, (motion, colour) in paths.items():
+        wrist = motion.positions()[shown, TRACKER_JOINTS[hand]]
+        axes.plot(truth.times[shown] - truth.times[first], wrist[:, 1], color=colour, label=name)
+    axes.axvspan(0.0, 2.0, color="0.95")
+    axes.set_xlabel("seconds after the left hand was lost")
+    axes.set_ylabel("height of the wrist, m")
+    axes.legend()
+    _save(figure, out)
+
+
 def draw_log(path: Path, out: Path) -> None:
     """Draw the curve of a training run."""
     with path.open(encoding="utf-8") as file:
@@ -227,12 +258,16 @@ def main() -> None:
     strips = pictures.add_parser("strips", help="strips of frames of clips")
     strips.add_argument("clips", nargs="+", metavar="FILE@BEGIN@STEP", help="clips, and seconds")
     pictures.add_parser("stress", help="a moment of each motion of the stress set")
+    lost = pictures.add_parser("gap", help="a lost hand, live and baked")
+    lost.add_argument("file", type=Path, help="motion file")
+    lost.add_argument("begin", type=float, help="seconds at which the hand is lost")
     log = pictures.add_parser("log", help="the curve of a training run")
     log.add_argument("file", type=Path, metavar="FILE.log.csv", help="log of `train`")
     for name, file in (
         ("moments", "moments"),
         ("strips", "strips"),
         ("stress", "stress"),
+        ("gap", "gap"),
         ("log", "training"),
     ):
         pictures.choices[name].add_argument(
@@ -245,6 +280,8 @@ def main() -> None:
         draw_strips(chosen.clips, chosen.out)
     elif chosen.picture == "stress":
         draw_stress_set(chosen.out)
+    elif chosen.picture == "gap":
+        draw_gap(chosen.file, chosen.begin, chosen.out)
     else:
         draw_log(chosen.file, chosen.out)
 
