@@ -14,11 +14,7 @@ def rescale_steps(
 ) -> Generator[float, None, _Result]:
     """Run a generator as a part of longer work, which ``begin`` and ``end`` are shares of."""
     results: list[_Result] = []
-
-    def shares() -> Iterator[float]:
-        results.append((yield from steps))
-
-    for share in shares():
+    for share in _keep_result(steps, results):
         yield begin + (end - begin) * share
     return results[0]
 
@@ -33,11 +29,12 @@ def run_steps(
         progress: Called with each share done, 0 to 1.
     """
     results: list[_Result] = []
-
-    def shares() -> Iterator[float]:
-        results.append((yield from steps))
-
-    for share in shares():
+    for share in _keep_result(steps, results):
         if progress:
             progress(share)
     return results[0]
+
+
+def _keep_result(steps: Generator[float, None, _Result], results: list[_Result]) -> Iterator[float]:
+    """Yield what a generator yields, and append what it returns to a list."""
+    results.append((yield from steps))
