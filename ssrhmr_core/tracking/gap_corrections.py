@@ -83,16 +83,15 @@ def find_gaps(lost: np.ndarray, causal: bool) -> Iterator[Gap]:
     for pattern in np.unique(lost, axis=0):
         if not pattern.any():
             continue
-        frames = np.flatnonzero((lost == pattern).all(1))
-        begin = 0
-        for index in range(1, len(frames) + 1):
-            if index < len(frames):
-                parted = frames[index] - frames[index - 1] > 1
-                too_long = frames[index] - frames[begin] >= _LONGEST
-                if not (parted if causal else too_long):
-                    continue
-            yield Gap(pattern, frames[begin:index])
-            begin = index
+        mask = (lost == pattern).all(1)
+        if causal:
+            yield from (Gap(pattern, np.arange(begin, end)) for begin, end in find_runs(mask))
+            continue
+        frames = np.flatnonzero(mask)
+        while len(frames):
+            end = int(np.searchsorted(frames, frames[0] + _LONGEST))
+            yield Gap(pattern, frames[:end])
+            frames = frames[end:]
 
 
 class Corrections:

@@ -114,7 +114,6 @@ class GapFiller:
         self._blends = [SourceBlend() for _ in TRACKERS]
         self._before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._since_return = max(AGO) + _EASE_FRAMES
-        self._was_lost: np.ndarray | None = None
         self._is_settled = True
         self._settled: list[Pose] = []
         self._anchor: tuple[int, np.ndarray, np.ndarray] | None = None
@@ -227,7 +226,7 @@ class GapFiller:
         def fill(history: Readings, chosen: np.ndarray) -> None:
             """Fill in the chosen trackers (F, 6) from a history."""
             for part in chunks:
-                own = context if context.ndim == 1 else context[part]
+                own = _context_at(context, part)
                 predicted = self._predict_from(history.before(part), own)
                 lost = chosen[part]
                 filled_positions[part] = np.where(
@@ -313,18 +312,15 @@ class GapFiller:
         for number, gap in enumerate(find_gaps(lost, causal), 1):
             done += len(gap.frames)
             yield done / count
-            begin = context if context.ndim == 1 else context[gap.frames[0]]
-            corrections = self._learn(readings, gap, causal, begin)
+            first = _context_at(context, gap.frames[0])
+            corrections = self._learn(readings, gap, causal, first)
             if corrections is None:
                 continue
             learned[number] = corrections
             corrected = corrections.apply(
                 readings.before(gap.frames),
                 gap.frames / MODEL_RATE,
-                partial(
-                    self._predict_from,
-                    context=context if context.ndim == 1 else context[gap.frames],
-                ),
+                partial(self._predict_from, context=_context_at(context, gap.frames)),
             )
             chosen = np.ix_(gap.frames, corrections.corrected)
             for values, better in zip(filled, corrected, strict=True):
@@ -565,11 +561,9 @@ class GapFiller:
                 :meth:`_correct_gaps`, else 0.
         """
         all_valid = all(valid.tolist())
-        all_known = all_valid or bool(known.all())
-        is_back = self._was_lost is not None and bool((self._was_lost & known).any())
+        is_back = self._before is not None and bool((known & ~self._before[2]).any())
         self._since_return = 0 if is_back else self._since_return + 1
-        self._was_lost = None if all_known else ~known
-        if not all_known:
+        if not all_valid and not known.all():
             self._calm(positions, rotations, known, gaps)
             expected = (positions.copy(), rotations.copy()) if read is not None else None
             if read is not None:
@@ -690,6 +684,11 @@ class _OpenGap(NamedTuple):
     lost: np.ndarray
     number: int
     corrections: Corrections | None
+
+
+def _context_at(context: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Return the context of some frames, of the (64,) of all or the (F, 64) at each."""
+    return context if context.ndim == 1 else context[frames]
 
 
 def _split_parts(
